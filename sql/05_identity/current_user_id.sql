@@ -1,0 +1,13 @@
+-- The user of the token; trusted under the same rule as the tenant's setting.
+create or replace function howdah.current_user_id() returns uuid
+  language sql stable parallel safe
+  set search_path = ''
+as $$
+  select case
+    when pg_has_role(session_user, 'howdah_owner', 'member')
+      or pg_has_role(session_user, 'howdah_authenticator', 'member')
+      then nullif(current_setting('howdah.user_id', true), '')::uuid
+  end
+$$;
+comment on function howdah.current_user_id() is
+  E'@behavior -*\nThe user this session acts for, null for a plain database login.';

@@ -1,0 +1,118 @@
+-- One row per broken promise, for runs that are live or ended after `since`. Rules with a grace of ten seconds
+-- allow for what is just happening. howdah.violations shows the last hour, howdah.check_all() everything.
+create or replace function howdah_private.broken_promises(since timestamptz)
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  with runs as materialized (
+    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+       or e.completed_at >= broken_promises.since
+  ),
+  logs as materialized (
+    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
+      sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
+      count(*) filter (where s.kind = 'model')::int as answers,
+      count(*) filter (where s.kind = 'output')::int as outputs,
+      bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
+      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
+    from runs as r join howdah.steps as s on s.execution_id = r.id
+    group by s.execution_id
+  ),
+  talks as materialized (
+    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
+      bool_or(m.tenant_id <> r.tenant_id) as is_foreign
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    group by m.execution_id
+  ),
+  calls as (
+    select m.execution_id, c.call ->> 'id' as call_id
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
+    where r.status = 'completed'
+  ),
+  results as (
+    select m.execution_id, m.tool_call_id as call_id
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    where r.status = 'completed' and m.role = 'tool'
+  )
+  select 'lost_run', r.tenant_id, r.id::uuid, 'due since ' || greatest(r.run_at, r.wake_at) || ', no wake-up'
+  from runs as r
+  where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
+    and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = r.id::text and j.attempts < j.max_attempts
+    )
+  union all
+  select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
+  from runs as r
+  where r.status = 'running' and r.is_quiet
+    and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
+  union all
+  select 'step_gap', r.tenant_id, r.id,
+    format('%s steps, last %s, counted %s', l.steps, l.last_seq, r.step_count)
+  from runs as r left join logs as l on l.execution_id = r.id
+  where (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
+  union all
+  select 'message_gap', r.tenant_id, r.id,
+    format('%s messages, last %s, counted %s', t.messages, t.last_seq, r.message_count)
+  from runs as r left join talks as t on t.execution_id = r.id
+  where (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
+  union all
+  select 'step_after_end', r.tenant_id, r.id, 'a step was committed after the run had ended'
+  from runs as r join logs as l on l.execution_id = r.id where l.is_late
+  union all
+  select 'ledger_run', r.tenant_id, r.id, format('run %s/%s/%s, steps %s/%s/%s', r.tokens_in, r.tokens_out,
+    r.cost, l.tokens_in, l.tokens_out, l.cost)
+  from runs as r join logs as l on l.execution_id = r.id
+  where (r.tokens_in, r.tokens_out, r.cost, r.model_count)
+    <> (l.tokens_in, l.tokens_out, l.cost, l.answers)
+  union all
+  select 'over_budget', r.tenant_id, r.id,
+    format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
+  from runs as r where r.model_count > r.max_steps
+  union all
+  select 'over_attempts', r.tenant_id, r.id, format('claimed %s times without a commit',
+    r.claims_without_progress)
+  from runs as r where r.claims_without_progress > 3
+  union all
+  select 'end_without_output', r.tenant_id, r.id, 'completed without exactly one output step'
+  from runs as r left join logs as l on l.execution_id = r.id
+  where r.status = 'completed' and coalesce(l.outputs, 0) <> 1
+  union all
+  select 'tool_pairing', r.tenant_id, r.id, 'call ' || coalesce(c.call_id, p.call_id)
+    || case when c.call_id is null then ' was never asked for' else ' has not exactly one result' end
+  from (select c.execution_id, c.call_id, count(*) as asked from calls as c group by 1, 2) as c
+  full join (select p.execution_id, p.call_id, count(*) as told from results as p group by 1, 2) as p
+    on p.execution_id = c.execution_id and p.call_id = c.call_id
+  join runs as r on r.id = coalesce(c.execution_id, p.execution_id)
+  where c.asked is distinct from p.told
+  union all
+  select 'wrong_tenant', r.tenant_id, r.id, 'a row of its log or its parent belongs to another tenant'
+  from runs as r
+  left join logs as l on l.execution_id = r.id
+  left join talks as t on t.execution_id = r.id
+  left join howdah.executions as p on p.id = r.parent_execution_id
+  where l.is_foreign or t.is_foreign or p.tenant_id <> r.tenant_id
+  union all
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition does not match its digest'
+  from (select distinct r.agent_version_id from runs as r) as used
+  join howdah.agent_versions as v on v.id = used.agent_version_id
+  join runs as r on r.agent_version_id = v.id
+  where v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
+  union all
+  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
+  from howdah.sessions as s
+  left join howdah.executions as e on e.id = s.live_execution_id
+  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
+  from runs as r join howdah.sessions as s on s.id = r.session_id
+  where r.waiting_for = 'turn' and s.live_execution_id is null
+  union all
+  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
+  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+$$;

@@ -1,0 +1,62 @@
+-- The live feed. Nothing is announced unless somebody listens: listeners register here, claims and commits
+-- tell the worker that a run is watched, and the worker announces ids on its notifier connection. Listeners read
+-- rows from their cursor, so a lost announcement costs latency, never data.
+create or replace function howdah_private.watch(listener uuid, ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  insert into howdah_private.watchers (listener, execution_id, expires_at)
+  select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
+  on conflict (execution_id, listener) do update set expires_at = excluded.expires_at
+$$;
+
+create or replace function howdah_private.unwatch(listener uuid, ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  delete from howdah_private.watchers as w
+  where w.expires_at < now()
+    or (w.listener = unwatch.listener and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
+$$;
+
+create or replace function howdah_private.announce(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
+$$;
+
+-- Announces, in the transaction of the caller, those of the runs that somebody watches.
+create or replace function howdah_private.announce_watched(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select pg_notify('howdah_feed', i.id::text)
+  from unnest(announce_watched.ids) as i (id)
+  where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
+$$;
+
+-- What the hub reads: the steps of many runs, each after its own cursor, as the text a client gets.
+create or replace function howdah_private.steps_after(ids uuid[], cursors int[], at_most int)
+  returns table (execution_id uuid, seq int, step jsonb)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select s.execution_id, s.seq, to_jsonb(s)
+  from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  cross join lateral (
+    select t.* from howdah.steps as t
+    where t.execution_id = i.id and t.seq > i.cursor
+    order by t.seq
+    limit steps_after.at_most
+  ) as s
+$$;
+
+create or replace function howdah_private.execution_states(ids uuid[])
+  returns table (execution_id uuid, status howdah.execution_status, step_count int, updated_at text)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
+  from howdah.executions as e where e.id = any (execution_states.ids)
+$$;

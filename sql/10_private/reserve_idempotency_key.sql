@@ -1,0 +1,22 @@
+-- Which run a key stands for: the given one when the key is new, else the first. Two callers with the same key
+-- wait for each other on the primary key; the second then reads, in a snapshot of its own, what the first wrote.
+create or replace function howdah_private.reserve_idempotency_key(
+  tenant_id uuid, key text, execution_id uuid
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_first uuid;
+begin
+  if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
+    raise exception using errcode = 'HWDEN', message = 'not your tenant';
+  end if;
+  insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
+  values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
+    reserve_idempotency_key.execution_id)
+  on conflict do nothing;
+  select k.execution_id into v_first from howdah_private.idempotency_keys as k
+  where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
+  return v_first;
+end $$;

@@ -1,0 +1,97 @@
+-- What register_sql_tool reads from the catalogue.
+
+-- The input arguments of a function, in order: name, type, and whether it may be left out.
+create or replace function howdah_private.function_arguments(fn regprocedure) returns jsonb
+  language sql stable
+  set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'name', a.name, 'type', format_type(a.type, null),
+    'optional', a.position > p.pronargs - p.pronargdefaults
+  ) order by a.position), '[]')
+  from pg_catalog.pg_proc as p
+  cross join lateral (
+    select x.name, x.type, row_number() over (order by x.place) as position
+    from unnest(
+      coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargnames, p.proargmodes
+    ) with ordinality as x (type, name, mode, place)
+    where coalesce(x.mode, 'i') in ('i', 'b')
+  ) as a
+  where p.oid = function_arguments.fn
+$$;
+
+-- The JSON Schema of one type of Postgres.
+create or replace function howdah_private.type_schema(type oid) returns jsonb
+  language sql stable
+  set search_path = ''
+as $$
+  select case
+    when t.typtype = 'd' then howdah_private.type_schema(t.typbasetype)
+    when t.typcategory = 'A' then
+      jsonb_build_object('type', 'array', 'items', howdah_private.type_schema(t.typelem))
+    when t.typtype = 'e' then jsonb_build_object('type', 'string', 'enum', (
+      select jsonb_agg(l.enumlabel order by l.enumsortorder)
+      from pg_catalog.pg_enum as l where l.enumtypid = t.oid))
+    when t.typname in ('int2', 'int4', 'int8') then '{"type": "integer"}'
+    when t.typcategory = 'N' then '{"type": "number"}'
+    when t.typname = 'bool' then '{"type": "boolean"}'
+    when t.typname in ('json', 'jsonb') then '{}'
+    when t.typtype = 'c' then '{"type": "object"}'
+    when t.typname = 'uuid' then '{"type": "string", "format": "uuid"}'
+    when t.typname = 'date' then '{"type": "string", "format": "date"}'
+    when t.typname in ('timestamptz', 'timestamp')
+      then '{"type": "string", "description": "date and time, ISO 8601"}'
+    else '{"type": "string"}'
+  end::jsonb
+  from pg_catalog.pg_type as t where t.oid = type_schema.type
+$$;
+
+create or replace function howdah_private.function_parameters(fn regprocedure) returns jsonb
+  language sql stable
+  set search_path = ''
+as $$
+  select jsonb_build_object(
+    'type', 'object', 'additionalProperties', false,
+    'properties', coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
+    'required', coalesce(jsonb_agg(a.name) filter (where not a.optional), '[]')
+  )
+  from jsonb_to_recordset(howdah_private.function_arguments(function_parameters.fn))
+    as a (name text, type text, optional boolean)
+$$;
+
+-- Functions with the same bare name, for the hint of a misspelt signature.
+create or replace function howdah_private.functions_named(signature text) returns text
+  language sql stable
+  set search_path = ''
+as $$
+  select string_agg(p.oid::regprocedure::text, ' or ' order by p.oid)
+  from pg_catalog.pg_proc as p
+  join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+  where p.proname = regexp_replace(functions_named.signature, '^.*\.|\(.*$', '', 'g')
+    and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+$$;
+
+create or replace function howdah_private.refuse_unfit_tool(p pg_catalog.pg_proc, schema name)
+  returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_reason text := case
+    when refuse_unfit_tool.schema in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+      or refuse_unfit_tool.schema like 'pg\_%' then 'it stands in a system schema'
+    when refuse_unfit_tool.schema = 'howdah' then 'Howdah''s own functions are not tools'
+    when p.prokind <> 'f' then 'it is not a plain function'
+    when p.provariadic <> 0 then 'its number of arguments is open'
+    when p.pronargs > 0 and (p.proargnames is null or '' = any (p.proargnames[1:p.pronargs]))
+      then 'an argument has no name, and the model calls by name'
+    when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s.%s cannot be a tool: %s', refuse_unfit_tool.schema, p.proname, v_reason),
+      detail = jsonb_build_object('function', p.oid::regprocedure::text)::text,
+      hint = 'Write a plain function with named arguments in a schema of your own.';
+  end if;
+end $$;

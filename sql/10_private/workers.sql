@@ -1,0 +1,104 @@
+-- Presence of workers. Presence finds the dead within the reaper's period: the advisory lock of their session
+-- is gone. The heartbeat, by the clock of the database alone, finds what presence cannot: the frozen and the
+-- cut off. A worker whose row is gone has been declared dead and must drop everything it holds.
+create or replace function howdah_private.register_worker(
+  id uuid, pool_id text, host text, pid int, release text
+) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_lock_key int;
+begin
+  insert into howdah_private.workers (id, pool_id, host, pid, release)
+  values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
+    register_worker.release)
+  returning lock_key into v_lock_key;
+  perform pg_advisory_lock(1214871364, v_lock_key);
+end $$;
+
+create or replace function howdah_private.heartbeat(worker uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
+  return found;
+end $$;
+
+-- Says goodbye: unlocks what Graphile Worker still holds for the pool, then forgets the worker.
+create or replace function howdah_private.forget_worker(worker uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_pool_id text;
+begin
+  perform howdah_private.release_executions(forget_worker.worker, null, true);
+  delete from howdah_private.workers as w where w.id = forget_worker.worker
+  returning w.pool_id into v_pool_id;
+  if found then
+    perform graphile_worker.force_unlock_workers(array[v_pool_id]);
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 10)::text);
+  end if;
+end $$;
+
+-- Every worker calls this each half second; one at a time does the work. Gives the workers found dead.
+create or replace function howdah_private.reap_workers(patience interval default interval '10 seconds')
+  returns setof uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_worker howdah_private.workers;
+begin
+  if not pg_try_advisory_xact_lock(1214871364, 0) then
+    return;
+  end if;
+  for v_worker in
+    select w.* from howdah_private.workers as w
+    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+      or not exists (
+        select from pg_catalog.pg_locks as l
+        where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
+          and l.objsubid = 2 and l.granted
+          and l.database = (
+            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+          )
+      )
+    for update skip locked
+  loop
+    perform howdah_private.forget_worker(v_worker.id);
+    return next v_worker.id;
+  end loop;
+end $$;
+
+-- A run that is due and has no wake-up gets one again, and jobs locked by no living worker are unlocked.
+-- Neither should ever happen; both would otherwise last for ever.
+create or replace function howdah_private.heal_queue(patience interval default interval '10 seconds')
+  returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_lost uuid[];
+  v_pools text[];
+begin
+  select array_agg(distinct j.locked_by) into v_pools
+  from graphile_worker._private_jobs as j
+  where j.locked_at < clock_timestamp() - heal_queue.patience
+    and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+  if v_pools is not null then
+    perform graphile_worker.force_unlock_workers(v_pools);
+  end if;
+  select array_agg(e.id::uuid) into v_lost
+  from howdah.executions as e
+  where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at, e.updated_at) < clock_timestamp() - heal_queue.patience
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = e.id::text and j.attempts < j.max_attempts
+    );
+  perform howdah_private.enqueue_advance(v_lost);
+  return coalesce(cardinality(v_lost), 0);
+end $$;

@@ -1,0 +1,27 @@
+-- For people in psql: howdah.agent('support'). It asks for the living agent of that name in one's own tenant
+-- and never answers null, so that an insert with a misspelt name says so.
+create or replace function howdah.agent(name text) returns uuid
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_id uuid;
+  v_known text;
+begin
+  select a.id into v_id from howdah.agents as a
+  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  if v_id is not null then
+    return v_id;
+  end if;
+  select string_agg(k.name, ', ') into v_known from (
+    select a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
+  ) as k;
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no agent named %L', agent.name),
+    detail = jsonb_build_object('agent', agent.name)::text,
+    hint = coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.');
+end $$;
+comment on function howdah.agent(text) is
+  E'@behavior -*\nThe id of the agent with this name in the current tenant; HWNTF when there is none.';

@@ -1,0 +1,27 @@
+-- `call howdah.ask('support', 'Where is A-1001?', null)`: starts a run, waits, answers. A procedure that commits:
+-- the worker must see the insert. It may therefore not pin search_path, so every name is qualified.
+create or replace procedure howdah.ask(agent text, input text, inout answer text default null)
+  language plpgsql
+as $$
+declare
+  v_id uuid;
+  v_execution howdah.executions;
+begin
+  v_id := (howdah.run(ask.agent, ask.input)).id;
+  commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
+  loop
+    select e.* into v_execution from howdah.executions as e where e.id = v_id;
+    exit when v_execution.completed_at is not null;
+    commit; -- lets go of the snapshot
+    perform pg_catalog.pg_sleep(0.02);
+  end loop;
+  if v_execution.status <> 'completed' then
+    raise exception using errcode = 'HWCNF',
+      message = pg_catalog.format('the run ended as %s: %s', v_execution.status,
+        coalesce(v_execution.error ->> 'message', v_execution.stop_reason::text)),
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text;
+  end if;
+  answer := v_execution.output;
+end $$;
+comment on procedure howdah.ask(text, text, text) is
+  'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';

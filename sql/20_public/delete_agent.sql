@@ -1,0 +1,21 @@
+-- Agents are deleted softly: their versions and runs stay, the name becomes free.
+create or replace function howdah.delete_agent(id uuid) returns howdah.agents
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_agent howdah.agents;
+begin
+  update howdah.agents as a set deleted_at = now(), is_active = false
+  where a.id = delete_agent.id and a.deleted_at is null
+  returning a.* into v_agent;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent %s', delete_agent.id),
+      detail = jsonb_build_object('agent_id', delete_agent.id)::text,
+      hint = 'select id, name from howdah.agents where deleted_at is null';
+  end if;
+  return v_agent;
+end $$;
+comment on function howdah.delete_agent(uuid) is
+  'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';

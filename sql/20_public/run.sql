@@ -1,0 +1,38 @@
+-- The insert for people and programs that know an agent by name. With a key that is known already it gives the
+-- first row back; the key is reserved before the insert, so that fifty callers at once get one run.
+create or replace function howdah.run(
+  agent text,
+  input text,
+  input_data jsonb default null,
+  session_id uuid default null,
+  run_at timestamptz default null,
+  priority int default 0,
+  idempotency_key text default null,
+  metadata jsonb default '{}'
+) returns howdah.executions
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_agent_id uuid := howdah.agent(run.agent);
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+  v_execution howdah.executions;
+begin
+  if run.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(
+      howdah.current_tenant(), run.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+    ) values (
+      v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}')
+    );
+  end if;
+  select e.* into v_execution from howdah.executions as e where e.id = v_first;
+  return v_execution;
+end $$;
+comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb) is
+  'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';

@@ -1,0 +1,198 @@
+-- The life of an execution begins here, whoever inserts the row. Per row, before: the facts that must never be
+-- missing (tenant, version, limits, turn, key). Per statement, after: the wake-ups, for all rows at once.
+
+create or replace function howdah_private.tg_executions__prepare() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_agent howdah.agents;
+begin
+  if new.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+  end if;
+  select a.* into v_agent from howdah.agents as a
+  where a.id = new.agent_id and a.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', new.agent_id) end,
+      detail = jsonb_build_object('agent_id', new.agent_id)::text,
+      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
+        'The agents: select id, name from howdah.agents.';
+  end if;
+  if v_agent.deleted_at is not null or not v_agent.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is %s', v_agent.name,
+        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
+      hint = 'Activate it: update howdah.agents set is_active = true where id = …';
+  end if;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.input is null then 'input is missing'
+        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+  end if;
+  new.status := 'queued';
+  new.agent_version_id := case when v_agent.version_is_stale
+    then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
+  new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_agent.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_agent.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  return new;
+end $$;
+
+-- No foreign key points at executions, so this is where a parent is checked.
+create or replace function howdah_private.tg_executions__check_parent() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_parent howdah.executions;
+begin
+  select e.* into v_parent from howdah.executions as e
+  where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s to be the parent', new.parent_execution_id),
+      detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
+  end if;
+  if v_parent.completed_at is not null or v_parent.depth >= 8 then
+    raise exception using errcode = 'HWCNF',
+      message = case when v_parent.completed_at is not null then 'the parent has ended already'
+        else 'children may be 8 deep, not deeper' end,
+      detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
+  end if;
+  new.root_execution_id := v_parent.root_execution_id;
+  new.depth := v_parent.depth + 1;
+  return new;
+end $$;
+
+-- One run of a session is live; the next waits for its turn. Decided under the session's lock.
+create or replace function howdah_private.tg_executions__take_turn() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_live uuid;
+begin
+  update howdah.sessions as s
+  set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, new.id),
+    last_activity_at = now()
+  where s.id = new.session_id and s.tenant_id = new.tenant_id
+  returning s.turns, s.live_execution_id into new.turn, v_live;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', new.session_id),
+      detail = jsonb_build_object('session_id', new.session_id)::text,
+      hint = 'Make one: insert into howdah.sessions default values returning id.';
+  end if;
+  if v_live <> new.id then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_executions__keep_key() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_first uuid := howdah_private.reserve_idempotency_key(new.tenant_id, new.idempotency_key, new.id);
+begin
+  if v_first <> new.id then
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', new.idempotency_key),
+      detail = jsonb_build_object('execution_id', v_first)::text,
+      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_executions__enqueue() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
+      null)::graphile_worker.job_spec
+  ))
+  from new_rows as n where n.status = 'queued'
+  having count(*) > 0;
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_executions__check_move() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  if not exists (
+    select from howdah.status_transitions as t
+    where t.from_status = old.status and t.to_status = new.status
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('an execution cannot go from %s to %s', old.status, new.status),
+      detail = jsonb_build_object('execution_id', old.id, 'from', old.status, 'to', new.status)::text,
+      hint = 'The moves allowed are rows of howdah.status_transitions.';
+  end if;
+  return new;
+end $$;
+
+-- A turn is over: the next run of the session that waits for it goes on.
+create or replace function howdah_private.tg_executions__pass_turn() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_next uuid;
+begin
+  perform from howdah.sessions as s where s.id = new.session_id for no key update;
+  select e.id into v_next from howdah.executions as e
+  where e.tenant_id = new.tenant_id and e.session_id = new.session_id
+    and e.status = 'waiting' and e.waiting_for = 'turn'
+  order by e.turn limit 1;
+  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
+  where s.id = new.session_id and s.live_execution_id = new.id;
+  if found and v_next is not null then
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_next;
+    perform howdah_private.enqueue_advance(array[v_next]);
+  end if;
+  return null;
+end $$;
+
+create or replace trigger _100_prepare before insert on howdah.executions
+  for each row execute function howdah_private.tg_executions__prepare();
+create or replace trigger _200_check_parent before insert on howdah.executions
+  for each row when (new.parent_execution_id is not null)
+  execute function howdah_private.tg_executions__check_parent();
+create or replace trigger _300_take_turn before insert on howdah.executions
+  for each row when (new.session_id is not null and new.parent_execution_id is null)
+  execute function howdah_private.tg_executions__take_turn();
+create or replace trigger _400_keep_key before insert on howdah.executions
+  for each row when (new.idempotency_key is not null)
+  execute function howdah_private.tg_executions__keep_key();
+create or replace trigger _900_enqueue after insert on howdah.executions
+  referencing new table as new_rows
+  for each statement execute function howdah_private.tg_executions__enqueue();
+create or replace trigger _200_check_move before update of status on howdah.executions
+  for each row when (old.status is distinct from new.status)
+  execute function howdah_private.tg_executions__check_move();
+create or replace trigger _800_pass_turn after update of status on howdah.executions
+  for each row when (
+    new.session_id is not null and new.parent_execution_id is null
+    and new.completed_at is not null and old.completed_at is null
+  )
+  execute function howdah_private.tg_executions__pass_turn();

@@ -1,0 +1,8 @@
+create or replace trigger _100_refuse_change before update or delete on howdah.steps
+  for each row execute function howdah_private.tg__refuse_change();
+create or replace trigger _100_refuse_truncate before truncate on howdah.steps
+  for each statement execute function howdah_private.tg__refuse_change();
+create or replace trigger _100_refuse_change before update or delete on howdah.messages
+  for each row execute function howdah_private.tg__refuse_change();
+create or replace trigger _100_refuse_truncate before truncate on howdah.messages
+  for each statement execute function howdah_private.tg__refuse_change();

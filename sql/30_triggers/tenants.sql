@@ -1,0 +1,22 @@
+-- A new tenant can run something at once: a model that follows the environment and an agent that uses it.
+create or replace function howdah_private.tg_tenants__seed() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  insert into howdah.models (tenant_id, name, provider, model, from_environment)
+  values (new.id, 'default', 'local', 'extractive', true);
+  insert into howdah.agents (tenant_id, name, description, instruction)
+  values (new.id, 'development', 'Answers with the model of the environment.',
+    'You are a helpful assistant. Answer briefly and truthfully.');
+  return null;
+end $$;
+
+create or replace trigger _100_stamp before update on howdah.tenants
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _500_seed after insert on howdah.tenants
+  for each row execute function howdah_private.tg_tenants__seed();
+create or replace trigger _100_stamp before update on howdah.users
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _100_stamp before update on howdah.sessions
+  for each row execute function howdah_private.tg__stamp();

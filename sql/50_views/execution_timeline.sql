@@ -1,0 +1,13 @@
+drop view if exists howdah.execution_timeline;
+create view howdah.execution_timeline with (security_invoker = true) as
+  select s.tenant_id, s.execution_id, s.seq, s.kind, s.name, s.started_at,
+    extract(epoch from s.finished_at - s.started_at) * 1000 as ms,
+    s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,
+    left(m.content, 200) as said
+  from howdah.steps as s
+  left join lateral (
+    select string_agg(t.content, ' ' order by t.seq) as content
+    from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
+  ) as m on true;
+comment on view howdah.execution_timeline is
+  'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';

@@ -1,0 +1,106 @@
+-- Who may do what. Everything is revoked first; what is not named here nobody has.
+revoke all on all tables in schema howdah, howdah_private from public;
+revoke all on all functions in schema howdah, howdah_private from public;
+revoke all on all procedures in schema howdah, howdah_private from public;
+
+-- Security definer functions belong to the engine; ensure_partitions must be owned by the tables' owner.
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid::regprocedure from pg_catalog.pg_proc as p
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
+      and p.proname <> 'ensure_partitions'
+      and p.proowner <> 'howdah_engine'::regrole
+  loop
+    execute format('alter function %s owner to howdah_engine', v_function);
+  end loop;
+end $$;
+
+-- The engine: what its functions touch, and no more.
+grant select, insert, update, delete on all tables in schema howdah, howdah_private to howdah_engine;
+revoke all on howdah_private.migrations from howdah_engine;
+grant execute on all functions in schema howdah, howdah_private to howdah_engine;
+
+-- Everybody who reads or writes a tenant's rows.
+grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),
+  howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid), howdah_private.is_operator(),
+  howdah_private.may_act_for(uuid)
+  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+
+grant select on howdah.tenants, howdah.users, howdah.models, howdah.agent_models,
+  howdah.agent_versions, howdah.tools, howdah.agent_tools, howdah.sessions,
+  howdah.steps, howdah.messages, howdah.status_transitions
+  to howdah_app, howdah_analyst;
+grant select (
+  id, tenant_id, name, description, instruction, system_prompt, use_history, is_active, user_id,
+  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds,
+  current_version_id, created_at, updated_at, deleted_at
+) on howdah.agents to howdah_app, howdah_analyst;
+grant select (
+  id, tenant_id, agent_id, agent_version_id, session_id, turn, user_id, parent_execution_id,
+  root_execution_id, depth, status, waiting_for, input, input_data, output, output_data, stop_reason, error,
+  tokens_in, tokens_out, cost, step_count, model_count, message_count, max_steps, max_tokens, max_cost,
+  max_seconds, metrics, priority, run_at, idempotency_key, metadata, created_by, wake_at, created_at,
+  updated_at, started_at, completed_at
+) on howdah.executions to howdah_app, howdah_analyst;
+
+-- The application: definitions are edited, runs are inserted, the log is only read.
+grant insert (
+  id, name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
+  output_schema, max_steps, max_tokens, max_cost, max_seconds
+), update (
+  name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
+  output_schema, max_steps, max_tokens, max_cost, max_seconds, deleted_at
+) on howdah.agents to howdah_app;
+grant insert (
+  id, name, provider, model, purpose, domain, base_url, capabilities, input_price, output_price,
+  context_tokens
+), update (
+  name, provider, model, purpose, domain, base_url, capabilities, input_price, output_price, context_tokens
+), delete on howdah.models to howdah_app;
+grant insert (agent_id, model_id, purpose, position, request_params),
+  update (model_id, purpose, position, request_params), delete on howdah.agent_models to howdah_app;
+grant insert (
+  id, name, aliases, description, kind, parameters, configuration, effect, requires_approval, timeout_ms,
+  is_active
+), update (
+  name, aliases, description, parameters, configuration, effect, requires_approval, timeout_ms, is_active
+), delete on howdah.tools to howdah_app;
+grant insert (agent_id, tool_id, configuration, requires_approval),
+  update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
+grant insert (id, user_id, agent_id, title, state), update (title, state)
+  on howdah.sessions to howdah_app;
+grant insert (
+  id, agent_id, session_id, parent_execution_id, input, input_data, run_at, priority, idempotency_key,
+  metadata
+) on howdah.executions to howdah_app;
+
+grant execute on function howdah.agent(text),
+  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
+  howdah.cancel_execution(uuid), howdah.delete_agent(uuid),
+  howdah_private.reserve_idempotency_key(uuid, text, uuid)
+  to howdah_app;
+grant execute on procedure howdah.ask(text, text, text) to howdah_app;
+
+-- The worker calls functions and nothing else.
+grant execute on function howdah_private.claim_executions(uuid, uuid[]),
+  howdah_private.commit_steps(uuid, jsonb),
+  howdah_private.release_executions(uuid, uuid[], boolean),
+  howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),
+  howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
+  howdah_private.heal_queue(interval), howdah_private.announce(uuid[]),
+  howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
+  howdah_private.sync_default_model(text, text)
+  to howdah_worker;
+
+-- The API's own connections: the live feed. Requests run as howdah_app.
+grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
+  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[])
+  to howdah_authenticator;
+
+grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
+  howdah.tool_performance, howdah.execution_timeline
+  to howdah_app, howdah_analyst;

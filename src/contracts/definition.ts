@@ -1,0 +1,36 @@
+import type { JsonObject, JsonSchema } from './json.ts';
+import type { ModelRef } from './model.ts';
+
+export type ToolKind = 'builtin' | 'sql' | 'http' | 'mcp' | 'code' | 'agent' | 'workflow' | 'custom';
+export type ToolEffect = 'pure' | 'idempotent' | 'once';
+
+/** A tool as a version pins it. */
+export type ToolDefinition = {
+  id: string;
+  name: string;
+  aliases: string[];
+  description: string;
+  kind: ToolKind;
+  parameters: JsonSchema;
+  configuration: JsonObject;
+  effect: ToolEffect;
+  timeout_ms: number;
+  requires_approval: boolean;
+};
+
+/**
+ * The whole of an agent as `agent_versions.definition` holds it: what a run needs, by value.
+ * A version never changes, so a worker may keep it for ever.
+ */
+export type AgentDefinition = {
+  agent: {
+    name: string;
+    instruction: string;
+    system_prompt: string | null;
+    use_history: boolean;
+    output_schema: JsonSchema | null;
+  };
+  /** In the order of use: the default first, then the fallbacks. */
+  models: ModelRef[];
+  tools: ToolDefinition[];
+};

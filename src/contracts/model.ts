@@ -1,0 +1,54 @@
+import type { Outcome } from './errors.ts';
+import type { JsonObject, JsonSchema } from './json.ts';
+import type { Message, ToolCall } from './message.ts';
+
+/** A model as a pinned version names it. `base_url` null means: the environment's URL and key. */
+export type ModelRef = {
+  id: string;
+  name: string;
+  provider: string;
+  model: string;
+  base_url: string | null;
+  context_tokens: number | null;
+  /** Passed through to the provider (temperature, max_tokens, …). */
+  request_params: JsonObject;
+};
+
+/** A tool as a model sees it; `name` matches `[A-Za-z0-9_-]{1,64}`. */
+export type ToolSchema = { name: string; description: string; parameters: JsonSchema };
+
+export type ModelRequest = {
+  model: ModelRef;
+  messages: Message[];
+  tools: ToolSchema[];
+  /** When set the answer's content must be JSON that satisfies it (checked by the runtime, not the provider). */
+  output_schema: JsonSchema | null;
+};
+
+export type FinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter';
+
+/** Tokens as the provider counted them; an estimate (bytes / 4) where it did not say. */
+export type Usage = { tokens_in: number; tokens_out: number };
+
+export type ModelAnswer = {
+  content: string | null;
+  tool_calls: ToolCall[];
+  finish_reason: FinishReason;
+  usage: Usage;
+};
+
+export type ModelCallContext = {
+  /** Fires on cancel, drain and time-out: the call must end at once with code `cancelled`. */
+  signal: AbortSignal;
+  /** Text as it streams in. Ephemeral: what counts is the answer. */
+  onToken?: (text: string) => void;
+};
+
+/**
+ * One vendor. `generate` never throws and never retries: every failure is a `RunError`, retries are
+ * the runtime's and stand in the log. It touches no database.
+ */
+export type ModelProvider = {
+  readonly name: string;
+  generate(request: ModelRequest, context: ModelCallContext): Promise<Outcome<ModelAnswer>>;
+};

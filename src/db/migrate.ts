@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import { HowdahError } from '../contracts/errors.ts';
+import { type Client, createClient } from './pool.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MIGRATIONS = join(ROOT, 'migrations');
+const REPLACEABLE = join(ROOT, 'sql');
+const LOCK = `hashtextextended('howdah.migrate', 0)`;
+
+/** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
+export type MigrateQueue = (url: string) => Promise<void>;
+
+export type MigrationStatus = { applied: string[]; pending: string[]; sql: 'current' | 'outdated' };
+
+/**
+ * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
+ * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
+ * do it at once (they wait for each other). Gives the names of the migrations applied.
+ */
+export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
+  return withMigrator(url, async (client) => {
+    const before = await status(client);
+    if (before.pending.length === 0 && before.sql === 'current') {
+      return [];
+    }
+    let first: string[] = [];
+    if (before.applied.length === 0) {
+      await client.query('create schema if not exists howdah_private');
+      first = await inOneTransaction(client, () => run(client, 'up', 1));
+    }
+    await migrateQueue(url);
+    const rest = await inOneTransaction(client, async () => {
+      await client.query('set local role howdah_owner');
+      const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
+      await applyReplaceable(client);
+      return applied;
+    });
+    return [...first, ...rest];
+  });
+}
+
+/**
+ * Undoes the last migration, or all of them. Replaceable objects go first, since they may use what
+ * the migration made; the next `migrateUp`, of this release or of an older one, makes its own again.
+ */
+export async function migrateDown(url: string, all: boolean): Promise<string[]> {
+  return withMigrator(url, async (client) => {
+    const { applied } = await status(client);
+    if (applied.length === 0) {
+      return [];
+    }
+    const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
+    const undone = await inOneTransaction(client, async () => {
+      await client.query('set local role howdah_owner');
+      await dropReplaceable(client);
+      return later > 0 ? run(client, 'down', later) : [];
+    });
+    if (all || applied.length === 1) {
+      undone.push(...(await inOneTransaction(client, () => run(client, 'down', 1))));
+      await client.query('drop schema howdah_private cascade');
+    }
+    return undone;
+  });
+}
+
+/** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
+export async function migrationStatus(url: string): Promise<MigrationStatus> {
+  return withMigrator(url, status);
+}
+
+/** The replaceable objects in the order they are applied: path relative to the project, and text. */
+export function replaceableFiles(): { path: string; text: string }[] {
+  return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((path) => /^sql.[0-9]/.test(path))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
+}
+
+async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = createClient({ url, applicationName: 'howdah-migrate' });
+  await client.connect();
+  try {
+    await client.query(`select pg_advisory_lock(${LOCK})`);
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function status(client: Client): Promise<MigrationStatus> {
+  const known = readdirSync(MIGRATIONS)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => name.replace(/\.sql$/, ''));
+  const exists = await client.query(
+    `select to_regclass('howdah_private.migrations') is not null as migrations,
+       to_regclass('howdah_private.applied_sql') is not null as sql`,
+  );
+  const { migrations, sql } = exists.rows[0];
+  const applied: string[] = migrations
+    ? (await client.query('select name from howdah_private.migrations order by id')).rows.map((row) => row.name)
+    : [];
+  const digest = sql
+    ? (await client.query('select digest from howdah_private.applied_sql')).rows[0]?.digest
+    : undefined;
+  return {
+    applied,
+    pending: known.filter((name) => !applied.includes(name)),
+    sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
+  };
+}
+
+function digestOf(files: { path: string; text: string }[]): string {
+  const hash = createHash('sha256');
+  for (const { path, text } of files) {
+    hash.update(`${path}\0${text}\0`);
+  }
+  return hash.digest('hex');
+}
+
+async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * node-pg-migrate begins and commits on its own, also on a client that is in a transaction already; those
+ * three words are swallowed here, so that the transaction around it stays the only one.
+ */
+async function run(client: Client, direction: 'up' | 'down', count: number): Promise<string[]> {
+  const query = client.query.bind(client);
+  const guarded = (text: unknown, ...rest: unknown[]): unknown => {
+    const sql = typeof text === 'string' ? text : ((text as { text?: string })?.text ?? '');
+    return /^\s*(begin|commit|rollback)\s*;?\s*$/i.test(sql)
+      ? Promise.resolve({ rows: [] })
+      : (query as (...all: unknown[]) => unknown)(text, ...rest);
+  };
+  client.query = guarded as typeof client.query;
+  try {
+    const done = await runner({
+      dbClient: client,
+      dir: MIGRATIONS,
+      direction,
+      count,
+      migrationsTable: 'migrations',
+      migrationsSchema: 'howdah_private',
+      checkOrder: true,
+      singleTransaction: true,
+      noLock: true,
+      log: () => {},
+    });
+    return done.map((migration) => migration.name);
+  } finally {
+    client.query = query as typeof client.query;
+  }
+}
+
+async function applyReplaceable(client: Client): Promise<void> {
+  const files = replaceableFiles();
+  await client.query('set local check_function_bodies = off');
+  await client.query('set local client_min_messages = warning');
+  for (const { path, text } of files) {
+    await client.query(text).catch((error: { message: string; position?: string }) => {
+      const line = text.slice(0, Number(error.position ?? 1)).split('\n').length;
+      throw new HowdahError('HWINV', `${path}:${line}: ${error.message}`, { cause: error });
+    });
+  }
+  await client.query(
+    `insert into howdah_private.applied_sql (digest) values ($1)
+     on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
+    [digestOf(files)],
+  );
+}
+
+/** Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. */
+async function dropReplaceable(client: Client): Promise<void> {
+  await client.query(`do $$
+    declare
+      v_drop text;
+    begin
+      for v_drop in
+        select format('drop view %s cascade', c.oid::regclass)
+        from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+        union all
+        select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
+        from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
+        where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+          and not t.tgisinternal and t.tgparentid = 0
+        union all
+        select format('drop policy %I on %I.%I', p.policyname, p.schemaname, p.tablename)
+        from pg_policies as p where p.schemaname in ('howdah', 'howdah_private')
+        union all
+        select format('drop routine %s', p.oid::regprocedure)
+        from pg_proc as p
+        where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      loop
+        begin
+          execute v_drop;
+        exception when dependent_objects_still_exist then
+          null;
+        end;
+      end loop;
+      delete from howdah_private.applied_sql;
+    exception when undefined_table then
+      null;
+    end $$`);
+}

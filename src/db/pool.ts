@@ -1,0 +1,68 @@
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+export type Client = pg.Client;
+export type PoolClient = pg.PoolClient;
+
+/** The roles a connection of ours may take; without one it stays the login itself (an owner). */
+export type DatabaseRole = 'howdah_worker' | 'howdah_app' | 'howdah_authenticator';
+
+export type ConnectionOptions = {
+  url: string;
+  /** Shown in pg_stat_activity: `howdah-api`, `howdah-worker`, … */
+  applicationName: string;
+  role?: DatabaseRole;
+  max?: number;
+};
+
+function settings(options: ConnectionOptions): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    ...(options.role ? { options: `-c role=${options.role}` } : {}),
+  };
+}
+
+/** A pool whose idle connections may break without ending the process: the next query reports the loss. */
+export function createPool(options: ConnectionOptions): Pool {
+  const pool = new pg.Pool({ ...settings(options), max: options.max ?? 4 });
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
+  return pool;
+}
+
+/** One connection of its own, for what needs a session: LISTEN, advisory locks. */
+export function createClient(options: ConnectionOptions): Client {
+  return new pg.Client(settings(options));
+}
+
+/** Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. */
+export async function inTransaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((lost: Error) => {
+      broken = lost;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Quotes a name for SQL text. */
+export function quoteName(name: string): string {
+  return pg.escapeIdentifier(name);
+}
+
+function ignore(): void {}
