@@ -29,16 +29,6 @@ end $$;
 comment on function howdah.uuid_v7() is
   E'@behavior -*\nA new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
 
-create function howdah.uuid_v7_floor(at timestamptz) returns uuid
-  language sql immutable parallel safe
-  set search_path = ''
-  as $$
-    select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
-      || '70008000000000000000')::uuid
-  $$;
-comment on function howdah.uuid_v7_floor(timestamptz) is
-  E'@behavior -*\nThe smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
-
 create function howdah_private.is_uuid_v7(id uuid) returns boolean
   language sql immutable parallel safe
   set search_path = ''
@@ -82,6 +72,5 @@ drop domain howdah.execution_id;
 drop type howdah.execution_status, howdah.waiting_reason, howdah.stop_reason, howdah.step_kind,
   howdah.message_role, howdah.trust, howdah.tool_kind, howdah.tool_effect, howdah.model_purpose,
   howdah.user_role;
-drop function howdah_private.is_uuid_v7(uuid);
-drop function howdah.uuid_v7_floor(timestamptz);
-drop function howdah.uuid_v7();
+drop function if exists howdah_private.is_uuid_v7(uuid);
+drop function if exists howdah.uuid_v7();
