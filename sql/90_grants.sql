@@ -93,7 +93,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval), howdah_private.announce(uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
-  howdah_private.sync_default_model(text, text)
+  howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.

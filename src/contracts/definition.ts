@@ -1,7 +1,15 @@
 import type { JsonObject, JsonSchema } from './json.ts';
 import type { ModelRef } from './model.ts';
 
-export type ToolKind = 'builtin' | 'sql' | 'http' | 'mcp' | 'code' | 'agent' | 'workflow' | 'custom';
+export type ToolKind =
+  | 'builtin'
+  | 'sql'
+  | 'http'
+  | 'mcp'
+  | 'code'
+  | 'agent'
+  | 'workflow'
+  | 'custom';
 export type ToolEffect = 'pure' | 'idempotent' | 'once';
 
 /** A tool as a version pins it. */

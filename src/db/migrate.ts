@@ -54,7 +54,7 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
       return [];
     }
     const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
-    const undone = await inOneTransaction(client, async () => {
+    const undone = await inOneTransaction<string[]>(client, async () => {
       await client.query('set local role howdah_owner');
       await dropReplaceable(client);
       return later > 0 ? run(client, 'down', later) : [];
@@ -104,7 +104,9 @@ async function status(client: Client): Promise<MigrationStatus> {
   );
   const { migrations, sql } = exists.rows[0];
   const applied: string[] = migrations
-    ? (await client.query('select name from howdah_private.migrations order by id')).rows.map((row) => row.name)
+    ? (await client.query('select name from howdah_private.migrations order by id')).rows.map(
+        (row) => row.name,
+      )
     : [];
   const digest = sql
     ? (await client.query('select digest from howdah_private.applied_sql')).rows[0]?.digest

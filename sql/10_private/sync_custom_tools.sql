@@ -1,0 +1,16 @@
+-- Tools registered in code become rows of the default tenant; a row of another kind with that name is kept.
+create or replace function howdah_private.sync_custom_tools(tools jsonb) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
+  select n.id, x.name, x.description, 'custom', x.parameters, x.effect
+  from jsonb_to_recordset(sync_custom_tools.tools)
+    as x (name text, description text, parameters jsonb, effect howdah.tool_effect)
+  join howdah.tenants as n on n.slug = 'default'
+  on conflict (tenant_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+  where t.kind = 'custom'
+    and (t.description, t.parameters, t.effect)
+      is distinct from (excluded.description, excluded.parameters, excluded.effect)
+$$;

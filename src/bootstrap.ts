@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { type Logger, pino } from 'pino';
+import { startWorker, type Worker } from '../workers/main.ts';
+import { migrateQueue } from '../workers/migrate-queue.ts';
+import type { Config } from './config.ts';
+import type { CustomTool } from './contracts/tool.ts';
+import { startEmbedded } from './db/embedded.ts';
+import { syncDefaultModel } from './db/maintenance.ts';
+import { migrateUp } from './db/migrate.ts';
+import { createPool } from './db/pool.ts';
+import { createProviders, findProvider } from './providers/registry.ts';
+
+/** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
+export type Database = { url: string; isEmbedded: boolean };
+
+/** Finds or starts the database. `talk` is told what takes a moment. */
+export async function openDatabase(
+  config: Config,
+  talk: (line: string) => void,
+): Promise<Database> {
+  if (config.databaseUrl !== undefined) {
+    return { url: config.databaseUrl, isEmbedded: false };
+  }
+  const { url } = await startEmbedded({ home: config.home, log: talk });
+  return { url, isEmbedded: true };
+}
+
+/** Migrates, and lets the model `default` follow the environment. Gives the migrations applied. */
+export async function prepareDatabase(url: string, config: Config): Promise<string[]> {
+  const applied = await migrateUp(url, migrateQueue);
+  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
+  try {
+    await syncDefaultModel(pool, defaultModelRow(config));
+  } finally {
+    await pool.end();
+  }
+  return applied;
+}
+
+/** A model whose URL stands in the environment is reached as any OpenAI-compatible server is. */
+function defaultModelRow(config: Config): { provider: string; model: string } {
+  const { provider, model, baseUrl } = config.defaultModel;
+  return { provider: baseUrl === undefined ? provider : 'openai', model };
+}
+
+/** Starts a worker with the providers of this environment. */
+export async function openWorker(
+  url: string,
+  config: Config,
+  log: Logger,
+  tools: readonly CustomTool[] = [],
+): Promise<Worker> {
+  const providers = createProviders({
+    OPENAI_API_KEY: config.defaultModel.apiKey,
+    OPENAI_BASE_URL: config.defaultModel.baseUrl,
+  });
+  return startWorker({
+    url,
+    log,
+    tools,
+    concurrency: config.workerConcurrency,
+    release: releaseName(),
+    provider: (model) => findProvider(providers, model),
+  });
+}
+
+/** Structured logs on stderr: stdout belongs to results. */
+export function createLog(config: Config): Logger {
+  return pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination(2));
+}
+
+/** The version of this release, as package.json has it. */
+export function releaseName(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}

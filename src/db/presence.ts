@@ -1,0 +1,98 @@
+import { hostname } from 'node:os';
+import { type Client, createClient, type Pool } from './pool.ts';
+
+/** How long a heartbeat may go unanswered before a worker must take itself for dead; the reaper waits longer. */
+const HEARTBEAT_TIMEOUT_MS = 8_000;
+
+export type Presence = {
+  /** The worker's row says it is alive; false when somebody has declared it dead. */
+  beat(): Promise<boolean>;
+  /** Hands everything back and forgets the worker. */
+  leave(): Promise<void>;
+  /** Lets go of the connection without a word, as a crash would. */
+  close(): Promise<void>;
+};
+
+export type PresenceOptions = {
+  url: string;
+  worker: string;
+  poolId: string;
+  release: string;
+  /** A run of some worker was cancelled. */
+  onControl(executionId: string): void;
+  /** The session, and with it the presence, is lost. */
+  onLost(reason: Error): void;
+};
+
+/**
+ * Registers a worker on a connection of its own, whose advisory lock is its presence, and listens there for
+ * control messages. Must be a direct connection, not one through a transaction pooler.
+ */
+export async function enter(options: PresenceOptions): Promise<Presence> {
+  const client = createClient({
+    url: options.url,
+    applicationName: 'howdah-live',
+    role: 'howdah_worker',
+  });
+  let closed = false;
+  const lost = (reason: Error): void => {
+    if (!closed) {
+      closed = true;
+      options.onLost(reason);
+    }
+  };
+  client.on('error', lost);
+  client.on('end', () => lost(new Error('the connection that shows this worker alive has ended')));
+  client.on('notification', (message) => options.onControl(message.payload ?? ''));
+  await client.connect();
+  await client.query(
+    `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+     set tcp_user_timeout = 10000; listen howdah_control`,
+  );
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
+    options.worker,
+    options.poolId,
+    hostname(),
+    process.pid,
+    options.release,
+  ]);
+  const close = async (): Promise<void> => {
+    closed = true;
+    await client.end().catch(() => {});
+  };
+  return {
+    beat: () => beat(client, options.worker),
+    leave: async () => {
+      await client.query('select howdah_private.forget_worker($1)', [options.worker]);
+      await close();
+    },
+    close,
+  };
+}
+
+async function beat(client: Client, worker: string): Promise<boolean> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error('the database did not answer a heartbeat')),
+    HEARTBEAT_TIMEOUT_MS,
+  );
+  try {
+    const answer = client.query('select howdah_private.heartbeat($1) as alive', [worker]);
+    const { rows } = await Promise.race([answer, late]);
+    return rows[0].alive;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Takes the runs of dead workers and hands them on. Gives the workers found dead. */
+export async function reapWorkers(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query('select howdah_private.reap_workers() as worker');
+  return rows.map((row) => row.worker);
+}
+
+/** Gives runs that are due but have no wake-up one again. Gives how many there were: zero, if all is well. */
+export async function healQueue(pool: Pool): Promise<number> {
+  const { rows } = await pool.query('select howdah_private.heal_queue() as healed');
+  return rows[0].healed;
+}

@@ -1,0 +1,100 @@
+import type { AgentDefinition } from '../contracts/definition.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { Message } from '../contracts/message.ts';
+import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
+import type { Pool, PoolClient } from './pool.ts';
+
+/** A run this worker now owns, with all it needs to go on. */
+export type ClaimedRun = {
+  execution_id: string;
+  fence: number;
+  tenant_id: string;
+  agent_id: string;
+  agent_version_id: string;
+  session_id: string | null;
+  metadata: JsonObject;
+  step_count: number;
+  exhausted: StopReason | null;
+  active_ms_left: number;
+  watched: boolean;
+  messages: (Message & { seq: number })[];
+  history: Message[];
+  attempts: LoggedStep[];
+};
+
+/** What one run wants committed: steps after the `after`-th, and perhaps a change of status. */
+export type Commit = {
+  id: string;
+  fence: number;
+  after: number;
+  steps: StepRecord[];
+  to?: Transition | undefined;
+};
+
+export type CommitResult = Control & { outcome: 'committed' | 'stale' };
+
+/** Claims those of the runs that are due and free; the others are simply not among the result. */
+export async function claimExecutions(
+  pool: Pool,
+  worker: string,
+  ids: readonly string[],
+): Promise<ClaimedRun[]> {
+  const { rows } = await pool.query({
+    name: 'claim_executions',
+    text: 'select * from howdah_private.claim_executions($1, $2)',
+    values: [worker, ids],
+  });
+  return rows.map((row) => ({ ...row, active_ms_left: Number(row.active_ms_left) }));
+}
+
+/** Commits the steps of many runs in one transaction; the result has one entry per run, by id. */
+export async function commitSteps(
+  database: Pool | PoolClient,
+  worker: string,
+  commits: readonly Commit[],
+): Promise<Map<string, CommitResult>> {
+  const { rows } = await database.query({
+    name: 'commit_steps',
+    text: 'select * from howdah_private.commit_steps($1, $2)',
+    values: [worker, storableJson(commits)],
+  });
+  return new Map(
+    rows.map((row) => [
+      row.execution_id,
+      { ...row, active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left) },
+    ]),
+  );
+}
+
+/** Hands runs back for another worker to go on with; null means all this worker holds. */
+export async function releaseExecutions(
+  pool: Pool,
+  worker: string,
+  ids: readonly string[] | null,
+): Promise<number> {
+  const { rows } = await pool.query(
+    'select howdah_private.release_executions($1, $2, false) as released',
+    [worker, ids],
+  );
+  return rows[0].released;
+}
+
+/** The definition a run pinned; it never changes. */
+export async function loadVersion(pool: Pool, id: string): Promise<AgentDefinition> {
+  const { rows } = await pool.query('select howdah_private.agent_version($1) as definition', [id]);
+  return rows[0].definition;
+}
+
+/**
+ * JSON that Postgres can store: NUL and lone surrogates, which `jsonb` refuses, become U+FFFD. Models and tools
+ * do send them.
+ */
+export function storableJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  return /\\u(0000|d[89a-f])/i.test(text) ? JSON.stringify(value, replaceUnstorable) : text;
+}
+
+function replaceUnstorable(_key: string, value: unknown): unknown {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what must not reach jsonb
+  return typeof value === 'string' ? value.toWellFormed().replaceAll(/\u0000/g, '\ufffd') : value;
+}

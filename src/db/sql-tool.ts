@@ -1,0 +1,102 @@
+import type { Outcome } from '../contracts/errors.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
+import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
+import { storableJson } from './runs.ts';
+import { faultOf } from './sqlstate.ts';
+
+/** A function of the database as `register_sql_tool` described it in `tools.configuration`. */
+export type SqlFunction = {
+  schema: string;
+  function: string;
+  returns_set: boolean;
+  arguments: { name: string; type: string; optional: boolean }[];
+};
+
+export type SqlToolCall = {
+  tenantId: string;
+  fn: SqlFunction;
+  args: JsonObject;
+  timeoutMs: number;
+  /** Abandons the call: nothing of it is committed. */
+  signal: AbortSignal;
+};
+
+/**
+ * Calls the function and commits its step in one transaction: begin, role and time-out, savepoint, call,
+ * `commit`, commit. So the effect and the log of it exist together or not at all; when `commit` throws, because
+ * another worker owns the run by now, the effect is rolled back. A failing call is rolled back to the savepoint and its
+ * error is what gets committed.
+ */
+export async function callInCommit<T>(
+  pool: Pool,
+  call: SqlToolCall,
+  commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<T>,
+): Promise<T> {
+  return inTransaction(pool, async (client) => {
+    await client.query(
+      `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
+         set_config('statement_timeout', $2, true)`,
+      [call.tenantId, String(call.timeoutMs)],
+    );
+    await client.query('savepoint call');
+    const outcome = await outcomeOf(client, call);
+    await client.query(outcome.ok ? 'release savepoint call' : 'rollback to savepoint call');
+    await client.query(
+      `select set_config('role', 'howdah_worker', true), set_config('statement_timeout', '0', true)`,
+    );
+    return commit(client, outcome);
+  });
+}
+
+async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
+  const stop = breakOnAbort(client, call.signal);
+  try {
+    const { rows } = await client.query(statementOf(call.fn, call.args), [storableJson(call.args)]);
+    const values: Json[] = rows.map((row) => row.value);
+    return { ok: true, value: call.fn.returns_set ? values : (values[0] ?? null) };
+  } catch (error) {
+    const { code, message, hint, detail } = faultOf(error);
+    const timedOut = code === '57014';
+    return {
+      ok: false,
+      error: {
+        code: timedOut ? 'timeout' : 'tool_failed',
+        message: timedOut ? `the tool took longer than ${call.timeoutMs} ms` : message,
+        retryable: false,
+        cause: { sqlstate: code, ...(hint ? { hint } : {}), ...(detail ? { detail } : {}) },
+      },
+    };
+  } finally {
+    stop();
+  }
+}
+
+/** The arguments travel as one JSON document, so that every type of Postgres arrives as itself. */
+function statementOf(fn: SqlFunction, args: JsonObject): string {
+  const given = fn.arguments.filter((argument) => argument.name in args);
+  const columns = given
+    .map((argument) => `${quoteName(argument.name)} ${argument.type}`)
+    .join(', ');
+  const named = given
+    .map((argument) => `${quoteName(argument.name)} => a.${quoteName(argument.name)}`)
+    .join(', ');
+  const source =
+    given.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
+  const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
+  return `select to_jsonb(r) as value from ${source} cross join lateral ${target} as r`;
+}
+
+/**
+ * Breaks the connection when the signal fires. Only a cancelled or abandoned run does that, whose step could
+ * not be committed any more; on the server the statement ends by its time-out.
+ */
+function breakOnAbort(client: PoolClient, signal: AbortSignal): () => void {
+  const socket = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
+    .stream;
+  const abort = (): void => socket.destroy();
+  if (signal.aborted) {
+    abort();
+  }
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
+}

@@ -1,0 +1,37 @@
+/** What an error of Postgres, of the network or of ours says, in one form. */
+export type DatabaseFault = {
+  code: string;
+  message: string;
+  hint: string | undefined;
+  detail: string | undefined;
+};
+
+/** Reads code, message, hint and detail off whatever was thrown. */
+export function faultOf(error: unknown): DatabaseFault {
+  const fault = error as { code?: unknown; message?: unknown; hint?: unknown; detail?: unknown };
+  return {
+    code: typeof fault?.code === 'string' ? fault.code : 'unknown',
+    message: typeof fault?.message === 'string' ? fault.message : String(error),
+    hint: typeof fault?.hint === 'string' ? fault.hint : undefined,
+    detail: typeof fault?.detail === 'string' ? fault.detail : undefined,
+  };
+}
+
+/** True when the statement itself was refused: the same statement would be refused again. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = faultOf(error);
+  return (
+    /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58)/.test(code) && !/^E[A-Z]{4}$/.test(code)
+  );
+}
+
+/** True when the database went away or could not be asked: whether it did the work is not known. */
+export function isConnectionLoss(error: unknown): boolean {
+  const { code, message } = faultOf(error);
+  return (
+    /^(08|57P|53)|^E[A-Z]{4,}$/.test(code) ||
+    /connection (terminated|error|ended)|connect(ion)? timeout|timeout exceeded|not queryable/i.test(
+      message,
+    )
+  );
+}

@@ -1,0 +1,85 @@
+import type { Action } from '../contracts/action.ts';
+import type { RunError } from '../contracts/errors.ts';
+import type { StopReason } from '../contracts/step.ts';
+import { faultOf, isConnectionLoss } from '../db/sqlstate.ts';
+import { callModel } from './call-model.ts';
+import { callTools } from './call-tools.ts';
+import { type HeldRun, StaleRun } from './held-run.ts';
+import { next } from './strategies/agent.ts';
+import type { World } from './world.ts';
+
+/**
+ * The pipe: fold → next → perform → commit, until the run has ended, is parked, or is not ours any more.
+ * Every action commits what came of it, and every commit folds it into the state. `isDraining` is asked between
+ * two actions: the run is then left for another worker exactly where its log ends.
+ */
+export async function advance(
+  run: HeldRun,
+  world: World,
+  isDraining: () => boolean,
+): Promise<void> {
+  while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
+    const action = next(run.definition, run.state);
+    try {
+      await perform(action, run, world);
+    } catch (error) {
+      await recover(error, run);
+    }
+  }
+}
+
+async function perform(action: Action, run: HeldRun, world: World): Promise<void> {
+  switch (action.type) {
+    case 'call_model':
+      return callModel(action, run, world);
+    case 'call_tools':
+      return callTools(action.calls, run, world);
+    case 'repair':
+      return run.commit([
+        {
+          kind: 'guard',
+          name: 'output_schema',
+          output: { message: action.message },
+          messages: [{ role: 'user', content: action.message }],
+        },
+      ]);
+    case 'finish':
+      return run.commit([{ kind: 'output' }], {
+        status: 'completed',
+        stop_reason: 'final_answer',
+        output: action.output,
+        output_data: action.output_data,
+      });
+    case 'fail':
+      return fail(run, action.stop_reason, action.error);
+  }
+}
+
+function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<void> {
+  const step =
+    stop_reason === 'error'
+      ? ({ kind: 'error', error } as const)
+      : ({ kind: 'guard', name: stop_reason, error } as const);
+  return run.commit([step], { status: 'failed', stop_reason, error });
+}
+
+/**
+ * What was thrown is no outcome but a fault: a run that was taken over is let go; content the database refuses,
+ * or a mistake in our own code, ends the run with an error that says so; a lost connection hands the run back, so that
+ * its log is read again.
+ */
+async function recover(error: unknown, run: HeldRun): Promise<void> {
+  if (error instanceof StaleRun || run.abort.signal.aborted) {
+    return;
+  }
+  if (isConnectionLoss(error)) {
+    throw error;
+  }
+  const { code, message } = faultOf(error);
+  await fail(run, 'error', {
+    code: 'internal',
+    message: `the step could not be committed: ${message}`,
+    retryable: false,
+    cause: { code },
+  });
+}

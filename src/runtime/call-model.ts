@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import type { Action } from '../contracts/action.ts';
+import type { RunError } from '../contracts/errors.ts';
+import type { Message, ToolCall } from '../contracts/message.ts';
+import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.ts';
+import type { StepRecord } from '../contracts/step.ts';
+import { backOff } from './backoff.ts';
+import { foldRecords } from './fold.ts';
+import type { HeldRun } from './held-run.ts';
+import { conversation, next } from './strategies/agent.ts';
+import type { World } from './world.ts';
+
+/** Back-offs longer than this park the run: it then costs a row, not memory. */
+const PARK_AFTER_MS = 2_000;
+
+type CallModel = Extract<Action, { type: 'call_model' }>;
+
+/** Asks the model once and commits what came of it: an answer, or one failed attempt. */
+export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
+  const started_at = new Date().toISOString();
+  const found = world.provider(action.model);
+  const time = AbortSignal.timeout(timeLeft(run));
+  const outcome = found.ok
+    ? await ask(found.value, action, run, AbortSignal.any([run.abort.signal, time]))
+    : found;
+  if (run.abort.signal.aborted) {
+    return; // not ours any more: nothing may be committed
+  }
+  if (outcome.ok) {
+    await commitAnswer(action, run, outcome.value, started_at);
+  } else if (time.aborted) {
+    run.state = { ...run.state, exhausted: 'max_time' };
+  } else {
+    await commitFailure(action, run, world, outcome.error, started_at);
+  }
+}
+
+/** Whole milliseconds, as timers want them: at least one, at most what a timer can hold. */
+function timeLeft(run: HeldRun): number {
+  return Math.ceil(Math.max(1, Math.min(run.deadline - performance.now(), 2 ** 31 - 1)));
+}
+
+function ask(provider: ModelProvider, action: CallModel, run: HeldRun, signal: AbortSignal) {
+  return provider.generate(
+    {
+      model: action.model,
+      messages: conversation(run.definition, run.state),
+      tools: toolSchemas(run),
+      output_schema: run.definition.agent.output_schema,
+    },
+    { signal },
+  );
+}
+
+function toolSchemas(run: HeldRun): ToolSchema[] {
+  return run.definition.tools.map(({ name, description, parameters }) => ({
+    name,
+    description,
+    parameters,
+  }));
+}
+
+/** An answer that ends the run is committed together with its end. */
+async function commitAnswer(
+  action: CallModel,
+  run: HeldRun,
+  answer: ModelAnswer,
+  started_at: string,
+): Promise<void> {
+  const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
+  const message: Message = {
+    role: 'assistant',
+    content: answer.content,
+    ...(tool_calls.length > 0 ? { tool_calls } : {}),
+  };
+  const records: StepRecord[] = [
+    {
+      kind: 'model',
+      name: action.model.name,
+      model_id: action.model.id,
+      output: { finish_reason: answer.finish_reason, tool_calls: tool_calls.length },
+      ...answer.usage,
+      started_at,
+      messages: [message],
+    },
+  ];
+  const ahead = next(run.definition, foldRecords(run.state, records, SAME));
+  if (ahead.type === 'finish') {
+    const { output, output_data } = ahead;
+    await run.commit([...records, { kind: 'output' }], {
+      status: 'completed',
+      stop_reason: 'final_answer',
+      output,
+      output_data,
+    });
+  } else {
+    await run.commit(records);
+  }
+}
+
+/** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */
+function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): ToolCall[] {
+  const used = new Set(
+    messages.flatMap((message) => message.tool_calls ?? []).map((call) => call.id),
+  );
+  return calls.map((call) => {
+    const id = used.has(call.id) ? `${call.id}_${randomBytes(4).toString('hex')}` : call.id;
+    used.add(id);
+    return { ...call, id };
+  });
+}
+
+/** One failed attempt goes into the log; then the run waits, here or as a row, if the same model is asked again. */
+async function commitFailure(
+  action: CallModel,
+  run: HeldRun,
+  world: World,
+  error: RunError,
+  started_at: string,
+): Promise<void> {
+  const record: StepRecord = {
+    kind: 'retry',
+    name: action.model.name,
+    model_id: action.model.id,
+    input: { attempt: action.attempt },
+    error,
+    started_at,
+  };
+  const ahead = next(run.definition, foldRecords(run.state, [record], SAME));
+  const isSameModel = ahead.type === 'call_model' && ahead.model.id === action.model.id;
+  const delay_ms = isSameModel ? backOff(error, action.attempt, world.random) : 0;
+  const records = [{ ...record, output: { delay_ms } }];
+  if (delay_ms > PARK_AFTER_MS) {
+    await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await run.commit(records);
+    await world.sleep(delay_ms, run.abort.signal);
+  }
+}
+
+/** Folding ahead of a commit: what the database will say of limits is not needed to see an end. */
+const SAME = {
+  status: 'running',
+  step_count: 0,
+  exhausted: null,
+  active_ms_left: null,
+  watched: false,
+} as const;

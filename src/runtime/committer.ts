@@ -1,0 +1,114 @@
+import type { Pool } from '../db/pool.ts';
+import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
+import { isRefusal } from '../db/sqlstate.ts';
+
+/** Batches in flight at once: while they are under way the next one gathers. */
+const FLUSHES = 2;
+const RETRY_MS = 200;
+
+export type Committer = {
+  /**
+   * Durable when it resolves. `stale` means another worker owns the run, or this process gave up. Rejects
+   * when the database refuses the content itself.
+   */
+  commit(commit: Commit): Promise<CommitResult>;
+};
+
+type Pending = {
+  commit: Commit;
+  resolve(result: CommitResult): void;
+  reject(error: unknown): void;
+};
+
+/**
+ * Group commit: the steps of all runs that are ready in one turn of the event loop go to the database in one call,
+ * one transaction, one flush. A batch whose outcome is unknown, because the connection was lost, is simply sent again:
+ * `commit_steps` recognises what it has written already.
+ */
+export function createCommitter(pool: Pool, worker: () => string, signal: AbortSignal): Committer {
+  let waiting: Pending[] = [];
+  let flushing = 0;
+  let scheduled = false;
+
+  const schedule = (): void => {
+    if (!scheduled && flushing < FLUSHES && waiting.length > 0) {
+      scheduled = true;
+      setImmediate(flush);
+    }
+  };
+
+  const flush = async (): Promise<void> => {
+    scheduled = false;
+    const batch = waiting;
+    waiting = [];
+    flushing += 1;
+    await send(pool, worker(), batch, signal);
+    flushing -= 1;
+    schedule();
+  };
+
+  return {
+    commit(commit) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ commit, resolve, reject });
+        schedule();
+      });
+    },
+  };
+}
+
+async function send(
+  pool: Pool,
+  worker: string,
+  batch: Pending[],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const results = await commitSteps(
+        pool,
+        worker,
+        batch.map((pending) => pending.commit),
+      );
+      for (const { commit, resolve } of batch) {
+        resolve(results.get(commit.id) ?? STALE);
+      }
+      return;
+    } catch (error) {
+      if (isRefusal(error)) {
+        return refuse(pool, worker, batch, error, signal);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+  for (const { resolve } of batch) {
+    resolve(STALE);
+  }
+}
+
+/** One row's content failed the batch: each is committed alone, so that only its owner hears of it. */
+async function refuse(
+  pool: Pool,
+  worker: string,
+  batch: Pending[],
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  const [only, ...others] = batch;
+  if (only && others.length === 0) {
+    only.reject(error);
+    return;
+  }
+  for (const pending of batch) {
+    await send(pool, worker, [pending], signal);
+  }
+}
+
+const STALE: CommitResult = {
+  outcome: 'stale',
+  status: 'queued',
+  step_count: 0,
+  exhausted: null,
+  active_ms_left: null,
+  watched: false,
+};

@@ -1,0 +1,32 @@
+import type { Outcome } from '../contracts/errors.ts';
+import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import type { Pool } from '../db/pool.ts';
+import type { CustomTools } from '../tools/custom.ts';
+
+/** All that a run touches beside its own log; tests give their own. */
+export type World = {
+  provider(model: ModelRef): Outcome<ModelProvider>;
+  customTools: CustomTools;
+  /** Connections for tools written in SQL, each a transaction of its own. */
+  sqlToolPool: Pool;
+  random(): number;
+  /** Resolves after the time, or at once when the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+};
+
+/** Waits; ends early, without a word, when the signal fires. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms <= 0 || signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger as Log } from 'pino';
+import type { Pool } from '../src/db/pool.ts';
+import { enter, healQueue, type Presence, reapWorkers } from '../src/db/presence.ts';
+
+const BEAT_MS = 1_000;
+const REAP_MS = 500;
+const HEAL_MS = 15_000;
+const RETURN_MS = 250;
+
+export type KeepPresenceOptions = {
+  url: string;
+  poolId: string;
+  pool: Pool;
+  release: string;
+  log: Log;
+  onControl(executionId: string): void;
+  /** A new identity: at the start, and again whenever the old one was lost. Whatever the old one owned is not ours. */
+  onWorker(id: string): void;
+};
+
+/**
+ * Keeps this process known as alive, and looks after the others: every worker is a reaper. When its presence is
+ * lost (the database restarted, the network was cut, it was frozen for too long) it lets go of everything and
+ * comes back under a new identity; the old one is reaped like any dead worker.
+ */
+export async function keepPresence(
+  options: KeepPresenceOptions,
+): Promise<{ stop(): Promise<void> }> {
+  const { pool, log } = options;
+  let stopped = false;
+  let presence: Presence | undefined;
+  let returning: Promise<void> | undefined;
+
+  const appear = async (): Promise<void> => {
+    const worker = randomUUID();
+    presence = await enter({ ...options, worker, onLost: (reason) => lose(reason) });
+    options.onWorker(worker);
+  };
+
+  const lose = (reason: Error): void => {
+    if (stopped || returning) {
+      return;
+    }
+    log.warn({ reason: reason.message }, 'presence lost: letting go of all runs');
+    const gone = presence;
+    presence = undefined;
+    options.onWorker(randomUUID()); // owns nothing: nothing of the old identity can commit
+    returning = (async () => {
+      await gone?.close();
+      while (!stopped && !presence) {
+        await appear().catch(() => new Promise((resolve) => setTimeout(resolve, RETURN_MS)));
+      }
+      returning = undefined;
+      log.info('presence regained');
+    })();
+  };
+
+  const beat = async (): Promise<void> => {
+    const beating = presence;
+    try {
+      if (beating && !(await beating.beat()) && beating === presence) {
+        lose(new Error('this worker was declared dead'));
+      }
+    } catch (error) {
+      if (beating === presence) {
+        lose(error as Error);
+      }
+    }
+  };
+
+  const reap = async (): Promise<void> => {
+    const dead = await reapWorkers(pool).catch(() => []);
+    for (const worker of dead) {
+      log.warn({ worker }, 'a dead worker was found; its runs go on');
+    }
+  };
+
+  const heal = async (): Promise<void> => {
+    const healed = await healQueue(pool).catch(() => 0);
+    if (healed > 0) {
+      log.warn({ healed }, 'runs without a wake-up were woken');
+    }
+  };
+
+  await appear();
+  await reap();
+  const chores = [every(BEAT_MS, beat), every(REAP_MS, reap), every(HEAL_MS, heal)];
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(chores.map((stopChore) => stopChore()));
+      await returning;
+      await presence?.leave().catch(() => presence?.close());
+    },
+  };
+}
+
+/** Repeats a chore, never two at a time; gives the way to stop it, which waits for the one under way. */
+function every(ms: number, chore: () => Promise<void>): () => Promise<void> {
+  let isOver = false;
+  let timer: NodeJS.Timeout | undefined;
+  let underWay: Promise<void> = Promise.resolve();
+  const plan = (): void => {
+    if (!isOver) {
+      timer = setTimeout(() => {
+        underWay = chore().finally(plan);
+      }, ms);
+    }
+  };
+  plan();
+  return async () => {
+    isOver = true;
+    clearTimeout(timer);
+    await underWay;
+  };
+}

@@ -1,0 +1,18 @@
+import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
+import type { Pool } from '../src/db/pool.ts';
+import type { Runtime } from '../src/runtime/runtime.ts';
+import { advanceTask } from './tasks/advance.ts';
+import { partitionsTask } from './tasks/partitions.ts';
+
+/** Every job there is, by name. */
+export function taskList(runtime: Runtime, pool: Pool, ready: Promise<void>): TaskList {
+  return {
+    advance: advanceTask(runtime, ready),
+    partitions: partitionsTask(pool),
+  };
+}
+
+/** Chores by the clock. */
+export function cronItems(): ParsedCronItem[] {
+  return parseCronItems([{ task: 'partitions', match: '17 3 * * *', identifier: 'partitions' }]);
+}
