@@ -1,0 +1,86 @@
+import { Client } from 'pg';
+import { describe, expect, test } from 'vitest';
+import { exitCodeFor, reportOf } from '../../src/cli/exit-codes.ts';
+import { HowdahError } from '../../src/contracts/errors.ts';
+
+test.each([
+  ['EUSAGE', 2],
+  ['HWINV', 2],
+  ['HWNTF', 3],
+  ['HWDEN', 4],
+  ['42501', 4],
+  ['28P01', 4],
+  ['HWQTA', 5],
+  ['HWTRM', 1],
+  ['HWCNF', 1],
+  ['23505', 1],
+  ['EINTERNAL', 1],
+  ['ECONNREFUSED', 8],
+  ['ENOTFOUND', 8],
+  ['08006', 8],
+  ['57P03', 8],
+])('%s exits %i', (code, status) => {
+  expect(exitCodeFor(code)).toBe(status);
+});
+
+describe('a report', () => {
+  test('of an error of pg with a SQLSTATE of ours reads like our own', () => {
+    const own = new HowdahError('HWNTF', 'No agent "x".', {
+      hint: 'Try y.',
+      detail: { name: 'x' },
+    });
+    const ofPg = {
+      code: 'HWNTF',
+      message: 'No agent "x".',
+      hint: 'Try y.',
+      detail: '{"name":"x"}',
+    };
+    expect(reportOf(Object.assign(new Error(), ofPg))).toEqual(reportOf(own));
+    expect(reportOf(own)).toEqual({ ...ofPg, detail: { name: 'x' } });
+  });
+
+  test('keeps a detail of Postgres that is no JSON', () => {
+    const error = Object.assign(new Error('duplicate key'), {
+      code: '23505',
+      detail: 'Key (a)=(b)',
+    });
+    expect(reportOf(error).detail).toBe('Key (a)=(b)');
+  });
+
+  test('of a refused connection names host and port', async () => {
+    const client = new Client({ connectionString: 'postgres://me:s3cret@127.0.0.1:1/db' });
+    const report = reportOf(await client.connect().catch((error: unknown) => error));
+    expect(report).toMatchObject({
+      code: 'ECONNREFUSED',
+      message: 'No server answers at 127.0.0.1:1.',
+    });
+    expect(JSON.stringify(report)).not.toContain('s3cret');
+  });
+
+  test('looks into what Node throws when it tried several addresses', () => {
+    const refused = { code: 'ECONNREFUSED', address: '::1', port: 5432 };
+    const error = new AggregateError([Object.assign(new Error('connect'), refused)]);
+    expect(reportOf(error).message).toBe('No server answers at [::1]:5432.');
+  });
+
+  test.each([
+    ['ENOTFOUND', 'The host name in db.example:5432 is not known.'],
+    ['28P01', 'db.example:5432 refused the login: because.'],
+    ['57P03', 'Cannot reach db.example:5432: because.'],
+  ])('of %s names the server talked to', (code, message) => {
+    const error = Object.assign(new Error('because'), { code });
+    expect(reportOf(error, 'db.example:5432').message).toBe(message);
+  });
+
+  test('of an error nobody foresaw says so and keeps the stack', () => {
+    const report = reportOf(new TypeError('x is not a function'));
+    expect(report).toMatchObject({ code: 'EINTERNAL', message: 'x is not a function' });
+    expect(report.hint).toContain('report it');
+    expect(report.detail).toContain('exit-codes.test.ts');
+  });
+
+  test('of something that is no error is still a report', () => {
+    expect(reportOf('nope')).toMatchObject({ code: 'EINTERNAL', message: 'nope' });
+    expect(reportOf(undefined)).toMatchObject({ code: 'EINTERNAL', message: 'undefined' });
+  });
+});

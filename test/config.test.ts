@@ -1,0 +1,150 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { type Environment, loadConfig, readConfig } from '../src/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'howdah-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('an empty environment gives the defaults, frozen', () => {
+  const config = readConfig({});
+  expect(config).toEqual({
+    databaseUrl: undefined,
+    port: 8000,
+    host: '127.0.0.1',
+    home: resolve('.howdah'),
+    auth: 'none',
+    defaultModel: {
+      provider: 'local',
+      model: 'extractive',
+      baseUrl: undefined,
+      apiKey: undefined,
+    },
+    logLevel: 'info',
+    workerConcurrency: 100,
+  });
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(Object.isFrozen(config.defaultModel)).toBe(true);
+});
+
+test('an empty value counts as unset', () => {
+  expect(readConfig({ PORT: '', DATABASE_URL: ' ', OPENAI_API_KEY: '' })).toEqual(readConfig({}));
+});
+
+describe('authentication', () => {
+  test.each([
+    ['127.0.0.1', 'none'],
+    ['localhost', 'none'],
+    ['::1', 'none'],
+    ['0.0.0.0', 'required'],
+    ['127.0.0.1.example.com', 'required'],
+  ])('on HOST %s is %s unless told otherwise', (HOST, auth) => {
+    expect(readConfig({ HOST }).auth).toBe(auth);
+  });
+
+  test('may be required on loopback', () => {
+    expect(readConfig({ HOWDAH_AUTH: 'required' }).auth).toBe('required');
+  });
+
+  test('cannot be switched off elsewhere', () => {
+    expect(failure({ HOST: '0.0.0.0', HOWDAH_AUTH: 'none' })).toMatchObject({
+      code: 'HWINV',
+      detail: { variable: 'HOWDAH_AUTH' },
+    });
+  });
+});
+
+describe('the default model', () => {
+  const none = { baseUrl: undefined, apiKey: undefined };
+  const url = 'http://localhost:1234/v1';
+  test.each<[string, Environment, object]>([
+    ['a key', { OPENAI_API_KEY: 'k' }, { ...none, model: 'gpt-5-mini', apiKey: 'k' }],
+    [
+      'a base URL and a model',
+      { OPENAI_BASE_URL: url, OPENAI_MODEL: 'm' },
+      { ...none, model: 'm', baseUrl: url },
+    ],
+    ['LLM_API_KEY alone', { LLM_API_KEY: 'k' }, { ...none, model: 'gpt-5-mini', apiKey: 'k' }],
+    [
+      'OPENAI_* before LLM_*',
+      { OPENAI_API_KEY: 'k', LLM_PROVIDER: 'anthropic', LLM_API_KEY: 'other', LLM_MODEL: 'n' },
+      { ...none, model: 'gpt-5-mini', apiKey: 'k' },
+    ],
+  ])('is of openai: %s', (_, env, expected) => {
+    expect(readConfig(env).defaultModel).toEqual({ provider: 'openai', ...expected });
+  });
+
+  test('follows LLM_*', () => {
+    const env = {
+      LLM_PROVIDER: 'Anthropic',
+      LLM_MODEL: 'claude',
+      LLM_API_KEY: 'k',
+      LLM_URL: url,
+    };
+    expect(readConfig(env).defaultModel).toEqual({
+      provider: 'anthropic',
+      model: 'claude',
+      baseUrl: url,
+      apiKey: 'k',
+    });
+  });
+
+  test('may be named local', () => {
+    expect(readConfig({ LLM_PROVIDER: 'local' }).defaultModel).toMatchObject({
+      provider: 'local',
+      model: 'extractive',
+    });
+  });
+
+  test('of a provider without a usual model must be named', () => {
+    expect(failure({ LLM_PROVIDER: 'anthropic' })).toMatchObject({
+      detail: { variable: 'LLM_MODEL' },
+    });
+  });
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://me:s3cret@host/db'],
+  ['DATABASE_URL', 's3cret'],
+  ['PORT', '80 80 s3cret'],
+  ['PORT', '65536'],
+  ['HOST', 'http://s3cret'],
+  ['HOWDAH_AUTH', 's3cret'],
+  ['HOWDAH_LOG_LEVEL', 's3cret'],
+  ['HOWDAH_WORKER_CONCURRENCY', '0'],
+  ['OPENAI_BASE_URL', 's3cret'],
+  ['LLM_PROVIDER', 's3cret s3cret'],
+  ['LLM_URL', 'ftp://s3cret'],
+])('a bad %s (%s) is HWINV with the name and the fix, without the value', (name, value) => {
+  const error = failure({ [name]: value });
+  expect(error).toMatchObject({ code: 'HWINV', detail: { variable: name } });
+  expect(error).toHaveProperty('message', expect.stringContaining(name));
+  expect(error).toHaveProperty('hint', expect.stringContaining(`Set ${name} to `));
+  expect(JSON.stringify({ ...error, message: error.message })).not.toContain('s3cret');
+});
+
+test('overrides win over the environment, which wins over .env', () => {
+  writeFileSync(
+    join(folder, '.env'),
+    'PORT=1111\nHOWDAH_LOG_LEVEL=debug\nOPENAI_MODEL="a b"\nOPENAI_API_KEY=k\nHOST=::1\n',
+  );
+  vi.stubEnv('PORT', '2222');
+  vi.stubEnv('HOST', 'localhost');
+  vi.stubEnv('OPENAI_MODEL', undefined);
+  vi.stubEnv('OPENAI_API_KEY', undefined);
+  vi.stubEnv('HOWDAH_LOG_LEVEL', undefined);
+  const config = loadConfig({ HOST: '127.0.0.2', PORT: undefined }, folder);
+  vi.unstubAllEnvs();
+  expect(config).toMatchObject({ host: '127.0.0.2', port: 2222, logLevel: 'debug' });
+  expect(config.defaultModel).toMatchObject({ model: 'a b', apiKey: 'k' });
+});
+
+function failure(env: Environment): Error {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('readConfig did not throw');
+}
