@@ -1,0 +1,49 @@
+import type { ErrorCode, RunError } from '../contracts/errors.ts';
+import type { Json } from '../contracts/json.ts';
+
+/** The failing half of an `Outcome`. */
+export type Failed = { ok: false; error: RunError };
+
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+  'rate_limited',
+  'overloaded',
+  'unreachable',
+  'timeout',
+  'bad_answer',
+]);
+
+/** One failure as data; whether another attempt is worth it follows from the code. */
+export function failed(
+  code: ErrorCode,
+  message: string,
+  extra: { retry_after_ms?: number | undefined; cause?: Json | undefined } = {},
+): Failed {
+  const error: RunError = { code, message, retryable: RETRYABLE.has(code) };
+  if (extra.retry_after_ms !== undefined) error.retry_after_ms = extra.retry_after_ms;
+  if (extra.cause !== undefined) error.cause = extra.cause;
+  return { ok: false, error };
+}
+
+/** The caller's signal fired. */
+export function cancelled(): Failed {
+  return failed('cancelled', 'The model call was cancelled.');
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'unauthorized',
+  402: 'unauthorized',
+  403: 'unauthorized',
+  404: 'not_found',
+  408: 'timeout',
+  413: 'context_too_long',
+  429: 'rate_limited',
+  504: 'timeout',
+  // Cloudflare's own two for a server behind it that is too slow.
+  522: 'timeout',
+  524: 'timeout',
+};
+
+/** What an HTTP status of a model server means to a run. */
+export function codeOfStatus(status: number): ErrorCode {
+  return CODES[status] ?? (status >= 500 ? 'overloaded' : 'invalid_request');
+}

@@ -1,0 +1,107 @@
+import type { Outcome } from '../contracts/errors.ts';
+import type { JsonSchema } from '../contracts/json.ts';
+import type { ToolCall } from '../contracts/message.ts';
+import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/model.ts';
+import { cancelled, failed } from './failure.ts';
+import { candidates, chooseCalls } from './local/choose.ts';
+import { fillOutput } from './local/output.ts';
+import { renderResult, troubleOf } from './local/render.ts';
+import { type Turn, turnOf } from './local/turn.ts';
+import { estimateUsage, speak } from './tokens.ts';
+
+/** What the local model is, wherever it is shown. It is never called an LLM. */
+export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
+
+const MAX_ROUNDS = 4;
+const CONFIGURE =
+  'For an answer by an LLM set OPENAI_API_KEY (for another server OPENAI_BASE_URL too).';
+
+/**
+ * The model that needs no key and no network: it picks tools by the words of the question, fills
+ * their arguments from it, and answers only with what they said, citing them. Deterministic.
+ */
+export function localProvider(): ModelProvider & { readonly description: string } {
+  return {
+    name: 'local',
+    description: LOCAL_DESCRIPTION,
+    async generate(request, context) {
+      if (context.signal.aborted) return cancelled();
+      const answer = answerOf(request);
+      if (!answer.ok) return answer;
+      const said = speak(context, answer.value.content ?? '');
+      return said ? answer : cancelled();
+    },
+  };
+}
+
+function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
+  const turn = turnOf(request.messages);
+  const lines = turn.results.flatMap((result) => renderResult(result, turn.question));
+  const calls = lines.length === 0 ? nextCalls(request, turn) : [];
+  if (calls.length > 0) return answered(request, null, calls);
+  if (request.output_schema !== null)
+    return structured(request, request.output_schema, turn, lines);
+  const text = [...new Set(lines)].join('\n') || nothingFound(request, turn);
+  return answered(request, text, []);
+}
+
+/** Tools not yet asked, while nothing was found; so no call is ever repeated. */
+function nextCalls(request: ModelRequest, turn: Turn): ToolCall[] {
+  if (turn.rounds >= MAX_ROUNDS) return [];
+  const fresh = request.tools.filter(({ name }) => !turn.used.has(name));
+  const round = request.messages.filter(({ role }) => role === 'assistant').length + 1;
+  return chooseCalls(turn.question, fresh).map((choice, at) => ({
+    id: `call_${round}_${at + 1}`,
+    name: choice.name,
+    arguments: JSON.stringify(choice.arguments),
+  }));
+}
+
+function answered(
+  request: ModelRequest,
+  content: string | null,
+  tool_calls: ToolCall[],
+): Outcome<ModelAnswer> {
+  const finish_reason = tool_calls.length > 0 ? 'tool_calls' : 'stop';
+  const usage = estimateUsage(request, { content, tool_calls });
+  return { ok: true, value: { content, tool_calls, finish_reason, usage } };
+}
+
+function structured(
+  request: ModelRequest,
+  schema: JsonSchema,
+  turn: Turn,
+  lines: string[],
+): Outcome<ModelAnswer> {
+  const output = fillOutput(schema, {
+    results: turn.results.map(({ content }) => content).filter((one) => troubleOf(one) === null),
+    text: lines.join('\n'),
+    question: turn.question,
+    messages: request.messages,
+  });
+  if (output.missing.length === 0) return answered(request, JSON.stringify(output.value), []);
+  return failed(
+    'invalid_request',
+    `The local model (${LOCAL_DESCRIPTION}) cannot fill ${output.missing.join(', ')} of the output schema ` +
+      `from what the tools said. ${CONFIGURE}`,
+  );
+}
+
+/** Honest about what it is, where it looked, and what would help. */
+function nothingFound(request: ModelRequest, turn: Turn): string {
+  const names = request.tools.map(({ name }) => name).join(', ');
+  const where =
+    names === '' ? 'I have no tools to look in' : `I found nothing in the tools I have (${names})`;
+  const troubles = turn.results.flatMap(({ name, content }) => {
+    const trouble = troubleOf(content);
+    return trouble === null ? [] : [`It could not answer: ${trouble} [${name}]`];
+  });
+  const wanting = candidates(turn.question, request.tools)
+    .filter(({ filled }) => filled.missing.length > 0)
+    .map(
+      ({ tool, filled }) =>
+        `${tool.name} needs: ${filled.missing.join(', ').replaceAll('_', ' ')}.`,
+    );
+  const about = `I am the local model: ${LOCAL_DESCRIPTION}. ${where} that answers this.`;
+  return [about, ...new Set(troubles), ...wanting, CONFIGURE].join('\n');
+}

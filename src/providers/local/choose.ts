@@ -1,0 +1,115 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ToolSchema } from '../../contracts/model.ts';
+import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
+import { effectVerb, ordersEffect } from './effects.ts';
+import { enumOf, parametersOf, takesText } from './schema.ts';
+import { valuesIn } from './values.ts';
+import { contentStems, queryStems, sameWord } from './words.ts';
+
+/** A tool with how well it matches a question and what the question gives it. */
+export type Candidate = { tool: ToolSchema; score: number; filled: Filled };
+
+/** A call worth making. */
+export type Choice = { name: string; arguments: JsonObject };
+
+const THRESHOLD = 2;
+/** A tool this much worse than the best one was not meant. */
+const RATIO = 0.75;
+const MAX_CALLS = 8;
+const MAX_ASKED = 8;
+/** Of a longer question only the beginning is matched; a text parameter gets all of it. */
+const MAX_READ = 8000;
+const SEARCHES =
+  /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
+
+/** The tools that match, best first; an effect only where the question orders it. */
+export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
+  const read = text.slice(0, MAX_READ);
+  const question: Question = { text, values: valuesIn(read), entities: entitiesOf(tools) };
+  const query = queryStems(read);
+  const words = lexicalScores(tools, query);
+  const scored = tools.map((tool, at): Candidate => {
+    const filled = fillArguments(tool, question);
+    return { tool, filled, score: (words[at] ?? 0) + bonus(tool, filled, query) };
+  });
+  return scored
+    .filter(({ tool, score }) => score >= THRESHOLD && allowed(tool, read))
+    .sort((a, b) => b.score - a.score);
+}
+
+/**
+ * The calls for a question: every tool about as good as the best, judged for each question asked, and
+ * for every identifier named the best tool that takes it.
+ */
+export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
+  const read = text.slice(0, MAX_READ);
+  const asked = (read.match(/[^.?!\n]+\?/g) ?? []).map((one) => one.trim()).slice(0, MAX_ASKED);
+  const best = new Set<ToolSchema>();
+  for (const part of asked.length > 1 ? asked : [text]) {
+    const callable = candidates(part, tools).filter(({ filled }) => filled.calls.length > 0);
+    const bar = (callable[0]?.score ?? 0) * RATIO;
+    for (const { tool, score } of callable) if (score >= bar) best.add(tool);
+  }
+  const whole = candidates(text, tools);
+  for (const value of valuesIn(read).filter(({ kind }) => kind !== 'quoted' && kind !== 'name')) {
+    const taker = whole.find(({ filled }) => filled.calls.some((args) => takes(args, value.text)));
+    if (taker !== undefined) best.add(taker.tool);
+  }
+  return whole
+    .filter(({ tool }) => best.has(tool))
+    .flatMap(({ tool, filled }) =>
+      filled.calls.map((args) => ({ name: tool.name, arguments: args })),
+    )
+    .slice(0, MAX_CALLS);
+}
+
+function takes(args: JsonObject, value: string): boolean {
+  return Object.values(args).some((one) => [one].flat().some((inner) => String(inner) === value));
+}
+
+function allowed(tool: ToolSchema, text: string): boolean {
+  const verb = effectVerb(tool);
+  return verb === null || ordersEffect(text, verb);
+}
+
+/** Identifiers that fit count like words; a search takes any question that has words at all. */
+function bonus(tool: ToolSchema, filled: Filled, query: Map<string, number>): number {
+  const text = parametersOf(tool).some((parameter) => takesText(parameter, tool));
+  const search = text && query.size > 0 && SEARCHES.test(tool.name) ? THRESHOLD : 0;
+  return 2 * Math.min(filled.fit, 2) + search;
+}
+
+/** Matching words, each weighted by where it stands and by how few tools share it. */
+function lexicalScores(tools: ToolSchema[], query: Map<string, number>): number[] {
+  const fields = tools.map(fieldsOf);
+  const scores = tools.map(() => 0);
+  for (const [one, weight] of query) {
+    const found = fields.map((tool) => weightIn(tool, one));
+    const sharing = found.filter((own) => own > 0).length;
+    for (const [at, own] of found.entries()) {
+      if (own > 0)
+        scores[at] = (scores[at] ?? 0) + weight * own * (1 + Math.log(tools.length / sharing));
+    }
+  }
+  return scores;
+}
+
+/** The stems of a tool by what a match there is worth, dearest first. */
+type Fields = [worth: number, stems: string[]][];
+
+function fieldsOf(tool: ToolSchema): Fields {
+  const parameters = parametersOf(tool);
+  const names = parameters.map(({ name }) => name).join(' ');
+  const told = parameters.map(({ schema }) => String(schema.description ?? '')).join(' ');
+  return [
+    [3, contentStems(tool.name)],
+    [2, contentStems(parameters.flatMap(enumOf).join(' '))],
+    [1.5, contentStems(names)],
+    [1, contentStems(tool.description)],
+    [0.5, contentStems(told)],
+  ];
+}
+
+function weightIn(fields: Fields, wanted: string): number {
+  return fields.find(([, stems]) => stems.some((one) => sameWord(one, wanted)))?.[0] ?? 0;
+}

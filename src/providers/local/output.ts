@@ -1,0 +1,95 @@
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
+import type { Message } from '../../contracts/message.ts';
+import { enumOf, type Parameter, parametersOf } from './schema.ts';
+import { contentStems, overlap, sameWord, stem, words } from './words.ts';
+
+/** Where an output may come from: what the tools said, the same as text, and the conversation. */
+export type Sources = { results: Json[]; text: string; question: string; messages: Message[] };
+
+/** The output as far as it can be filled, and the required properties that cannot. */
+export type FilledOutput = { value: JsonObject; missing: string[] };
+
+const ANSWERS = new Set(
+  ['answer', 'text', 'reply', 'message', 'summary', 'response', 'output'].map(stem),
+);
+
+/** Fills an output schema from facts of the tools; an enum also by the words of the question (a router). */
+export function fillOutput(schema: JsonSchema, sources: Sources): FilledOutput {
+  const facts = new Map<string, Json>();
+  for (const result of sources.results) collect(result, facts);
+  const value: JsonObject = {};
+  const missing: string[] = [];
+  const properties = parametersOf({ name: '', description: '', parameters: schema });
+  for (const property of properties) {
+    const found = findValue(property, facts, sources);
+    if (found !== undefined) value[property.name] = found;
+    else if (property.required) missing.push(property.name);
+  }
+  return { value, missing: properties.length === 0 ? ['an object with properties'] : missing };
+}
+
+/** Every named value in a result, by its name; the first one of a name wins. */
+function collect(value: Json, facts: Map<string, Json>): void {
+  if (Array.isArray(value)) for (const inner of value) collect(inner, facts);
+  if (!isJsonObject(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const name = nameKey(key);
+    if (!facts.has(name)) facts.set(name, inner);
+  }
+  for (const inner of Object.values(value)) collect(inner, facts);
+}
+
+const nameKey = (name: string): string => words(name).map(stem).join(' ');
+
+function findValue(
+  property: Parameter,
+  facts: Map<string, Json>,
+  sources: Sources,
+): Json | undefined {
+  if (property.schema.const !== undefined) return property.schema.const;
+  const options = enumOf(property);
+  const fact = typed(facts.get(nameKey(property.name)), property.type);
+  if (options.length > 0) {
+    const told = options.find((one) => one === fact || [...facts.values()].includes(one));
+    return told ?? nearestOption(options, sources);
+  }
+  if (fact !== undefined) return fact;
+  const answers = property.type === 'string' && property.stems.some((one) => ANSWERS.has(one));
+  return answers && sources.text !== '' ? sources.text : undefined;
+}
+
+function typed(value: Json | undefined, type: string): Json | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (type === 'string') return typeof value === 'object' ? undefined : String(value);
+  if (type === 'array') return Array.isArray(value) ? value : undefined;
+  if (type === 'object') return isJsonObject(value) ? value : undefined;
+  if (type === 'boolean') return typeof value === 'boolean' ? value : undefined;
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number)) return undefined;
+  return type === 'integer' && !Number.isInteger(number) ? undefined : number;
+}
+
+/**
+ * The option nearest to the question, by its own name and by the line that describes it anywhere in
+ * the conversation ("- billing: invoices and payments"). None when no word matches, or two match alike.
+ */
+function nearestOption(options: string[], { question, messages }: Sources): string | undefined {
+  const lines = messages.flatMap(({ content }) => (content ?? '').split('\n'));
+  const describes = (line: string, option: string) =>
+    /^\W*([\w-]+)/.exec(line.trim())?.[1] === option && line.trim().length > option.length + 2;
+  const asked = question
+    .split('\n')
+    .filter((line) => !options.some((option) => describes(line, option)))
+    .join('\n');
+  const query = contentStems(asked);
+  const ranked = options
+    .map((option) => {
+      const own = words(option).some((word) => query.some((one) => sameWord(one, stem(word))));
+      const about = lines.filter((line) => describes(line, option)).join(' ');
+      return { option, score: (own ? 2 : 0) + overlap(query, about.replaceAll(option, ' ')) };
+    })
+    .sort((a, b) => b.score - a.score);
+  const [best, next] = ranked;
+  if (best === undefined || best.score === 0 || best.score === next?.score) return undefined;
+  return best.option;
+}

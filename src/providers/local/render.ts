@@ -1,0 +1,111 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { parsed, type Result } from './turn.ts';
+import { contentStems, overlap } from './words.ts';
+
+const MAX_ROWS = 8;
+const MAX_READ = 8000;
+const PASSAGE = 300;
+const MAX_SENTENCES = 3;
+/** Of a result's machinery, not of its matter. */
+const HIDDEN = /^(_|embedding$|vector$|score$|similarity$|distance$|rank$)/;
+
+/** What a result says, in lines a customer can read, each citing its tool. Empty when it says nothing. */
+export function renderResult(result: Result, question: string): string[] {
+  if (troubleOf(result.content) !== null) return [];
+  const lines = linesOf(result.content, contentStems(question.slice(0, MAX_READ)));
+  const about = lines.length === 1 ? aboutOf(result, lines.join()) : '';
+  return lines.map((line) => `${about}${line} [${result.name}]`);
+}
+
+/** The words of a failed tool call, null for one that worked. */
+export function troubleOf(content: Json): string | null {
+  if (typeof content === 'string') return /^error\b:?/i.test(content) ? content : null;
+  if (!isJsonObject(content)) return null;
+  const error = isJsonObject(content.error) ? content.error : content;
+  const told = typeof error.message === 'string' ? error.message : null;
+  if (typeof content.error === 'string' && content.error !== '') return content.error;
+  if (isJsonObject(content.error)) return told ?? 'it failed';
+  return told !== null && 'code' in content && 'retryable' in content ? told : null;
+}
+
+function linesOf(value: Json, query: string[]): string[] {
+  if (typeof value === 'string') {
+    const text = passage(value, query);
+    return text === '' ? [] : [text];
+  }
+  if (Array.isArray(value)) return rowLines(value, query);
+  if (!isJsonObject(value)) return value === null ? [] : [scalar(value)];
+  const lists = Object.entries(value).filter(([, inner]) => isRows(inner));
+  const rest = Object.fromEntries(Object.entries(value).filter(([, inner]) => !isRows(inner)));
+  const only = lists.length === 1 && Object.keys(rest).length === 0;
+  const head = flat(rest, query);
+  const rows = lists.flatMap(([key, inner]) =>
+    linesOf(inner, query).map((line) => (only ? line : `${label(key)}: ${line}`)),
+  );
+  // Nothing but counters around an empty list ("total: 0") is nothing.
+  const empty = Object.values(value).some((inner) => Array.isArray(inner) && inner.length === 0);
+  return rows.length === 0 && empty && !/: [^0\s]/.test(head)
+    ? []
+    : [head, ...rows].filter(Boolean);
+}
+
+const isRows = (value: Json): boolean => Array.isArray(value) && value.some(isJsonObject);
+
+function rowLines(rows: Json[], query: string[]): string[] {
+  if (rows.length > 0 && !rows.some(isJsonObject)) return [rows.map(scalar).join(', ')];
+  const lines = rows.flatMap((row) => {
+    const line = isJsonObject(row) ? flat(row, query) : scalar(row);
+    return line === '' ? [] : [line];
+  });
+  const more = lines.length - MAX_ROWS;
+  return [...lines.slice(0, MAX_ROWS), ...(more > 0 ? [`… and ${more} more`] : [])];
+}
+
+/** `{"status": "shipped", "carrier": {"name": "DHL"}}` as `status: shipped, carrier name: DHL`. */
+function flat(row: JsonObject, query: string[], prefix = ''): string {
+  return Object.entries(row)
+    .flatMap(([key, value]) => {
+      if (value === null || value === '' || HIDDEN.test(key)) return [];
+      const name = `${prefix}${label(key)}`;
+      if (isJsonObject(value)) return [flat(value, query, `${name} `)];
+      if (Array.isArray(value))
+        return value.length === 0 ? [] : [`${name}: ${value.map(scalar).join(', ')}`];
+      return [`${name}: ${typeof value === 'string' ? passage(value, query) : scalar(value)}`];
+    })
+    .filter(Boolean)
+    .join(', ');
+}
+
+const label = (key: string): string => key.replace(/[_-]+/g, ' ').trim();
+
+function scalar(value: Json): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return isJsonObject(value)
+    ? `(${flat(value, [])})`
+    : Array.isArray(value)
+      ? value.map(scalar).join(' ')
+      : String(value);
+}
+
+/** A short text whole; of a long one the sentences nearest to the question, in their order. */
+function passage(text: string, query: string[]): string {
+  const clean = text.replace(/\s+/g, ' ').trim();
+  if (clean.length <= PASSAGE) return clean;
+  const sentences = text.split(/(?<=[.!?])\s+|\n+/).map((one) => one.replace(/\s+/g, ' ').trim());
+  const ranked = sentences
+    .map((sentence, at) => ({ at, sentence, score: overlap(query, sentence) }))
+    .filter(({ sentence }) => sentence !== '')
+    .sort((a, b) => b.score - a.score || a.at - b.at);
+  const best = ranked.filter(({ score }) => score > 0).slice(0, MAX_SENTENCES);
+  const kept = (best.length > 0 ? best : ranked.slice(0, 1)).sort((a, b) => a.at - b.at);
+  return kept.map(({ sentence }) => sentence.slice(0, 2 * PASSAGE)).join(' … ');
+}
+
+/** "A-1001 — " before a line that does not itself say what it is about. */
+function aboutOf(result: Result, line: string): string {
+  const args = parsed(result.arguments);
+  const [first, ...more] = isJsonObject(args) ? Object.values(args) : [];
+  const short = (typeof first === 'string' && first.length <= 40) || typeof first === 'number';
+  if (!short || more.length > 0 || line.includes(String(first))) return '';
+  return `${first} — `;
+}

@@ -1,0 +1,46 @@
+import type { Json } from '../../contracts/json.ts';
+import type { Message } from '../../contracts/message.ts';
+
+/** A tool's result with the call it answers. */
+export type Result = { name: string; arguments: string; content: Json };
+
+/** What is being asked now, which tools were used for it, and what they said. */
+export type Turn = {
+  question: string;
+  results: Result[];
+  used: ReadonlySet<string>;
+  rounds: number;
+};
+
+/** The last user message and all that followed it. */
+export function turnOf(messages: Message[]): Turn {
+  const at = messages.findLastIndex(({ role }) => role === 'user');
+  const since = messages.slice(at + 1);
+  const asking = since.filter((message) => message.tool_calls?.length);
+  const calls = asking.flatMap((message) => message.tool_calls ?? []);
+  const results = since.flatMap((message): Result[] => {
+    const call = calls.find(({ id }) => id === message.tool_call_id);
+    if (message.role !== 'tool' || call === undefined) return [];
+    return [{ name: call.name, arguments: call.arguments, content: parsed(textOf(message)) }];
+  });
+  const used = new Set(calls.map(({ name }) => name));
+  const last = messages[at];
+  return { question: last ? textOf(last) : '', results, used, rounds: asking.length };
+}
+
+function textOf({ content, parts }: Message): string {
+  const more = (parts ?? []).flatMap(({ type, text }) =>
+    type === 'text' && typeof text === 'string' && text !== content ? [text] : [],
+  );
+  return [content ?? '', ...more].filter(Boolean).join('\n');
+}
+
+/** A result is JSON where it parses, else plain text. */
+export function parsed(text: string): Json {
+  try {
+    const value: Json = JSON.parse(text);
+    return typeof value === 'number' ? text : value;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,95 @@
+/** Words that say nothing of what is asked for, English and German, without diacritics. */
+const STOP: ReadonlySet<string> = new Set(
+  `a about after again all also am an and any are as at be been before but by can could did do does for from
+  get give got had has have hello help hey hi how i if in into is it its just know let like list look lookup
+  may me mine more my need no not now of on one only or our out please returns s see should show so some
+  still t tell thank thanks that the their them then there these they this those to too tool up us use used
+  user using very want was we were what whats when where which who whose why will with would yet you your
+  aber alle als am an auch auf aus bei bin bis bitte da danke das dass dein dem den der des die dies diese
+  dir doch du ein eine einem einen einer eines er es fur gib guten hab habe haben hallo hat ich ihr im ist
+  ja kann kein keine konnen mein meine meinem meinen meiner mich mir mit nach nicht noch nur ob oder sehr
+  sie sind so tag um und uns vom von wann war warum was welche wer werden wie wir wird wo zeig zu zum zur`.split(
+    /\s+/,
+  ),
+);
+
+/** Words of a question that stand for words of a tool, at half the weight. Stems to plain words. */
+const STANDS_FOR: Readonly<Record<string, string>> = {
+  where: 'status location tracking delivery',
+  wo: 'status location tracking delivery',
+  when: 'date time delivery schedule',
+  wann: 'date time delivery schedule',
+  arriv: 'delivery status shipping',
+  much: 'price cost amount total',
+  bestellung: 'order',
+  bestellnummer: 'order',
+  lieferung: 'delivery shipping',
+  versand: 'shipping delivery',
+  paket: 'parcel shipping delivery',
+  rechnung: 'invoice bill',
+  kund: 'customer',
+  konto: 'account',
+  preis: 'price',
+  ruckgab: 'return',
+  erstattung: 'refund',
+  bestand: 'stock inventory',
+  wett: 'weather',
+  zahlung: 'payment',
+};
+
+/** Lower-case words without diacritics; `camelCase` and `snake_case` fall apart into theirs. */
+export function words(text: string): string[] {
+  return (
+    text
+      .replace(/([a-z])([A-Z])/g, '$1 $2')
+      .replaceAll('ß', 'ss')
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
+}
+
+/** A word without its commonest endings; what is left has four letters at least (three for a plural). */
+export function stem(word: string): string {
+  let rest = word.length >= 4 ? word.replace(/(?<=[^s])s$/, '') : word;
+  for (;;) {
+    const cut = rest.replace(/(ing|ed|en|er|e|n)$/, '');
+    if (cut === rest || cut.length < 4) return rest.replace(/y$/, 'i');
+    rest = cut;
+  }
+}
+
+/** The stems of a text that carry meaning: no stop words, no numbers or identifiers. */
+export function contentStems(text: string): string[] {
+  const kept = words(text).filter((word) => !STOP.has(word) && !/\d/.test(word));
+  return [...new Set(kept.map(stem))];
+}
+
+/** True when two stems are one word: equal, or one begins (in a German compound: ends) with the other. */
+export function sameWord(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  if (short.length >= 4 && long.length - short.length <= 4 && long.startsWith(short)) return true;
+  return short.length >= 6 && long.endsWith(short);
+}
+
+/** The stems a question looks for, each with its weight. */
+export function queryStems(question: string): Map<string, number> {
+  const query = new Map<string, number>();
+  for (const word of words(question)) {
+    for (const hint of (STANDS_FOR[stem(word)] ?? STANDS_FOR[word] ?? '').split(' ')) {
+      if (hint !== '') query.set(stem(hint), 0.5);
+    }
+  }
+  for (const one of contentStems(question)) query.set(one, 1);
+  return query;
+}
+
+/** How many of the wanted stems a text has. */
+export function overlap(wanted: Iterable<string>, text: string): number {
+  const has = contentStems(text);
+  let count = 0;
+  for (const one of wanted) if (has.some((other) => sameWord(one, other))) count += 1;
+  return count;
+}

@@ -1,0 +1,192 @@
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { Outcome } from '../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRequest,
+} from '../contracts/model.ts';
+import { cancelled, type Failed, failed } from './failure.ts';
+import { requestBody } from './openai/body.ts';
+import { httpFailure, type Peer, toldFailure } from './openai/failures.ts';
+import {
+  addChunk,
+  addWhole,
+  emptyFold,
+  type Fold,
+  foldedAnswer,
+  isTooLong,
+} from './openai/fold.ts';
+import { redact } from './openai/redact.ts';
+import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
+import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/watch.ts';
+import { type Fetch, guardedFetch } from './openai/wire.ts';
+import { emitToken } from './tokens.ts';
+
+/** What the provider is made of. `fetch` is where an SSRF guard goes; `limits` are for tests. */
+export type OpenAiOptions = {
+  env: OpenAiEnv;
+  fetch?: Fetch | undefined;
+  limits?: Partial<Limits> | undefined;
+};
+
+/**
+ * OpenAI and every server that speaks its chat completions (Ollama, vLLM, Groq, OpenRouter, Azure …),
+ * streaming. Never throws and never retries; who gets which key is `resolveTarget`'s rule.
+ */
+export function openaiProvider(options: OpenAiOptions): ModelProvider {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  return {
+    name: 'openai',
+    async generate(request, context) {
+      if (context.signal.aborted) return cancelled();
+      const target = resolveTarget(options.env, request.model);
+      if (!target.ok) return target;
+      const peer = { ...target.value, model: request.model.model };
+      const watch = startWatch(context.signal, limits);
+      let outcome: Outcome<ModelAnswer> | undefined;
+      try {
+        const client = clientFor(target.value, options.fetch ?? fetch);
+        outcome = await call({ client, request, context, watch, peer });
+      } catch (error) {
+        outcome = failureOf(error, peer);
+      } finally {
+        watch.stop(outcome?.ok !== true);
+      }
+      return context.signal.aborted ? cancelled() : (late(outcome, watch, limits, peer) ?? outcome);
+    },
+  };
+}
+
+/** Everything is said out loud, so that the client reads nothing from the process's environment. */
+function clientFor({ baseUrl, key }: Target, fetch: Fetch): OpenAI {
+  return new OpenAI({
+    // The client insists on a key; without one the header is left out on the wire.
+    apiKey: key ?? 'none',
+    baseURL: baseUrl,
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    logLevel: 'off',
+    fetch: guardedFetch(fetch, key),
+  });
+}
+
+type Call = {
+  client: OpenAI;
+  request: ModelRequest;
+  context: ModelCallContext;
+  watch: Watch;
+  peer: Peer;
+};
+
+async function call(the: Call): Promise<Outcome<ModelAnswer>> {
+  const { request, watch, peer } = the;
+  const body = requestBody(request) as unknown as ChatCompletionCreateParamsStreaming;
+  const sent = the.client.chat.completions.create(body, { signal: watch.signal });
+  const { data: stream, response } = await sent.withResponse();
+  const type = response.headers.get('content-type')?.toLowerCase() ?? '';
+  if (type.includes('html')) {
+    const hint = 'check the base_url (most end in /v1)';
+    return failed('bad_answer', `${peer.host} answered with a web page instead of JSON; ${hint}.`);
+  }
+  const fold = emptyFold();
+  if (type.includes('json')) {
+    const whole: unknown = JSON.parse(await response.text());
+    if (isJsonObject(whole) && whole.error) return toldFailure(whole.error, '', peer);
+    emitToken(the.context, addWhole(fold, whole));
+  } else {
+    const broken = await readStream(stream, fold, the);
+    if (broken !== null) return broken;
+  }
+  return finished(fold, request, peer);
+}
+
+/** What breaks once the server has said it is finished no longer matters: only usage could be missing. */
+async function readStream(
+  stream: AsyncIterable<unknown>,
+  fold: Fold,
+  { context, watch, peer }: Call,
+): Promise<Failed | null> {
+  try {
+    for await (const chunk of stream) {
+      watch.touch();
+      if (context.signal.aborted) break;
+      emitToken(context, addChunk(fold, chunk));
+      if (isTooLong(fold)) {
+        return failed('bad_answer', `${peer.host} sent more text than any model writes.`);
+      }
+    }
+  } catch (error) {
+    if (fold.finish === null || error instanceof APIError) return failureOf(error, peer);
+  }
+  return null;
+}
+
+function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
+  const answer = foldedAnswer(fold, request);
+  if (answer !== null) return { ok: true, value: answer };
+  const complete = fold.chat ? 'calls a tool without a name' : 'is no chat completion';
+  const why = fold.finish === null ? 'ended before it was complete' : complete;
+  return failed('bad_answer', `The answer of ${peer.host} ${why}.`, {
+    cause: { finish_reason: fold.finish, characters: fold.content.length },
+  });
+}
+
+/** An answer that was complete, or a status that was told, before a limit fired still counts. */
+function late(
+  outcome: Outcome<ModelAnswer>,
+  watch: Watch,
+  limits: Limits,
+  { host }: Peer,
+): Failed | null {
+  const limit = watch.expired();
+  if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
+  const what = limit === 'first_chunk_ms' ? 'did not begin to answer' : 'fell silent in mid answer';
+  return failed('timeout', `${host} ${what}: nothing came for ${limits[limit]} ms.`, {
+    cause: { limit, ms: limits[limit] },
+  });
+}
+
+/** Any failure as data. An error the client did not make came out of a body: that answer is broken. */
+function failureOf(error: unknown, peer: Peer): Failed {
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof APIConnectionTimeoutError) {
+    return failed('timeout', `${peer.host} could not be reached in time.`, causeOf(error, peer));
+  }
+  if (error instanceof APIConnectionError) {
+    const cause = causeOf(error, peer);
+    return failed(
+      'unreachable',
+      `${peer.host} cannot be reached${reason(cause)}; is it up?`,
+      cause,
+    );
+  }
+  if (error instanceof APIError) {
+    const { status, headers, error: body } = error;
+    if (status === undefined) return toldFailure(body, text, peer);
+    return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
+  }
+  const cause = causeOf(error, peer);
+  return failed('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
+}
+
+function reason({ cause }: { cause: JsonObject }): string {
+  return typeof cause.code === 'string' ? ` (${cause.code})` : '';
+}
+
+/** The deepest code (`ECONNREFUSED`) and message underneath an error, without the key. */
+function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
+  let seen: unknown = error;
+  for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
+  const message = redact(seen instanceof Error ? seen.message : String(seen), peer.key).slice(
+    0,
+    400,
+  );
+  const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
+  return { cause: { message, ...(typeof code === 'string' ? { code } : {}) } };
+}

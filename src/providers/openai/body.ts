@@ -1,0 +1,82 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Message, ToolCall } from '../../contracts/message.ts';
+import type { ModelRequest } from '../../contracts/model.ts';
+
+/** What `request_params` may never replace. `n` would pay for answers nobody reads. */
+const RESERVED: ReadonlySet<string> = new Set(['messages', 'stream', 'model', 'tools', 'n']);
+/** Refused by OpenAI where no tools are offered. */
+const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
+
+/** The body of `POST /chat/completions` for a request, always streaming. */
+export function requestBody(request: ModelRequest): JsonObject {
+  const passed = Object.entries(request.model.request_params).filter(
+    ([name]) => !RESERVED.has(name) && !(request.tools.length === 0 && ONLY_WITH_TOOLS.has(name)),
+  );
+  return {
+    stream_options: { include_usage: true },
+    ...Object.fromEntries(passed),
+    model: request.model.model,
+    messages: request.messages.map(wireMessage),
+    stream: true,
+    ...wireTools(request),
+    ...wireFormat(request),
+  };
+}
+
+function wireTools(request: ModelRequest): JsonObject {
+  if (request.tools.length === 0) return {};
+  const tools = request.tools.map(({ name, description, parameters }): JsonObject => {
+    return { type: 'function', function: { name, description, parameters } };
+  });
+  return { tools };
+}
+
+function wireFormat(request: ModelRequest): JsonObject {
+  if (request.output_schema === null) return {};
+  const json_schema = { name: 'output', strict: false, schema: request.output_schema };
+  return { response_format: { type: 'json_schema', json_schema } };
+}
+
+function wireMessage(message: Message): JsonObject {
+  const content = wireContent(message);
+  switch (message.role) {
+    case 'tool':
+      return { role: 'tool', content: content ?? '', tool_call_id: message.tool_call_id ?? '' };
+    case 'assistant': {
+      const calls = message.tool_calls ?? [];
+      if (calls.length === 0) return { role: 'assistant', content: content ?? '' };
+      return { role: 'assistant', content, tool_calls: calls.map(wireCall) };
+    }
+    default:
+      return { role: message.role, content: content ?? '' };
+  }
+}
+
+/** Images and files are the user's alone in OpenAI's format; every other role keeps its text parts. */
+function wireContent(message: Message): Json {
+  const parts = (message.parts ?? []).filter(
+    (part) => message.role === 'user' || part.type === 'text',
+  );
+  if (parts.length === 0) return message.content;
+  const told = parts.some((part) => part.type === 'text' && part.text === message.content);
+  if (!message.content || told) return parts;
+  return [{ type: 'text', text: message.content }, ...parts];
+}
+
+/**
+ * A call as it goes back to the server. What a model once wrote wrongly (a name with a space, half
+ * a JSON) must not make every later request a 400, so both are made well-formed here.
+ */
+function wireCall(call: ToolCall): JsonObject {
+  const name = call.name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64) || 'unknown';
+  return { id: call.id, type: 'function', function: { name, arguments: jsonText(call.arguments) } };
+}
+
+function jsonText(text: string): string {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return JSON.stringify({ invalid_json: text });
+  }
+}

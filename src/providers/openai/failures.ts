@@ -1,0 +1,91 @@
+import type { ErrorCode } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { codeOfStatus, type Failed, failed } from '../failure.ts';
+import { sentence } from './redact.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+/** Whom we called, as a failure may name it. */
+export type Peer = { host: string; model: string; key: string | null };
+
+/** A status other than 2xx, with whatever the server said. */
+export type HttpFailure = {
+  status: number;
+  headers: Headers | undefined;
+  body: unknown;
+  text: string;
+};
+
+const TOO_LONG =
+  /context.{0,20}(length|window|size)|maximum context|prompt is too long|too many (input )?tokens/i;
+const FILTERED = /^(content_filter|content_policy_violation|ResponsibleAIPolicyViolation)$/;
+
+export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
+  const told = toldBy(seen.body, seen.text);
+  const plain = codeOfStatus(seen.status);
+  const code = plain === 'invalid_request' ? (refusal(told) ?? plain) : plain;
+  const detail = sentence(told.message, peer.key);
+  const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
+  const wait = plain === 'rate_limited' || plain === 'overloaded' || plain === 'timeout';
+  return failed(code, [message, detail].filter(Boolean).join(' Its words: '), {
+    retry_after_ms: wait ? retryAfterMs(seen.headers) : undefined,
+    cause: { status: seen.status, ...(told.code ? { code: told.code } : {}), message: detail },
+  });
+}
+
+/** An `error` object where an answer should be: in a stream, or in a body with status 200. */
+export function toldFailure(body: unknown, text: string, peer: Peer): Failed {
+  const told = toldBy(body, text);
+  const detail = sentence(told.message, peer.key);
+  const code = refusal(told) ?? 'bad_answer';
+  return failed(code, `${peer.host} broke off the answer with an error. Its words: ${detail}`, {
+    cause: { ...(told.code ? { code: told.code } : {}), message: detail },
+  });
+}
+
+const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {
+  rate_limited: ({ host }) =>
+    `${host} limits our requests or the account's quota is used up (429); raise the limit or add a fallback model.`,
+  timeout: ({ host }, status) => `${host} did not finish in time (${status}).`,
+  overloaded: ({ host }, status) => `${host} is overloaded or out of order (${status}).`,
+  invalid_request: ({ host }, status) =>
+    status < 400
+      ? `${host} redirects (${status}), which is not followed; put the final address into base_url.`
+      : `${host} refused the request (${status}); check the model's request_params and the tools' schemas.`,
+  context_too_long: ({ model }) =>
+    `The conversation is too long for model ${model}; use one with a larger context, or a shorter history.`,
+  content_filtered: ({ host }) => `The content filter of ${host} refused the request.`,
+  unauthorized: ({ host, key }, status) =>
+    key === null
+      ? `${host} wants a key (${status}) and none was sent: a model with its own base_url gets no key of the environment.`
+      : `${host} refused the key or the account (${status}); check OPENAI_API_KEY and what it may use.`,
+  not_found: ({ host, model }) =>
+    `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
+};
+
+function refusal(told: Told): ErrorCode | null {
+  if (told.code === 'context_length_exceeded' || TOO_LONG.test(told.message))
+    return 'context_too_long';
+  return told.codes.some((code) => FILTERED.test(code)) ? 'content_filtered' : null;
+}
+
+type Told = { message: string; code: string | null; codes: string[] };
+
+/** Reads the error bodies in use: OpenAI's, a bare string, Google's array, Mistral's and FastAPI's. */
+function toldBy(body: unknown, text: string): Told {
+  const one = Array.isArray(body) ? body[0] : body;
+  const error = isJsonObject(one) && one.error !== undefined ? one.error : one;
+  if (!isJsonObject(error)) {
+    return { message: typeof error === 'string' ? error : text, code: null, codes: [] };
+  }
+  const inner = isJsonObject(error.innererror) ? error.innererror : {};
+  const codes = [error.code, error.type, inner.code].flatMap((code) =>
+    typeof code === 'string' || typeof code === 'number' ? [String(code).slice(0, 100)] : [],
+  );
+  return { message: messageOf(error) ?? text, code: codes[0] ?? null, codes };
+}
+
+function messageOf(error: JsonObject): string | null {
+  const told = error.message ?? error.detail ?? null;
+  if (told === null) return null;
+  return typeof told === 'string' ? told : JSON.stringify(told);
+}

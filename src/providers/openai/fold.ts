@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { isJsonObject } from '../../contracts/json.ts';
+import type { ToolCall } from '../../contracts/message.ts';
+import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import { estimateUsage } from '../tokens.ts';
+
+/** More text than any model writes in one answer: whoever sends it is not one. */
+const MAX_TEXT = 4_000_000;
+/** Counts above it are nonsense, and would not fit the log's integer columns. */
+const MAX_TOKENS = 1_000_000_000;
+
+type HalfCall = { id: string; name: string; text: string };
+
+/** What of an answer has arrived so far. */
+export type Fold = {
+  /** A message, or a piece of one, was among what came: other APIs have a finish_reason too. */
+  chat: boolean;
+  content: string;
+  calls: Map<string, HalfCall>;
+  finish: string | null;
+  tokens_in: number | null;
+  tokens_out: number | null;
+};
+
+export const emptyFold = (): Fold => ({
+  chat: false,
+  content: '',
+  calls: new Map(),
+  finish: null,
+  tokens_in: null,
+  tokens_out: null,
+});
+
+/** Adds one chunk of a stream, whatever its shape; gives the text that was new. */
+export function addChunk(fold: Fold, chunk: unknown): string {
+  return add(fold, chunk, 'delta');
+}
+
+/** Adds a whole `chat.completion`, from a server that ignores `stream`. */
+export function addWhole(fold: Fold, body: unknown): string {
+  return add(fold, body, 'message');
+}
+
+/** True when the text is longer than any honest answer. */
+export function isTooLong(fold: Fold): boolean {
+  let length = fold.content.length;
+  for (const call of fold.calls.values()) length += call.text.length;
+  return length > MAX_TEXT;
+}
+
+function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
+  if (!isJsonObject(chunk)) return '';
+  addUsage(fold, chunk.usage);
+  const choices = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
+  const choice = choices.find((one) => (one.index ?? 0) === 0);
+  if (choice === undefined) return '';
+  if (typeof choice.finish_reason === 'string') fold.finish = choice.finish_reason;
+  const piece = choice[field];
+  if (!isJsonObject(piece)) return '';
+  fold.chat = true;
+  if (Array.isArray(piece.tool_calls)) {
+    for (const [at, call] of piece.tool_calls.entries()) addCall(fold, call, at, field);
+  }
+  const text = plainText(piece.content) + plainText(piece.refusal);
+  fold.content += text;
+  return text;
+}
+
+function addUsage(fold: Fold, usage: unknown): void {
+  if (!isJsonObject(usage)) return;
+  fold.tokens_in = count(usage.prompt_tokens) ?? fold.tokens_in;
+  fold.tokens_out = count(usage.completion_tokens) ?? fold.tokens_out;
+}
+
+function count(value: unknown): number | null {
+  const sane = typeof value === 'number' && value > 0 && value <= MAX_TOKENS;
+  return sane ? Math.ceil(value) : null;
+}
+
+/** Content is a string, or parts of which only the text is an answer (Mistral sends its thinking too). */
+function plainText(content: unknown): string {
+  if (Array.isArray(content)) {
+    return content.map((part) => (isJsonObject(part) ? plainText(part.text) : '')).join('');
+  }
+  // Postgres cannot hold U+0000 in a text.
+  return typeof content === 'string' ? content.replaceAll('\u0000', '') : '';
+}
+
+/**
+ * Pieces of one call share an `index`. Servers that leave it out, or give every parallel call the
+ * index 0, are told apart by a new id that comes together with a name.
+ */
+function addCall(fold: Fold, piece: unknown, at: number, field: 'delta' | 'message'): void {
+  if (!isJsonObject(piece)) return;
+  const fn = isJsonObject(piece.function) ? piece.function : {};
+  const id = plainText(piece.id);
+  const name = plainText(fn.name);
+  const last = [...fold.calls.keys()].at(-1);
+  const indexed = typeof piece.index === 'number' ? String(piece.index) : null;
+  let key =
+    field === 'message'
+      ? String(at)
+      : (indexed ?? (name ? `new ${fold.calls.size}` : (last ?? '0')));
+  const known = fold.calls.get(key);
+  if (known?.id && id && known.id !== id && name) key = `${key} ${id}`;
+  else if (indexed !== null && !name && last?.startsWith(`${key} `)) key = last;
+  const call = fold.calls.get(key) ?? { id: '', name: '', text: '' };
+  call.id ||= id;
+  call.name = name || call.name;
+  call.text += isJsonObject(fn.arguments) ? JSON.stringify(fn.arguments) : plainText(fn.arguments);
+  fold.calls.set(key, call);
+}
+
+/** The answer, or null while the server has not said that it is finished: half a call never leaves here. */
+export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | null {
+  if (fold.finish === null || !fold.chat) return null;
+  const tool_calls = toolCalls(fold, request);
+  if (tool_calls === null) return null;
+  const content = fold.content.toWellFormed();
+  const answer = { content: content === '' && tool_calls.length > 0 ? null : content, tool_calls };
+  const guess = estimateUsage(request, answer);
+  return {
+    ...answer,
+    finish_reason: finishReason(fold.finish, tool_calls.length > 0),
+    usage: {
+      tokens_in: fold.tokens_in ?? guess.tokens_in,
+      tokens_out: fold.tokens_out ?? guess.tokens_out,
+    },
+  };
+}
+
+function finishReason(told: string, calls: boolean): FinishReason {
+  if (told === 'length' || told === 'max_tokens') return 'length';
+  if (told === 'content_filter') return 'content_filter';
+  return calls ? 'tool_calls' : 'stop';
+}
+
+/** Null when a call has no name. A call the token limit cut off is left out. */
+function toolCalls(fold: Fold, request: ModelRequest): ToolCall[] | null {
+  const taken = new Set(
+    request.messages.flatMap((message) => (message.tool_calls ?? []).map((call) => call.id)),
+  );
+  const calls: ToolCall[] = [];
+  for (const half of fold.calls.values()) {
+    if (half.name === '') return null;
+    const text = half.text.trim() === '' ? '{}' : half.text.toWellFormed();
+    if (fold.finish !== 'tool_calls' && fold.finish !== 'stop' && !isJson(text)) continue;
+    const id = half.id === '' || taken.has(half.id) ? `call_${randomUUID()}` : half.id;
+    taken.add(id);
+    calls.push({ id, name: half.name, arguments: text });
+  }
+  return calls;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

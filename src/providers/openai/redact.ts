@@ -1,0 +1,23 @@
+const MAX_TEXT = 400;
+
+/** Takes the key out of a text, and whatever else looks like one (servers quote what they were sent). */
+export function redact(text: string, key: string | null): string {
+  const known = key !== null && key.length >= 4 ? text.replaceAll(key, '***') : text;
+  return known
+    .replace(/\b(sk|gsk|xai|pk)-[\w*.-]{6,}/g, '***')
+    .replace(/\bBearer\s+\S+/gi, 'Bearer ***');
+}
+
+/** A server's own words on one line: no markup, no key, of bearable length, ending like a sentence. */
+export function sentence(text: string, key: string | null): string {
+  const line = redact(text, key)
+    .replaceAll('\u0000', '')
+    .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .toWellFormed();
+  if (line === '') return '';
+  const short = line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT - 1).toWellFormed()}…` : line;
+  return /[.!?…]$/.test(short) ? short : `${short}.`;
+}

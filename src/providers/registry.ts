@@ -1,0 +1,96 @@
+import type { Outcome } from '../contracts/errors.ts';
+import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import { failed } from './failure.ts';
+import { localProvider } from './local.ts';
+import type { Fetch } from './openai/wire.ts';
+import { openaiProvider } from './openai.ts';
+import { scriptedProvider } from './scripted.ts';
+
+/** The model providers of this process, by the name a model row gives. */
+export type Providers = ReadonlyMap<string, ModelProvider>;
+
+/** What of the environment the providers read; an absent value and an empty one are the same. */
+export type ProviderEnv = {
+  OPENAI_API_KEY?: string | undefined;
+  OPENAI_BASE_URL?: string | undefined;
+};
+
+/** Names people use for servers that speak OpenAI's format. They need a `base_url`: it is what they stand for. */
+export const OPENAI_COMPATIBLE: ReadonlySet<string> = new Set([
+  'azure',
+  'deepseek',
+  'groq',
+  'llamacpp',
+  'lmstudio',
+  'mistral',
+  'ollama',
+  'openai-compatible',
+  'openrouter',
+  'together',
+  'vllm',
+]);
+
+/** Every provider by its own name. A new vendor is one file in this folder and one line here. */
+export function createProviders(
+  env: ProviderEnv,
+  options: { fetch?: Fetch | undefined } = {},
+): Providers {
+  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl } = env;
+  const providers = [
+    openaiProvider({ env: { apiKey, baseUrl }, fetch: options.fetch }),
+    localProvider(),
+    scriptedProvider(),
+  ];
+  return new Map(providers.map((provider) => [provider.name, provider]));
+}
+
+/** The provider of a model row, or an `invalid_request` that names those there are. */
+export function findProvider(
+  providers: Providers,
+  model: Pick<ModelRef, 'provider' | 'base_url'>,
+): Outcome<ModelProvider> {
+  const name = model.provider.trim().toLowerCase();
+  const compatible = OPENAI_COMPATIBLE.has(name) && !providers.has(name);
+  const provider = providers.get(compatible && model.base_url ? 'openai' : name);
+  if (provider !== undefined) return { ok: true, value: provider };
+  if (compatible) {
+    const message = `Provider ${name} is any OpenAI-compatible server: give the model its base_url (it usually ends in /v1).`;
+    return failed('invalid_request', message);
+  }
+  const known = [...providers.keys(), ...OPENAI_COMPATIBLE];
+  const near = nearest(name, known);
+  const hint = near === null ? '' : ` Did you mean "${near}"?`;
+  return failed(
+    'invalid_request',
+    `There is no model provider "${model.provider}".${hint} Known: ${[...providers.keys()].join(', ')}; ` +
+      `with a base_url also ${[...OPENAI_COMPATIBLE].join(', ')}.`,
+  );
+}
+
+/** The closest known name within a third of its letters, or one that begins the same. */
+function nearest(name: string, known: string[]): string | null {
+  const ranked = known
+    .map((one) => ({ one, far: distance(name, one) }))
+    .sort((a, b) => a.far - b.far);
+  const best = ranked[0];
+  if (best !== undefined && best.far <= Math.ceil(best.one.length / 3)) return best.one;
+  const same =
+    name.length >= 3
+      ? known.find((one) => one.startsWith(name) || name.startsWith(one))
+      : undefined;
+  return same ?? null;
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const swap = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
+      next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

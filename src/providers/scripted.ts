@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Outcome } from '../contracts/errors.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRequest,
+} from '../contracts/model.ts';
+import { cancelled, codeOfStatus, type Failed, failed } from './failure.ts';
+import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
+import { estimateUsage, speak } from './tokens.ts';
+
+export type { ScriptStep } from './scripted/script.ts';
+
+/** A scripted model of a test, and every request it was sent. */
+export type ScriptedModel = { provider: ModelProvider; calls: ModelRequest[] };
+
+/**
+ * The public test double: answers from `model.request_params.script`, a step per model answer, and
+ * fails loudly (`script_mismatch`) on a call the script does not expect. The step is found by
+ * counting the assistant messages of the request, so it survives workers that are killed.
+ */
+export function scriptedProvider(): ModelProvider {
+  return providerWith(() => {});
+}
+
+/** A scripted provider that records its calls. `script` stands in where the model row has none. */
+export function createScriptedProvider(script?: ScriptStep[]): ScriptedModel {
+  const calls: ModelRequest[] = [];
+  const provider = providerWith((request) => calls.push(structuredClone(request)), script);
+  return { provider, calls };
+}
+
+function providerWith(record: (call: ModelRequest) => void, script?: ScriptStep[]): ModelProvider {
+  const failures = new Map<string, number>();
+  return {
+    name: 'scripted',
+    async generate(request, context) {
+      if (context.signal.aborted) return cancelled();
+      record(request);
+      const parsed = parseScript(request.model.request_params.script ?? script);
+      if (!parsed.ok) return parsed;
+      const slot = slotAt(parsed.value, answersIn(request));
+      const step = passingError(slot, request, failures) ?? slot.step;
+      if (step === null) return scriptOver(request, parsed.value.length);
+      return mismatch(step, slot.number, request) ?? play(step, request, context);
+    },
+  };
+}
+
+const answersIn = (request: ModelRequest): number =>
+  request.messages.filter((message) => message.role === 'assistant').length;
+
+/**
+ * The next of the `{error, times}` steps before the slot, while any is left for this very request.
+ * Counted in this process only; forgotten once the request gets its answer.
+ */
+function passingError(
+  { passing }: Slot,
+  request: ModelRequest,
+  failures: Map<string, number>,
+): ScriptStep | null {
+  if (passing.length === 0) return null;
+  const key = createHash('sha256').update(JSON.stringify(request)).digest('base64');
+  const seen = failures.get(key) ?? 0;
+  let until = 0;
+  for (const step of passing) {
+    until += step.times ?? 1;
+    if (seen >= until) continue;
+    failures.set(key, seen + 1);
+    return step;
+  }
+  failures.delete(key);
+  return null;
+}
+
+async function play(
+  step: ScriptStep,
+  request: ModelRequest,
+  context: ModelCallContext,
+): Promise<Outcome<ModelAnswer>> {
+  if (step.delay_ms !== undefined && !(await waited(step.delay_ms, context.signal))) {
+    return cancelled();
+  }
+  if (step.error !== undefined) return scriptedError(step.error);
+  const answer = answerOf(step, request);
+  const said = speak(context, answer.content ?? '');
+  return said ? { ok: true, value: answer } : cancelled();
+}
+
+async function waited(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await delay(ms, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function scriptedError(error: NonNullable<ScriptStep['error']>): Failed {
+  const code = error.code ?? codeOfStatus(error.status ?? 500);
+  const cause = error.status === undefined ? undefined : { status: error.status };
+  const message = error.message ?? `The scripted model failed with ${error.status ?? code}.`;
+  return failed(code, message, { retry_after_ms: error.retry_after_ms, cause });
+}
+
+function answerOf(step: ScriptStep, request: ModelRequest): ModelAnswer {
+  const round = answersIn(request) + 1;
+  const tool_calls = (step.tool_calls ?? []).map(({ id, name, arguments: args }, at) => ({
+    id: id ?? `call_${round}_${at + 1}`,
+    name,
+    arguments: typeof args === 'string' ? args : JSON.stringify(args ?? {}),
+  }));
+  const content = step.content ?? null;
+  return {
+    content,
+    tool_calls,
+    finish_reason: step.finish_reason ?? (tool_calls.length > 0 ? 'tool_calls' : 'stop'),
+    usage: { ...estimateUsage(request, { content, tool_calls }), ...definedUsage(step) },
+  };
+}
+
+function definedUsage({ usage }: ScriptStep): Partial<ModelAnswer['usage']> {
+  return {
+    ...(usage?.tokens_in === undefined ? {} : { tokens_in: usage.tokens_in }),
+    ...(usage?.tokens_out === undefined ? {} : { tokens_out: usage.tokens_out }),
+  };
+}
+
+function scriptOver(request: ModelRequest, steps: number): Failed {
+  const message =
+    `The script has ${steps} step(s) and is over, but answer ${answersIn(request) + 1} was asked for; ` +
+    `the last message was ${lastMessage(request)}. Add a step.`;
+  return failed('script_mismatch', message);
+}
+
+/** The first expectation of a step that the request does not meet. */
+function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
+  const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
+  const last = request.messages.at(-1);
+  const offered = request.tools.map((tool) => tool.name);
+  const absent = tools.filter((name) => !offered.includes(name));
+  const expected = [
+    ...(last_role !== undefined && last?.role !== last_role
+      ? [`a last message of role ${last_role}`]
+      : []),
+    ...(text !== undefined && !(last?.content ?? '').includes(text)
+      ? [`a last message with "${text}"`]
+      : []),
+    ...(absent.length > 0 ? [`the tool(s) ${absent.join(', ')} on offer`] : []),
+  ];
+  if (expected.length === 0) return null;
+  const came = `${lastMessage(request)} and the tools ${offered.join(', ') || '(none)'}`;
+  return failed(
+    'script_mismatch',
+    `Step ${number} of the script expected ${expected.join(' and ')}; what came was ${came}.`,
+    { cause: { step: number, expected } },
+  );
+}
+
+function lastMessage(request: ModelRequest): string {
+  const last = request.messages.at(-1);
+  return last === undefined ? 'none' : `${last.role}: "${(last.content ?? '').slice(0, 200)}"`;
+}

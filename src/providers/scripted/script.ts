@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import type { Outcome } from '../../contracts/errors.ts';
+import { failed } from '../failure.ts';
+
+const ERROR_CODES = [
+  'rate_limited',
+  'overloaded',
+  'unreachable',
+  'timeout',
+  'bad_answer',
+  'invalid_request',
+  'unauthorized',
+  'not_found',
+  'context_too_long',
+  'content_filtered',
+] as const;
+
+const count = z.number().int().min(0);
+const milliseconds = count.max(3_600_000);
+
+const toolCall = z.strictObject({
+  name: z.string().min(1),
+  arguments: z.union([z.string(), z.record(z.string(), z.json())]).optional(),
+  id: z.string().min(1).optional(),
+});
+
+const scriptError = z
+  .strictObject({
+    status: z.number().int().min(400).max(599).optional(),
+    code: z.enum(ERROR_CODES).optional(),
+    message: z.string().optional(),
+    retry_after_ms: milliseconds.optional(),
+  })
+  .refine(
+    (error) => error.status !== undefined || error.code !== undefined,
+    'needs status or code',
+  );
+
+const expectation = z.strictObject({
+  last_role: z.enum(['system', 'user', 'assistant', 'tool']).optional(),
+  last_content_contains: z.string().optional(),
+  tools: z.array(z.string()).optional(),
+});
+
+const step = z
+  .strictObject({
+    content: z.string().nullable().optional(),
+    tool_calls: z.array(toolCall).optional(),
+    usage: z.strictObject({ tokens_in: count.optional(), tokens_out: count.optional() }).optional(),
+    finish_reason: z.enum(['stop', 'tool_calls', 'length', 'content_filter']).optional(),
+    error: scriptError.optional(),
+    times: z.number().int().min(1).optional(),
+    delay_ms: milliseconds.optional(),
+    expect: expectation.optional(),
+  })
+  .refine(
+    (one) => (one.error === undefined) === (one.content !== undefined || !!one.tool_calls?.length),
+    'needs either an error, or content and/or tool_calls',
+  )
+  .refine((one) => one.times === undefined || one.error !== undefined, 'times belongs to an error');
+
+/** One step of a script; the README of this folder explains each field. */
+export type ScriptStep = z.infer<typeof step>;
+
+/** One place of the script: what the n-th model answer is, after the passing errors before it. */
+export type Slot = { number: number; passing: ScriptStep[]; step: ScriptStep | null };
+
+/** The script as the model row carries it, or an `invalid_request` that names the path at fault. */
+export function parseScript(value: unknown): Outcome<ScriptStep[]> {
+  if (value === undefined) {
+    const example = '{"script": [{"content": "Hello."}]}';
+    return failed('invalid_request', `The scripted model needs request_params such as ${example}.`);
+  }
+  const parsed = z.array(step).safeParse(value);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const problems = parsed.error.issues.map((issue) => {
+    const path = issue.path.map((key) =>
+      typeof key === 'number' ? `[${key}]` : `.${String(key)}`,
+    );
+    return `request_params.script${path.join('')}: ${issue.message}`;
+  });
+  return failed('invalid_request', `The script is not valid: ${problems.join('; ')}.`, {
+    cause: problems,
+  });
+}
+
+/**
+ * The slot of the n-th answer (from 0). `{error, times}` takes no slot of its own, it stands before
+ * the next one; an error without `times` is a slot that always fails.
+ */
+export function slotAt(script: ScriptStep[], n: number): Slot {
+  let passing: ScriptStep[] = [];
+  let slot = 0;
+  for (const [at, one] of script.entries()) {
+    if (one.times !== undefined) passing.push(one);
+    else if (slot === n) return { number: at + 1, passing, step: one };
+    else {
+      slot += 1;
+      passing = [];
+    }
+  }
+  return { number: script.length + 1, passing: slot === n ? passing : [], step: null };
+}

@@ -1,0 +1,46 @@
+import type { ModelAnswer, ModelCallContext, ModelRequest, Usage } from '../contracts/model.ts';
+
+/** Tokens of a text where nobody counted them: UTF-8 bytes / 4, rounded up. */
+export function estimateTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / 4);
+}
+
+/** Usage of a whole call where the provider did not say. */
+export function estimateUsage(
+  request: ModelRequest,
+  answer: Pick<ModelAnswer, 'content' | 'tool_calls'>,
+): Usage {
+  const calls = answer.tool_calls.map((call) => call.name + call.arguments).join('');
+  return {
+    tokens_in: estimateTokens(
+      request.messages.map((message) => textOf(message)).join('') +
+        (request.tools.length > 0 ? JSON.stringify(request.tools) : ''),
+    ),
+    tokens_out: estimateTokens((answer.content ?? '') + calls),
+  };
+}
+
+function textOf(message: ModelRequest['messages'][number]): string {
+  const calls = (message.tool_calls ?? []).map((call) => call.name + call.arguments).join('');
+  const parts = message.parts?.length ? JSON.stringify(message.parts) : '';
+  return (message.content ?? '') + parts + calls;
+}
+
+/** Hands a piece of text to the listener. A listener that throws is its own problem, not the run's. */
+export function emitToken(context: ModelCallContext, text: string): void {
+  if (text === '' || context.onToken === undefined) return;
+  try {
+    context.onToken(text);
+  } catch {
+    // Tokens are ephemeral: what counts is the answer.
+  }
+}
+
+/** Streams a finished text word by word; the pieces join to the text. False when cancelled on the way. */
+export function speak(context: ModelCallContext, text: string): boolean {
+  for (const piece of text.match(/\s*\S+|\s+/g) ?? []) {
+    if (context.signal.aborted) return false;
+    emitToken(context, piece);
+  }
+  return !context.signal.aborted;
+}

@@ -1,0 +1,238 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, describe, expect, test } from 'vitest';
+import { retryAfterMs } from '../../src/providers/openai/retry-after.ts';
+import { openaiProvider } from '../../src/providers/openai.ts';
+import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { errorOf, modelRef, modelRequest, never } from './requests.ts';
+
+const KEY = 'sk-test-0123456789abcdef';
+const open: FakeServer[] = [];
+afterAll(() => Promise.all(open.map((server) => server.close())));
+
+const LIMITS = { first_chunk_ms: 50, between_chunks_ms: 50 };
+
+async function failureOf(answer: FakeAnswer, limits?: Partial<typeof LIMITS>) {
+  const server = await startOpenAiServer([answer]);
+  open.push(server);
+  const provider = openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits });
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  expect(server.requests).toHaveLength(1);
+  expect(JSON.stringify(error)).not.toContain(KEY);
+  expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
+  return error;
+}
+
+describe('a status', () => {
+  test.each([
+    [400, 'invalid_request', false],
+    [401, 'unauthorized', false],
+    [402, 'unauthorized', false],
+    [403, 'unauthorized', false],
+    [404, 'not_found', false],
+    [408, 'timeout', true],
+    [413, 'context_too_long', false],
+    [418, 'invalid_request', false],
+    [422, 'invalid_request', false],
+    [429, 'rate_limited', true],
+    [500, 'overloaded', true],
+    [502, 'overloaded', true],
+    [503, 'overloaded', true],
+    [504, 'timeout', true],
+    [529, 'overloaded', true],
+  ])('%i is %s', async (status, code, retryable) => {
+    expect(await failureOf({ status })).toMatchObject({ code, retryable, cause: { status } });
+  });
+
+  test.each([
+    ['context_length_exceeded', 'too much', 'context_too_long'],
+    [null, "This model's maximum context length is 8192 tokens.", 'context_too_long'],
+    ['content_filter', 'filtered', 'content_filtered'],
+  ])('400 with code %s is %s', async (told, message, code) => {
+    const error = await failureOf({ status: 400, error: { code: told, message } });
+    expect(error).toMatchObject({ code, retryable: false });
+    expect(error.message).toContain(message);
+  });
+
+  test('a redirect is not followed', async () => {
+    const headers = { location: 'http://127.0.0.1:1/' };
+    expect(await failureOf({ status: 307, headers })).toMatchObject({ code: 'invalid_request' });
+  });
+
+  test.each<[string, FakeAnswer]>([
+    ['OpenAI', { error: { message: `Incorrect API key provided: ${KEY}.` } }],
+    ['a string', { error: `no such model ${KEY}` }],
+    ['an HTML page', { raw: `<html><style>x</style><h1>Bad ${KEY}</h1></html>` }],
+    ['Google', { raw: `[{"error":{"code":503,"message":"busy ${KEY}","status":"UNAVAILABLE"}}]` }],
+    ['FastAPI', { raw: `{"detail":"busy ${KEY}"}` }],
+  ])('an error body as %s writes it is told without the key', async (_, answer) => {
+    const error = await failureOf({ status: 503, ...answer });
+    expect(error.message).toContain('***');
+    expect(error.message).not.toMatch(/[<{]/);
+  });
+});
+
+describe('Retry-After', () => {
+  test.each([
+    ['retry-after', '7', 7000],
+    ['retry-after', '0.5', 500],
+    ['retry-after-ms', '1234', 1234],
+    ['x-ratelimit-reset', '3', 3000],
+  ])('%s: %s', async (name, value, ms) => {
+    const headers = { [name]: value };
+    expect(await failureOf({ status: 429, headers })).toMatchObject({ retry_after_ms: ms });
+    expect(await failureOf({ status: 503, headers })).toMatchObject({ retry_after_ms: ms });
+  });
+
+  test.each([
+    ['Fri, 01 Aug 2025 00:00:30 GMT', 30_000],
+    ['Thu, 31 Jul 2025 00:00:00 GMT', 0],
+    ['Fri, 01 Aug 2099 00:00:00 GMT', 86_400_000],
+    ['99999999999999999999', 86_400_000],
+    ['-5', undefined],
+    ['soon', undefined],
+    ['NaN', undefined],
+    ['', undefined],
+  ])('as a date or nonsense: %s', (value, ms) => {
+    const now = Date.parse('2025-08-01T00:00:00Z');
+    expect(retryAfterMs(new Headers({ 'retry-after': value }), now)).toBe(ms);
+  });
+
+  test('a reset may be an epoch in s or ms', () => {
+    const now = 1_750_000_000_000;
+    const ms = (value: string) => retryAfterMs(new Headers({ 'x-ratelimit-reset': value }), now);
+    expect([ms('1750000005'), ms('1750000005000')]).toEqual([5000, 5000]);
+  });
+});
+
+describe('an answer that is none', () => {
+  const whole = { 'content-type': 'application/json' };
+  test.each<[string, FakeAnswer]>([
+    ['an empty body', { raw: '' }],
+    ['204', { status: 204, raw: '' }],
+    ['HTML', { raw: '<!doctype html><p>Log in', headers: { 'content-type': 'text/html' } }],
+    ['text', { raw: 'upstream says no', headers: { 'content-type': 'text/plain' } }],
+    ['JSON that is cut', { raw: '{"choices":[', headers: whole }],
+    ['JSON of something else', { raw: '{"ok":true}', headers: whole }],
+    ['a number', { raw: '7', headers: whole }],
+    ['no choices', { chunks: [{ choices: [] }] }],
+    ['choices of nothing', { chunks: [{ choices: [null, 7] }, null, 'x', { choices: 'x' }] }],
+    ['no finish_reason', { content: 'Hello', finish_reason: null }],
+    ['events that are no JSON', { raw: 'data: {oops}\n\n' }],
+    [
+      'the older completions',
+      { chunks: [{ choices: [{ index: 0, text: 'Hi', finish_reason: 'stop' }] }] },
+    ],
+    ['only [DONE]', { raw: 'data: [DONE]\n\n' }],
+    ['an error in the stream', { chunks: [{ error: { message: 'GPU fell off', code: 502 } }] }],
+    ['an error event', { raw: 'event: error\ndata: {"message":"GPU fell off"}\n\n' }],
+    ['an error in a 200 body', { raw: '{"error":{"message":"GPU fell off"}}', headers: whole }],
+    ['a call without a name', { tool_calls: [{ name: '', arguments: '{}' }] }],
+  ])('%s is a bad answer worth another attempt', async (_, answer) => {
+    expect(await failureOf(answer)).toMatchObject({ code: 'bad_answer', retryable: true });
+  });
+
+  test('more text than any model writes', async () => {
+    const error = await failureOf({ content: 'x'.repeat(5_000_000) });
+    expect(error).toMatchObject({ code: 'bad_answer' });
+  });
+
+  test('an error in the stream that another attempt cannot mend keeps its code', async () => {
+    const error = { code: 'context_length_exceeded', message: 'too long' };
+    expect(await failureOf({ chunks: [{ error }] })).toMatchObject({ code: 'context_too_long' });
+  });
+});
+
+describe('silence', () => {
+  test('before the headers', async () => {
+    const error = await failureOf({ stall: 'before_headers' }, LIMITS);
+    expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'first_chunk_ms' } });
+  });
+
+  test('after the headers', async () => {
+    const error = await failureOf({ content: 'Hello', stall: 0 }, LIMITS);
+    expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'first_chunk_ms' } });
+  });
+
+  test('in the middle of a stream', async () => {
+    const limits = { first_chunk_ms: 60_000, between_chunks_ms: 50 };
+    const error = await failureOf({ content: 'Hello there', stall: 250 }, limits);
+    expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'between_chunks_ms' } });
+  });
+
+  test('in the middle of an error: the status still counts', async () => {
+    const headers = { 'retry-after': '9' };
+    const error = await failureOf(
+      { status: 429, headers, error: 'no', stall: 5 },
+      { first_chunk_ms: 500 },
+    );
+    expect(error).toMatchObject({ code: 'rate_limited', retry_after_ms: 9000 });
+  });
+});
+
+describe('nobody there', () => {
+  const tried = async (baseUrl: string, fetch?: typeof globalThis.fetch) => {
+    const provider = openaiProvider({ env: { apiKey: KEY, baseUrl }, fetch });
+    return errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  };
+
+  test('connection refused', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const error = await tried(`http://127.0.0.1:${port}/v1`);
+    expect(error).toMatchObject({
+      code: 'unreachable',
+      retryable: true,
+      cause: { code: 'ECONNREFUSED' },
+    });
+  });
+
+  test('connection reset before an answer', async () => {
+    expect(await failureOf({ reset: true })).toMatchObject({
+      code: 'unreachable',
+      retryable: true,
+    });
+  });
+
+  test.each(['ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'CERT_HAS_EXPIRED'])('%s', async (code) => {
+    const error = await tried('https://nobody.invalid/v1', async () => {
+      const cause = Object.assign(new Error(`${code} with ${KEY}`), { code });
+      throw new TypeError('fetch failed', { cause });
+    });
+    expect(error).toMatchObject({ code: 'unreachable', retryable: true, cause: { code } });
+    expect(JSON.stringify(error)).not.toContain(KEY);
+  });
+
+  test.each(['not a url', 'ftp://host/v1', 'http://user:secret@host/v1'])('%s', async (url) => {
+    const error = await tried(url);
+    expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
+    expect(error.message).not.toContain('secret');
+  });
+});
+
+test('without any key and address the call stays at home and says what to set', async () => {
+  const provider = openaiProvider({ env: {}, fetch: () => Promise.reject(new Error('called')) });
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  expect(error).toMatchObject({ code: 'unauthorized', retryable: false });
+  expect(error.message).toContain('OPENAI_API_KEY');
+});
+
+test('a key with a line break in it is told of without showing it', async () => {
+  const provider = openaiProvider({ env: { apiKey: 'sk-one\nsk-two' } });
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  expect(error.code).toBe('unauthorized');
+  expect(JSON.stringify(error)).not.toContain('sk-one');
+});
+
+test('a 401 for want of a key says why none was sent', async () => {
+  const server = await startOpenAiServer([{ status: 401 }]);
+  open.push(server);
+  const provider = openaiProvider({ env: { apiKey: KEY } });
+  const model = modelRef({ base_url: server.url });
+  const error = errorOf(
+    await provider.generate(modelRequest('Hi', { model }), { signal: never() }),
+  );
+  expect(error.message).toContain('none was sent');
+});

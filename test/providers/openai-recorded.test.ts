@@ -1,0 +1,147 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isJsonObject, type JsonObject } from '../../src/contracts/json.ts';
+import { openaiProvider } from '../../src/providers/openai.ts';
+import { type FakeAnswer, startOpenAiServer } from '../support/openai-server.ts';
+import { answerOf, errorOf, modelRequest, never } from './requests.ts';
+
+/** A folder with `recorded-llm-http` and `recorded-llm-streams`: real servers' answers, kept elsewhere. */
+const assets = process.env.HOWDAH_TEST_ASSETS ?? '';
+const streams = join(assets, 'recorded-llm-streams');
+const cassettes = join(assets, 'recorded-llm-http', 'cassettes.jsonl');
+if (assets === '') console.log('recorded model answers: skipped, HOWDAH_TEST_ASSETS is not set');
+
+type Recorded = { name: string; answer: FakeAnswer; status: number; payloads: JsonObject[] };
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+function whole(name: string, body: unknown, status = 200): Recorded {
+  const answer = { status, headers: JSON_TYPE, raw: JSON.stringify(body) };
+  return { name, answer, status, payloads: isJsonObject(body) ? [body] : [] };
+}
+
+function streamed(name: string, raw: string): Recorded {
+  const lines = raw.split(/\r?\n/).filter((line) => /^data: ?\{/.test(line));
+  const payloads = lines.map((line) => parsed(line.slice(5)));
+  return { name, answer: { raw }, status: 200, payloads };
+}
+
+/** A recorded line that is itself broken counts as one that says nothing. */
+function parsed(text: string): JsonObject {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+/** The files in OpenAI's chat format; other vendors' own formats are not for this provider. */
+function files(): Recorded[] {
+  if (!existsSync(streams)) return [];
+  const names = readdirSync(streams, { recursive: true, encoding: 'utf8' });
+  return names.flatMap((name) => {
+    const path = join(streams, name);
+    if (name.endsWith('.sse')) return [streamed(name, readFileSync(path, 'utf8'))];
+    if (name.endsWith('.chunks.txt')) {
+      const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+      return [streamed(name, lines.map((line) => `data: ${line}\n\n`).join(''))];
+    }
+    return name.endsWith('.json') ? [whole(name, JSON.parse(readFileSync(path, 'utf8')))] : [];
+  });
+}
+
+function cassetteAnswers(): Recorded[] {
+  if (!existsSync(cassettes)) return [];
+  const lines = readFileSync(cassettes, 'utf8').split('\n').filter(Boolean);
+  return lines.flatMap((line) => {
+    const { id, interactions } = JSON.parse(line);
+    return interactions
+      .filter(({ path }: { path: string }) => path.includes('chat/completions'))
+      .map((one: { status: number; response?: unknown; response_text?: string }, at: number) => {
+        const name = `${id}/${at}`;
+        if (one.response_text !== undefined) return streamed(name, one.response_text);
+        return whole(name, one.response, one.status);
+      });
+  });
+}
+
+const choiceOf = (payload: JsonObject): JsonObject => {
+  const choice = Array.isArray(payload.choices) ? payload.choices[0] : undefined;
+  return isJsonObject(choice) ? choice : {};
+};
+const isChat = ({ payloads }: Recorded) =>
+  payloads.some((one) => ['message', 'delta'].some((key) => isJsonObject(choiceOf(one)[key])));
+
+async function replay(recorded: Recorded) {
+  const server = await startOpenAiServer([recorded.answer]);
+  try {
+    const provider = openaiProvider({ env: { baseUrl: server.url } });
+    return await provider.generate(modelRequest('Hi'), { signal: never() });
+  } finally {
+    await server.close();
+  }
+}
+
+const all = [...files(), ...cassetteAnswers()];
+const chats = all.filter((one) => one.status === 200 && isChat(one));
+const refusals = all.filter((one) => one.status !== 200);
+const strangers = all.filter((one) => one.status === 200 && !isChat(one));
+
+describe.skipIf(assets === '')('recorded answers of real servers', () => {
+  test('are there', () => {
+    expect(chats.length).toBeGreaterThan(100);
+    expect(refusals.length).toBeGreaterThan(3);
+    console.log(
+      `recorded: ${chats.length} answers, ${refusals.length} refusals, ${strangers.length} in other formats`,
+    );
+  });
+
+  test.each(chats.map((one) => [one.name, one] as const))('%s', async (_, recorded) => {
+    const finished = recorded.payloads.some(
+      (one) => typeof choiceOf(one).finish_reason === 'string',
+    );
+    const outcome = await replay(recorded);
+    if (!finished || recorded.payloads.some((one) => one.error)) {
+      expect(errorOf(outcome).code).toBe('bad_answer');
+      return;
+    }
+    const answer = answerOf(outcome);
+    const pieces = recorded.payloads.map((one) => choiceOf(one).message ?? choiceOf(one).delta);
+    const known = pieces.filter(isJsonObject);
+    const texts = known.map(({ content }) => (typeof content === 'string' ? content : ''));
+    if (!known.some(({ content, refusal }) => Array.isArray(content) || refusal)) {
+      expect(answer.content ?? '').toBe(texts.join(''));
+    }
+    const names = known.flatMap(({ tool_calls }) =>
+      (Array.isArray(tool_calls) ? tool_calls : []).flatMap((call) =>
+        isJsonObject(call) && isJsonObject(call.function) && call.function.name
+          ? [call.function.name]
+          : [],
+      ),
+    );
+    expect(answer.tool_calls.map((call) => call.name)).toEqual(names);
+    for (const call of answer.tool_calls) expect(JSON.parse(call.arguments)).toBeTypeOf('object');
+    expect(answer.usage.tokens_in).toBeGreaterThan(0);
+  });
+
+  test.each(refusals.map((one) => [one.name, one] as const))('%s', async (_, recorded) => {
+    const error = errorOf(await replay(recorded));
+    expect([
+      'invalid_request',
+      'not_found',
+      'rate_limited',
+      'context_too_long',
+      'content_filtered',
+    ]).toContain(error.code);
+    expect(error.retryable).toBe(recorded.status === 429);
+  });
+
+  test.each(strangers.map((one) => [one.name, one] as const))(
+    '%s is no chat answer',
+    async (_, recorded) => {
+      const { code, retryable } = errorOf(await replay(recorded));
+      expect(code === 'bad_answer' ? retryable : !retryable).toBe(true);
+    },
+  );
+});

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Message } from '../../src/contracts/message.ts';
+import type { ModelRequest } from '../../src/contracts/model.ts';
+import { openaiProvider } from '../../src/providers/openai.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { answerOf, modelRef, modelRequest, never, orderStatus } from './requests.ts';
+
+const KEY = 'sk-environment-key';
+let server: FakeServer;
+beforeAll(async () => {
+  server = await startOpenAiServer(() => ({ content: 'Hello' }));
+});
+afterAll(() => server.close());
+
+/** What reached the server of a request. */
+async function sent(
+  request: ModelRequest,
+  env: { apiKey?: string; baseUrl?: string } = { baseUrl: server.url },
+) {
+  answerOf(await openaiProvider({ env }).generate(request, { signal: never() }));
+  const last = server.requests.at(-1);
+  if (last === undefined) throw new Error('nothing was sent');
+  return last;
+}
+
+describe('which key goes where', () => {
+  test('a model without base_url: the URL and the key of the environment', async () => {
+    const { headers, path } = await sent(modelRequest('Hi'), {
+      apiKey: ` ${KEY}\n`,
+      baseUrl: server.url,
+    });
+    expect(headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(path).toBe('/v1/chat/completions');
+  });
+
+  test('a model with its own base_url: no key at all', async () => {
+    const request = modelRequest('Hi', { model: modelRef({ base_url: server.url }) });
+    const { headers } = await sent(request, { apiKey: KEY, baseUrl: 'https://api.openai.com/v1' });
+    expect(headers.authorization).toBeUndefined();
+    expect(JSON.stringify(headers)).not.toContain(KEY);
+  });
+
+  test('an environment without key: no header', async () => {
+    expect((await sent(modelRequest('Hi'))).headers.authorization).toBeUndefined();
+  });
+
+  test('nothing else of the environment leaves', async () => {
+    const names = ['OPENAI_API_KEY', 'OPENAI_ADMIN_KEY', 'OPENAI_ORG_ID', 'OPENAI_PROJECT_ID'];
+    for (const name of names) vi.stubEnv(name, `leaked-${name}`);
+    vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'x-leaked: leaked-header');
+    try {
+      const request = modelRequest('Hi', { model: modelRef({ base_url: server.url }) });
+      const { headers } = await sent(request, { apiKey: KEY });
+      expect(JSON.stringify(headers)).not.toContain('leaked');
+      expect(Object.keys(headers).filter((name) => name.startsWith('x-'))).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+});
+
+describe('the body', () => {
+  test('streams, asks for usage, and passes request_params through', async () => {
+    const request_params = { temperature: 0.2, max_tokens: 9, stop: ['x'], tool_choice: 'auto' };
+    const { body } = await sent(modelRequest('Hi', { model: modelRef({ request_params }) }));
+    expect(body).toEqual({
+      model: 'gpt-test',
+      messages: [{ role: 'user', content: 'Hi' }],
+      stream: true,
+      stream_options: { include_usage: true },
+      temperature: 0.2,
+      max_tokens: 9,
+      stop: ['x'],
+    });
+  });
+
+  test('request_params replace neither messages nor stream, model, tools or n', async () => {
+    const request_params = { messages: [], stream: false, model: 'other', tools: [], n: 3 };
+    const { body } = await sent(modelRequest('Hi', { model: modelRef({ request_params }) }));
+    expect(body).toMatchObject({ model: 'gpt-test', stream: true, messages: [{ content: 'Hi' }] });
+    expect(body).not.toHaveProperty('tools');
+    expect(body).not.toHaveProperty('n');
+  });
+
+  test('tools and output schema in OpenAI form', async () => {
+    const schema = { type: 'object', properties: { a: { type: 'string' } } };
+    const { body } = await sent(
+      modelRequest('Hi', { tools: [orderStatus], output_schema: schema }),
+    );
+    expect(body.tools).toEqual([{ type: 'function', function: orderStatus }]);
+    expect(body.response_format).toEqual({
+      type: 'json_schema',
+      json_schema: { name: 'output', strict: false, schema },
+    });
+  });
+
+  const wire = async (message: Message) => {
+    const { body } = await sent(modelRequest([message]));
+    return Array.isArray(body.messages) ? body.messages[0] : undefined;
+  };
+  const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } };
+
+  test('parts follow the text', async () => {
+    const content = [{ type: 'text', text: 'What is this?' }, image];
+    expect(await wire({ role: 'user', content: 'What is this?', parts: [image] })).toEqual({
+      role: 'user',
+      content,
+    });
+    expect(await wire({ role: 'user', content: 'What is this?', parts: content })).toEqual({
+      role: 'user',
+      content,
+    });
+  });
+
+  test('a tool result carries its call id, and no image', async () => {
+    const message: Message = { role: 'tool', content: 'done', parts: [image], tool_call_id: 'a' };
+    expect(await wire(message)).toEqual({ role: 'tool', content: 'done', tool_call_id: 'a' });
+  });
+
+  test("a model's broken call goes back well-formed", async () => {
+    const tool_calls = [{ id: 'a', name: 'what is this?', arguments: '{"x":' }];
+    const fn = { name: 'what_is_this_', arguments: '{"invalid_json":"{\\"x\\":"}' };
+    expect(await wire({ role: 'assistant', content: null, tool_calls })).toEqual({
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'a', type: 'function', function: fn }],
+    });
+  });
+});

@@ -1,0 +1,232 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { openaiProvider } from '../../src/providers/openai.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+  streamOf,
+} from '../support/openai-server.ts';
+import { answerOf, errorOf, modelRequest, never, toolRound } from './requests.ts';
+
+const open: FakeServer[] = [];
+afterAll(() => Promise.all(open.map((server) => server.close())));
+
+async function serving(script: Parameters<typeof startOpenAiServer>[0]) {
+  const server = await startOpenAiServer(script);
+  open.push(server);
+  return openaiProvider({ env: { baseUrl: server.url } });
+}
+
+async function answerTo(answer: FakeAnswer, request = modelRequest('Hi')) {
+  const provider = await serving([answer]);
+  return answerOf(await provider.generate(request, { signal: never() }));
+}
+
+/** One choice of a stream chunk. */
+const delta = (piece: object, finish_reason: string | null = null) =>
+  ({ choices: [{ index: 0, delta: piece, finish_reason }] }) as never;
+const call = (piece: object) => delta({ tool_calls: [piece] });
+const END = delta({}, 'tool_calls');
+
+describe('a stream cut at every byte', () => {
+  const text = { content: 'Grüße 🙂 aus Köln' };
+  const calls = { tool_calls: [{ name: 'order_status', arguments: { order_id: 'Ä-1001', n: 1 } }] };
+
+  test.each<[string, FakeAnswer, 'reset' | 'end']>([
+    ['text, the connection is lost', text, 'reset'],
+    ['text, the body just ends', text, 'end'],
+    ['a tool call, the connection is lost', calls, 'reset'],
+    ['a tool call, the body just ends', calls, 'end'],
+  ])('%s: is the whole answer or a bad one, never half', async (_, answer, how) => {
+    const whole = await answerTo(answer);
+    const bytes = streamOf(answer);
+    const provider = await serving(({ body }) => ({
+      ...answer,
+      cut: { after: Number(body.seed), how },
+    }));
+    const said = bytes.indexOf('"finish_reason":"');
+    const cutAt = async (after: number) => {
+      const request = modelRequest('Hi');
+      request.model.request_params = { seed: after };
+      const outcome = await provider.generate(request, { signal: never() });
+      if (outcome.ok) {
+        expect(after).toBeGreaterThan(said);
+        expect(outcome.value).toMatchObject({
+          content: whole.content,
+          tool_calls: whole.tool_calls,
+        });
+      } else expect(outcome.error).toMatchObject({ code: 'bad_answer', retryable: true });
+      return outcome.ok;
+    };
+    const all = Array.from({ length: bytes.length + 1 }, (_, at) => at);
+    const oks: boolean[] = [];
+    while (all.length > 0) oks.push(...(await Promise.all(all.splice(0, 32).map(cutAt))));
+    expect(oks[0]).toBe(false);
+    expect(oks.at(-1)).toBe(true);
+  });
+});
+
+describe('usage', () => {
+  test('is what the server counted', async () => {
+    expect((await answerTo({ content: 'Hello' })).usage).toEqual({ tokens_in: 11, tokens_out: 7 });
+  });
+
+  test.each([
+    ['none', null],
+    ['NaN', { prompt_tokens: 'NaN', completion_tokens: null }],
+    ['negative', { prompt_tokens: -5, completion_tokens: -1 }],
+    ['absurd', { prompt_tokens: 1e300, completion_tokens: 1e12 }],
+    ['zero', { prompt_tokens: 0, completion_tokens: 0 }],
+  ])('is bytes / 4 where it says %s', async (_, usage) => {
+    const answer = await answerTo({ content: 'Grüße', usage }, modelRequest('12345678'));
+    expect(answer.usage).toEqual({ tokens_in: 2, tokens_out: 2 });
+  });
+});
+
+describe('tool calls', () => {
+  const callsOf = async (...chunks: never[]) =>
+    (await answerTo({ chunks: [...chunks, END] })).tool_calls;
+  const fn = (name: string, args: unknown = '{}') => ({ name, arguments: args });
+
+  test('arrive in pieces, two at a time', async () => {
+    const chunks = [
+      call({ index: 0, id: 'a', function: fn('one', '{"x"') }),
+      call({ index: 1, id: 'b', function: fn('two', '') }),
+      call({ index: 0, function: { arguments: ':1}' } }),
+      call({ index: 1, function: { arguments: '{"y":2}' } }),
+    ];
+    expect(await callsOf(...chunks)).toEqual([
+      { id: 'a', name: 'one', arguments: '{"x":1}' },
+      { id: 'b', name: 'two', arguments: '{"y":2}' },
+    ]);
+  });
+
+  test('without an index are told apart', async () => {
+    const chunks = [
+      call({ id: 'a', function: fn('one', '{"x"') }),
+      call({ function: { arguments: ':1}' } }),
+      call({ id: 'b', function: fn('two') }),
+    ];
+    expect((await callsOf(...chunks)).map((one) => one.arguments)).toEqual(['{"x":1}', '{}']);
+  });
+
+  test('that all have the index 0 are told apart', async () => {
+    const chunks = [
+      call({ index: 0, id: 'a', function: fn('one') }),
+      call({ index: 0, id: 'b', function: fn('two', '{"y"') }),
+      call({ index: 0, function: { arguments: ':2}' } }),
+    ];
+    expect((await callsOf(...chunks)).map((one) => one.arguments)).toEqual(['{}', '{"y":2}']);
+  });
+
+  test.each([
+    ['missing', undefined],
+    ['duplicate', 'same'],
+    ['known from before', 'call_1_1'],
+  ])('with ids that are %s get ids of their own', async (_, id) => {
+    const head = id === undefined ? {} : { id };
+    const chunks = [0, 1].map((index) => call({ index, ...head, function: fn(`tool_${index}`) }));
+    const request = modelRequest(toolRound('Hi', 'tool_0', {}, 'done'));
+    const { tool_calls } = await answerTo({ chunks: [...chunks, END] }, request);
+    const ids = new Set([...tool_calls.map((one) => one.id), 'call_1_1', '']);
+    expect(ids.size).toBe(4);
+  });
+
+  test.each([
+    ['an object', { x: 1 }, '{"x":1}'],
+    ['nothing', '', '{}'],
+    ['null', null, '{}'],
+    ['broken JSON, which the runtime tells the model', '{"x":', '{"x":'],
+  ])('may have arguments that are %s', async (_, given, expected) => {
+    expect(
+      (await callsOf(call({ index: 0, id: 'a', function: fn('one', given) })))[0]?.arguments,
+    ).toBe(expected);
+  });
+
+  test('that the token limit cut off are left out', async () => {
+    const half = call({ index: 0, id: 'a', function: fn('one', '{"x":"ha') });
+    const answer = await answerTo({ chunks: [delta({ content: 'I' }), half, delta({}, 'length')] });
+    expect(answer).toMatchObject({ content: 'I', tool_calls: [], finish_reason: 'length' });
+  });
+});
+
+describe('servers differ', () => {
+  test.each([
+    ['stop', 'stop'],
+    ['length', 'length'],
+    ['content_filter', 'content_filter'],
+    ['eos', 'stop'],
+  ])('finish_reason %s is %s', async (finish_reason, expected) => {
+    expect((await answerTo({ content: 'Hi', finish_reason })).finish_reason).toBe(expected);
+  });
+
+  test('one that ignores `stream` and sends a whole answer', async () => {
+    const message = {
+      content: 'Hi',
+      tool_calls: [{ id: 'a', function: { name: 'one', arguments: '{}' } }],
+    };
+    const body = { choices: [{ index: 0, message, finish_reason: 'stop' }] };
+    const headers = { 'content-type': 'application/json' };
+    const answer = await answerTo({ raw: JSON.stringify(body), headers });
+    expect(answer).toMatchObject({ content: 'Hi', finish_reason: 'tool_calls' });
+    expect(answer.tool_calls).toEqual([{ id: 'a', name: 'one', arguments: '{}' }]);
+  });
+
+  test('one that sends comments, CRLF, other choices, a refusal, and thinks aloud in parts', async () => {
+    const other = { choices: [{ index: 1, delta: { content: 'no' } }] };
+    const parts = [
+      { type: 'thinking', thinking: [{ text: 'hm' }] },
+      { type: 'text', text: 'Hi' },
+    ];
+    const events = [other, delta({ content: parts }), delta({ refusal: '!' }), delta({}, 'stop')];
+    const raw = `: wait\r\n\r\n${events.map((one) => `data: ${JSON.stringify(one)}\r\n\r\n`).join('')}`;
+    expect((await answerTo({ raw })).content).toBe('Hi!');
+  });
+
+  test('one that splits an emoji over two chunks and sends NUL', async () => {
+    const chunks = [
+      delta({ content: '\ud83d' }),
+      delta({ content: '\ude42\u0000' }),
+      delta({}, 'stop'),
+    ];
+    expect((await answerTo({ chunks })).content).toBe('🙂');
+  });
+
+  test('one that says nothing more after it has finished', async () => {
+    const bytes = streamOf({ content: 'Hello', usage: null });
+    const server = await startOpenAiServer([
+      { content: 'Hello', usage: null, stall: bytes.indexOf('data: [DONE]') },
+    ]);
+    open.push(server);
+    const limits = { between_chunks_ms: 50 };
+    const provider = openaiProvider({ env: { baseUrl: server.url }, limits });
+    const answer = answerOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+    expect(answer.content).toBe('Hello');
+  });
+});
+
+test('an abort before the first byte is cancelled, and the server sees the client leave', async () => {
+  const controller = new AbortController();
+  let left: Promise<unknown> | undefined;
+  const provider = await serving((request) => {
+    left = request.left;
+    controller.abort();
+    return { stall: 'before_headers' };
+  });
+  const outcome = await provider.generate(modelRequest('Hi'), { signal: controller.signal });
+  expect(errorOf(outcome)).toMatchObject({ code: 'cancelled', retryable: false });
+  await left;
+});
+
+test('200 conversations of 10 calls each at once', async () => {
+  const provider = await serving(({ body }) => ({ content: `answer ${body.seed}` }));
+  const conversation = async (run: number) => {
+    for (let step = 0; step < 10; step++) {
+      const request = modelRequest('Hi');
+      request.model.request_params = { seed: run * 10 + step };
+      const answer = answerOf(await provider.generate(request, { signal: never() }));
+      expect(answer.content).toBe(`answer ${run * 10 + step}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 200 }, (_, run) => conversation(run)));
+}, 30_000);

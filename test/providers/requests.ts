@@ -1,0 +1,75 @@
+import type { Outcome, RunError } from '../../src/contracts/errors.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { Message } from '../../src/contracts/message.ts';
+import type { ModelRef, ModelRequest, ToolSchema } from '../../src/contracts/model.ts';
+
+/** A model row with what a test says of it. */
+export function modelRef(given: Partial<ModelRef> = {}): ModelRef {
+  return {
+    id: '01890000-0000-7000-8000-000000000001',
+    name: 'default',
+    provider: 'openai',
+    model: 'gpt-test',
+    base_url: null,
+    context_tokens: null,
+    request_params: {},
+    ...given,
+  };
+}
+
+/** A request; a string stands for one user message. */
+export function modelRequest(
+  messages: string | Message[],
+  given: Partial<ModelRequest> = {},
+): ModelRequest {
+  const list =
+    typeof messages === 'string' ? [{ role: 'user', content: messages } as const] : messages;
+  return { model: modelRef(), messages: list, tools: [], output_schema: null, ...given };
+}
+
+export function tool(
+  name: string,
+  description: string,
+  properties: JsonObject,
+  required?: string[],
+): ToolSchema {
+  const parameters = { type: 'object', properties, required: required ?? Object.keys(properties) };
+  return { name, description, parameters };
+}
+
+export const orderStatus = tool('order_status', 'Status and carrier of an order.', {
+  order_id: { type: 'string', description: 'The order number, for example A-1001' },
+});
+
+/** The messages of one finished tool round. */
+export function toolRound(
+  question: string,
+  name: string,
+  args: JsonObject,
+  result: unknown,
+): Message[] {
+  const content = typeof result === 'string' ? result : JSON.stringify(result);
+  return [
+    { role: 'user', content: question },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'call_1_1', name, arguments: JSON.stringify(args) }],
+    },
+    { role: 'tool', content, tool_call_id: 'call_1_1' },
+  ];
+}
+
+export const never = () => new AbortController().signal;
+
+/** The value of an outcome that must be ok; fails the test with the error otherwise. */
+export function answerOf<T>(outcome: Outcome<T>): T {
+  if (outcome.ok) return outcome.value;
+  throw new Error(`expected an answer, got ${JSON.stringify(outcome.error)}`);
+}
+
+/** The error of an outcome that must have failed. */
+export function errorOf(outcome: Outcome<unknown>): RunError {
+  if (!outcome.ok) return outcome.error;
+  throw new Error(`expected an error, got ${JSON.stringify(outcome.value)}`);
+}

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import type { Json } from '../../src/contracts/json.ts';
+import type { Message } from '../../src/contracts/message.ts';
+import { createScriptedProvider, scriptedProvider } from '../../src/providers/scripted.ts';
+import { answerOf, errorOf, modelRef, modelRequest, never, orderStatus } from './requests.ts';
+
+const scripted = (script: Json, messages: string | Message[] = 'Hi') =>
+  modelRequest(messages, { model: modelRef({ provider: 'scripted', request_params: { script } }) });
+const ask = (request: ReturnType<typeof scripted>, provider = scriptedProvider()) =>
+  provider.generate(request, { signal: never() });
+const said = (count: number): Message[] => [
+  { role: 'user', content: 'Hi' },
+  ...Array.from({ length: count }, (): Message => ({ role: 'assistant', content: 'x' })),
+];
+
+describe('which step answers', () => {
+  const script = [{ content: 'one' }, { error: { status: 503 } }, { content: 'three' }];
+
+  test('is counted by the assistant messages of the request, in any worker', async () => {
+    expect(answerOf(await ask(scripted(script, said(0)))).content).toBe('one');
+    expect(errorOf(await ask(scripted(script, said(1)))).code).toBe('overloaded');
+    expect(answerOf(await ask(scripted(script, said(2)))).content).toBe('three');
+  });
+
+  test('an error without times fails every time', async () => {
+    const provider = scriptedProvider();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(errorOf(await ask(scripted(script, said(1)), provider)).code).toBe('overloaded');
+    }
+  });
+
+  test('errors with times come first and take no place', async () => {
+    const provider = scriptedProvider();
+    const error = { status: 429, retry_after_ms: 5, message: 'Slow down.' };
+    const passing = [{ error, times: 2 }, { error: { code: 'timeout' }, times: 1 }, ...script];
+    const codes = [];
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const outcome = await ask(scripted(passing), provider);
+      codes.push(outcome.ok ? outcome.value.content : outcome.error.code);
+    }
+    expect(codes).toEqual(['rate_limited', 'rate_limited', 'timeout', 'one', 'rate_limited']);
+    const first = errorOf(await ask(scripted(passing)));
+    expect(first).toMatchObject({ retryable: true, retry_after_ms: 5, message: 'Slow down.' });
+  });
+});
+
+describe('an unexpected call fails loudly', () => {
+  test('the script is over', async () => {
+    const error = errorOf(await ask(scripted([{ content: 'one' }], said(1))));
+    expect(error).toMatchObject({ code: 'script_mismatch', retryable: false });
+    expect(error.message).toMatch(/1 step.*answer 2.*assistant: "x"/);
+  });
+
+  test.each([
+    [{ last_role: 'tool' }, /role tool.*user: "Hi"/],
+    [{ last_content_contains: 'refund' }, /"refund".*user: "Hi"/],
+    [{ tools: ['order_status', 'refund'] }, /refund.*order_status/],
+  ])('%j is not met', async (expect_, message) => {
+    const request = { ...scripted([{ content: 'one', expect: expect_ }]), tools: [orderStatus] };
+    const error = errorOf(await ask(request));
+    expect(error).toMatchObject({ code: 'script_mismatch', retryable: false });
+    expect(error.message).toMatch(message);
+  });
+
+  test('and one that is met answers', async () => {
+    const met = { last_role: 'user', last_content_contains: 'H', tools: ['order_status'] };
+    const request = { ...scripted([{ content: 'one', expect: met }]), tools: [orderStatus] };
+    expect(answerOf(await ask(request)).content).toBe('one');
+  });
+});
+
+describe('a script that is not valid is refused with its path', () => {
+  test.each<[Json, string]>([
+    [7, 'request_params.script:'],
+    [[{}], 'request_params.script[0]: needs either'],
+    [[{ content: 'x', error: { status: 500 } }], 'request_params.script[0]'],
+    [
+      [{ content: 'x' }, { tool_calls: [{ arguments: {} }] }],
+      'request_params.script[1].tool_calls[0].name',
+    ],
+    [[{ content: 'x', delay: 5 }], 'request_params.script[0]'],
+    [[{ error: {} }], 'request_params.script[0].error: needs status or code'],
+    [[{ content: 'x', times: 2 }], 'request_params.script[0]: times'],
+    [[{ content: 'x', delay_ms: -1 }], 'request_params.script[0].delay_ms'],
+    [[{ content: 'x', usage: { tokens_in: 1.5 } }], 'request_params.script[0].usage.tokens_in'],
+  ])('%j', async (script, path) => {
+    const error = errorOf(await ask(scripted(script)));
+    expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
+    expect(error.message).toContain(path);
+  });
+
+  test('none at all', async () => {
+    expect(errorOf(await ask(modelRequest('Hi'))).message).toContain('"script"');
+  });
+});
+
+test('calls have ids that are unique in the conversation, and arguments as text', async () => {
+  const step = {
+    tool_calls: [
+      { name: 'a', arguments: { x: 1 } },
+      { name: 'b', arguments: '{"x' },
+      { name: 'c', id: 'mine' },
+    ],
+  };
+  const answer = answerOf(await ask(scripted([step, step], said(1))));
+  expect(answer.tool_calls).toEqual([
+    { id: 'call_2_1', name: 'a', arguments: '{"x":1}' },
+    { id: 'call_2_2', name: 'b', arguments: '{"x' },
+    { id: 'mine', name: 'c', arguments: '{}' },
+  ]);
+  expect(answer.finish_reason).toBe('tool_calls');
+});
+
+test('usage and finish_reason are the script’s where it says them', async () => {
+  const step = { content: '12345678', usage: { tokens_in: 100 }, finish_reason: 'length' };
+  expect(answerOf(await ask(scripted([step])))).toMatchObject({
+    finish_reason: 'length',
+    usage: { tokens_in: 100, tokens_out: 2 },
+  });
+});
+
+test('a delay ends at once when the signal fires', async () => {
+  const controller = new AbortController();
+  const request = scripted([{ content: 'late', delay_ms: 3_600_000 }]);
+  const pending = scriptedProvider().generate(request, { signal: controller.signal });
+  controller.abort();
+  expect(errorOf(await pending).code).toBe('cancelled');
+});
+
+test('a test in TypeScript gets its calls recorded, and may give the script itself', async () => {
+  const { provider, calls } = createScriptedProvider([{ content: 'one' }]);
+  const request = modelRequest('Hi');
+  expect(answerOf(await ask(request, provider)).content).toBe('one');
+  request.messages.push({ role: 'user', content: 'changed later' });
+  expect(calls).toEqual([modelRequest('Hi')]);
+});

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { withDatabase } from './server.ts';
+
+export type TestDatabase = {
+  url: string;
+  /** Connections of the owner. */
+  pool: pg.Pool;
+  drop(): Promise<void>;
+};
+
+/** A migrated database of its own for one test file. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  return copyOf(inject('template'));
+}
+
+/** An empty database, for tests of migrations themselves. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  return copyOf('template1');
+}
+
+async function copyOf(template: string): Promise<TestDatabase> {
+  const server = inject('serverUrl');
+  const name = `howdah_test_${randomBytes(6).toString('hex')}`;
+  await onServer(server, `create database ${name} template ${template}`);
+  const url = withDatabase(server, name);
+  const pool = new pg.Pool({ connectionString: url, max: 10 });
+  pool.on('error', () => {});
+  return {
+    url,
+    pool,
+    async drop() {
+      await pool.end();
+      await onServer(server, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+async function onServer(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
+
+/** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */
+export async function eventually<T extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  what: string,
+  text: string,
+  values: unknown[] = [],
+  timeoutMs = 20_000,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const { rows } = await pool.query<T>(text, values);
+    if (rows[0]) {
+      return rows[0];
+    }
+    if (Date.now() > end) {
+      throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
+import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    serverUrl: string;
+    template: string;
+  }
+}
+
+type Server = { url: string; stop(): Promise<void> };
+
+/**
+ * One real server for the whole test run: DATABASE_URL, else a container where Docker runs, else the embedded
+ * one in a folder of its own. It gets one migrated template; every test file copies it.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await findServer();
+  const template = `howdah_template_${process.pid}`;
+  await sql(server.url, `create database ${template}`);
+  await migrateUp(withDatabase(server.url, template), migrateQueue);
+  project.provide('serverUrl', server.url);
+  project.provide('template', template);
+  return async () => {
+    await sql(server.url, `drop database if exists ${template} with (force)`);
+    await server.stop();
+  };
+}
+
+async function findServer(): Promise<Server> {
+  const given = process.env.DATABASE_URL;
+  if (given) {
+    return { url: given, stop: async () => {} };
+  }
+  return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
+    ? startContainer()
+    : startInFolder();
+}
+
+async function startContainer(): Promise<Server> {
+  const { GenericContainer, Wait } = await import('testcontainers');
+  const container = await new GenericContainer('pgvector/pgvector:pg17')
+    .withEnvironment({ POSTGRES_PASSWORD: 'howdah' })
+    .withExposedPorts(5432)
+    .withCommand(['postgres', '-c', 'max_connections=300'])
+    .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
+    .start();
+  const url = `postgres://postgres:howdah@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
+  return { url, stop: async () => void (await container.stop()) };
+}
+
+async function startInFolder(): Promise<Server> {
+  const home = mkdtempSync(join(tmpdir(), 'howdah-test-'));
+  chmodSync(home, 0o755); // the server may run as another user
+  const { url } = await startEmbedded({ home });
+  return {
+    url,
+    stop: async () => {
+      await stopEmbedded(home);
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function sql(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
+
+/** The same server, another database. */
+export function withDatabase(url: string, database: string): string {
+  const parsed = new URL(url);
+  parsed.pathname = `/${database}`;
+  return parsed.toString();
+}
