@@ -29,8 +29,9 @@ begin
   records as materialized (
     select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.input, r.output, r.error,
       r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
-      coalesce(r.tokens_in * m.input_price, 0) / 1000000
-        + coalesce(r.tokens_out * m.output_price, 0) / 1000000 as cost,
+      trim_scale(
+        (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
+      ) as cost,
       r.started_at, r.messages
     from input as i
     cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)

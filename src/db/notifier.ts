@@ -20,9 +20,7 @@ export function createNotifier(url: string): Notifier {
     applicationName: 'howdah-notify',
     role: 'howdah_worker',
     max: 1,
-  });
-  pool.on('connect', (client) => {
-    client.query('set synchronous_commit = off').catch(() => {});
+    settings: { synchronous_commit: 'off' },
   });
   let pending = new Set<string>();
   let busy: Promise<void> | undefined;

@@ -13,21 +13,25 @@ export type ConnectionOptions = {
   applicationName: string;
   role?: DatabaseRole;
   max?: number;
+  /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
+  settings?: Readonly<Record<string, string>>;
 };
 
-function settings(options: ConnectionOptions): pg.ClientConfig {
+function configOf(options: ConnectionOptions): pg.ClientConfig {
+  const settings = { ...(options.role ? { role: options.role } : {}), ...options.settings };
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   return {
     connectionString: options.url,
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    ...(options.role ? { options: `-c role=${options.role}` } : {}),
+    ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
   };
 }
 
 /** A pool whose idle connections may break without ending the process: the next query reports the loss. */
 export function createPool(options: ConnectionOptions): Pool {
-  const pool = new pg.Pool({ ...settings(options), max: options.max ?? 4 });
+  const pool = new pg.Pool({ ...configOf(options), max: options.max ?? 4 });
   pool.on('error', ignore);
   pool.on('connect', (client) => client.on('error', ignore));
   return pool;
@@ -35,7 +39,7 @@ export function createPool(options: ConnectionOptions): Pool {
 
 /** One connection of its own, for what needs a session: LISTEN, advisory locks. */
 export function createClient(options: ConnectionOptions): Client {
-  return new pg.Client(settings(options));
+  return new pg.Client(configOf(options));
 }
 
 /** Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. */

@@ -83,7 +83,7 @@ function statementOf(fn: SqlFunction, args: JsonObject): string {
   const source =
     given.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
-  return `select to_jsonb(r) as value from ${source} cross join lateral ${target} as r`;
+  return `select to_json(r) as value from ${source} cross join lateral ${target} as r`;
 }
 
 /**

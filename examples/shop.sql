@@ -1,0 +1,81 @@
+-- A small shop: what the demo's agent is asked about. Plain tables, plain functions, nothing of Howdah but two lines
+-- at the end, which make the functions tools and give them to an agent.
+create schema if not exists shop;
+comment on schema shop is 'Howdah demo';
+
+create table if not exists shop.orders (
+  order_no text primary key,
+  customer text not null,
+  product text not null,
+  total numeric not null,
+  status text not null,
+  carrier text,
+  tracking_no text,
+  expected_on date
+);
+create table if not exists shop.stock (
+  product text primary key,
+  in_stock int not null,
+  back_on date
+);
+create table if not exists shop.tickets (
+  id int primary key generated always as identity,
+  customer text not null,
+  body text not null,
+  reply text,
+  created_at timestamptz not null default now()
+);
+
+insert into shop.orders values
+  ('A-1001', 'Mara Lindqvist', 'Trail backpack 32 l', 129.00, 'shipped', 'DHL', 'JD0146000083', current_date + 1),
+  ('A-1002', 'Jonas Weber', 'Enamel mug, set of 4', 38.50, 'delivered', 'UPS', '1Z999AA10123', current_date - 3),
+  ('A-1003', 'Priya Nair', 'Down jacket, size M', 249.00, 'packed', null, null, current_date + 4),
+  ('A-1004', 'Mara Lindqvist', 'Gas stove', 64.90, 'cancelled', null, null, null),
+  ('A-1005', 'Tomás Oliveira', 'Headlamp 400 lm', 45.00, 'shipped', 'DPD', '05308171', current_date + 2),
+  ('A-1006', 'Hanna Schulz', 'Wool socks, 3 pairs', 27.00, 'returned', 'DHL', 'JD0146000412', null)
+on conflict do nothing;
+insert into shop.stock values
+  ('Trail backpack 32 l', 14, null),
+  ('Down jacket', 0, current_date + 12),
+  ('Headlamp 400 lm', 3, null),
+  ('Gas stove', 0, null)
+on conflict do nothing;
+
+create or replace function shop.order_status(order_no text)
+  returns table (order_no text, product text, status text, carrier text, tracking_no text, expected_on date)
+  language sql stable
+as $$
+  select o.order_no, o.product, o.status, o.carrier, o.tracking_no, o.expected_on
+  from shop.orders as o where upper(o.order_no) = upper(order_status.order_no)
+$$;
+comment on function shop.order_status(text) is
+  'Where an order is: status, carrier, tracking number and expected delivery, by order number such as A-1001. Wo ist meine Bestellung, Lieferung, Paket?';
+
+create or replace function shop.product_stock(question text)
+  returns table (product text, in_stock int, back_on date)
+  language sql stable
+as $$
+  select s.product, s.in_stock, s.back_on
+  from shop.stock as s
+  where product_stock.question ilike '%' || s.product || '%'
+$$;
+comment on function shop.product_stock(text) is
+  'Whether a product is in stock, and when it is available again. Give it the question with the name of the product.';
+
+-- Tools written in SQL have the rights of howdah_app and no more.
+grant usage on schema shop to howdah_app;
+grant select on shop.orders, shop.stock to howdah_app;
+select howdah.register_sql_tool('shop.order_status(text)'), howdah.register_sql_tool('shop.product_stock(text)');
+
+insert into howdah.agents (name, description, instruction)
+select 'support', 'Answers customers of the shop.',
+  'You answer customers of an outdoor shop. Look up orders and stock with your tools before you answer. '
+  'Answer in the language of the customer, in at most four sentences. Say so if the tools know nothing.'
+where not exists (
+  select from howdah.agents
+  where name = 'support' and tenant_id = howdah.current_tenant() and deleted_at is null
+);
+insert into howdah.agent_tools (agent_id, tool_id)
+select howdah.agent('support'), t.id from howdah.tools as t
+where t.name in ('order_status', 'product_stock') and t.tenant_id = howdah.current_tenant()
+on conflict do nothing;

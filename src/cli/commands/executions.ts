@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { listExecutions } from '../../db/queries.ts';
+import type { ExecutionStatus } from '../../db/schema.generated.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+
+const STATUSES: readonly ExecutionStatus[] = [
+  'queued',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+];
+
+type Options = { status?: ExecutionStatus; agent?: string; limit: number };
+
+/** `howdah executions`: the newest runs. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--status <status>', `one of ${STATUSES.join(', ')}`, status)
+    .option('--agent <name>', 'only runs of this agent')
+    .option('--limit <number>', 'at most so many', limit, 20)
+    .action(async ({ status, agent, limit }: Options) => {
+      await withDatabase(io, async ({ db }) => {
+        const rows = await listExecutions(db, { status, agent, limit });
+        if (io.json) {
+          printJson(io, { items: rows });
+        } else if (rows.length === 0) {
+          io.err('No executions. Insert one: howdah run development "Hello"');
+        } else {
+          printTable(io, rows);
+        }
+      });
+    });
+}
+
+function status(text: string): ExecutionStatus {
+  const found = STATUSES.find((one) => one === text.toLowerCase());
+  if (!found) {
+    throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+  }
+  return found;
+}
+
+function limit(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError('It is a whole number from 1 on.');
+  }
+  return number;
+}

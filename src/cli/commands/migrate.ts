@@ -1,0 +1,45 @@
+import { Argument, type Command } from 'commander';
+import { type CliIo, printJson } from '../output.ts';
+
+/** `howdah migrate up | down | status`. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .addArgument(
+      new Argument('[what]', 'what to do').choices(['up', 'down', 'status']).default('up'),
+    )
+    .option('--all', 'with down: everything, not only the last migration')
+    .action(async (what: 'up' | 'down' | 'status', options: { all?: true }) => {
+      const { openDatabase, prepareDatabase } = await import('../../bootstrap.ts');
+      const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
+      const config = await io.config();
+      const { url } = await openDatabase(config, io.err);
+      if (what === 'status') {
+        const status = await migrationStatus(url);
+        return io.json ? printJson(io, status) : printStatus(io, status);
+      }
+      const done =
+        what === 'up'
+          ? await prepareDatabase(url, config)
+          : await migrateDown(url, options.all === true);
+      if (io.json) {
+        return printJson(io, { [what]: done });
+      }
+      for (const name of done) {
+        io.out(`${what} ${name}`);
+      }
+      io.err(done.length === 0 ? 'Nothing to do.' : `${done.length} migrations ${what}.`);
+    });
+}
+
+function printStatus(
+  io: CliIo,
+  status: { applied: string[]; pending: string[]; sql: string },
+): void {
+  for (const name of status.applied) {
+    io.out(`applied ${name}`);
+  }
+  for (const name of status.pending) {
+    io.out(`pending ${name}`);
+  }
+  io.out(`sql     ${status.sql}`);
+}

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { withDatabase } from '../database.ts';
+import type { CliIo } from '../output.ts';
+import { type RunOptions, start, withOptions } from './run.ts';
+
+/** `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent by id. */
+export function register(command: Command, io: CliIo): void {
+  withOptions(command)
+    .requiredOption('--agent-id <id>', 'the agent, by id')
+    .requiredOption('--message <text>', 'what to tell it; - reads standard input')
+    .action(async (options: RunOptions & { agentId: string; message: string }) => {
+      const name = await withDatabase(io, ({ pool }) => nameOf(pool, options.agentId));
+      await start(io, name, options.message, options);
+    });
+}
+
+async function nameOf(
+  pool: { query(text: string, values: unknown[]): Promise<{ rows: { name: string }[] }> },
+  id: string,
+): Promise<string> {
+  const { rows } = await pool.query(
+    `select name from howdah.agents
+     where id::text = $1 and tenant_id = howdah.current_tenant() and deleted_at is null`,
+    [id],
+  );
+  if (!rows[0]) {
+    throw new HowdahError('HWNTF', `there is no agent ${id}`, { hint: 'List them: howdah agents' });
+  }
+  return rows[0].name;
+}

@@ -1,0 +1,88 @@
+import { text as readAll } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type CliDatabase, withDatabase } from '../database.ts';
+import { showUntilEnd } from '../follow.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { helpAsWorker } from '../own-worker.ts';
+
+export type RunOptions = {
+  detach?: true;
+  idempotencyKey?: string;
+  at?: string;
+  priority?: string;
+  session?: string;
+  metadata?: string;
+};
+
+/** `howdah run AGENT MESSAGE`: inserts an execution, shows its steps, prints the answer. */
+export function register(command: Command, io: CliIo): void {
+  withOptions(command)
+    .argument('<agent>', 'the agent, by name')
+    .argument('<message>', 'what to tell it; - reads standard input')
+    .action((agent: string, message: string, options: RunOptions) =>
+      start(io, agent, message, options),
+    );
+}
+
+/** The options `run` and `run-agent` share. */
+export function withOptions(command: Command): Command {
+  return command
+    .option('--detach', 'print the id of the execution and return at once')
+    .option('--idempotency-key <key>', 'give the first run back when the key is known')
+    .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"')
+    .option('--priority <number>', 'smaller first')
+    .option('--session <id>', 'as the next turn of this session')
+    .option('--metadata <json>', 'your own tags, a JSON object');
+}
+
+/** Starts the run and stays with it, unless told not to. */
+export async function start(
+  io: CliIo,
+  agent: string,
+  message: string,
+  options: RunOptions,
+): Promise<void> {
+  const input = message === '-' ? await readAll(process.stdin) : message;
+  await withDatabase(io, async (database) => {
+    const id = await insert(database, agent, input, options);
+    if (options.detach) {
+      return io.json ? printJson(io, { id }) : io.out(id);
+    }
+    io.err(`execution ${id}`);
+    await helpAsWorker(io, database, () => showUntilEnd(io, database.url, id));
+  });
+}
+
+async function insert(
+  { pool }: CliDatabase,
+  agent: string,
+  input: string,
+  options: RunOptions,
+): Promise<string> {
+  const { rows } = await pool.query(
+    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+       idempotency_key => $6, metadata => $7)).id`,
+    [
+      agent,
+      input,
+      options.session ?? null,
+      options.at ?? null,
+      Number(options.priority ?? 0),
+      options.idempotencyKey ?? null,
+      metadataOf(options.metadata),
+    ],
+  );
+  return rows[0].id;
+}
+
+function metadataOf(text: string | undefined): string {
+  try {
+    return JSON.stringify(JSON.parse(text ?? '{}'));
+  } catch (cause) {
+    throw new HowdahError('EUSAGE', `--metadata is not JSON: ${(cause as Error).message}`, {
+      hint: `Write an object: --metadata '{"order": 4711}'`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { findExecution } from '../../db/queries.ts';
+import { withDatabase } from '../database.ts';
+import { showUntilEnd } from '../follow.ts';
+import { executionId, notFound } from '../ids.ts';
+import type { CliIo } from '../output.ts';
+
+/** `howdah watch ID`: the steps so far, then each new one as it commits. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'the execution')
+    .option('--after <seq>', 'only steps after this one', '0')
+    .action(async (id: string, options: { after: string }) => {
+      await withDatabase(io, async ({ url, db }) => {
+        if (!(await findExecution(db, executionId(id)))) {
+          throw notFound(id);
+        }
+        await showUntilEnd(io, url, id, Number(options.after));
+      });
+    });
+}

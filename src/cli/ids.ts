@@ -1,0 +1,19 @@
+import { HowdahError } from '../contracts/errors.ts';
+
+/** Checks what should be the id of an execution before the database is asked. */
+export function executionId(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {
+    throw new HowdahError('EUSAGE', `${text} is not the id of an execution`, {
+      hint: 'An id looks like 01a1f805-7e9f-729f-9dc6-14d018338ca2. List them: howdah executions',
+    });
+  }
+  return text.toLowerCase();
+}
+
+/** The error for an id nobody knows. */
+export function notFound(id: string): HowdahError {
+  return new HowdahError('HWNTF', `there is no execution ${id}`, {
+    hint: 'List them: howdah executions',
+    detail: { execution_id: id },
+  });
+}

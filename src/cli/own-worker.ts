@@ -1,0 +1,25 @@
+import { countWorkers } from '../db/queries.ts';
+import type { CliDatabase } from './database.ts';
+import type { CliIo } from './output.ts';
+
+/**
+ * Does the work with a worker of this process's own when none is alive, so that a single command is enough to get an
+ * answer; otherwise leaves it to those that are.
+ */
+export async function helpAsWorker<T>(
+  io: CliIo,
+  { url, config, db }: CliDatabase,
+  work: () => Promise<T>,
+): Promise<T> {
+  if ((await countWorkers(db)) > 0) {
+    return work();
+  }
+  const { openWorker, createLog } = await import('../bootstrap.ts');
+  io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
+  const worker = await openWorker(url, config, createLog({ ...config, logLevel: 'error' }));
+  try {
+    return await work();
+  } finally {
+    await worker.stop(0);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Execution, Step } from '../db/queries.ts';
+import { type CliIo, paint } from './output.ts';
+
+/** A step as one line of talk: what happened, how long it took, and what was said. */
+export function stepLine(io: CliIo, step: Step): string {
+  const ms = step.finished_at.getTime() - step.started_at.getTime();
+  const error = errorOf(step.error);
+  const told = [step.said, step.calls && `→ ${step.calls}`].filter(Boolean).join(' ');
+  const said = error ?? (step.kind === 'output' ? '' : oneLine(told));
+  const head = `${String(step.seq).padStart(3)}  ${step.kind.padEnd(6)} ${step.name ?? ''}`.padEnd(
+    28,
+  );
+  return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
+}
+
+/** How a run ended, as one line of talk. */
+export function endLine(execution: Execution): string {
+  const seconds =
+    execution.completed_at && execution.started_at
+      ? ((execution.completed_at.getTime() - execution.started_at.getTime()) / 1000).toFixed(2)
+      : '0';
+  const tokens = Number(execution.tokens_in) + Number(execution.tokens_out);
+  return `${execution.status} (${execution.stop_reason}) · ${execution.step_count} steps · ${tokens} tokens · cost ${execution.cost} · ${seconds} s`;
+}
+
+/** The message of an error column. */
+export function errorOf(error: unknown): string | undefined {
+  const message = (error as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : undefined;
+}
+
+/** At most one line of a terminal; control characters of a model's text never reach it. */
+export function oneLine(text: string, width = 100): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+  const flat = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  return flat.length > width ? `${flat.slice(0, width - 1)}…` : flat;
+}
+
+/** A model's text for a terminal: lines stay, escape sequences do not. */
+export function plainText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+}

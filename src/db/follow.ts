@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { createClient, createPool } from './pool.ts';
+import {
+  type Execution,
+  findExecution,
+  type Queries,
+  queriesOn,
+  type Step,
+  stepsAfter,
+} from './queries.ts';
+
+/** Announcements may be lost; the log is read at least this often. */
+const POLL_MS = 500;
+
+export type Followed =
+  | { type: 'step'; id: string; step: Step }
+  | { type: 'end'; id: string; execution: Execution };
+
+/**
+ * The steps of the runs after a cursor, then each new one as it commits, then each run's end. Reads the log by itself
+ * and uses announcements only to do so at once. Ends when all runs have, or when the signal fires.
+ */
+export async function* followExecutions(
+  url: string,
+  ids: readonly string[],
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<Followed> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  const db = queriesOn(pool);
+  const bell = await listenFor(url, ids, signal);
+  const cursors = new Map(ids.map((id) => [id, after]));
+  try {
+    let due: Iterable<string> = ids;
+    while (cursors.size > 0 && !signal.aborted) {
+      for (const id of due) {
+        yield* readOn(db, id, cursors);
+      }
+      due = await bell.rung([...cursors.keys()]);
+    }
+  } finally {
+    await bell.close();
+    await pool.end();
+  }
+}
+
+async function* readOn(
+  db: Queries,
+  id: string,
+  cursors: Map<string, number>,
+): AsyncGenerator<Followed> {
+  const cursor = cursors.get(id);
+  if (cursor === undefined) {
+    return;
+  }
+  const execution = await findExecution(db, id); // before the steps: its end is then not told too early
+  for (const step of await stepsAfter(db, id, cursor)) {
+    cursors.set(id, step.seq);
+    yield { type: 'step', id, step };
+  }
+  if (!execution || execution.completed_at) {
+    cursors.delete(id);
+  }
+  if (execution?.completed_at) {
+    yield { type: 'end', id, execution };
+  }
+}
+
+/** Tells which runs were announced since it was asked last; all of them when nothing was for a while. */
+async function listenFor(url: string, ids: readonly string[], signal: AbortSignal) {
+  const client = createClient({ url, applicationName: 'howdah-listen' });
+  const listener = randomUUID();
+  const announced = new Set<string>();
+  let wake: () => void = () => {};
+  client.on('notification', ({ payload = '' }) => {
+    announced.add(payload);
+    wake();
+  });
+  client.on('error', () => {});
+  await client.connect();
+  await client.query('listen howdah_feed');
+  await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
+  return {
+    async rung(all: string[]): Promise<string[]> {
+      if (announced.size === 0 && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          const timer = setTimeout(resolve, POLL_MS);
+          signal.addEventListener('abort', () => resolve(), { once: true });
+          timer.unref();
+        });
+      }
+      const due = announced.size > 0 ? all.filter((id) => announced.has(id)) : all;
+      announced.clear();
+      return due;
+    },
+    async close(): Promise<void> {
+      await client.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
+      await client.end().catch(() => {});
+    },
+  };
+}

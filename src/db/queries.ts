@@ -1,0 +1,125 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Pool } from './pool.ts';
+import type { DB, ExecutionStatus } from './schema.generated.ts';
+
+export type Queries = Kysely<DB>;
+
+/** Typed queries over the public schema, on a pool of the caller. */
+export function queriesOn(pool: Pool): Queries {
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) }).withSchema('howdah');
+}
+
+const ownTenant = sql<string>`howdah.current_tenant()`;
+
+/** The living agents of the tenant with model, version and number of tools. */
+export function listAgents(db: Queries) {
+  return db
+    .selectFrom('agents as a')
+    .leftJoin('agent_versions as v', 'v.id', 'a.current_version_id')
+    .select(['a.id', 'a.name', 'v.version', 'a.is_active', 'a.description'])
+    .select([
+      sql<string>`v.definition #>> '{models,0,name}'`.as('model'),
+      sql<number>`jsonb_array_length(v.definition -> 'tools')`.as('tools'),
+    ])
+    .where('a.tenant_id', '=', ownTenant)
+    .where('a.deleted_at', 'is', null)
+    .orderBy('a.name')
+    .execute();
+}
+
+export type ExecutionFilter = {
+  status?: ExecutionStatus | undefined;
+  agent?: string | undefined;
+  limit: number;
+};
+
+/** The newest executions of the tenant. */
+export function listExecutions(db: Queries, filter: ExecutionFilter) {
+  let query = db
+    .selectFrom('executions as e')
+    .innerJoin('agents as a', 'a.id', 'e.agent_id')
+    .select(['e.id', 'a.name as agent', 'e.status', 'e.stop_reason', 'e.step_count as steps'])
+    .select([
+      sql<string>`e.tokens_in + e.tokens_out`.as('tokens'),
+      'e.cost',
+      'e.created_at',
+      sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
+    ])
+    .where('e.tenant_id', '=', ownTenant)
+    .orderBy('e.id', 'desc')
+    .limit(filter.limit);
+  if (filter.status) {
+    query = query.where('e.status', '=', filter.status);
+  }
+  if (filter.agent) {
+    query = query.where('a.name', '=', filter.agent);
+  }
+  return query.execute();
+}
+
+/** One execution whole, or undefined. */
+export function findExecution(db: Queries, id: string) {
+  return db
+    .selectFrom('executions as e')
+    .innerJoin('agents as a', 'a.id', 'e.agent_id')
+    .innerJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .selectAll('e')
+    .select(['a.name as agent', 'v.version as agent_version'])
+    .where('e.id', '=', id)
+    .executeTakeFirst();
+}
+
+export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
+
+/** The steps of a run after a cursor, each with what was said in it. */
+export function stepsAfter(db: Queries, executionId: string, after: number) {
+  return db
+    .selectFrom('steps as s')
+    .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.tokens_in'])
+    .select(['s.tokens_out', 's.cost', 's.started_at', 's.finished_at'])
+    .select((step) =>
+      step
+        .selectFrom('messages as m')
+        .select(sql<string | null>`string_agg(m.content, E'\n' order by m.seq)`.as('said'))
+        .whereRef('m.execution_id', '=', 's.execution_id')
+        .whereRef('m.step_seq', '=', 's.seq')
+        .as('said'),
+    )
+    .select((step) =>
+      step
+        .selectFrom('messages as m')
+        .innerJoin(
+          sql<{
+            call: { name: string; arguments: string };
+          }>`jsonb_array_elements(m.tool_calls)`.as<'c'>(sql`c (call)`),
+          (join) => join.onTrue(),
+        )
+        .select(
+          sql<
+            string | null
+          >`string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')`.as('calls'),
+        )
+        .whereRef('m.execution_id', '=', 's.execution_id')
+        .whereRef('m.step_seq', '=', 's.seq')
+        .as('calls'),
+    )
+    .where('s.execution_id', '=', executionId)
+    .where('s.seq', '>', after)
+    .orderBy('s.seq')
+    .execute();
+}
+
+export type Step = Awaited<ReturnType<typeof stepsAfter>>[number];
+
+/** How many worker processes are alive by their heartbeat. */
+export async function countWorkers(db: Queries): Promise<number> {
+  const { rows } = await sql<{ workers: string }>`
+    select count(*) as workers from howdah_private.workers
+    where heartbeat_at > clock_timestamp() - interval '10 seconds'`.execute(db);
+  return Number(rows[0]?.workers);
+}
+
+/** Broken promises; empty, if all is well. */
+export function listViolations(db: Queries) {
+  return db.selectFrom('violations').selectAll().execute();
+}

@@ -1,0 +1,24 @@
+import { pino } from 'pino';
+import type { CustomTool } from '../../src/contracts/tool.ts';
+import { createProviders, findProvider } from '../../src/providers/registry.ts';
+import { startWorker, type Worker } from '../../workers/main.ts';
+
+export type TestWorkerOptions = {
+  /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */
+  openai?: string;
+  tools?: readonly CustomTool[];
+  concurrency?: number;
+};
+
+/** A worker in this process, as `howdah worker` starts it. */
+export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
+  const providers = createProviders({ OPENAI_API_KEY: 'test', OPENAI_BASE_URL: options.openai });
+  return startWorker({
+    url,
+    tools: options.tools ?? [],
+    concurrency: options.concurrency ?? 100,
+    release: 'test',
+    log: pino({ level: 'silent' }),
+    provider: (model) => findProvider(providers, model),
+  });
+}
