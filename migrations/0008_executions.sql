@@ -40,7 +40,8 @@ create table howdah.executions (
   created_by text not null,
   owner_worker uuid,
   fence int not null default 0,
-  claims_without_progress smallint not null default 0,
+  crashes_without_progress smallint not null default 0,
+  at_risk boolean not null default false,
   active_ms bigint not null default 0,
   active_since timestamptz,
   wake_at timestamptz,
@@ -97,7 +98,8 @@ comment on column howdah.executions.run_at is 'Not before this time.';
 comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
 comment on column howdah.executions.metadata is 'Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
 comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
-comment on column howdah.executions.claims_without_progress is 'Claims since the last commit. A run that kills its workers ends as poison after 3.';
+comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
+comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
 create table howdah.status_transitions (

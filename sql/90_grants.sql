@@ -81,12 +81,13 @@ grant insert (
 grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
   howdah.cancel_execution(uuid), howdah.delete_agent(uuid),
-  howdah_private.reserve_idempotency_key(uuid, text, uuid)
+  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
+  howdah_private.begin_risk(uuid, uuid, int),
   howdah_private.commit_steps(uuid, jsonb),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),

@@ -75,9 +75,9 @@ as $$
     format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
   from runs as r where r.model_count > r.max_steps
   union all
-  select 'over_attempts', r.tenant_id, r.id, format('claimed %s times without a commit',
-    r.claims_without_progress)
-  from runs as r where r.claims_without_progress > 3
+  select 'over_attempts', r.tenant_id, r.id, format('%s workers died with it since its last commit',
+    r.crashes_without_progress)
+  from runs as r where r.crashes_without_progress > 20
   union all
   select 'end_without_output', r.tenant_id, r.id, 'completed without exactly one output step'
   from runs as r left join logs as l on l.execution_id = r.id

@@ -1,12 +1,13 @@
 -- Takes ownership of the runs that are due and gives the worker all it needs to go on, in one call.
 --
--- A claim raises the fence, so whoever held the run before can no longer commit. It counts itself before any
--- work begins and the next commit resets the count: a run that was claimed three times without one has killed
--- three workers and ends as poison. `skip locked`: a run somebody is changing right now will be woken again.
+-- A claim raises the fence, so whoever held the run before can no longer commit. `skip locked`: a run that
+-- somebody is changing right now will be woken again. `is_suspect`: two workers have died with this run since its last
+-- commit, so its worker must say so (begin_risk) before it does anything that may kill it.
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
+    is_suspect boolean,
     messages jsonb, history jsonb, attempts jsonb
   )
   language plpgsql volatile security definer
@@ -15,13 +16,6 @@ as $$
 declare
   v_claimed uuid[];
 begin
-  perform howdah_private.end_execution(e.id, 'poison', jsonb_build_object(
-    'code', 'internal', 'retryable', false,
-    'message', 'this run was claimed 3 times and its worker died each time before it committed anything'
-  ))
-  from howdah.executions as e
-  where e.id = any (claim_executions.ids) and e.status = 'queued' and e.claims_without_progress >= 3;
-
   with due as (
     select e.id from howdah.executions as e
     where e.id = any (claim_executions.ids)
@@ -34,7 +28,7 @@ begin
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null,
       owner_worker = claim_executions.worker, fence = e.fence + 1,
-      claims_without_progress = e.claims_without_progress + 1,
+      at_risk = false,
       message_count = greatest(e.message_count, 1),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
@@ -53,6 +47,7 @@ begin
   select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
+    e.crashes_without_progress >= 2,
     howdah_private.execution_messages(e.id),
     howdah_private.session_history(e.session_id, e.turn),
     howdah_private.attempts_since_last_answer(e.id)

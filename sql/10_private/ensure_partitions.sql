@@ -11,7 +11,7 @@ declare
   v_name text;
   v_made int := 0;
 begin
-  perform pg_advisory_xact_lock(1214871364, 1);
+  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
     v_from := (v_month at time zone 'utc' + v_month_no * interval '1 month') at time zone 'utc';
     foreach v_table in array array['executions', 'steps', 'messages'] loop

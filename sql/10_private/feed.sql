@@ -36,19 +36,18 @@ as $$
   where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
 $$;
 
--- What the hub reads: the steps of many runs, each after its own cursor. Every value is the text that GraphQL reads
--- from a column, so that a step looks the same in a feed and in a query: no float for a price, times to the microsecond.
+-- What the hub reads: the steps of many runs, each after its own cursor. Prices and times are the text that GraphQL
+-- reads from the columns, so that a step looks the same in a feed and in a query.
 create or replace function howdah_private.steps_after(ids uuid[], cursors int[], at_most int)
   returns table (execution_id uuid, seq int, step jsonb)
   language sql stable security definer
   set search_path = ''
 as $$
-  select s.execution_id, s.seq,
-    (select jsonb_object_agg(v.key, v.value) from jsonb_each_text(to_jsonb(s)) as v)
-      || jsonb_build_object(
-        'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
-        'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
-      )
+  select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
+    'cost', s.cost::text,
+    'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
+    'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
+  )
   from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
   cross join lateral (
     select t.* from howdah.steps as t

@@ -1,6 +1,10 @@
--- Hands runs back: of a worker that drains (it keeps its good name: no claim is counted against the runs) or
--- of a dead one. The fence rises at once, so that a frozen worker which thaws cannot write even before
--- somebody else has claimed the run.
+-- Hands runs back: of a worker that drains, or of a dead one. The fence rises at once, so that a frozen worker
+-- which thaws cannot write even before somebody else has claimed the run.
+--
+-- Poison. A death is counted against every run the worker held; any commit sets the count back. But most of
+-- those runs were only waiting for a model and are innocent, so the count alone convicts nobody: from the second
+-- death on a run is a suspect, whose worker marks it `at_risk` before it runs code of its own process, and the third
+-- death under that mark ends it. Twenty deaths without a commit end it in any case.
 create or replace function howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
   returns int
   language plpgsql volatile security definer
@@ -14,19 +18,28 @@ begin
     where e.owner_worker = release_executions.worker
       and (release_executions.ids is null or e.id = any (release_executions.ids))
     order by e.id
-    for update
+    for no key update
   ),
   released as (
     update howdah.executions as e
     set status = 'queued', owner_worker = null, fence = e.fence + 1,
-      claims_without_progress = case when release_executions.is_dead
-        then e.claims_without_progress else 0 end,
+      crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e), active_since = null,
       updated_at = now()
     from held as h where e.id = h.id
     returning e.id::uuid
   )
   select array_agg(r.id) into v_released from released as r;
-  perform howdah_private.enqueue_advance(v_released);
+
+  perform howdah_private.end_execution(e.id, 'poison', jsonb_build_object(
+    'code', 'internal', 'retryable', false,
+    'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
+  ))
+  from howdah.executions as e
+  where release_executions.is_dead and e.id = any (v_released)
+    and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20);
+
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
 end $$;

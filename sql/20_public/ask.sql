@@ -5,12 +5,13 @@ create or replace procedure howdah.ask(agent text, input text, inout answer text
 as $$
 declare
   v_id uuid;
-  v_execution howdah.executions;
+  v_execution record;
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
   loop
-    select e.* into v_execution from howdah.executions as e where e.id = v_id;
+    select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
+    from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     commit; -- lets go of the snapshot
     perform pg_catalog.pg_sleep(0.02);

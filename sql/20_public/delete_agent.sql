@@ -1,13 +1,13 @@
 -- Agents are deleted softly: their versions and runs stay, the name becomes free.
 create or replace function howdah.delete_agent(id uuid) returns howdah.agents
-  language plpgsql volatile
+  language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_agent howdah.agents;
 begin
   update howdah.agents as a set deleted_at = now(), is_active = false
-  where a.id = delete_agent.id and a.deleted_at is null
+  where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',

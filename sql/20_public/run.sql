@@ -17,7 +17,6 @@ declare
   v_agent_id uuid := howdah.agent(run.agent);
   v_id uuid := howdah.uuid_v7();
   v_first uuid := v_id;
-  v_execution howdah.executions;
 begin
   if run.idempotency_key is not null then
     v_first := howdah_private.reserve_idempotency_key(
@@ -31,8 +30,7 @@ begin
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}')
     );
   end if;
-  select e.* into v_execution from howdah.executions as e where e.id = v_first;
-  return v_execution;
+  return howdah_private.execution_row(v_first);
 end $$;
 comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb) is
   'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';

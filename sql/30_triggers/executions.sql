@@ -77,7 +77,8 @@ begin
   return new;
 end $$;
 
--- One run of a session is live; the next waits for its turn. Decided under the session's lock.
+-- One run of a session is live; the next waits for its turn. Decided under the session's lock. A row that stands
+-- already (on conflict do nothing) is no new message and takes no turn.
 create or replace function howdah_private.tg_executions__take_turn() returns trigger
   language plpgsql volatile security definer
   set search_path = ''
@@ -85,17 +86,21 @@ as $$
 declare
   v_live uuid;
 begin
-  update howdah.sessions as s
-  set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, new.id),
-    last_activity_at = now()
-  where s.id = new.session_id and s.tenant_id = new.tenant_id
-  returning s.turns, s.live_execution_id into new.turn, v_live;
+  select s.turns + 1, coalesce(s.live_execution_id, new.id) into new.turn, v_live
+  from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
+  for no key update;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id)::text,
       hint = 'Make one: insert into howdah.sessions default values returning id.';
   end if;
+  if exists (select from howdah.executions as e where e.id = new.id) then
+    return new;
+  end if;
+  update howdah.sessions as s
+  set turns = new.turn, live_execution_id = v_live, last_activity_at = now()
+  where s.id = new.session_id;
   if v_live <> new.id then
     new.status := 'waiting';
     new.waiting_for := 'turn';
@@ -150,7 +155,9 @@ begin
   return new;
 end $$;
 
--- A turn is over: the next run of the session that waits for it goes on.
+-- A turn is over: the next run of the session that waits for it goes on. It is locked while it is chosen, so that
+-- one which is just being cancelled is passed over; a run that only waited holds no turn and never comes here, which
+-- keeps the order of locks: run, session, next run.
 create or replace function howdah_private.tg_executions__pass_turn() returns trigger
   language plpgsql volatile security definer
   set search_path = ''
@@ -162,7 +169,8 @@ begin
   select e.id into v_next from howdah.executions as e
   where e.tenant_id = new.tenant_id and e.session_id = new.session_id
     and e.status = 'waiting' and e.waiting_for = 'turn'
-  order by e.turn limit 1;
+  order by e.turn limit 1
+  for no key update;
   update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
   where s.id = new.session_id and s.live_execution_id = new.id;
   if found and v_next is not null then
@@ -178,12 +186,13 @@ create or replace trigger _100_prepare before insert on howdah.executions
 create or replace trigger _200_check_parent before insert on howdah.executions
   for each row when (new.parent_execution_id is not null)
   execute function howdah_private.tg_executions__check_parent();
-create or replace trigger _300_take_turn before insert on howdah.executions
-  for each row when (new.session_id is not null and new.parent_execution_id is null)
-  execute function howdah_private.tg_executions__take_turn();
-create or replace trigger _400_keep_key before insert on howdah.executions
+-- The key before the turn, as run() takes them: two inserts with one key and one session wait, and do not deadlock.
+create or replace trigger _300_keep_key before insert on howdah.executions
   for each row when (new.idempotency_key is not null)
   execute function howdah_private.tg_executions__keep_key();
+create or replace trigger _400_take_turn before insert on howdah.executions
+  for each row when (new.session_id is not null and new.parent_execution_id is null)
+  execute function howdah_private.tg_executions__take_turn();
 create or replace trigger _900_enqueue after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__enqueue();
@@ -194,5 +203,6 @@ create or replace trigger _800_pass_turn after update of status on howdah.execut
   for each row when (
     new.session_id is not null and new.parent_execution_id is null
     and new.completed_at is not null and old.completed_at is null
+    and old.waiting_for is distinct from 'turn'
   )
   execute function howdah_private.tg_executions__pass_turn();

@@ -4,37 +4,44 @@
 --   operator  an owner of the installation sees all
 -- Tables without tenant_id: tenants is compared by id; what belongs to nobody is readable; private tables
 -- have no tenant policy, so that nobody but the engine and the owner sees a row.
+-- A policy that stands as it should is left alone: making one locks its table.
 do $$
 declare
-  v_table record;
-  v_rule text;
+  v_policy record;
 begin
-  for v_table in
-    select c.oid::regclass as name, n.nspname, c.relname, exists (
-      select from pg_catalog.pg_attribute as a
-      where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
-    ) as has_tenant
-    from pg_catalog.pg_class as c
-    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p')
-      and not c.relispartition and c.oid <> 'howdah_private.migrations'::regclass
+  for v_policy in
+    with tables as (
+      select c.oid::regclass as name, n.nspname as schema, c.relname, exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+      ) as has_tenant
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p')
+        and not c.relispartition and c.oid <> 'howdah_private.migrations'::regclass
+    ),
+    wanted as (
+      select t.*, p.policy, p.roles, case
+        when p.policy <> 'tenant' then 'true'
+        when t.relname = 'tenants' then '(id = ( SELECT howdah.current_tenant() AS current_tenant))'
+        when t.has_tenant then '(tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))'
+        else 'true'
+      end as rule
+      from tables as t
+      cross join (values
+        ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst')
+      ) as p (policy, roles)
+      where p.policy <> 'tenant' or t.schema = 'howdah'
+    )
+    select w.*, s.policyname is not null as exists from wanted as w
+    left join pg_catalog.pg_policies as s
+      on s.schemaname = w.schema and s.tablename = w.relname and s.policyname = w.policy
+    where s.policyname is null or s.qual is distinct from w.rule or s.with_check is distinct from w.rule
   loop
-    execute format('drop policy if exists tenant on %s', v_table.name);
-    execute format('drop policy if exists engine on %s', v_table.name);
-    execute format('drop policy if exists operator on %s', v_table.name);
-    execute format('create policy engine on %s to howdah_engine using (true) with check (true)',
-      v_table.name);
-    execute format('create policy operator on %s to howdah_owner using (true) with check (true)',
-      v_table.name);
-    continue when v_table.nspname = 'howdah_private';
-    v_rule := case
-      when v_table.relname = 'tenants' then 'id = (select howdah.current_tenant())'
-      when v_table.has_tenant then 'tenant_id = (select howdah.current_tenant())'
-      else 'true'
-    end;
-    execute format(
-      'create policy tenant on %s to howdah_app, howdah_analyst using (%s) with check (%s)',
-      v_table.name, v_rule, v_rule
-    );
+    if v_policy.exists then
+      execute format('drop policy %I on %s', v_policy.policy, v_policy.name);
+    end if;
+    execute format('create policy %I on %s to %s using (%s) with check (%s)',
+      v_policy.policy, v_policy.name, v_policy.roles, v_policy.rule, v_policy.rule);
   end loop;
 end $$;

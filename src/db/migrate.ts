@@ -5,10 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { type Client, createClient } from './pool.ts';
+import { faultOf } from './sqlstate.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MIGRATIONS = join(ROOT, 'migrations');
 const REPLACEABLE = join(ROOT, 'sql');
+/** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
+const LOCK_TIMEOUT_MS = 500;
+const LOCK_ATTEMPTS = 60;
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
@@ -33,12 +37,14 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
       first = await inOneTransaction(client, () => run(client, 'up', 1));
     }
     await migrateQueue(url);
-    const rest = await inOneTransaction(client, async () => {
-      await client.query('set local role howdah_owner');
-      const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
-      await applyReplaceable(client);
-      return applied;
-    });
+    const rest = await besideOthers(() =>
+      inOneTransaction(client, async () => {
+        await client.query(`set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
+        const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
+        await applyReplaceable(client);
+        return applied;
+      }),
+    );
     return [...first, ...rest];
   });
 }
@@ -124,6 +130,25 @@ function digestOf(files: { path: string; text: string }[]): string {
     hash.update(`${path}\0${text}\0`);
   }
   return hash.digest('hex');
+}
+
+/**
+ * Workers go on while we migrate, and hold locks that we need. We give up a wait before the deadlock detector
+ * would, so that it is never their transaction that fails, and try again as a whole.
+ */
+async function besideOthers<T>(migrate: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await migrate();
+    } catch (error) {
+      const cause = error instanceof HowdahError ? error.cause : error;
+      const { code } = faultOf(cause);
+      if (attempt === LOCK_ATTEMPTS || (code !== '55P03' && code !== '40P01')) {
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 200));
+    }
+  }
 }
 
 async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {

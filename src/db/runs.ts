@@ -17,6 +17,8 @@ export type ClaimedRun = {
   exhausted: StopReason | null;
   active_ms_left: number;
   watched: boolean;
+  /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
+  is_suspect: boolean;
   messages: (Message & { seq: number })[];
   history: Message[];
   attempts: LoggedStep[];
@@ -64,6 +66,21 @@ export async function commitSteps(
       { ...row, active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left) },
     ]),
   );
+}
+
+/** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */
+export async function beginRisk(
+  pool: Pool,
+  worker: string,
+  id: string,
+  fence: number,
+): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.begin_risk($1, $2, $3) as ours', [
+    worker,
+    id,
+    fence,
+  ]);
+  return rows[0].ours;
 }
 
 /** Hands runs back for another worker to go on with; null means all this worker holds. */

@@ -52,9 +52,9 @@ function prepare(call: ToolCall, run: HeldRun): Prepared {
   if (!parsed.ok) {
     return { ok: false, input: call.arguments, error: parsed.error };
   }
-  const faults = faultsOf(tool.parameters, parsed.value);
-  if (faults.length > 0) {
-    return { ok: false, input: parsed.value, error: invalidArguments(faults.join('; ')) };
+  const error = misfit(tool, parsed.value);
+  if (error) {
+    return { ok: false, input: parsed.value, error };
   }
   if (tool.requires_approval) {
     const message = `${tool.name} needs the approval of a person, and nobody can be asked here`;
@@ -67,9 +67,21 @@ function prepare(call: ToolCall, run: HeldRun): Prepared {
   return { ok: true, tool, args: parsed.value };
 }
 
+/** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
+function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
+  try {
+    const faults = faultsOf(tool.parameters, args);
+    return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
+  } catch (cause) {
+    const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
+    return { code: 'tool_failed', message, retryable: false };
+  }
+}
+
 async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise<void> {
   const { call, tool, args, started_at } = ready;
   const custom = world.customTools.get(tool.name);
+  await run.beginRisk();
   const outcome: ToolOutcome = custom
     ? await runCustomTool(custom, args, {
         ...run.context,

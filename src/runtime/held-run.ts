@@ -1,8 +1,8 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
-import type { PoolClient } from '../db/pool.ts';
-import { type ClaimedRun, type CommitResult, commitSteps } from '../db/runs.ts';
+import type { Pool, PoolClient } from '../db/pool.ts';
+import { beginRisk, type ClaimedRun, type CommitResult, commitSteps } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
 import { foldLog, foldRecords } from './fold.ts';
 
@@ -20,6 +20,8 @@ export type HeldRun = {
   deadline: number;
   /** Adds steps and perhaps ends or parks the run; durable when it resolves. Commits of one run are in order. */
   commit(records: StepRecord[], to?: Transition): Promise<void>;
+  /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
+  beginRisk(): Promise<void>;
   /** Waits for its turn to commit on a transaction of the caller, who says when that is over. */
   beginCommit(): Promise<OwnCommit>;
 };
@@ -42,6 +44,7 @@ export type HoldOptions = {
   definition: AgentDefinition;
   committer: Committer;
   worker: () => string;
+  pool: Pool;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
 };
@@ -66,6 +69,14 @@ export function holdRun(options: HoldOptions): HeldRun {
         settle(records, result);
       });
     },
+    async beginRisk() {
+      if (
+        run.is_suspect &&
+        !(await beginRisk(options.pool, options.worker(), run.execution_id, run.fence))
+      ) {
+        lose();
+      }
+    },
     async beginCommit() {
       const { promise: over, resolve: end } = Promise.withResolvers<void>();
       await new Promise<void>((begin) => {
@@ -76,6 +87,11 @@ export function holdRun(options: HoldOptions): HeldRun {
       });
       return ownCommit(end);
     },
+  };
+
+  const lose = (): void => {
+    held.isHeld = false;
+    held.abort.abort();
   };
 
   const inTurn = (work: () => Promise<void>): Promise<void> => {
@@ -94,8 +110,7 @@ export function holdRun(options: HoldOptions): HeldRun {
 
   const settle = (records: StepRecord[], result: CommitResult): void => {
     if (result.outcome === 'stale') {
-      held.isHeld = false;
-      held.abort.abort();
+      lose();
       return;
     }
     after = result.step_count;
@@ -114,8 +129,7 @@ export function holdRun(options: HoldOptions): HeldRun {
         const results = await commitSteps(client, options.worker(), [commitOf(records)]);
         const result = results.get(run.execution_id);
         if (!held.isHeld || result?.outcome !== 'committed') {
-          held.isHeld = false;
-          held.abort.abort();
+          lose();
           throw new StaleRun('another worker owns this run');
         }
         written = { records, result };

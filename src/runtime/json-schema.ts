@@ -1,9 +1,14 @@
+import { Ajv } from 'ajv';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Json, JsonSchema } from '../contracts/json.ts';
 
-const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: true });
-addFormats.default(ajv);
+/** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
+const OPTIONS = { allErrors: true, strict: false, logger: false, addUsedSchema: false } as const;
+const current = new Ajv2020(OPTIONS);
+const older = new Ajv(OPTIONS);
+addFormats.default(current);
+addFormats.default(older);
 
 const compiled = new WeakMap<JsonSchema, ValidateFunction>();
 
@@ -14,7 +19,7 @@ const compiled = new WeakMap<JsonSchema, ValidateFunction>();
 export function faultsOf(schema: JsonSchema, value: Json): string[] {
   let validate = compiled.get(schema);
   if (!validate) {
-    validate = ajv.compile(schema);
+    validate = compile(schema);
     compiled.set(schema, validate);
   }
   if (validate(value)) {
@@ -26,4 +31,10 @@ export function faultsOf(schema: JsonSchema, value: Json): string[] {
     const allowed = error.params.allowedValues ? `: ${error.params.allowedValues.join(', ')}` : '';
     return `${where || 'the value'} ${error.message}${extra}${allowed}`;
   });
+}
+
+/** Generators still write draft 7 and older, and say so in `$schema`. */
+function compile({ $schema, ...schema }: JsonSchema): ValidateFunction {
+  const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
+  return ajv.compile(schema);
 }

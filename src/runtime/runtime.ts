@@ -55,7 +55,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       throw error;
     });
     const { announce } = options;
-    const run = holdRun({ run: claimed, definition, committer, worker: () => worker, announce });
+    const run = holdRun({
+      run: claimed,
+      definition,
+      committer,
+      worker: () => worker,
+      pool,
+      announce,
+    });
     if (claimed.watched) {
       announce(run.id);
     }

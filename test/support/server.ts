@@ -34,7 +34,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   };
 }
 
-async function findServer(): Promise<Server> {
+/** The server tests run on. */
+export async function findServer(): Promise<Server> {
   const given = process.env.DATABASE_URL;
   if (given) {
     return { url: given, stop: async () => {} };
@@ -69,7 +70,8 @@ async function startInFolder(): Promise<Server> {
   };
 }
 
-async function sql(url: string, text: string): Promise<void> {
+/** Runs statements on a connection of their own. */
+export async function sql(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(text).finally(() => client.end());

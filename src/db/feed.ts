@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { Json } from '../contracts/json.ts';
+import type { ExecutionStatus } from '../contracts/step.ts';
+import { type Client, createClient } from './pool.ts';
+
+/** Milliseconds between attempts to get the listening connection back. */
+const RECONNECT_MS = 250;
+
+/** A step as a feed carries it: the columns of `howdah.steps`, prices and times as text. */
+export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
+
+/** Where a run stands. `marker` differs after every change a subscriber may want to see. */
+export type RunState = {
+  execution_id: string;
+  status: ExecutionStatus;
+  step_count: number;
+  marker: string;
+};
+
+export type FeedOptions = {
+  url: string;
+  /** Somebody announced that this run has something new. */
+  onAnnounced(executionId: string): void;
+  /** The connection was lost and is back: announcements were missed, and registrations may be. */
+  onReconnected(): void;
+};
+
+/** The database's side of the live feed. Calls fail while the connection is lost; `onReconnected` ends that. */
+export type Feed = {
+  /** Registers as a listener to these runs, for two minutes; before the first read of their rows. */
+  watch(ids: readonly string[]): Promise<void>;
+  unwatch(ids: readonly string[]): Promise<void>;
+  /** Of each run the steps after its cursor, in order, at most so many per pair. A run may stand here twice. */
+  stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]>;
+  /** Runs that do not exist are left out. */
+  states(ids: readonly string[]): Promise<RunState[]>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens the one connection of a process that listens to the feed, and reads on it. It lives through restarts of the
+ * server: what was missed meanwhile is found by reading from the cursors.
+ */
+export async function createFeed(options: FeedOptions): Promise<Feed> {
+  const connection = new ListenConnection(options);
+  await connection.open();
+  const listener = randomUUID();
+  return {
+    async watch(ids) {
+      await connection.query('select howdah_private.watch($1, $2)', [listener, ids]);
+    },
+    async unwatch(ids) {
+      await connection.query('select howdah_private.unwatch($1, $2)', [listener, ids]);
+    },
+    async stepsAfter(cursors, atMost) {
+      return connection.query<FeedRow>('select * from howdah_private.steps_after($1, $2, $3)', [
+        cursors.map(([id]) => id),
+        cursors.map(([, cursor]) => cursor),
+        atMost,
+      ]);
+    },
+    async states(ids) {
+      return connection.query<RunState>(
+        `select s.execution_id, s.status, s.step_count,
+           concat_ws(' ', s.status, s.step_count, s.updated_at) as marker
+         from howdah_private.execution_states($1) as s`,
+        [ids],
+      );
+    },
+    async close() {
+      await connection
+        .query('select howdah_private.unwatch($1, null)', [listener])
+        .catch(() => {});
+      await connection.close();
+    },
+  };
+}
+
+/** A listening connection that comes back when it is lost, until it is closed. */
+class ListenConnection {
+  readonly #options: FeedOptions;
+  #client: Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** What is under way on the connection, which takes one query at a time. */
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const client = createClient({
+      url: this.#options.url,
+      applicationName: 'howdah-listen',
+      role: 'howdah_authenticator',
+    });
+    client.on('error', () => {}); // `end` follows
+    client.on('end', () => this.#lose(client));
+    client.on('notification', ({ payload }) => {
+      if (payload) this.#options.onAnnounced(payload);
+    });
+    try {
+      await client.connect();
+      await client.query('listen howdah_feed');
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+    if (this.#isClosed) {
+      await client.end();
+    } else {
+      this.#client = client;
+    }
+  }
+
+  async query<T>(text: string, values: unknown[]): Promise<T[]> {
+    const result = this.#busy.then(async () => {
+      if (!this.#client) throw new Error('the feed has lost its connection');
+      return (await this.#client.query(text, values)).rows;
+    });
+    this.#busy = result.catch(() => {});
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#busy;
+    await this.#client?.end().catch(() => {});
+  }
+
+  #lose(client: Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#retry();
+  }
+
+  #retry(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#busy = this.open().then(this.#options.onReconnected, () => this.#retry());
+    }, RECONNECT_MS);
+  }
+}

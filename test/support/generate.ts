@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { findServer, sql, withDatabase } from './server.ts';
+
+// Writes the generated files from a freshly migrated database; with --check only tells whether they are current.
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const check = process.argv.includes('--check');
+const server = await findServer();
+const name = `howdah_generate_${process.pid}`;
+let stale = 0;
+try {
+  await sql(server.url, `create database ${name}`);
+  const url = withDatabase(server.url, name);
+  await migrateUp(url, migrateQueue);
+  write('src/db/schema.generated.ts', kyselyTypes(url));
+  const { printApiSchema } = await import('../../src/api/print-schema.ts');
+  write('src/api/schema.graphql', await printApiSchema(url));
+} finally {
+  await sql(server.url, `drop database if exists ${name} with (force)`);
+  await server.stop();
+}
+process.exitCode = stale > 0 ? 1 : 0;
+
+function write(path: string, text: string): void {
+  const file = join(ROOT, path);
+  if (!check) {
+    writeFileSync(file, text);
+  } else if (readFileSync(file, 'utf8') !== text) {
+    console.error(`${path} is not what the schema gives: npm run generate, then commit it`);
+    stale += 1;
+  }
+}
+
+function kyselyTypes(url: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'howdah-generate-'));
+  const out = join(folder, 'schema.ts');
+  const bin = join(dirname(createRequire(import.meta.url).resolve('kysely-codegen')), 'cli/bin.js');
+  const options = [
+    '--dialect',
+    'postgres',
+    '--include-pattern',
+    'howdah.*',
+    '--default-schema',
+    'howdah',
+  ];
+  const run = spawnSync(process.execPath, [bin, ...options, '--url', url, '--out-file', out], {
+    encoding: 'utf8',
+  });
+  if (run.status !== 0) {
+    throw new Error(`kysely-codegen: ${run.stderr || run.stdout}`);
+  }
+  const text = readFileSync(out, 'utf8');
+  rmSync(folder, { recursive: true });
+  return text;
+}
