@@ -64,6 +64,54 @@ export async function openWorker(
   });
 }
 
+/** A running Howdah. */
+export type Howdah = {
+  /** The database it works on: the owner's URL. */
+  databaseUrl: string;
+  isEmbedded: boolean;
+  /** Where the API listens, undefined without one. */
+  apiUrl: string | undefined;
+  /** Runs this process holds. */
+  inFlight(): number;
+  /** Drains the worker, closes the API; an embedded Postgres goes on running. */
+  close(): Promise<void>;
+};
+
+/** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
+export async function openHowdah(
+  config: Config,
+  parts: { api: boolean; worker: boolean },
+  talk: (line: string) => void,
+  tools: readonly CustomTool[] = [],
+): Promise<Howdah> {
+  const log = createLog(config);
+  const { url, isEmbedded } = await openDatabase(config, talk);
+  await prepareDatabase(url, config);
+  const api = parts.api ? await openApi(url, config, log) : undefined;
+  try {
+    const worker = parts.worker ? await openWorker(url, config, log, tools) : undefined;
+    return {
+      databaseUrl: url,
+      isEmbedded,
+      apiUrl: api?.url,
+      inFlight: () => worker?.inFlight ?? 0,
+      close: async () => {
+        await worker?.stop();
+        await api?.close();
+      },
+    };
+  } catch (error) {
+    await api?.close();
+    throw error;
+  }
+}
+
+/** Starts the API; its packages are loaded only by processes that serve one. */
+async function openApi(url: string, config: Config, log: Logger) {
+  const { startApi } = await import('./api/server.ts');
+  return startApi({ url, log, host: config.host, port: config.port, auth: config.auth });
+}
+
 /** Structured logs on stderr: stdout belongs to results. */
 export function createLog(config: Config): Logger {
   return pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination(2));

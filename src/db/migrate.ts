@@ -13,6 +13,7 @@ const REPLACEABLE = join(ROOT, 'sql');
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_ATTEMPTS = 60;
+const CANNOT_REPLACE = '42P13';
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
@@ -39,7 +40,9 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
     await migrateQueue(url);
     const rest = await besideOthers(() =>
       inOneTransaction(client, async () => {
-        await client.query(`set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
+        await client.query(
+          `set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`,
+        );
         const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
         await applyReplaceable(client);
         return applied;
@@ -195,21 +198,38 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
   }
 }
 
+/**
+ * Applies `sql/`. A function whose result or arguments changed cannot be replaced in place: then everything
+ * replaceable is dropped first, and made anew.
+ */
 async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
-  await client.query('set local check_function_bodies = off');
-  await client.query('set local client_min_messages = warning');
-  for (const { path, text } of files) {
-    await client.query(text).catch((error: { message: string; position?: string }) => {
-      const line = text.slice(0, Number(error.position ?? 1)).split('\n').length;
-      throw new HowdahError('HWINV', `${path}:${line}: ${error.message}`, { cause: error });
-    });
+  await client.query(`set local check_function_bodies = off; set local client_min_messages = warning;
+    set local search_path = ''; savepoint replaceable`);
+  try {
+    await applyFiles(client, files);
+  } catch (error) {
+    if (faultOf((error as Error).cause).code !== CANNOT_REPLACE) {
+      throw error;
+    }
+    await client.query('rollback to savepoint replaceable');
+    await dropReplaceable(client);
+    await applyFiles(client, files);
   }
   await client.query(
     `insert into howdah_private.applied_sql (digest) values ($1)
      on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
     [digestOf(files)],
   );
+}
+
+async function applyFiles(client: Client, files: { path: string; text: string }[]): Promise<void> {
+  for (const { path, text } of files) {
+    await client.query(text).catch((error: { message: string; position?: string }) => {
+      const line = text.slice(0, Number(error.position ?? 1)).split('\n').length;
+      throw new HowdahError('HWINV', `${path}:${line}: ${error.message}`, { cause: error });
+    });
+  }
 }
 
 /** Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. */

@@ -1,0 +1,25 @@
+import { type Howdah, openHowdah } from './bootstrap.ts';
+import { loadConfig } from './config.ts';
+import type { CustomTool } from './contracts/tool.ts';
+
+export type { Howdah } from './bootstrap.ts';
+export { HowdahError, type RunError } from './contracts/errors.ts';
+export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
+export type { CustomTool, ToolContext } from './contracts/tool.ts';
+
+/** What `start` runs; everything else comes from the environment, as on the command line. */
+export type StartOptions = {
+  /** Tools written in TypeScript: each becomes a row of howdah.tools with kind `custom`. */
+  tools?: readonly CustomTool[];
+  /** Undefined: DATABASE_URL, else the embedded Postgres. */
+  databaseUrl?: string;
+  api?: boolean;
+  worker?: boolean;
+};
+
+/** Starts Howdah in this process: database, API and worker. Throws `HowdahError` with a hint when it cannot. */
+export async function start(options: StartOptions = {}): Promise<Howdah> {
+  const config = loadConfig(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {});
+  const { api = true, worker = true, tools = [] } = options;
+  return openHowdah(config, { api, worker }, (line) => process.stderr.write(`${line}\n`), tools);
+}
