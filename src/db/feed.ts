@@ -68,9 +68,7 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
       );
     },
     async close() {
-      await connection
-        .query('select howdah_private.unwatch($1, null)', [listener])
-        .catch(() => {});
+      await connection.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
       await connection.close();
     },
   };

@@ -1,19 +1,17 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { type Client, createClient } from './pool.ts';
+import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { faultOf } from './sqlstate.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MIGRATIONS = join(ROOT, 'migrations');
-const REPLACEABLE = join(ROOT, 'sql');
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_ATTEMPTS = 60;
-const CANNOT_REPLACE = '42P13';
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
@@ -81,16 +79,6 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withMigrator(url, status);
 }
 
-/** The replaceable objects in the order they are applied: path relative to the project, and text. */
-export function replaceableFiles(): { path: string; text: string }[] {
-  return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
-    .filter((path) => /^sql.[0-9]/.test(path))
-    .sort()
-    .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
-}
-
 async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = createClient({ url, applicationName: 'howdah-migrate' });
   await client.connect();
@@ -125,14 +113,6 @@ async function status(client: Client): Promise<MigrationStatus> {
     pending: known.filter((name) => !applied.includes(name)),
     sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
   };
-}
-
-function digestOf(files: { path: string; text: string }[]): string {
-  const hash = createHash('sha256');
-  for (const { path, text } of files) {
-    hash.update(`${path}\0${text}\0`);
-  }
-  return hash.digest('hex');
 }
 
 /**
@@ -196,72 +176,4 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
   } finally {
     client.query = query as typeof client.query;
   }
-}
-
-/**
- * Applies `sql/`. A function whose result or arguments changed cannot be replaced in place: then everything
- * replaceable is dropped first, and made anew.
- */
-async function applyReplaceable(client: Client): Promise<void> {
-  const files = replaceableFiles();
-  await client.query(`set local check_function_bodies = off; set local client_min_messages = warning;
-    set local search_path = ''; savepoint replaceable`);
-  try {
-    await applyFiles(client, files);
-  } catch (error) {
-    if (faultOf((error as Error).cause).code !== CANNOT_REPLACE) {
-      throw error;
-    }
-    await client.query('rollback to savepoint replaceable');
-    await dropReplaceable(client);
-    await applyFiles(client, files);
-  }
-  await client.query(
-    `insert into howdah_private.applied_sql (digest) values ($1)
-     on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
-    [digestOf(files)],
-  );
-}
-
-async function applyFiles(client: Client, files: { path: string; text: string }[]): Promise<void> {
-  for (const { path, text } of files) {
-    await client.query(text).catch((error: { message: string; position?: string }) => {
-      const line = text.slice(0, Number(error.position ?? 1)).split('\n').length;
-      throw new HowdahError('HWINV', `${path}:${line}: ${error.message}`, { cause: error });
-    });
-  }
-}
-
-/** Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. */
-async function dropReplaceable(client: Client): Promise<void> {
-  await client.query(`do $$
-    declare
-      v_drop text;
-    begin
-      for v_drop in
-        select format('drop view %s cascade', c.oid::regclass)
-        from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
-        union all
-        select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
-        from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
-        where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
-          and not t.tgisinternal and t.tgparentid = 0
-        union all
-        select format('drop policy %I on %I.%I', p.policyname, p.schemaname, p.tablename)
-        from pg_policies as p where p.schemaname in ('howdah', 'howdah_private')
-        union all
-        select format('drop routine %s', p.oid::regprocedure)
-        from pg_proc as p
-        where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
-      loop
-        begin
-          execute v_drop;
-        exception when dependent_objects_still_exist then
-          null;
-        end;
-      end loop;
-      delete from howdah_private.applied_sql;
-    exception when undefined_table then
-      null;
-    end $$`);
 }

@@ -112,6 +112,16 @@ export function storableJson(value: unknown): string {
 }
 
 function replaceUnstorable(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') {
+    return storable(value);
+  }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject
+    ? Object.fromEntries(Object.entries(value).map(([key, member]) => [storable(key), member]))
+    : value;
+}
+
+function storable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what must not reach jsonb
-  return typeof value === 'string' ? value.toWellFormed().replaceAll(/\u0000/g, '\ufffd') : value;
+  return text.toWellFormed().replaceAll(/\u0000/g, '\ufffd');
 }

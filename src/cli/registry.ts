@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import type { CliIo } from './output.ts';
+
+/** What every file in `commands/` exports: it gives `command` its arguments, options, subcommands and action. */
+export type CommandModule = { register(command: Command, io: CliIo): void };
+
+/** One line of `howdah --help`. `load` runs only when the command does, so that help stays instant. */
+export type CommandEntry = Readonly<{
+  name: string;
+  summary: string;
+  /** As the usage line shows them: `AGENT MESSAGE`. */
+  args: string;
+  load: () => Promise<CommandModule>;
+}>;
+
+/** All commands, in the order help shows them. To add one: a file in `commands/` and a line here. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    summary: 'API and worker in one process',
+    args: '',
+    load: () => import('./commands/start.ts'),
+  },
+  {
+    name: 'worker',
+    summary: 'a worker: runs agents until it is stopped',
+    args: '',
+    load: () => import('./commands/worker.ts'),
+  },
+  {
+    name: 'api',
+    summary: 'the API alone',
+    args: '',
+    load: () => import('./commands/api.ts'),
+  },
+  {
+    name: 'migrate',
+    summary: "bring the database's schema up to date, or back",
+    args: '[up|down|status]',
+    load: () => import('./commands/migrate.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'tickets of a small shop, answered live',
+    args: '',
+    load: () => import('./commands/demo.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'look at everything a run needs',
+    args: '',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'db',
+    summary: 'the embedded PostgreSQL: its URL, start, stop',
+    args: 'url|start|stop',
+    load: () => import('./commands/db.ts'),
+  },
+  {
+    name: 'run',
+    summary: 'run an agent and print its answer',
+    args: 'AGENT MESSAGE',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'run-agent',
+    summary: 'run an agent, by id',
+    args: '--agent-id ID --message TEXT',
+    load: () => import('./commands/run-agent.ts'),
+  },
+  {
+    name: 'watch',
+    summary: 'the steps of a run, live',
+    args: 'ID',
+    load: () => import('./commands/watch.ts'),
+  },
+  {
+    name: 'executions',
+    summary: 'the newest runs',
+    args: '',
+    load: () => import('./commands/executions.ts'),
+  },
+  {
+    name: 'show',
+    summary: 'a run with all its steps',
+    args: 'ID',
+    load: () => import('./commands/show.ts'),
+  },
+  {
+    name: 'cancel',
+    summary: 'end a run at once',
+    args: 'ID',
+    load: () => import('./commands/cancel.ts'),
+  },
+  {
+    name: 'agents',
+    summary: 'the agents there are',
+    args: '',
+    load: () => import('./commands/agents.ts'),
+  },
+];

@@ -1,0 +1,120 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** From the bottom up; a file may import its own folder and what is lower, never a sibling. */
+const LAYERS = [
+  ['src/contracts'],
+  ['src/db', 'src/providers', 'src/tools'],
+  ['src/runtime'],
+  ['workers', 'src/api', 'src/cli'],
+] as const;
+
+/** Outside the layers, by what they are. */
+const ANYWHERE = new Set([
+  'src/config.ts', // types of the configuration, read by whoever is given one
+  'src/bootstrap.ts', // puts the parts together
+  'src/index.ts', // the public surface
+]);
+const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts)/;
+
+/** Every vendor package has one home. */
+const HOMES: Record<string, RegExp> = {
+  pg: /^src\/db\//,
+  kysely: /^src\/db\//,
+  'node-pg-migrate': /^src\/db\//,
+  openai: /^src\/providers\//,
+  postgraphile: /^src\/api\//,
+  fastify: /^src\/api\//,
+  ws: /^src\/api\//,
+  'graphql-ws': /^src\/api\//,
+  graphql: /^src\/api\//,
+  'graphile-worker': /^workers\//,
+  commander: /^src\/cli\//,
+};
+
+type SourceFile = { path: string; text: string; imports: string[] };
+
+const files: SourceFile[] = ['src', 'workers']
+  .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+  .filter((path) => !path.endsWith('.generated.ts'))
+  .map((path) => {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    const found = text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g);
+    return { path, text, imports: [...found].map(([, name = '']) => name) };
+  });
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((folders) => folders.some((folder) => path.startsWith(`${folder}/`)));
+}
+
+function folderOf(path: string): string | undefined {
+  return LAYERS.flat().find((folder) => path.startsWith(`${folder}/`));
+}
+
+/** The imports of our own files, as paths from the root. */
+function ownImports(file: SourceFile): string[] {
+  return file.imports
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(ROOT, resolve(ROOT, dirname(file.path), name)));
+}
+
+test('there are files to look at', () => {
+  expect(files.length).toBeGreaterThan(40);
+});
+
+test('imports point downward, and siblings never import each other', () => {
+  const wrong = files
+    .filter(({ path }) => !ANYWHERE.has(path))
+    .flatMap((file) =>
+      ownImports(file)
+        .filter((target) => target.endsWith('.ts') && !isAllowed(file.path, target))
+        .map((target) => `${file.path} → ${target}`),
+    );
+  expect(wrong).toEqual([]);
+});
+
+function isAllowed(from: string, to: string): boolean {
+  if (to === 'src/bootstrap.ts' || to === 'src/index.ts') {
+    return MAY_IMPORT_BOOTSTRAP.test(from);
+  }
+  return ANYWHERE.has(to) || folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from);
+}
+
+test('every vendor package has one home', () => {
+  const wrong = files.flatMap(({ path, imports }) =>
+    imports
+      .filter((name) => {
+        const vendor = name.startsWith('@') ? name : (name.split('/')[0] ?? name);
+        const home = HOMES[vendor];
+        return home && !home.test(path);
+      })
+      .map((name) => `${path} imports ${name}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('only config.ts reads the environment', () => {
+  const wrong = files
+    .filter(({ path, text }) => path !== 'src/config.ts' && /process\.env\b/.test(text))
+    .map(({ path }) => path);
+  expect(wrong).toEqual(['src/api/graphql/environment.ts']); // tells PostGraphile, before it is loaded, not to warn
+});
+
+test('a file has at most 250 lines and no default export', () => {
+  const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path);
+  const defaults = files
+    .filter(({ text }) => /^export default/m.test(text))
+    .map(({ path }) => path);
+  expect({ long, defaults }).toEqual({ long: [], defaults: [] });
+});
+
+test('nothing is named utils, helpers or common', () => {
+  const vague = files.filter(({ path }) => /\b(utils?|helpers?|common|misc)\b/.test(path));
+  expect(vague.map(({ path }) => path)).toEqual([]);
+});
