@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/main.ts';
-import type { CommandEntry } from '../../src/cli/registry.ts';
 import { type CliIo, printJson, printTable } from '../../src/cli/output.ts';
+import type { CommandEntry } from '../../src/cli/registry.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
 
 describe('usage', () => {

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+test('the demo answers tickets next to them, says which model it used, and may be repeated', async () => {
+  for (const round of [1, 2]) {
+    const { status, stdout } = await runCli(database.url, 'demo');
+    expect(status).toBe(0);
+    expect(stdout).toContain('local, which is extractive and no LLM');
+    expect(stdout).toContain('insert into howdah.executions (agent_id, input, metadata)');
+    const { rows } = await database.pool.query(
+      `select count(*)::int as tickets, count(reply)::int as replies from shop.tickets`,
+    );
+    expect(rows[0]).toEqual({ tickets: 7 * round, replies: 7 * round });
+  }
+  const { rows } = await database.pool.query(
+    `select reply from shop.tickets where body like '%A-1001 and A-1004%' limit 1`,
+  );
+  expect(rows[0].reply).toMatch(/A-1001[\s\S]*shipped[\s\S]*A-1004|shipped[\s\S]*cancelled/);
+  expect((await database.pool.query('select * from howdah.check_all()')).rows).toEqual([]);
+});
+
+test('the demo never touches a schema shop that is not its own', async () => {
+  const other = await createTestDatabase();
+  try {
+    await other.pool.query('create schema shop; create table shop.orders (mine int)');
+    const { status, stderr } = await runCli(other.url, 'demo');
+    expect(status).toBe(1);
+    expect(stderr).toContain('which is not the demo');
+  } finally {
+    await other.drop();
+  }
+});
