@@ -1,0 +1,66 @@
+import './environment.ts';
+import { randomBytes } from 'node:crypto';
+import { isSafeError } from 'postgraphile/grafast';
+import { GraphQLError } from 'postgraphile/graphql';
+import { explain, type PgError } from './database-errors.ts';
+
+/** Writes down what a client was not told, with the id that he was. */
+export type ErrorLog = (error: unknown, id: string) => void;
+
+/**
+ * What a client sees of an error in a result: errors of GraphQL as they are, errors of the database in words of
+ * `explain`, of anything else only an id that stands in our log.
+ */
+export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQLError {
+  return (error) => {
+    const cause = causeOf(error);
+    if (cause === undefined) return error.path ? error : asInvalid(error);
+    if (cause instanceof GraphQLError) {
+      const told = restated(error, error.message, cause.extensions);
+      return error.path ? told : asInvalid(told);
+    }
+    if (cause instanceof Error && isSafeError(cause))
+      return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
+    const told = isPgError(cause) ? explain(cause) : undefined;
+    if (told) return restated(error, told.message, told.extensions);
+    const id = randomBytes(6).toString('hex');
+    log(cause, id);
+    return restated(error, `something went wrong on our side; it is logged as ${id}`, {
+      code: 'EINTERNAL',
+      id,
+    });
+  };
+}
+
+/** Whatever is wrong with an operation or its variables is invalid input. */
+export function asInvalid(error: GraphQLError): GraphQLError {
+  return restated(error, error.message, { code: 'HWINV', ...error.extensions });
+}
+
+/** The same error, at the same place, in other words. */
+export function restated(
+  { nodes, source, positions, path, originalError }: GraphQLError,
+  message: string,
+  extensions: Readonly<Record<string, unknown>>,
+): GraphQLError {
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    path: path ?? null,
+    originalError: originalError ?? null,
+    extensions,
+  });
+}
+
+/** What lies under an error of GraphQL, however often it was wrapped. */
+function causeOf(error: GraphQLError): unknown {
+  let cause: unknown = error.originalError ?? undefined;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+function isPgError(error: unknown): error is PgError {
+  const { code, message } = (error ?? {}) as Partial<Record<keyof PgError, unknown>>;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof message === 'string';
+}

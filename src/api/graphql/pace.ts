@@ -1,0 +1,51 @@
+/** Events of one subscription that may be on their way from the feed to the socket. */
+const MOST_UNDER_WAY = 32;
+
+/**
+ * Makes the feed wait for the socket. Grafast takes events as fast as they come and keeps the results without a
+ * bound until the socket takes them; so the events are counted in at the source and out at the socket.
+ */
+export type Pace = {
+  /** For the events on their way into Grafast. */
+  source<T>(events: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
+  /** For the results on their way out. */
+  sink<T>(results: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
+};
+
+/** One for each subscription. */
+export function createPace(): Pace {
+  let underWay = 0;
+  let room: PromiseWithResolvers<void> | undefined;
+  const hasRoom = async () => {
+    while (underWay >= MOST_UNDER_WAY) {
+      room ??= Promise.withResolvers<void>();
+      await room.promise;
+    }
+  };
+  const count = (change: number) => {
+    underWay = Math.max(0, underWay + change);
+    room?.resolve();
+    room = undefined;
+  };
+  return {
+    source: (events) => around(events, { before: hasRoom, after: () => count(1) }),
+    sink: (results) => around(results, { before: async () => {}, after: () => count(-1) }),
+  };
+}
+
+function around<T>(
+  inner: AsyncIterableIterator<T>,
+  { before, after }: { before(): Promise<void>; after(): void },
+): AsyncIterableIterator<T> {
+  const outer: AsyncIterableIterator<T> = {
+    [Symbol.asyncIterator]: () => outer,
+    async next() {
+      await before();
+      const item = await inner.next();
+      if (!item.done) after();
+      return item;
+    },
+    return: async () => (await inner.return?.()) ?? { done: true, value: undefined },
+  };
+  return outer;
+}

@@ -1,0 +1,25 @@
+import '../environment.ts';
+import 'postgraphile';
+import { FeedRowStep } from '../feed-row.ts';
+
+/** Grafast's checks (GRAPHILE_ENV=development) know only rows that were selected; a row of the feed is as good. */
+export const FeedRowsPlugin: GraphileConfig.Plugin = {
+  name: 'HowdahFeedRowsPlugin',
+  version: '1.0.0',
+  schema: {
+    hooks: {
+      GraphQLObjectType(config, build, { scope: { isPgClassType, pgCodec } }) {
+        const { assertStep } = config;
+        if (!isPgClassType || !assertStep) return config;
+        if (pgCodec !== build.pgResources.steps?.codec) return config;
+        const check = assertStep as (step: unknown) => void;
+        return {
+          ...config,
+          assertStep(step: unknown): asserts step {
+            if (!(step instanceof FeedRowStep)) check(step);
+          },
+        };
+      },
+    },
+  },
+};

@@ -1,0 +1,75 @@
+import '../environment.ts';
+import {
+  access,
+  context,
+  type GrafastSubscriber,
+  listen,
+  object,
+  type Step,
+} from 'postgraphile/grafast';
+import { extendSchema, gql } from 'postgraphile/utils';
+import type { FeedRow, RunState } from '../../../db/feed.ts';
+import { FeedRowStep } from '../feed-row.ts';
+import type { LiveSources } from '../subscriptions.ts';
+
+declare global {
+  namespace Grafast {
+    interface Context {
+      /** Where the operation's events come from. */
+      live: LiveSources;
+    }
+  }
+}
+
+const typeDefs = gql`
+  extend type Subscription {
+    """
+    The steps of a run after the cursor \`after\` (the \`seq\` of the last one you have), then each new one as it
+    commits: in order, without gaps or repeats. Ends when the run has ended and its last step was sent.
+    """
+    executionSteps(executionId: UUID!, after: Int = 0): Step
+
+    """
+    The run as it stands, and again whenever its status or its number of steps changes; changes in quick succession
+    may come as one. Ends when the run has.
+    """
+    executionUpdated(id: UUID!): Execution
+  }
+`;
+
+/** The subscriptions of the live feed. A step comes out of the event; a run is read again for each event. */
+export const FeedPlugin = extendSchema((build) => {
+  const { steps, executions } = build.input.pgRegistry.pgResources;
+  if (!steps || !executions) throw new Error('the schema has no steps or no executions');
+  return {
+    typeDefs,
+    objects: {
+      Subscription: {
+        plans: {
+          executionSteps: {
+            subscribePlan: (_$root, { $executionId, $after }) =>
+              listenTo('steps', { id: $executionId, after: $after }),
+            plan: ($event: Step<FeedRow>) => new FeedRowStep(steps, $event),
+          },
+          executionUpdated: {
+            subscribePlan: (_$root, { $id }) => listenTo('states', { id: $id }),
+            plan: ($event: Step<RunState>) =>
+              executions.get({ id: access($event, 'execution_id') }),
+          },
+        },
+      },
+    },
+  };
+});
+
+/** Grafast types topics as names; ours say which run, and as whom it is asked for. */
+function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {
+  const $context = context();
+  const $topic = object({
+    ...(topic as Record<string, Step>),
+    withPgClient: $context.get('withPgClient'),
+    pgSettings: $context.get('pgSettings'),
+  });
+  const $source = access($context.get('live'), source);
+  return listen($source as unknown as Step<GrafastSubscriber>, $topic as unknown as Step<string>);
+}

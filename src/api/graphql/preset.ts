@@ -1,0 +1,95 @@
+import './environment.ts';
+import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
+import 'postgraphile/grafserv';
+import { makePgService } from 'postgraphile/adaptors/pg';
+import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
+import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import type { Pool } from '../../db/pool.ts';
+import type { FeedHub } from '../feed-hub.ts';
+import { createMaskError, type ErrorLog } from './errors.ts';
+import { createPace } from './pace.ts';
+import { FeedPlugin } from './plugins/feed.ts';
+import { FeedRowsPlugin } from './plugins/feed-rows.ts';
+import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
+import { LimitsPlugin } from './plugins/limits.ts';
+import { NamingPlugin } from './plugins/naming.ts';
+import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
+import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
+import { liveSources, noLiveSources } from './subscriptions.ts';
+
+/** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
+export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+export type ServingOptions = {
+  pool: Pool;
+  hub: FeedHub;
+  /** For whom requests act while there is no login. */
+  tenantId: string;
+  onError: ErrorLog;
+};
+
+/** What shapes the GraphQL schema: the same for the server and for the printed file. */
+export function schemaPreset(pool: Pool): GraphileConfig.Preset {
+  return {
+    extends: [
+      PostGraphileAmberPreset,
+      PgSimplifyInflectionPreset,
+      PostGraphileConnectionFilterPreset,
+    ],
+    plugins: [
+      NamingPlugin,
+      TenantKeysPlugin,
+      IndexedColumnsPlugin,
+      UuidDomainsPlugin,
+      FeedPlugin,
+      FeedRowsPlugin,
+    ],
+    pgServices: [
+      makePgService({
+        pool,
+        schemas: ['howdah'],
+        pubsub: false,
+        pgSettingsForIntrospection: { role: 'howdah_app' },
+      }),
+    ],
+  };
+}
+
+/**
+ * The schema with what serving it needs. There is no `timeouts.execution`: it would also end what a
+ * subscription asks for later than that; statement_timeout bounds every statement instead.
+ */
+export function servingPreset({
+  pool,
+  hub,
+  tenantId,
+  onError,
+}: ServingOptions): GraphileConfig.Preset {
+  return {
+    extends: [schemaPreset(pool)],
+    plugins: [LimitsPlugin],
+    grafserv: {
+      graphqlPath: '/graphql',
+      graphiqlPath: '/graphiql',
+      websockets: true,
+      maxRequestLength: MAX_REQUEST_BYTES,
+      maskError: createMaskError(onError),
+    },
+    grafast: {
+      timeouts: { planning: 5_000 },
+      context(request) {
+        const pace = createPace();
+        return {
+          pgSettings: {
+            role: 'howdah_app',
+            'howdah.tenant_id': tenantId,
+            'howdah.user_id': '',
+            statement_timeout: '5000',
+          },
+          pace,
+          live: request.ws ? liveSources(hub, pace) : noLiveSources,
+        };
+      },
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Judges a request by its headers alone. */
+export type LocalOnly = (request: Pick<IncomingMessage, 'headers'>) => boolean;
+
+/**
+ * While there is no login, whoever reaches the port may do everything. A page of a stranger in the browser of this
+ * machine reaches it, by its own script (a foreign Origin) or by a name that it lets point here (a foreign Host); so
+ * both must name this machine, or the address the server was told to listen on.
+ */
+export function localOnly(host: string): LocalOnly {
+  const names = new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
+  return ({ headers }) =>
+    names.has(hostOf(`http://${headers.host}`)) &&
+    (headers.origin === undefined || names.has(hostOf(headers.origin)));
+}
+
+/** An IPv6 address as it stands in a URL. */
+export function inBrackets(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.hostname ?? '';
+}

@@ -1,0 +1,172 @@
+import { GraphQLError, getIntrospectionQuery } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMaskError } from '../../src/api/graphql/errors.ts';
+import type { Api } from '../../src/api/server.ts';
+import { makeAgent, makeModel, makeRun } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask, driveRun, startTestApi } from './harness.ts';
+
+let db: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+async function failure(query: string, variables: object = {}) {
+  const { errors } = await ask(api, query, variables);
+  expect(errors).toHaveLength(1);
+  return errors[0];
+}
+
+const CREATE = `mutation ($agentId: UUID!) {
+  createExecution(input: { execution: { agentId: $agentId, input: "hi" } }) { execution { id } }
+}`;
+const NOBODY = '01980000-0000-7000-8000-000000000000';
+
+describe('refusals of ours carry code, hint and detail', () => {
+  test('an unknown agent by name', async () => {
+    const error = await failure(
+      'mutation { run(input: { agent: "nobody", input: "hi" }) { query { nodeId } } }',
+    );
+    expect(error?.message).toBe("there is no agent named 'nobody'");
+    expect(error?.extensions).toMatchObject({ code: 'HWNTF', detail: { agent: 'nobody' } });
+    expect(error?.extensions.hint).toContain('development');
+  });
+
+  test('an unknown agent by id', async () => {
+    const error = await failure(CREATE, { agentId: NOBODY });
+    expect(error?.extensions).toMatchObject({ code: 'HWNTF', detail: { agent_id: NOBODY } });
+    expect(error?.extensions.hint).toBeTypeOf('string');
+  });
+
+  test('an agent that is not active', async () => {
+    const agentId = await makeAgent(db.pool, { is_active: false });
+    expect((await failure(CREATE, { agentId }))?.extensions.code).toBe('HWCNF');
+  });
+
+  test('a run that has ended', async () => {
+    const id = await makeRun(db.pool);
+    await (await driveRun(db.pool, id)).finish();
+    const error = await failure(
+      'mutation ($id: UUID!) { cancelExecution(input: { id: $id }) { query { nodeId } } }',
+      { id },
+    );
+    expect(error?.extensions.code).toBe('HWTRM');
+  });
+});
+
+describe('errors of Postgres that a client causes', () => {
+  test('a row that exists already', async () => {
+    await makeModel(db.pool, { name: 'twice' });
+    const error = await failure(
+      'mutation { createModel(input: { model: { name: "twice", provider: "local", model: "m" } }) { query { nodeId } } }',
+    );
+    expect(error?.extensions).toEqual({ code: '23505' });
+    expect(error?.message).toBe('there is a row with this name already');
+  });
+
+  test('a constraint reads as a sentence', async () => {
+    const error = await failure(
+      'mutation { createAgent(input: { agent: { name: "x", maxSteps: 0 } }) { query { nodeId } } }',
+    );
+    expect(error?.extensions).toEqual({ code: '23514' });
+    expect(error?.message).toBe('the row is refused: limits are positive');
+  });
+
+  test('an id that names nothing', async () => {
+    const modelId = NOBODY;
+    const agentId = await makeAgent(db.pool);
+    const error = await failure(
+      `mutation ($agentId: UUID!, $modelId: UUID!) {
+        createAgentModel(input: { agentModel: { agentId: $agentId, modelId: $modelId } }) { query { nodeId } }
+      }`,
+      { agentId, modelId },
+    );
+    expect(error?.extensions).toEqual({ code: '23503' });
+    expect(error?.message).toBe('model id names a row that does not exist');
+  });
+
+  test('a value that is none of its type', async () => {
+    const error = await failure(
+      '{ executions(filter: { completedAt: { lessThan: "soon" } }) { totalCount } }',
+    );
+    expect(error?.extensions).toEqual({ code: '22007' });
+    expect(error?.message).toContain('"soon"');
+  });
+});
+
+describe('operations that are refused before they are planned', () => {
+  test('a malformed id, as a literal and as a variable', async () => {
+    const literal = await failure('{ execution(id: "4711") { id } }');
+    expect(literal?.extensions.code).toBe('HWINV');
+    const variable = await failure('query ($id: UUID!) { execution(id: $id) { id } }', {
+      id: '4711',
+    });
+    expect(variable?.extensions.code).toBe('HWINV');
+    expect(variable?.message).toContain('Invalid UUID');
+  });
+
+  test.each([
+    [
+      'depth',
+      `{ executions { nodes { ${'agent { executions { nodes { '.repeat(5)} id ${'} } }'.repeat(5)} } } }`,
+    ],
+    ['aliases', `{ ${Array.from({ length: 61 }, (_, i) => `a${i}: nodeId`).join(' ')} }`],
+    ['roots', `{ ${'nodeId '.repeat(31)} }`],
+    ['fields', `{ executions { nodes { ${'id '.repeat(20_000)} } } }`],
+    ['size', `{ executions { nodes { id } } } # ${'x'.repeat(100_000)}`],
+    ['directives', `{ ${'executions @include(if: true) { totalCount } '.repeat(51)} }`],
+    [
+      'fields',
+      `{ executions { nodes { ...f0 } } } fragment f30 on Execution { id } ${Array.from(
+        { length: 30 },
+        (_, i) => `fragment f${i} on Execution { ...f${i + 1} ...f${i + 1} }`,
+      ).join(' ')}`,
+    ],
+  ])('beyond the limit of %s', async (limit, query) => {
+    const { errors, status } = await ask(api, query);
+    expect(status).toBe(400);
+    expect(errors.map(({ extensions }) => extensions)).toContainEqual(
+      expect.objectContaining({ code: 'HWINV', detail: expect.objectContaining({ limit }) }),
+    );
+  });
+
+  test('circles of fragments', async () => {
+    const error = await failure(
+      '{ executions { nodes { ...a } } } fragment a on Execution { ...b } fragment b on Execution { ...a }',
+    );
+    expect(error?.message).toContain('within itself');
+  });
+
+  test('introspection works, and has a limit of its own', async () => {
+    expect((await ask(api, getIntrospectionQuery())).errors).toEqual([]);
+    const lists = 'fields { type { '.repeat(4);
+    const error = await failure(`{ __schema { types { ${lists} name ${'} }'.repeat(4)} } } }`);
+    expect(error?.extensions.code).toBe('HWINV');
+  });
+
+  test('thirteen levels are fine', async () => {
+    const query = `{ executions { nodes { ${'agent { executions { nodes { '.repeat(3)} agent { __typename id } ${'} } }'.repeat(3)} } } }`;
+    expect((await ask(api, query)).errors).toEqual([]);
+  });
+});
+
+test('what is not the client’s business is told as an id that stands in the log', () => {
+  const logged: [unknown, string][] = [];
+  const mask = createMaskError((error, id) => logged.push([error, id]));
+  const secret = Object.assign(new Error('relation "howdah_private.secrets" is broken'), {
+    code: 'XX000',
+  });
+  const told = mask(new GraphQLError(secret.message, { originalError: secret, path: ['a'] }));
+  expect(told.message).not.toContain('secrets');
+  expect(told.path).toEqual(['a']);
+  expect(logged).toEqual([[secret, told.extensions.id]]);
+  expect(told.extensions.code).toBe('EINTERNAL');
+});

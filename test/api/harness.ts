@@ -1,0 +1,151 @@
+import type { FormattedExecutionResult } from 'graphql';
+import { type Client, createClient } from 'graphql-ws';
+import { pino } from 'pino';
+import { vi } from 'vitest';
+import WebSocket from 'ws';
+import { type Api, startApi } from '../../src/api/server.ts';
+import type { Json } from '../../src/contracts/json.ts';
+import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests, field by field
+export type Answer = any;
+export type GraphqlFailure = { message: string; extensions: Record<string, Json> };
+export type Reply = { status: number; data: Answer; errors: GraphqlFailure[] };
+
+/** The API as `howdah api` starts it, on a free port. */
+export function startTestApi(url: string, port = 0): Promise<Api> {
+  const log = pino({ level: 'silent' });
+  return startApi({ url, host: '127.0.0.1', port, auth: 'none', log });
+}
+
+/** One operation over HTTP. */
+export async function ask(api: Api, query: string, variables: object = {}): Promise<Reply> {
+  const response = await fetch(`${api.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors = [] } = (await response.json()) as Partial<Reply>;
+  return { status: response.status, data, errors };
+}
+
+/** A graphql-ws client that never reconnects by itself, and the socket under it. */
+export type Socket = { client: Client; socket(): WebSocket; closed: Promise<number> };
+
+export function openSocket(api: Api, headers: Record<string, string> = {}): Socket {
+  let socket: WebSocket | undefined;
+  const closed = Promise.withResolvers<number>();
+  class Observed extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols, { headers });
+      socket = this;
+      this.on('close', (code) => closed.resolve(code));
+    }
+  }
+  const client = createClient({
+    url: `${api.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: Observed,
+    retryAttempts: 0,
+  });
+  return {
+    client,
+    closed: closed.promise,
+    socket() {
+      if (!socket) throw new Error('not connected yet');
+      return socket;
+    },
+  };
+}
+
+/** What a subscription gave so far, and how it ended. */
+export type Followed = {
+  items: Answer[];
+  errors: GraphqlFailure[];
+  /** `completed`, or what cut it off. */
+  end: Promise<'completed' | 'cut'>;
+  stop(): void;
+};
+
+export function follow({ client }: Socket, query: string, variables: object): Followed {
+  const items: Answer[] = [];
+  const errors: GraphqlFailure[] = [];
+  const end = Promise.withResolvers<'completed' | 'cut'>();
+  const stop = client.subscribe(
+    { query, variables: { ...variables } },
+    {
+      next(result: FormattedExecutionResult) {
+        if (result.data) items.push(Object.values(result.data)[0]);
+        errors.push(...((result.errors ?? []) as unknown as GraphqlFailure[]));
+      },
+      error(error) {
+        if (Array.isArray(error)) errors.push(...error);
+        end.resolve('cut');
+      },
+      complete: () => end.resolve('completed'),
+    },
+  );
+  return { items, errors, end: end.promise, stop };
+}
+
+export const STEPS = `subscription ($id: UUID!, $after: Int) {
+  executionSteps(executionId: $id, after: $after) { seq name }
+}`;
+
+export const UPDATED = `subscription ($id: UUID!) {
+  executionUpdated(id: $id) { id status stepCount output steps { totalCount } }
+}`;
+
+export const followSteps = (socket: Socket, id: string, after = 0) =>
+  follow(socket, STEPS, { id, after });
+
+/** The numbers from the first to the last. */
+export function count(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+export function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  return vi.waitFor(
+    async () => {
+      if (!(await condition())) throw new Error(`did not happen: ${condition}`);
+    },
+    { timeout: 20_000, interval: 10 },
+  );
+}
+
+/** A run in the hands of a worker that is only a row: it commits what a test tells it to. */
+export type DrivenRun = {
+  /** Commits so many steps, each in a transaction of its own, and announces them as a worker does. */
+  steps(count: number, options?: { silently?: boolean; batch?: number }): Promise<void>;
+  /** Commits the last step and ends the run. */
+  finish(): Promise<void>;
+};
+
+export async function driveRun(db: Db, id: string): Promise<DrivenRun> {
+  const worker = await makeWorker(db);
+  const [run] = await claim(db, worker, [id]);
+  if (!run) throw new Error(`run ${id} could not be claimed`);
+  let after = 0;
+  const send = async (steps: Record<string, unknown>[], silently = false, to?: object) => {
+    const [result] = await commit(db, worker, [
+      { id, fence: run.fence, after, steps, ...(to && { to: { ...to } }) },
+    ]);
+    if (result?.outcome !== 'committed') throw new Error(`step ${after + 1} was not committed`);
+    after += steps.length;
+    if (result.watched && !silently) {
+      await db.query('select howdah_private.announce($1)', [[id]]);
+    }
+  };
+  return {
+    async steps(number, { silently = false, batch = 1 } = {}) {
+      for (let done = 0; done < number; done += batch) {
+        const size = Math.min(batch, number - done);
+        const seqs = count(after + 1, after + size);
+        await send(
+          seqs.map((seq) => ({ kind: 'guard', name: `step ${seq}` })),
+          silently,
+        );
+      }
+    },
+    finish: () => send([{ kind: 'output', output: completed.output }], false, completed),
+  };
+}
