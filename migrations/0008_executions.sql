@@ -58,6 +58,8 @@ create table howdah.executions (
   foreign key (tenant_id, user_id) references howdah.users (tenant_id, id) on delete set null (user_id),
   constraint input_is_at_most_1_mb check (octet_length(input) <= 1048576),
   constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
+  constraint metrics_are_an_object check (jsonb_typeof(metrics) = 'object'),
+  constraint error_is_an_object check (jsonb_typeof(error) = 'object'),
   constraint waiting_runs_say_for_what check ((status = 'waiting') = (waiting_for is not null)),
   constraint running_runs_have_an_owner check ((status = 'running') = (owner_worker is not null)),
   constraint ended_runs_say_when
@@ -84,8 +86,7 @@ create index executions_live_idx on howdah.executions (status, id)
   where status in ('queued', 'running', 'waiting', 'paused');
 create index executions_completed_at_idx on howdah.executions (completed_at)
   where completed_at is not null;
-create index executions_metadata_idx on howdah.executions using gin (metadata jsonb_path_ops)
-  where metadata <> '{}';
+create index executions_metadata_idx on howdah.executions using gin (metadata jsonb_path_ops);
 alter table howdah.executions enable row level security, force row level security;
 comment on table howdah.executions is
   'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';

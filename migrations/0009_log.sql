@@ -19,6 +19,7 @@ create table howdah.steps (
   worker uuid,
   primary key (execution_id, seq),
   constraint seq_counts_from_one check (seq >= 1),
+  constraint error_is_an_object check (jsonb_typeof(error) = 'object'),
   constraint retries_and_errors_say_why check (kind not in ('retry', 'error') or error is not null)
 ) partition by range (execution_id);
 alter table howdah.steps enable row level security, force row level security;

@@ -26,7 +26,7 @@ comment on table howdah_private.watchers is
 
 -- One row: what was applied from sql/ last, so that an unchanged start does not apply it again.
 create table howdah_private.applied_sql (
-  is_current boolean primary key default true check (is_current),
+  is_current boolean primary key default true constraint there_is_one_row check (is_current),
   digest text not null,
   applied_at timestamptz not null default now()
 );

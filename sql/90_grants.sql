@@ -1,7 +1,8 @@
 -- Who may do what. Everything is revoked first; what is not named here nobody has.
-revoke all on all tables in schema howdah, howdah_private from public;
-revoke all on all functions in schema howdah, howdah_private from public;
-revoke all on all procedures in schema howdah, howdah_private from public;
+revoke all on all tables in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine;
+revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
+  howdah_worker, howdah_authenticator, howdah_eraser;
 
 -- Security definer functions belong to the engine; ensure_partitions must be owned by the tables' owner.
 do $$

@@ -67,9 +67,9 @@ as $$
   union all
   select 'ledger_run', r.tenant_id, r.id, format('run %s/%s/%s, steps %s/%s/%s', r.tokens_in, r.tokens_out,
     r.cost, l.tokens_in, l.tokens_out, l.cost)
-  from runs as r join logs as l on l.execution_id = r.id
+  from runs as r left join logs as l on l.execution_id = r.id
   where (r.tokens_in, r.tokens_out, r.cost, r.model_count)
-    <> (l.tokens_in, l.tokens_out, l.cost, l.answers)
+    <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
   union all
   select 'over_budget', r.tenant_id, r.id,
     format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
@@ -98,11 +98,11 @@ as $$
   left join howdah.executions as p on p.id = r.parent_execution_id
   where l.is_foreign or t.is_foreign or p.tenant_id <> r.tenant_id
   union all
-  select 'version_moved', r.tenant_id, r.id, 'its pinned definition does not match its digest'
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
   from (select distinct r.agent_version_id from runs as r) as used
-  join howdah.agent_versions as v on v.id = used.agent_version_id
-  join runs as r on r.agent_version_id = v.id
-  where v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
+  left join howdah.agent_versions as v on v.id = used.agent_version_id
+  join runs as r on r.agent_version_id = used.agent_version_id
+  where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
@@ -110,7 +110,7 @@ as $$
   where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
-  from runs as r join howdah.sessions as s on s.id = r.session_id
+  from runs as r left join howdah.sessions as s on s.id = r.session_id
   where r.waiting_for = 'turn' and s.live_execution_id is null
   union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'

@@ -7,7 +7,8 @@
 -- A run takes part when this worker still owns it under that fence and its log still ends at `after`;
 -- otherwise its row is left out and says `stale`, and nobody else is hurt. When the answer to an earlier call
 -- was lost, the same call gives `committed` again and writes nothing: a fence has one writer, so a log that
--- already ends at after + steps can only be that writer's own.
+-- already ends at after + steps can only be that writer's own. The first call may still be on its way when the
+-- second one comes and waits for it, so what stands now is read by a volatile function, in a snapshot of its own.
 --
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
 create or replace function howdah_private.commit_steps(worker uuid, commits jsonb)
@@ -126,7 +127,8 @@ begin
     exists (select from howdah_private.watchers as w where w.execution_id = i.id)
   from input as i
   left join moved as m on m.id = i.id
-  left join howdah.executions as e on m.id is null and e.id = i.id and e.fence = i.fence;
+  left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
+    on e.fence = i.fence;
 
   if jsonb_path_exists(commit_steps.commits, '$[*].to.delay_ms') then
     perform howdah_private.enqueue_advance(array_agg(e.id::uuid))

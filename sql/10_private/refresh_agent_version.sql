@@ -1,5 +1,6 @@
 -- Writes the version an agent stands at, when its definition differs from the last one. Called once at commit
--- (deferred trigger) and earlier by an insert of an execution in the same transaction.
+-- (deferred trigger) and earlier by an insert of an execution in the same transaction. The lock is the weak one: rows
+-- that refer to the agent hold its key, and two sessions that both gave it a tool would deadlock over a stronger one.
 create or replace function howdah_private.refresh_agent_version(agent_id uuid) returns uuid
   language plpgsql volatile security definer
   set search_path = ''
@@ -10,7 +11,8 @@ declare
   v_digest text;
   v_version_id uuid;
 begin
-  select * into v_agent from howdah.agents as a where a.id = refresh_agent_version.agent_id for update;
+  select * into v_agent from howdah.agents as a where a.id = refresh_agent_version.agent_id
+  for no key update;
   if not found then
     return null; -- made and unmade in one transaction
   end if;

@@ -18,5 +18,13 @@ begin
   on conflict do nothing;
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
+  if v_first <> reserve_idempotency_key.execution_id
+    and not exists (select from howdah.executions as e where e.id = v_first) then
+    -- reserved by somebody who then inserted nothing: a key lives as long as its run
+    update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
+    where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
+      and k.execution_id = v_first
+    returning k.execution_id into v_first;
+  end if;
   return v_first;
 end $$;

@@ -83,8 +83,10 @@ declare
     when refuse_unfit_tool.schema = 'howdah' then 'Howdah''s own functions are not tools'
     when p.prokind <> 'f' then 'it is not a plain function'
     when p.provariadic <> 0 then 'its number of arguments is open'
-    when p.pronargs > 0 and (p.proargnames is null or '' = any (p.proargnames[1:p.pronargs]))
-      then 'an argument has no name, and the model calls by name'
+    when exists (
+      select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
+      where coalesce(a.name, '') = ''
+    ) then 'an argument has no name, and the model calls by name'
     when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
   end;
 begin

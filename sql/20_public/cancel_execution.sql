@@ -1,5 +1,7 @@
 -- Ends a run and everything below it at once. The rows are locked from the root downwards, the fence rises, so
--- that nothing a worker has in the air can still commit; the owners are told, and abort their calls.
+-- that nothing a worker has in the air can still commit; the owners are told, and abort their calls. Another
+-- tenant's row is not even locked. Whoever inserts a child holds its parent's lock: once everything that is known is
+-- locked and another look finds no more, the family is whole.
 create or replace function howdah.cancel_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = ''
@@ -7,10 +9,12 @@ as $$
 declare
   v_execution howdah.executions;
   v_cancelled uuid[];
+  v_known int := 0;
 begin
-  select e.* into v_execution from howdah.executions as e where e.id = cancel_execution.id
+  select e.* into v_execution from howdah.executions as e
+  where e.id = cancel_execution.id and howdah_private.may_act_for(e.tenant_id)
   for no key update;
-  if not found or not howdah_private.may_act_for(v_execution.tenant_id) then
+  if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', cancel_execution.id),
       detail = jsonb_build_object('execution_id', cancel_execution.id)::text,
@@ -22,21 +26,24 @@ begin
       detail = jsonb_build_object('execution_id', cancel_execution.id, 'status', v_execution.status)::text,
       hint = 'Only runs that have not ended can be cancelled.';
   end if;
-  with recursive family as (
-    select v_execution.id::uuid as id
-    union all
-    select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
-  ),
-  locked as (
-    select e.id::uuid as id, e.owner_worker from howdah.executions as e
-    where e.id in (select f.id from family as f) and e.completed_at is null
-    order by e.depth, e.id
-    for no key update
-  ),
-  told as (
-    select l.id, pg_notify('howdah_control', l.id::text) from locked as l where l.owner_worker is not null
-  )
-  select array_agg(l.id) into v_cancelled from locked as l left join told as t on t.id = l.id;
+  loop
+    with recursive family as (
+      select v_execution.id::uuid as id
+      union all
+      select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
+    ),
+    locked as (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id in (select f.id from family as f) and e.completed_at is null
+      order by e.depth, e.id
+      for no key update
+    )
+    select array_agg(l.id) into v_cancelled from locked as l;
+    exit when cardinality(v_cancelled) = v_known;
+    v_known := cardinality(v_cancelled);
+  end loop;
+  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
+  where e.id = any (v_cancelled) and e.owner_worker is not null;
   perform howdah_private.end_execution(c.id, 'cancelled', null) from unnest(v_cancelled) as c (id);
   perform graphile_worker.remove_job(c.id::text) from unnest(v_cancelled) as c (id)
   where v_execution.owner_worker is null;

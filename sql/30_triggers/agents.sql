@@ -42,6 +42,47 @@ begin
   return null;
 end $$;
 
+-- Whoever takes a model or a tool into use waits for an edit of it that is not committed yet, and holds off the next
+-- one until he commits himself: else that edit would not see its new user, nor this version the edit. Locks are
+-- taken in the order part, agent, as editing a part does.
+create or replace function howdah_private.tg_agents__await_edit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_agent_models__await_edit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah.models as m
+  where m.id = new.model_id
+    or (m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and m.name = 'default')
+  order by m.id
+  for share;
+  return case tg_op when 'DELETE' then old else new end;
+end $$;
+
+create or replace function howdah_private.tg_agent_tools__await_edit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah.tools as t where t.id = new.tool_id for share;
+  return new;
+end $$;
+
+create or replace trigger _100_await_edit before insert on howdah.agents
+  for each row execute function howdah_private.tg_agents__await_edit();
+create or replace trigger _100_await_edit before insert or update of model_id or delete on howdah.agent_models
+  for each row execute function howdah_private.tg_agent_models__await_edit();
+create or replace trigger _100_await_edit before insert or update of tool_id on howdah.agent_tools
+  for each row execute function howdah_private.tg_agent_tools__await_edit();
+
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.agent_models
   for each row execute function howdah_private.tg_agent_parts__mark_stale();
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.agent_tools

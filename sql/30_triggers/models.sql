@@ -16,7 +16,7 @@ as $$
 begin
   perform howdah_private.mark_agents_stale(array_agg(a.id))
   from howdah.agents as a
-  where a.tenant_id = new.tenant_id
+  where a.tenant_id = coalesce(new.tenant_id, old.tenant_id)
     and (
       exists (select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
       or ('default' in (old.name, new.name) and not exists (
@@ -38,4 +38,8 @@ create or replace trigger _500_mark_stale
 create or replace trigger _510_mark_stale
   after insert on howdah.models
   for each row when (new.name = 'default')
+  execute function howdah_private.tg_models__mark_stale();
+create or replace trigger _520_mark_stale
+  after delete on howdah.models
+  for each row when (old.name = 'default')
   execute function howdah_private.tg_models__mark_stale();

@@ -18,5 +18,3 @@ create or replace trigger _500_seed after insert on howdah.tenants
   for each row execute function howdah_private.tg_tenants__seed();
 create or replace trigger _100_stamp before update on howdah.users
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _100_stamp before update on howdah.sessions
-  for each row execute function howdah_private.tg__stamp();

@@ -32,8 +32,10 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
     }
     let first: string[] = [];
     if (before.applied.length === 0) {
-      await client.query('create schema if not exists howdah_private');
-      first = await inOneTransaction(client, () => run(client, 'up', 1));
+      first = await inOneTransaction(client, async () => {
+        await client.query('create schema if not exists howdah_private');
+        return run(client, 'up', 1);
+      }).catch(explainRefusal);
     }
     await migrateQueue(url);
     const rest = await besideOthers(() =>
@@ -77,6 +79,22 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
 /** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withMigrator(url, status);
+}
+
+/** The first migration makes roles; what a login lacks for that is said in words. */
+function explainRefusal(error: unknown): never {
+  const { code, message, detail } = faultOf(error);
+  if (code !== '42501') {
+    throw error;
+  }
+  throw new HowdahError('HWDEN', `this login may not set Howdah up: ${message}`, {
+    detail: detail ?? null,
+    hint:
+      "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
+      'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
+      'howdah_authenticator, howdah_eraser to <login> with admin option',
+    cause: error,
+  });
 }
 
 async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

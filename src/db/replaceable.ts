@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const REPLACEABLE = join(ROOT, 'sql');
 /** "cannot change return type of existing function" and its kin. */
 const CANNOT_REPLACE = '42P13';
+/** "cannot drop … because other objects depend on it". */
+const STILL_NEEDED = '2BP01';
 
 /** The replaceable objects in the order they are applied: path relative to the project, and text. */
 export function replaceableFiles(): { path: string; text: string }[] {
@@ -38,8 +40,10 @@ export async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
   await client.query(`set local check_function_bodies = off; set local client_min_messages = warning;
     set local search_path = ''; savepoint replaceable`);
+  const before = await replaceableObjects(client);
   try {
     await applyFiles(client, files);
+    await dropLeftOver(client, before);
   } catch (error) {
     if (faultOf((error as Error).cause).code !== CANNOT_REPLACE) {
       throw error;
@@ -53,6 +57,42 @@ export async function applyReplaceable(client: Client): Promise<void> {
      on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
     [digestOf(files)],
   );
+}
+
+type ReplaceableObject = { drop: string; stamp: string };
+
+/** Every routine and trigger of ours with the stamp of its catalogue row, which each `create or replace` renews. */
+async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> {
+  const { rows } = await client.query(
+    `select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass) as drop, t.oid || ' ' || t.xmin as stamp
+     from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
+     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+       and not c.relispartition and not t.tgisinternal
+     union all
+     select format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
+     from pg_catalog.pg_proc as p
+     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)`,
+  );
+  return rows;
+}
+
+/**
+ * What stood before and was not written again is not in `sql/` any more, so it goes. What a default, a domain or
+ * a trigger of a partition needs stays.
+ */
+async function dropLeftOver(client: Client, before: ReplaceableObject[]): Promise<void> {
+  const now = new Set((await replaceableObjects(client)).map(({ stamp }) => stamp));
+  for (const { drop, stamp } of before) {
+    if (now.has(stamp)) {
+      await client.query('savepoint left_over');
+      await client.query(drop).catch(async (error) => {
+        if (faultOf(error).code !== STILL_NEEDED) {
+          throw error;
+        }
+        await client.query('rollback to savepoint left_over');
+      });
+    }
+  }
 }
 
 async function applyFiles(client: Client, files: { path: string; text: string }[]): Promise<void> {

@@ -167,11 +167,15 @@ export interface Executions {
    */
   agent_version_id: string;
   /**
-   * Claims since the last commit. A run that kills its workers ends as poison after 3.
+   * A suspect began something that may kill its worker and has not committed since: the third such death is poison.
    */
-  claims_without_progress: Generated<number>;
+  at_risk: Generated<boolean>;
   completed_at: Timestamp | null;
   cost: Generated<Numeric>;
+  /**
+   * Workers that died with this run since its last commit.
+   */
+  crashes_without_progress: Generated<number>;
   created_at: Generated<Timestamp>;
   created_by: string;
   depth: Generated<number>;

@@ -52,7 +52,8 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
   const stop = breakOnAbort(client, call.signal);
   try {
     const { rows } = await client.query(statementOf(call.fn, call.args), [storableJson(call.args)]);
-    const values: Json[] = rows.map((row) => row.value);
+    await client.query('set constraints all immediate'); // what fails at commit is the call's fault as well
+    const values = rows.map((row) => (row.value === null ? null : exactJson(row.value)));
     return { ok: true, value: call.fn.returns_set ? values : (values[0] ?? null) };
   } catch (error) {
     const { code, message, hint, detail } = faultOf(error);
@@ -71,9 +72,12 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
   }
 }
 
-/** The arguments travel as one JSON document, so that every type of Postgres arrives as itself. */
+/**
+ * The arguments travel as one JSON document, so that every type of Postgres arrives as itself. `r.*` is the whole
+ * result, where a bare `r` might be a column or an argument of that name.
+ */
 function statementOf(fn: SqlFunction, args: JsonObject): string {
-  const given = fn.arguments.filter((argument) => argument.name in args);
+  const given = fn.arguments.filter((argument) => Object.hasOwn(args, argument.name));
   const columns = given
     .map((argument) => `${quoteName(argument.name)} ${argument.type}`)
     .join(', ');
@@ -83,7 +87,25 @@ function statementOf(fn: SqlFunction, args: JsonObject): string {
   const source =
     given.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
-  return `select to_json(r) as value from ${source} cross join lateral ${target} as r`;
+  const value = `case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text`;
+  return `select ${value} as value from ${source} cross join lateral ${target} as r`;
+}
+
+/** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
+function exactJson(text: string): Json {
+  return /[\d.]{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
+}
+
+function exactNumber(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
+  const source = context?.source ?? '';
+  return typeof value === 'number' && digits(source) !== digits(String(value)) ? source : value;
+}
+
+function digits(number: string): string {
+  return number
+    .replace(/e.*$/i, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '');
 }
 
 /**

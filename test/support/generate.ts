@@ -6,13 +6,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
-import { findServer, sql, withDatabase } from './server.ts';
+import { dumpSchema } from './schema-dump.ts';
+import { sql, startInFolder, withDatabase } from './server.ts';
 
 // Writes the generated files from a freshly migrated database; with --check only tells whether they are current.
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const check = process.argv.includes('--check');
-const server = await findServer();
+const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
 try {
@@ -20,6 +21,7 @@ try {
   const url = withDatabase(server.url, name);
   await migrateUp(url, migrateQueue);
   write('src/db/schema.generated.ts', kyselyTypes(url));
+  write('sql/schema.sql', await dumpSchema(url));
   const { printApiSchema } = await import('../../src/api/print-schema.ts');
   write('src/api/schema.graphql', await printApiSchema(url));
 } finally {

@@ -13,7 +13,12 @@ const VERSIONS: Record<string, string> = {
   17: '17.10.0-beta.17',
   18: '18.4.0-beta.17',
 };
-const TESTS = ['test/db/migrate.test.ts', 'test/sql', 'test/runtime/main-path', 'test/cli/demo.test.ts'];
+const TESTS = [
+  'test/db/migrate.test.ts',
+  'test/sql',
+  'test/runtime/main-path',
+  'test/cli/demo.test.ts',
+];
 const CACHE = resolve('.howdah/postgres-majors');
 
 const majors = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(VERSIONS);
@@ -24,7 +29,9 @@ for (const major of majors) {
     failed.push(major);
   }
 }
-console.log(failed.length === 0 ? `\nall of ${majors.join(', ')} pass` : `\nfailed: ${failed.join(', ')}`);
+console.log(
+  failed.length === 0 ? `\nall of ${majors.join(', ')} pass` : `\nfailed: ${failed.join(', ')}`,
+);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
 async function passes(major: string): Promise<boolean> {
@@ -48,17 +55,23 @@ async function passes(major: string): Promise<boolean> {
 function install(major: string): string {
   const version = VERSIONS[major];
   if (version === undefined) {
-    throw new Error(`PostgreSQL ${major} is not supported: ${Object.keys(VERSIONS).join(', ')} are`);
+    throw new Error(
+      `PostgreSQL ${major} is not supported: ${Object.keys(VERSIONS).join(', ')} are`,
+    );
   }
   const name = binariesPackage();
   const folder = join(CACHE, version);
   if (!existsSync(join(folder, 'node_modules', name))) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"private":true}');
-    const run = spawnSync('npm', ['install', '--no-save', '--ignore-scripts', `${name}@${version}`], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const run = spawnSync(
+      'npm',
+      ['install', '--no-save', '--ignore-scripts', `${name}@${version}`],
+      {
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
     if (run.status !== 0) {
       throw new Error(`npm could not install ${name}@${version}`);
     }

@@ -57,7 +57,8 @@ async function startContainer(): Promise<Server> {
   return { url, stop: async () => void (await container.stop()) };
 }
 
-async function startInFolder(): Promise<Server> {
+/** The embedded server in a folder of its own. */
+export async function startInFolder(): Promise<Server> {
   const home = mkdtempSync(join(tmpdir(), 'howdah-test-'));
   chmodSync(home, 0o755); // the server may run as another user
   const { url } = await startEmbedded({ home });

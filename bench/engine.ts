@@ -1,0 +1,62 @@
+import { pino } from 'pino';
+import type { ModelProvider } from '../src/contracts/model.ts';
+import type { CustomTool } from '../src/contracts/tool.ts';
+import { startWorker, type Worker } from '../workers/main.ts';
+
+export type EngineOptions = {
+  url: string;
+  concurrency: number;
+  /** Called when a model request of a run arrives, before it is answered. */
+  onModelCall?: (input: string) => void;
+};
+
+/** Bytes a step has to keep; random, so that nothing compresses them away. */
+const PAYLOAD_BYTES = 500;
+
+/**
+ * The whole engine, with a model and a tool that take no time of their own: the model calls the tool as often as the
+ * input says ("19 ping" means 19 calls) and then answers.
+ */
+export function startEngine(options: EngineOptions): Promise<Worker> {
+  const provider: ModelProvider = {
+    name: 'bench',
+    async generate({ messages }) {
+      const input = messages.find(({ role }) => role === 'user')?.content ?? '';
+      options.onModelCall?.(input);
+      const calls = Number.parseInt(input, 10) || 0;
+      const made = messages.filter(({ role }) => role === 'tool').length;
+      const more = made < calls;
+      return {
+        ok: true,
+        value: {
+          content: more ? null : 'done',
+          tool_calls: more ? [{ id: `call_${made}`, name: 'ping', arguments: '{}' }] : [],
+          finish_reason: more ? 'tool_calls' : 'stop',
+          usage: { tokens_in: 1, tokens_out: 1 },
+        },
+      };
+    },
+  };
+  return startWorker({
+    url: options.url,
+    concurrency: options.concurrency,
+    release: 'bench',
+    tools: [ping],
+    log: pino({ level: 'silent' }),
+    provider: () => ({ ok: true, value: provider }),
+  });
+}
+
+const ping: CustomTool = {
+  name: 'ping',
+  description: 'Gives some bytes.',
+  parameters: { type: 'object', properties: {} },
+  run: () =>
+    Buffer.from(crypto.getRandomValues(new Uint8Array(PAYLOAD_BYTES * 0.75))).toString('base64'),
+};
+
+/** The agent whose runs the engine works on. */
+export const BENCH_AGENT = `
+  insert into howdah.agents (name, instruction, max_steps) values ('bench', 'Ping.', 100000);
+  insert into howdah.agent_tools (agent_id, tool_id)
+  select howdah.agent('bench'), id from howdah.tools where name = 'ping'`;

@@ -1,0 +1,3100 @@
+-- Generated from a freshly migrated database by `npm run generate`; never edited.
+
+-- types
+
+create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howdah_private.is_uuid_v7(VALUE));
+
+create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
+
+create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
+
+create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
+
+create type howdah.step_kind as enum ('input', 'model', 'tool_started', 'tool', 'child_started', 'child', 'question', 'answer', 'handoff', 'timer', 'guard', 'retry', 'fork', 'output', 'error');
+
+create type howdah.stop_reason as enum ('final_answer', 'max_steps', 'max_tokens', 'max_cost', 'max_time', 'loop_guard', 'cancelled', 'error', 'expired', 'poison');
+
+create type howdah.tool_effect as enum ('pure', 'idempotent', 'once');
+
+create type howdah.tool_kind as enum ('builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom');
+
+create type howdah.trust as enum ('system', 'user', 'internal', 'external');
+
+create type howdah.user_role as enum ('owner', 'admin', 'member', 'viewer');
+
+create type howdah.waiting_reason as enum ('child', 'question', 'timer', 'turn', 'quota');
+
+-- tables
+
+create table howdah.agent_models (
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  model_id uuid not null,
+  purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
+  "position" integer default 1 not null,
+  request_params jsonb default '{}'::jsonb not null,
+  constraint agent_models_pkey PRIMARY KEY (agent_id, purpose, "position"),
+  constraint agent_models_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_models_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE RESTRICT,
+  constraint position_counts_from_one CHECK (("position" >= 1)),
+  constraint request_params_are_an_object CHECK ((jsonb_typeof(request_params) = 'object'::text))
+);
+alter table howdah.agent_models enable row level security, force row level security;
+CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
+CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
+
+create table howdah.agent_tools (
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  tool_id uuid not null,
+  configuration jsonb default '{}'::jsonb not null,
+  requires_approval boolean,
+  constraint agent_tools_pkey PRIMARY KEY (agent_id, tool_id),
+  constraint agent_tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_tools_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
+);
+alter table howdah.agent_tools enable row level security, force row level security;
+CREATE INDEX agent_tools_agent_id_idx ON howdah.agent_tools USING btree (tenant_id, agent_id);
+CREATE INDEX agent_tools_tool_id_idx ON howdah.agent_tools USING btree (tenant_id, tool_id);
+
+create table howdah.agent_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  agent_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
+  constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint agent_versions_pkey PRIMARY KEY (id),
+  constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.agent_versions enable row level security, force row level security;
+CREATE INDEX agent_versions_agent_id_idx ON howdah.agent_versions USING btree (tenant_id, agent_id);
+
+create table howdah.agents (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  instruction text default ''::text not null,
+  system_prompt text,
+  use_history boolean default true not null,
+  is_active boolean default true not null,
+  user_id uuid,
+  capabilities text[] default '{}'::text[] not null,
+  domain text,
+  output_schema jsonb,
+  max_steps integer,
+  max_tokens bigint,
+  max_cost numeric,
+  max_seconds integer,
+  current_version_id uuid,
+  version_is_stale boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint agents_pkey PRIMARY KEY (id),
+  constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text))
+);
+alter table howdah.agents enable row level security, force row level security;
+CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
+CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
+
+create table howdah.executions (
+  id howdah.execution_id default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  agent_version_id uuid not null,
+  session_id uuid,
+  turn integer,
+  user_id uuid,
+  parent_execution_id uuid,
+  root_execution_id uuid not null,
+  depth smallint default 0 not null,
+  status howdah.execution_status default 'queued'::howdah.execution_status not null,
+  waiting_for howdah.waiting_reason,
+  input text not null,
+  input_data jsonb,
+  output text,
+  output_data jsonb,
+  stop_reason howdah.stop_reason,
+  error jsonb,
+  tokens_in bigint default 0 not null,
+  tokens_out bigint default 0 not null,
+  cost numeric default 0 not null,
+  step_count integer default 0 not null,
+  model_count integer default 0 not null,
+  message_count integer default 0 not null,
+  max_steps integer not null,
+  max_tokens bigint,
+  max_cost numeric,
+  max_seconds integer not null,
+  metrics jsonb default '{}'::jsonb not null,
+  priority smallint default 0 not null,
+  run_at timestamp with time zone default now() not null,
+  idempotency_key text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_by text not null,
+  owner_worker uuid,
+  fence integer default 0 not null,
+  crashes_without_progress smallint default 0 not null,
+  at_risk boolean default false not null,
+  active_ms bigint default 0 not null,
+  active_since timestamp with time zone,
+  wake_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default now() not null,
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  constraint executions_pkey PRIMARY KEY (id),
+  constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
+  constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
+  constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
+  constraint completed_runs_have_an_output CHECK (((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL))),
+  constraint ended_runs_say_when CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL))),
+  constraint ended_runs_say_why CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL))),
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint failed_runs_have_an_error CHECK (((status = 'failed'::howdah.execution_status) = (error IS NOT NULL))),
+  constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
+  constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint metrics_are_an_object CHECK ((jsonb_typeof(metrics) = 'object'::text)),
+  constraint running_runs_have_an_owner CHECK (((status = 'running'::howdah.execution_status) = (owner_worker IS NOT NULL))),
+  constraint timers_have_a_time CHECK (((waiting_for IS DISTINCT FROM 'timer'::howdah.waiting_reason) OR (wake_at IS NOT NULL))),
+  constraint waiting_runs_say_for_what CHECK (((status = 'waiting'::howdah.execution_status) = (waiting_for IS NOT NULL)))
+) partition by RANGE (id);
+alter table howdah.executions enable row level security, force row level security;
+CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
+CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
+CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
+CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
+CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
+CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
+CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+create table howdah.messages (
+  execution_id uuid not null,
+  seq integer not null,
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  session_id uuid,
+  step_seq integer,
+  role howdah.message_role not null,
+  content text,
+  parts jsonb,
+  tool_calls jsonb,
+  tool_call_id text,
+  agent_id uuid,
+  trust howdah.trust not null,
+  tokens_in integer default 0 not null,
+  tokens_out integer default 0 not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint messages_pkey PRIMARY KEY (execution_id, seq),
+  constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
+  constraint seq_counts_from_one CHECK ((seq >= 1)),
+  constraint tool_calls_are_a_list CHECK ((jsonb_typeof(tool_calls) = 'array'::text)),
+  constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
+) partition by RANGE (execution_id);
+alter table howdah.messages enable row level security, force row level security;
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (tenant_id, session_id, execution_id, seq) WHERE (session_id IS NOT NULL);
+
+create table howdah.models (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  provider text not null,
+  model text not null,
+  purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
+  domain text,
+  base_url text,
+  capabilities jsonb default '{}'::jsonb not null,
+  input_price numeric,
+  output_price numeric,
+  context_tokens integer,
+  from_environment boolean default false not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint models_pkey PRIMARY KEY (id),
+  constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@\s]+'::text)),
+  constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
+  constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
+  constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
+);
+alter table howdah.models enable row level security, force row level security;
+
+create table howdah.sessions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  user_id uuid,
+  agent_id uuid,
+  title text,
+  state jsonb default '{}'::jsonb not null,
+  turns integer default 0 not null,
+  live_execution_id uuid,
+  last_activity_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
+  constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint state_is_an_object CHECK ((jsonb_typeof(state) = 'object'::text))
+);
+alter table howdah.sessions enable row level security, force row level security;
+CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
+CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
+
+create table howdah.status_transitions (
+  from_status howdah.execution_status not null,
+  to_status howdah.execution_status not null,
+  cause text not null,
+  constraint status_transitions_pkey PRIMARY KEY (from_status, to_status)
+);
+alter table howdah.status_transitions enable row level security, force row level security;
+
+create table howdah.steps (
+  execution_id uuid not null,
+  seq integer not null,
+  tenant_id uuid not null,
+  kind howdah.step_kind not null,
+  name text,
+  input jsonb,
+  output jsonb,
+  error jsonb,
+  model_id uuid,
+  tokens_in integer default 0 not null,
+  tokens_out integer default 0 not null,
+  cost numeric default 0 not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  worker uuid,
+  constraint steps_pkey PRIMARY KEY (execution_id, seq),
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
+  constraint seq_counts_from_one CHECK ((seq >= 1))
+) partition by RANGE (execution_id);
+alter table howdah.steps enable row level security, force row level security;
+
+create table howdah.tenants (
+  id uuid default howdah.uuid_v7() not null,
+  slug text not null,
+  name text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tenants_slug_key UNIQUE (slug),
+  constraint tenants_pkey PRIMARY KEY (id),
+  constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+);
+alter table howdah.tenants enable row level security, force row level security;
+
+create table howdah.tools (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  aliases text[] default '{}'::text[] not null,
+  description text default ''::text not null,
+  kind howdah.tool_kind not null,
+  parameters jsonb default '{"type": "object", "properties": {}}'::jsonb not null,
+  configuration jsonb default '{}'::jsonb not null,
+  effect howdah.tool_effect default 'idempotent'::howdah.tool_effect not null,
+  requires_approval boolean default false not null,
+  timeout_ms integer default 60000 not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint tools_pkey PRIMARY KEY (id),
+  constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint name_fits_the_wire CHECK ((name ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+  constraint only_sql_and_custom_tools_exist CHECK ((kind = ANY (ARRAY['sql'::howdah.tool_kind, 'custom'::howdah.tool_kind]))),
+  constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
+  constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000)))
+);
+alter table howdah.tools enable row level security, force row level security;
+
+create table howdah.users (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  username text not null,
+  email text,
+  role howdah.user_role default 'member'::howdah.user_role not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
+  constraint users_pkey PRIMARY KEY (id),
+  constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.users enable row level security, force row level security;
+
+create table howdah_private.applied_sql (
+  is_current boolean default true not null,
+  digest text not null,
+  applied_at timestamp with time zone default now() not null,
+  constraint applied_sql_pkey PRIMARY KEY (is_current),
+  constraint there_is_one_row CHECK (is_current)
+);
+alter table howdah_private.applied_sql enable row level security, force row level security;
+
+create table howdah_private.idempotency_keys (
+  tenant_id uuid not null,
+  key text not null,
+  execution_id uuid not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, key),
+  constraint idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.idempotency_keys enable row level security, force row level security;
+
+create table howdah_private.login_tenants (
+  login name not null,
+  tenant_id uuid not null,
+  constraint login_tenants_pkey PRIMARY KEY (login),
+  constraint login_tenants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.login_tenants enable row level security, force row level security;
+CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
+
+create unlogged table howdah_private.watchers (
+  listener uuid not null,
+  execution_id uuid not null,
+  expires_at timestamp with time zone not null,
+  constraint watchers_pkey PRIMARY KEY (execution_id, listener)
+);
+alter table howdah_private.watchers enable row level security, force row level security;
+CREATE INDEX watchers_listener_idx ON howdah_private.watchers USING btree (listener);
+
+create table howdah_private.workers (
+  id uuid not null,
+  lock_key integer generated always as identity not null,
+  pool_id text not null,
+  host text not null,
+  pid integer not null,
+  release text not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  heartbeat_at timestamp with time zone default clock_timestamp() not null,
+  constraint workers_lock_key_key UNIQUE (lock_key),
+  constraint workers_pkey PRIMARY KEY (id)
+);
+alter table howdah_private.workers enable row level security, force row level security;
+
+-- functions
+
+CREATE OR REPLACE FUNCTION howdah.agent(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+  v_known text;
+begin
+  select a.id into v_id from howdah.agents as a
+  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  if v_id is not null then
+    return v_id;
+  end if;
+  select string_agg(k.name, ', ') into v_known from (
+    select a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
+  ) as k;
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no agent named %L', agent.name),
+    detail = jsonb_build_object('agent', agent.name)::text,
+    hint = coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.');
+end $function$
+;
+
+CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answer text DEFAULT NULL::text)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_id uuid;
+  v_execution record;
+begin
+  v_id := (howdah.run(ask.agent, ask.input)).id;
+  commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
+  loop
+    select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
+    from howdah.executions as e where e.id = v_id;
+    exit when v_execution.completed_at is not null;
+    commit; -- lets go of the snapshot
+    perform pg_catalog.pg_sleep(0.02);
+  end loop;
+  if v_execution.status <> 'completed' then
+    raise exception using errcode = 'HWCNF',
+      message = pg_catalog.format('the run ended as %s: %s', v_execution.status,
+        coalesce(v_execution.error ->> 'message', v_execution.stop_reason::text)),
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text;
+  end if;
+  answer := v_execution.output;
+end $procedure$
+;
+
+CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions;
+  v_cancelled uuid[];
+  v_known int := 0;
+begin
+  select e.* into v_execution from howdah.executions as e
+  where e.id = cancel_execution.id and howdah_private.may_act_for(e.tenant_id)
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', cancel_execution.id),
+      detail = jsonb_build_object('execution_id', cancel_execution.id)::text,
+      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  end if;
+  if v_execution.completed_at is not null then
+    raise exception using errcode = 'HWTRM',
+      message = format('execution %s has already ended: %s', cancel_execution.id, v_execution.status),
+      detail = jsonb_build_object('execution_id', cancel_execution.id, 'status', v_execution.status)::text,
+      hint = 'Only runs that have not ended can be cancelled.';
+  end if;
+  loop
+    with recursive family as (
+      select v_execution.id::uuid as id
+      union all
+      select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
+    ),
+    locked as (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id in (select f.id from family as f) and e.completed_at is null
+      order by e.depth, e.id
+      for no key update
+    )
+    select array_agg(l.id) into v_cancelled from locked as l;
+    exit when cardinality(v_cancelled) = v_known;
+    v_known := cardinality(v_cancelled);
+  end loop;
+  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
+  where e.id = any (v_cancelled) and e.owner_worker is not null;
+  perform howdah_private.end_execution(c.id, 'cancelled', null) from unnest(v_cancelled) as c (id);
+  perform graphile_worker.remove_job(c.id::text) from unnest(v_cancelled) as c (id)
+  where v_execution.owner_worker is null;
+  perform howdah_private.announce_watched(v_cancelled);
+  select e.* into v_execution from howdah.executions as e where e.id = cancel_execution.id;
+  return v_execution;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.check_all()
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select * from howdah_private.broken_promises('-infinity') $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.current_tenant()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(
+    (select l.tenant_id from howdah_private.login_tenants as l where l.login = session_user),
+    case
+      when pg_has_role(session_user, 'howdah_owner', 'member') then coalesce(
+        nullif(current_setting('howdah.tenant_id', true), '')::uuid,
+        (select t.id from howdah.tenants as t where t.slug = 'default')
+      )
+      when pg_has_role(session_user, 'howdah_authenticator', 'member')
+        or pg_has_role(session_user, 'howdah_worker', 'member')
+        then nullif(current_setting('howdah.tenant_id', true), '')::uuid
+    end
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.current_user_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case
+    when pg_has_role(session_user, 'howdah_owner', 'member')
+      or pg_has_role(session_user, 'howdah_authenticator', 'member')
+      then nullif(current_setting('howdah.user_id', true), '')::uuid
+  end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.delete_agent(id uuid)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_agent howdah.agents;
+begin
+  update howdah.agents as a set deleted_at = now(), is_active = false
+  where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
+  returning a.* into v_agent;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent %s', delete_agent.id),
+      detail = jsonb_build_object('agent_id', delete_agent.id)::text,
+      hint = 'select id, name from howdah.agents where deleted_at is null';
+  end if;
+  return v_agent;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
+ RETURNS howdah.tools
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_function regprocedure := to_regprocedure(register_sql_tool.signature);
+  v_proc pg_catalog.pg_proc;
+  v_schema name;
+  v_tool howdah.tools;
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may register SQL tools',
+      hint = 'Connect as the database''s owner: npx howdah db url.';
+  end if;
+  if v_function is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no function %s', register_sql_tool.signature),
+      detail = jsonb_build_object('signature', register_sql_tool.signature)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.functions_named(register_sql_tool.signature) || '?',
+        'Write it with schema and argument types: shop.order_status(text).');
+  end if;
+  select p.* into v_proc from pg_catalog.pg_proc as p where p.oid = v_function;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_proc.pronamespace;
+  perform howdah_private.refuse_unfit_tool(v_proc, v_schema);
+  execute format('grant usage on schema %I to howdah_app', v_schema);
+  execute format('grant execute on function %s to howdah_app', v_function);
+  insert into howdah.tools as t (name, description, kind, parameters, configuration, effect)
+  values (
+    v_proc.proname, coalesce(obj_description(v_function, 'pg_proc'), ''), 'sql',
+    howdah_private.function_parameters(v_function),
+    jsonb_build_object('schema', v_schema, 'function', v_proc.proname, 'signature', v_function::text,
+      'arguments', howdah_private.function_arguments(v_function), 'returns_set', v_proc.proretset),
+    case v_proc.provolatile when 'v' then 'once' else 'pure' end::howdah.tool_effect
+  )
+  on conflict (tenant_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters,
+    configuration = excluded.configuration, effect = excluded.effect
+  where t.kind = 'sql'
+  returning * into v_tool;
+  if v_tool.id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('a tool named %L exists already and is not a SQL function', v_proc.proname),
+      detail = jsonb_build_object('tool', v_proc.proname)::text,
+      hint = 'Rename or delete the other tool first.';
+  end if;
+  return v_tool;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(run.agent);
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(
+      howdah.current_tenant(), run.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+    ) values (
+      v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}')
+    );
+  end if;
+  return howdah_private.execution_row(v_first);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.uuid_v7()
+ RETURNS uuid
+ LANGUAGE sql
+ PARALLEL SAFE
+ SET search_path TO ''
+AS $function$select pg_catalog.uuidv7()$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.uuid_v7_floor(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+    select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
+      || '70008000000000000000')::uuid
+  $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.active_ms_left(e howdah.executions)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select e.max_seconds * 1000::bigint - e.active_ms
+    - coalesce((extract(epoch from clock_timestamp() - e.active_since) * 1000)::bigint, 0)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.actor()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(
+    (select u.username from howdah.users as u where u.id = howdah.current_user_id()), session_user::text
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with agent as (
+    select a.* from howdah.agents as a where a.id = agent_definition.agent_id
+  ),
+  chosen_models as (
+    select am.model_id, am.position, am.request_params
+    from agent as a join howdah.agent_models as am on am.agent_id = a.id
+    where am.purpose = 'llm'
+  ),
+  models as (
+    select m.*, c.position, c.request_params
+    from chosen_models as c join howdah.models as m on m.id = c.model_id
+    union all
+    select m.*, 1, '{}'::jsonb
+    from agent as a join howdah.models as m on m.tenant_id = a.tenant_id and m.name = 'default'
+    where not exists (select from chosen_models)
+  ),
+  tools as (
+    select t.*, t.configuration || at.configuration as merged,
+      coalesce(at.requires_approval, t.requires_approval) as must_be_approved
+    from agent as a
+    join howdah.agent_tools as at on at.agent_id = a.id
+    join howdah.tools as t on t.id = at.tool_id
+    where t.is_active
+  )
+  select jsonb_build_object(
+    'agent', jsonb_build_object(
+      'name', a.name, 'instruction', a.instruction, 'system_prompt', a.system_prompt,
+      'use_history', a.use_history, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
+      'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
+    ),
+    'models', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+        'context_tokens', m.context_tokens, 'request_params', m.request_params
+      ) order by m.position) from models as m
+    ), '[]'),
+    'tools', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'id', t.id, 'name', t.name, 'aliases', t.aliases, 'description', t.description, 'kind', t.kind,
+        'parameters', t.parameters, 'configuration', t.merged, 'effect', t.effect,
+        'timeout_ms', t.timeout_ms, 'requires_approval', t.must_be_approved
+      ) order by t.name) from tools as t
+    ), '[]')
+  )
+  from agent as a
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select v.definition from howdah.agent_versions as v where v.id = agent_version.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.announce(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.announce_watched(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select pg_notify('howdah_feed', i.id::text)
+  from unnest(announce_watched.ids) as i (id)
+  where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'seq', s.seq, 'kind', s.kind, 'name', s.name, 'input', s.input, 'output', s.output, 'error', s.error
+  ) order by s.seq), '[]')
+  from howdah.steps as s
+  where s.execution_id = attempts_since_last_answer.execution_id
+    and s.seq > coalesce((
+      select l.seq from howdah.steps as l
+      where l.execution_id = attempts_since_last_answer.execution_id and l.kind = 'model'
+      order by l.seq desc limit 1
+    ), 0)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_risk(worker uuid, id uuid, fence integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah.executions as e set at_risk = true, updated_at = now()
+  where e.id = begin_risk.id and e.owner_worker = begin_risk.worker and e.fence = begin_risk.fence;
+  return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.broken_promises(since timestamp with time zone)
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with runs as materialized (
+    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+       or e.completed_at >= broken_promises.since
+  ),
+  logs as materialized (
+    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
+      sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
+      count(*) filter (where s.kind = 'model')::int as answers,
+      count(*) filter (where s.kind = 'output')::int as outputs,
+      bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
+      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
+    from runs as r join howdah.steps as s on s.execution_id = r.id
+    group by s.execution_id
+  ),
+  talks as materialized (
+    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
+      bool_or(m.tenant_id <> r.tenant_id) as is_foreign
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    group by m.execution_id
+  ),
+  calls as (
+    select m.execution_id, c.call ->> 'id' as call_id
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
+    where r.status = 'completed'
+  ),
+  results as (
+    select m.execution_id, m.tool_call_id as call_id
+    from runs as r join howdah.messages as m on m.execution_id = r.id
+    where r.status = 'completed' and m.role = 'tool'
+  )
+  select 'lost_run', r.tenant_id, r.id::uuid, 'due since ' || greatest(r.run_at, r.wake_at) || ', no wake-up'
+  from runs as r
+  where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
+    and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = r.id::text and j.attempts < j.max_attempts
+    )
+  union all
+  select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
+  from runs as r
+  where r.status = 'running' and r.is_quiet
+    and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
+  union all
+  select 'step_gap', r.tenant_id, r.id,
+    format('%s steps, last %s, counted %s', l.steps, l.last_seq, r.step_count)
+  from runs as r left join logs as l on l.execution_id = r.id
+  where (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
+  union all
+  select 'message_gap', r.tenant_id, r.id,
+    format('%s messages, last %s, counted %s', t.messages, t.last_seq, r.message_count)
+  from runs as r left join talks as t on t.execution_id = r.id
+  where (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
+  union all
+  select 'step_after_end', r.tenant_id, r.id, 'a step was committed after the run had ended'
+  from runs as r join logs as l on l.execution_id = r.id where l.is_late
+  union all
+  select 'ledger_run', r.tenant_id, r.id, format('run %s/%s/%s, steps %s/%s/%s', r.tokens_in, r.tokens_out,
+    r.cost, l.tokens_in, l.tokens_out, l.cost)
+  from runs as r left join logs as l on l.execution_id = r.id
+  where (r.tokens_in, r.tokens_out, r.cost, r.model_count)
+    <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
+  union all
+  select 'over_budget', r.tenant_id, r.id,
+    format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
+  from runs as r where r.model_count > r.max_steps
+  union all
+  select 'over_attempts', r.tenant_id, r.id, format('%s workers died with it since its last commit',
+    r.crashes_without_progress)
+  from runs as r where r.crashes_without_progress > 20
+  union all
+  select 'end_without_output', r.tenant_id, r.id, 'completed without exactly one output step'
+  from runs as r left join logs as l on l.execution_id = r.id
+  where r.status = 'completed' and coalesce(l.outputs, 0) <> 1
+  union all
+  select 'tool_pairing', r.tenant_id, r.id, 'call ' || coalesce(c.call_id, p.call_id)
+    || case when c.call_id is null then ' was never asked for' else ' has not exactly one result' end
+  from (select c.execution_id, c.call_id, count(*) as asked from calls as c group by 1, 2) as c
+  full join (select p.execution_id, p.call_id, count(*) as told from results as p group by 1, 2) as p
+    on p.execution_id = c.execution_id and p.call_id = c.call_id
+  join runs as r on r.id = coalesce(c.execution_id, p.execution_id)
+  where c.asked is distinct from p.told
+  union all
+  select 'wrong_tenant', r.tenant_id, r.id, 'a row of its log or its parent belongs to another tenant'
+  from runs as r
+  left join logs as l on l.execution_id = r.id
+  left join talks as t on t.execution_id = r.id
+  left join howdah.executions as p on p.id = r.parent_execution_id
+  where l.is_foreign or t.is_foreign or p.tenant_id <> r.tenant_id
+  union all
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  from (select distinct r.agent_version_id from runs as r) as used
+  left join howdah.agent_versions as v on v.id = used.agent_version_id
+  join runs as r on r.agent_version_id = used.agent_version_id
+  where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
+  union all
+  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
+  from howdah.sessions as s
+  left join howdah.executions as e on e.id = s.live_execution_id
+  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
+  from runs as r left join howdah.sessions as s on s.id = r.session_id
+  where r.waiting_for = 'turn' and s.live_execution_id is null
+  union all
+  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
+  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed uuid[];
+begin
+  with due as (
+    select e.id from howdah.executions as e
+    where e.id = any (claim_executions.ids)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.id
+    for no key update skip locked
+  ),
+  claimed as (
+    update howdah.executions as e
+    set status = 'running', waiting_for = null, wake_at = null,
+      owner_worker = claim_executions.worker, fence = e.fence + 1,
+      at_risk = false,
+      message_count = greatest(e.message_count, 1),
+      active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
+      updated_at = now()
+    from due as d where e.id = d.id
+    returning e.id, e.tenant_id, e.session_id, e.input
+  ),
+  opened as (
+    -- message 1 is the input; it is written when the run first begins
+    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
+    select c.id, 1, c.tenant_id, c.session_id, 'user', c.input, 'user' from claimed as c
+    on conflict do nothing
+  )
+  select array_agg(c.id) into v_claimed from claimed as c;
+
+  return query
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,
+    e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
+    exists (select from howdah_private.watchers as w where w.execution_id = e.id),
+    e.crashes_without_progress >= 2,
+    howdah_private.execution_messages(e.id),
+    howdah_private.session_history(e.session_id, e.turn),
+    howdah_private.attempts_since_last_answer(e.id)
+  from howdah.executions as e
+  where e.id = any (v_claimed);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with input as materialized (
+    select c.id, c.fence, c.after, c.steps, c."to" as move
+    from jsonb_to_recordset(commit_steps.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  ),
+  records as materialized (
+    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.input, r.output, r.error,
+      r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
+      trim_scale(
+        (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
+      ) as cost,
+      r.started_at, r.messages
+    from input as i
+    cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
+    cross join lateral jsonb_to_record(s.step) as r (
+      kind howdah.step_kind, name text, input jsonb, output jsonb, error jsonb, model_id uuid,
+      tokens_in int, tokens_out int, started_at timestamptz, messages jsonb
+    )
+    left join howdah.models as m on m.id = r.model_id
+  ),
+  said as materialized (
+    select r.id, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
+      x.tool_call_id, row_number() over (partition by r.id order by r.seq, w.position)::int as position
+    from records as r
+    cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
+    cross join lateral jsonb_to_record(w.message) as x (
+      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text
+    )
+  ),
+  sums as (
+    select r.id, count(*)::int as steps, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
+      sum(r.cost) as cost, count(*) filter (where r.kind = 'model')::int as answers
+    from records as r group by r.id
+  ),
+  spoken as (
+    select s.id, count(*)::int as messages from said as s group by s.id
+  ),
+  locked as (
+    select e.id from howdah.executions as e join input as i on i.id = e.id
+    where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
+    order by e.id
+    for no key update of e
+  ),
+  moved as (
+    update howdah.executions as e
+    set step_count = e.step_count + coalesce(s.steps, 0),
+      model_count = e.model_count + coalesce(s.answers, 0),
+      message_count = e.message_count + coalesce(p.messages, 0),
+      tokens_in = e.tokens_in + coalesce(s.tokens_in, 0),
+      tokens_out = e.tokens_out + coalesce(s.tokens_out, 0),
+      cost = e.cost + coalesce(s.cost, 0),
+      crashes_without_progress = 0,
+      at_risk = false,
+      updated_at = now(),
+      status = coalesce((i.move ->> 'status')::howdah.execution_status, e.status),
+      stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
+      output = i.move ->> 'output',
+      output_data = nullif(i.move -> 'output_data', 'null'),
+      error = nullif(i.move -> 'error', 'null'),
+      waiting_for = (i.move ->> 'waiting_for')::howdah.waiting_reason,
+      wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
+      owner_worker = case when i.move is null then e.owner_worker end,
+      active_since = case when i.move is null then e.active_since end,
+      active_ms = case when i.move is null then e.active_ms
+        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
+      completed_at = case when i.move ->> 'status' in ('completed', 'failed')
+        then clock_timestamp() end
+    from locked as l
+    join input as i on i.id = l.id
+    left join sums as s on s.id = l.id
+    left join spoken as p on p.id = l.id
+    where e.id = l.id
+    returning e.id, e as run, e.message_count - coalesce(p.messages, 0) as messages_before
+  ),
+  logged as (
+    insert into howdah.steps (
+      execution_id, seq, tenant_id, kind, name, input, output, error, model_id, tokens_in, tokens_out,
+      cost, started_at, finished_at, worker
+    )
+    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, nullif(r.input, 'null'),
+      nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker
+    from moved as m join records as r on r.id = m.id
+  ),
+  told as (
+    insert into howdah.messages (
+      execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls, tool_call_id,
+      agent_id, trust, tokens_in, tokens_out
+    )
+    select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
+      s.content, s.parts, s.tool_calls, s.tool_call_id, (m.run).agent_id,
+      case s.role when 'tool' then 'external' when 'user' then 'user' when 'system' then 'system'
+        else 'internal' end::howdah.trust,
+      case s.role when 'assistant' then s.tokens_in else 0 end,
+      case s.role when 'assistant' then s.tokens_out else 0 end
+    from moved as m join said as s on s.id = m.id
+  )
+  select i.id,
+    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps)
+      then 'committed' else 'stale' end,
+    coalesce((m.run).status, e.status), coalesce((m.run).step_count, e.step_count),
+    howdah_private.exhausted_limit(coalesce(m.run, e)), howdah_private.active_ms_left(coalesce(m.run, e)),
+    exists (select from howdah_private.watchers as w where w.execution_id = i.id)
+  from input as i
+  left join moved as m on m.id = i.id
+  left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
+    on e.fence = i.fence;
+
+  if jsonb_path_exists(commit_steps.commits, '$[*].to.delay_ms') then
+    perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.status = 'waiting' and e.waiting_for = 'timer';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_execution(id uuid, reason howdah.stop_reason, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  with ended as (
+    update howdah.executions as e
+    set status = case end_execution.reason when 'cancelled' then 'cancelled' else 'failed' end
+          ::howdah.execution_status,
+      stop_reason = end_execution.reason,
+      error = case when end_execution.reason <> 'cancelled' then end_execution.error end,
+      step_count = e.step_count + (end_execution.error is not null)::int,
+      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
+      waiting_for = null, wake_at = null, owner_worker = null, active_since = null, fence = e.fence + 1,
+      completed_at = clock_timestamp(), updated_at = now()
+    where e.id = end_execution.id and e.completed_at is null
+    returning e.id, e.tenant_id, e.step_count
+  )
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
+  select d.id, d.step_count, d.tenant_id, 'error', end_execution.error
+  from ended as d where end_execution.error is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
+      e.id::text, e.priority, null)::graphile_worker.job_spec
+  ))
+  from howdah.executions as e
+  where e.id = any (enqueue_advance.ids)
+  having count(*) > 0
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_month timestamptz := date_trunc('month', now() at time zone 'utc') at time zone 'utc';
+  v_from timestamptz;
+  v_table text;
+  v_name text;
+  v_made int := 0;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
+  for v_month_no in -1 .. ensure_partitions.months_ahead loop
+    v_from := (v_month at time zone 'utc' + v_month_no * interval '1 month') at time zone 'utc';
+    foreach v_table in array array['executions', 'steps', 'messages'] loop
+      v_name := v_table || to_char(v_from at time zone 'utc', '_YYYY_MM');
+      if to_regclass('howdah_private.' || v_name) is null then
+        execute format(
+          'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) %s',
+          v_name, v_table, howdah.uuid_v7_floor(v_from),
+          howdah.uuid_v7_floor((v_from at time zone 'utc' + interval '1 month') at time zone 'utc'),
+          case v_table when 'executions' then 'with (fillfactor = 70)' else '' end
+        );
+        execute format(
+          'alter table howdah_private.%I enable row level security, force row level security', v_name
+        );
+        v_made := v_made + 1;
+      end if;
+    end loop;
+  end loop;
+  -- a partition does not inherit the triggers of statements; a change of sql/ may have dropped those of old ones too
+  for v_name in
+    select i.inhrelid::regclass::text from pg_catalog.pg_inherits as i
+    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+  loop
+    execute format(
+      'create trigger _100_refuse_truncate before truncate on %s
+         for each statement execute function howdah_private.tg__refuse_change()', v_name
+    );
+  end loop;
+  return v_made;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
+    'tool_call_id', m.tool_call_id
+  )) || jsonb_build_object('content', m.content) order by m.seq), '[]')
+  from howdah.messages as m
+  where m.execution_id = execution_messages.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.execution_now(id uuid)
+ RETURNS SETOF howdah.executions
+ LANGUAGE sql
+ STRICT SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select e.* from howdah.executions as e where e.id = execution_now.id $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.execution_row(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select e.* from howdah.executions as e
+  where e.id = execution_row.id and howdah_private.may_act_for(e.tenant_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.execution_states(ids uuid[])
+ RETURNS TABLE(execution_id uuid, status howdah.execution_status, step_count integer, updated_at text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
+  from howdah.executions as e where e.id = any (execution_states.ids)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
+ RETURNS howdah.stop_reason
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when e.model_count >= e.max_steps then 'max_steps'
+    when e.tokens_in + e.tokens_out >= e.max_tokens then 'max_tokens'
+    when e.cost >= e.max_cost then 'max_cost'
+    when howdah_private.active_ms_left(e) <= 0 then 'max_time'
+  end::howdah.stop_reason
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_pool_id text;
+begin
+  perform howdah_private.release_executions(forget_worker.worker, null, true);
+  delete from howdah_private.workers as w where w.id = forget_worker.worker
+  returning w.pool_id into v_pool_id;
+  if found then
+    perform graphile_worker.force_unlock_workers(array[v_pool_id]);
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 10)::text);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'name', a.name, 'type', format_type(a.type, null),
+    'optional', a.position > p.pronargs - p.pronargdefaults
+  ) order by a.position), '[]')
+  from pg_catalog.pg_proc as p
+  cross join lateral (
+    select x.name, x.type, row_number() over (order by x.place) as position
+    from unnest(
+      coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargnames, p.proargmodes
+    ) with ordinality as x (type, name, mode, place)
+    where coalesce(x.mode, 'i') in ('i', 'b')
+  ) as a
+  where p.oid = function_arguments.fn
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.function_parameters(fn regprocedure)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'type', 'object', 'additionalProperties', false,
+    'properties', coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
+    'required', coalesce(jsonb_agg(a.name) filter (where not a.optional), '[]')
+  )
+  from jsonb_to_recordset(howdah_private.function_arguments(function_parameters.fn))
+    as a (name text, type text, optional boolean)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.functions_named(signature text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(p.oid::regprocedure::text, ' or ' order by p.oid)
+  from pg_catalog.pg_proc as p
+  join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+  where p.proname = regexp_replace(functions_named.signature, '^.*\.|\(.*$', '', 'g')
+    and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_lost uuid[];
+  v_pools text[];
+begin
+  select array_agg(distinct j.locked_by) into v_pools
+  from graphile_worker._private_jobs as j
+  where j.locked_at < clock_timestamp() - heal_queue.patience
+    and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+  if v_pools is not null then
+    perform graphile_worker.force_unlock_workers(v_pools);
+  end if;
+  select array_agg(e.id::uuid) into v_lost
+  from howdah.executions as e
+  where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at, e.updated_at) < clock_timestamp() - heal_queue.patience
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = e.id::text and j.attempts < j.max_attempts
+    );
+  perform howdah_private.enqueue_advance(v_lost);
+  return coalesce(cardinality(v_lost), 0);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.heartbeat(worker uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
+  return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_operator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select pg_has_role(
+    case current_setting('role') when 'none' then session_user else current_setting('role')::name end,
+    'howdah_owner', 'member'
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select get_byte(uuid_send(is_uuid_v7.id), 6) >> 4 = 7 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.agents as a set version_is_stale = true
+  where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false) or howdah_private.is_operator()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT '00:00:10'::interval)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_worker howdah_private.workers;
+begin
+  if not pg_try_advisory_xact_lock(1214871364, 0) then
+    return;
+  end if;
+  for v_worker in
+    select w.* from howdah_private.workers as w
+    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+      or not exists (
+        select from pg_catalog.pg_locks as l
+        where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
+          and l.objsubid = 2 and l.granted
+          and l.database = (
+            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+          )
+      )
+    for update skip locked
+  loop
+    perform howdah_private.forget_worker(v_worker.id);
+    return next v_worker.id;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refresh_agent_version(agent_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_agent howdah.agents;
+  v_definition jsonb;
+  v_digest text;
+  v_version_id uuid;
+begin
+  select * into v_agent from howdah.agents as a where a.id = refresh_agent_version.agent_id
+  for no key update;
+  if not found then
+    return null; -- made and unmade in one transaction
+  end if;
+  v_definition := howdah_private.agent_definition(v_agent.id);
+  v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
+  select v.id into v_version_id from howdah.agent_versions as v
+  where v.id = v_agent.current_version_id and v.digest = v_digest;
+  if v_version_id is null then
+    insert into howdah.agent_versions (tenant_id, agent_id, version, definition, digest, created_by)
+    select v_agent.tenant_id, v_agent.id, coalesce(max(v.version), 0) + 1, v_definition, v_digest,
+      howdah_private.actor()
+    from howdah.agent_versions as v where v.agent_id = v_agent.id
+    returning id into v_version_id;
+  end if;
+  update howdah.agents as a
+  set current_version_id = v_version_id, version_is_stale = false
+  where a.id = v_agent.id and (a.version_is_stale or a.current_version_id is distinct from v_version_id);
+  return v_version_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_tool(p pg_proc, schema name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_reason text := case
+    when refuse_unfit_tool.schema in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+      or refuse_unfit_tool.schema like 'pg\_%' then 'it stands in a system schema'
+    when refuse_unfit_tool.schema = 'howdah' then 'Howdah''s own functions are not tools'
+    when p.prokind <> 'f' then 'it is not a plain function'
+    when p.provariadic <> 0 then 'its number of arguments is open'
+    when exists (
+      select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
+      where coalesce(a.name, '') = ''
+    ) then 'an argument has no name, and the model calls by name'
+    when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s.%s cannot be a tool: %s', refuse_unfit_tool.schema, p.proname, v_reason),
+      detail = jsonb_build_object('function', p.oid::regprocedure::text)::text,
+      hint = 'Write a plain function with named arguments in a schema of your own.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_lock_key int;
+begin
+  insert into howdah_private.workers (id, pool_id, host, pid, release)
+  values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
+    register_worker.release)
+  returning lock_key into v_lock_key;
+  perform pg_advisory_lock(1214871364, v_lock_key);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_released uuid[];
+begin
+  with held as (
+    select e.id from howdah.executions as e
+    where e.owner_worker = release_executions.worker
+      and (release_executions.ids is null or e.id = any (release_executions.ids))
+    order by e.id
+    for no key update
+  ),
+  released as (
+    update howdah.executions as e
+    set status = 'queued', owner_worker = null, fence = e.fence + 1,
+      crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
+      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e), active_since = null,
+      updated_at = now()
+    from held as h where e.id = h.id
+    returning e.id::uuid
+  )
+  select array_agg(r.id) into v_released from released as r;
+
+  perform howdah_private.end_execution(e.id, 'poison', jsonb_build_object(
+    'code', 'internal', 'retryable', false,
+    'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
+  ))
+  from howdah.executions as e
+  where release_executions.is_dead and e.id = any (v_released)
+    and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20);
+
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
+  return coalesce(cardinality(v_released), 0);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid, key text, execution_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_first uuid;
+begin
+  if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
+    raise exception using errcode = 'HWDEN', message = 'not your tenant';
+  end if;
+  insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
+  values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
+    reserve_idempotency_key.execution_id)
+  on conflict do nothing;
+  select k.execution_id into v_first from howdah_private.idempotency_keys as k
+  where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
+  if v_first <> reserve_idempotency_key.execution_id
+    and not exists (select from howdah.executions as e where e.id = v_first) then
+    -- reserved by somebody who then inserted nothing: a key lives as long as its run
+    update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
+    where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
+      and k.execution_id = v_first
+    returning k.execution_id into v_first;
+  end if;
+  return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls, 'tool_call_id', m.tool_call_id
+  )) || jsonb_build_object('content', m.content) order by e.turn, m.seq), '[]')
+  from howdah.executions as e
+  join howdah.messages as m on m.execution_id = e.id
+  where e.session_id = session_history.session_id
+    and e.turn < session_history.turn
+    and e.status = 'completed'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
+ RETURNS TABLE(execution_id uuid, seq integer, step jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
+    'cost', s.cost::text,
+    'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
+    'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
+  )
+  from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  cross join lateral (
+    select t.* from howdah.steps as t
+    where t.execution_id = i.id and t.seq > i.cursor
+    order by t.seq
+    limit steps_after.at_most
+  ) as s
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sync_custom_tools(tools jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
+  select n.id, x.name, x.description, 'custom', x.parameters, x.effect
+  from jsonb_to_recordset(sync_custom_tools.tools)
+    as x (name text, description text, parameters jsonb, effect howdah.tool_effect)
+  join howdah.tenants as n on n.slug = 'default'
+  on conflict (tenant_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+  where t.kind = 'custom'
+    and (t.description, t.parameters, t.effect)
+      is distinct from (excluded.description, excluded.parameters, excluded.effect)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sync_default_model(provider text, model text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.models as m
+  set provider = sync_default_model.provider, model = sync_default_model.model
+  where m.name = 'default' and m.from_environment
+    and (m.provider, m.model) is distinct from (sync_default_model.provider, sync_default_model.model)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_user = 'howdah_eraser' then
+    return case tg_op when 'DELETE' then old else new end;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s of %s.%s is not allowed: what happened stays', lower(tg_op), tg_table_schema,
+      tg_table_name),
+    hint = 'Retention and erasure remove rows; nothing changes them.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__stamp()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := now();
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__await_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.models as m
+  where m.id = new.model_id
+    or (m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and m.name = 'default')
+  order by m.id
+  for share;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_parts__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array[old.agent_id, new.agent_id]);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.tools as t where t.id = new.tool_id for share;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__await_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.version_is_stale := true;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refresh_agent_version(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (
+    select from howdah.status_transitions as t
+    where t.from_status = old.status and t.to_status = new.status
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('an execution cannot go from %s to %s', old.status, new.status),
+      detail = jsonb_build_object('execution_id', old.id, 'from', old.status, 'to', new.status)::text,
+      hint = 'The moves allowed are rows of howdah.status_transitions.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_parent howdah.executions;
+begin
+  select e.* into v_parent from howdah.executions as e
+  where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s to be the parent', new.parent_execution_id),
+      detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
+  end if;
+  if v_parent.completed_at is not null or v_parent.depth >= 8 then
+    raise exception using errcode = 'HWCNF',
+      message = case when v_parent.completed_at is not null then 'the parent has ended already'
+        else 'children may be 8 deep, not deeper' end,
+      detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
+  end if;
+  new.root_execution_id := v_parent.root_execution_id;
+  new.depth := v_parent.depth + 1;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
+      null)::graphile_worker.job_spec
+  ))
+  from new_rows as n where n.status = 'queued'
+  having count(*) > 0;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__keep_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_first uuid := howdah_private.reserve_idempotency_key(new.tenant_id, new.idempotency_key, new.id);
+begin
+  if v_first <> new.id then
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', new.idempotency_key),
+      detail = jsonb_build_object('execution_id', v_first)::text,
+      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pass_turn()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_next uuid;
+begin
+  perform from howdah.sessions as s where s.id = new.session_id for no key update;
+  select e.id into v_next from howdah.executions as e
+  where e.tenant_id = new.tenant_id and e.session_id = new.session_id
+    and e.status = 'waiting' and e.waiting_for = 'turn'
+  order by e.turn limit 1
+  for no key update;
+  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
+  where s.id = new.session_id and s.live_execution_id = new.id;
+  if found and v_next is not null then
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_next;
+    perform howdah_private.enqueue_advance(array[v_next]);
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_agent howdah.agents;
+begin
+  if new.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+  end if;
+  select a.* into v_agent from howdah.agents as a
+  where a.id = new.agent_id and a.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', new.agent_id) end,
+      detail = jsonb_build_object('agent_id', new.agent_id)::text,
+      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
+        'The agents: select id, name from howdah.agents.';
+  end if;
+  if v_agent.deleted_at is not null or not v_agent.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is %s', v_agent.name,
+        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
+      hint = 'Activate it: update howdah.agents set is_active = true where id = …';
+  end if;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.input is null then 'input is missing'
+        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+  end if;
+  new.status := 'queued';
+  new.agent_version_id := case when v_agent.version_is_stale
+    then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
+  new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_agent.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_agent.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__take_turn()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_live uuid;
+begin
+  select s.turns + 1, coalesce(s.live_execution_id, new.id) into new.turn, v_live
+  from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', new.session_id),
+      detail = jsonb_build_object('session_id', new.session_id)::text,
+      hint = 'Make one: insert into howdah.sessions default values returning id.';
+  end if;
+  if exists (select from howdah.executions as e where e.id = new.id) then
+    return new;
+  end if;
+  update howdah.sessions as s
+  set turns = new.turn, live_execution_id = v_live, last_activity_at = now()
+  where s.id = new.session_id;
+  if v_live <> new.id then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__adopt()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.from_environment := false;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(a.id))
+  from howdah.agents as a
+  where a.tenant_id = coalesce(new.tenant_id, old.tenant_id)
+    and (
+      exists (select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
+      or ('default' in (old.name, new.name) and not exists (
+        select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
+    );
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('session %s has a live run', old.id),
+    detail = jsonb_build_object('session_id', old.id, 'execution_id', old.live_execution_id)::text,
+    hint = format('select howdah.cancel_execution(%L)', old.live_execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__seed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into howdah.models (tenant_id, name, provider, model, from_environment)
+  values (new.id, 'default', 'local', 'extractive', true);
+  insert into howdah.agents (tenant_id, name, description, instruction)
+  values (new.id, 'development', 'Answers with the model of the environment.',
+    'You are a helpful assistant. Answer briefly and truthfully.');
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(at.agent_id))
+  from howdah.agent_tools as at where at.tool_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_sql()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write SQL tools',
+      detail = jsonb_build_object('tool', new.name)::text,
+      hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.type_schema(type oid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when t.typtype = 'd' then howdah_private.type_schema(t.typbasetype)
+    when t.typcategory = 'A' then
+      jsonb_build_object('type', 'array', 'items', howdah_private.type_schema(t.typelem))
+    when t.typtype = 'e' then jsonb_build_object('type', 'string', 'enum', (
+      select jsonb_agg(l.enumlabel order by l.enumsortorder)
+      from pg_catalog.pg_enum as l where l.enumtypid = t.oid))
+    when t.typname in ('int2', 'int4', 'int8') then '{"type": "integer"}'
+    when t.typcategory = 'N' then '{"type": "number"}'
+    when t.typname = 'bool' then '{"type": "boolean"}'
+    when t.typname in ('json', 'jsonb') then '{}'
+    when t.typtype = 'c' then '{"type": "object"}'
+    when t.typname = 'uuid' then '{"type": "string", "format": "uuid"}'
+    when t.typname = 'date' then '{"type": "string", "format": "date"}'
+    when t.typname in ('timestamptz', 'timestamp')
+      then '{"type": "string", "description": "date and time, ISO 8601"}'
+    else '{"type": "string"}'
+  end::jsonb
+  from pg_catalog.pg_type as t where t.oid = type_schema.type
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unwatch(listener uuid, ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  delete from howdah_private.watchers as w
+  where w.expires_at < now()
+    or (w.listener = unwatch.listener and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah_private.watchers (listener, execution_id, expires_at)
+  select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
+  on conflict (execution_id, listener) do update set expires_at = excluded.expires_at
+$function$
+;
+
+-- views
+
+create view howdah.agent_performance with (security_invoker=true) as
+ SELECT e.tenant_id,
+    e.agent_id,
+    a.name AS agent,
+    v.version,
+    count(*) AS runs,
+    count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
+    count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
+    ((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric) AS success_rate,
+    avg(e.step_count) AS steps_per_run,
+    sum(e.tokens_in) AS tokens_in,
+    sum(e.tokens_out) AS tokens_out,
+    sum(e.cost) AS cost,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
+   FROM ((howdah.executions e
+     JOIN howdah.agents a ON ((a.id = e.agent_id)))
+     JOIN howdah.agent_versions v ON ((v.id = e.agent_version_id)))
+  GROUP BY e.tenant_id, e.agent_id, a.name, v.version;
+
+create view howdah.daily_usage with (security_invoker=true) as
+ SELECT e.tenant_id,
+    (e.created_at)::date AS day,
+    e.agent_id,
+    a.name AS agent,
+    count(*) AS runs,
+    sum(e.step_count) AS steps,
+    sum(e.tokens_in) AS tokens_in,
+    sum(e.tokens_out) AS tokens_out,
+    sum(e.cost) AS cost
+   FROM (howdah.executions e
+     JOIN howdah.agents a ON ((a.id = e.agent_id)))
+  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name;
+
+create view howdah.execution_timeline with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.execution_id,
+    s.seq,
+    s.kind,
+    s.name,
+    s.started_at,
+    (EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000)::numeric) AS ms,
+    s.tokens_in,
+    s.tokens_out,
+    s.cost,
+    (s.error ->> 'message'::text) AS error,
+    "left"(m.content, 200) AS said
+   FROM (howdah.steps s
+     LEFT JOIN LATERAL ( SELECT string_agg(t.content, ' '::text ORDER BY t.seq) AS content
+           FROM howdah.messages t
+          WHERE ((t.execution_id = s.execution_id) AND (t.step_seq = s.seq))) m ON (true));
+
+create view howdah.model_usage with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.model_id,
+    m.name AS model,
+    m.provider,
+    count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
+    count(*) FILTER (WHERE (s.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
+    sum(s.tokens_in) AS tokens_in,
+    sum(s.tokens_out) AS tokens_out,
+    sum(s.cost) AS cost,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p50
+   FROM (howdah.steps s
+     LEFT JOIN howdah.models m ON ((m.id = s.model_id)))
+  WHERE (s.model_id IS NOT NULL)
+  GROUP BY s.tenant_id, s.model_id, m.name, m.provider;
+
+create view howdah.queue_health with (security_invoker=true) as
+ SELECT tenant_id,
+    status,
+    waiting_for,
+    count(*) AS runs,
+    min(GREATEST(run_at, wake_at)) AS oldest_due,
+    GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - min(GREATEST(run_at, wake_at))))) AS oldest_due_seconds
+   FROM howdah.executions e
+  WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]))
+  GROUP BY tenant_id, status, waiting_for;
+
+create view howdah.tool_performance with (security_invoker=true) as
+ SELECT tenant_id,
+    name AS tool,
+    count(*) AS calls,
+    count(*) FILTER (WHERE (error IS NOT NULL)) AS errors,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
+   FROM howdah.steps s
+  WHERE (kind = 'tool'::howdah.step_kind)
+  GROUP BY tenant_id, name;
+
+create view howdah.violations with (security_invoker=true) as
+ SELECT rule,
+    tenant_id,
+    execution_id,
+    detail
+   FROM howdah_private.broken_promises((now() - '01:00:00'::interval)) broken_promises(rule, tenant_id, execution_id, detail);
+
+-- triggers
+
+CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
+
+CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+
+CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
+
+CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.parent_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
+
+CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
+
+CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
+
+CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
+
+CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__seed();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+-- policies
+
+create policy engine on howdah.agent_models to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.agents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agents to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.executions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.executions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.messages to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.messages to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.messages to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.models to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.models to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.status_transitions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.status_transitions to howdah_analyst, howdah_app using (true) with check (true);
+
+create policy engine on howdah.steps to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.steps to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.steps to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.tools to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.tools to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.users to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.users to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.watchers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.watchers to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.workers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.workers to howdah_owner using (true) with check (true);
+
+-- grants
+
+grant insert, update on column howdah.agent_models."position" to howdah_app;
+
+grant insert on column howdah.agent_models.agent_id to howdah_app;
+
+grant insert, update on column howdah.agent_models.model_id to howdah_app;
+
+grant insert, update on column howdah.agent_models.purpose to howdah_app;
+
+grant insert, update on column howdah.agent_models.request_params to howdah_app;
+
+grant insert on column howdah.agent_tools.agent_id to howdah_app;
+
+grant insert, update on column howdah.agent_tools.configuration to howdah_app;
+
+grant insert, update on column howdah.agent_tools.requires_approval to howdah_app;
+
+grant insert on column howdah.agent_tools.tool_id to howdah_app;
+
+grant select on column howdah.agents.capabilities to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.capabilities to howdah_app;
+
+grant select on column howdah.agents.created_at to howdah_analyst;
+
+grant select on column howdah.agents.created_at to howdah_app;
+
+grant select on column howdah.agents.current_version_id to howdah_analyst;
+
+grant select on column howdah.agents.current_version_id to howdah_app;
+
+grant select on column howdah.agents.deleted_at to howdah_analyst;
+
+grant select, update on column howdah.agents.deleted_at to howdah_app;
+
+grant select on column howdah.agents.description to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.description to howdah_app;
+
+grant select on column howdah.agents.domain to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.domain to howdah_app;
+
+grant select on column howdah.agents.id to howdah_analyst;
+
+grant insert, select on column howdah.agents.id to howdah_app;
+
+grant select on column howdah.agents.instruction to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.instruction to howdah_app;
+
+grant select on column howdah.agents.is_active to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.is_active to howdah_app;
+
+grant select on column howdah.agents.max_cost to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.max_cost to howdah_app;
+
+grant select on column howdah.agents.max_seconds to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.max_seconds to howdah_app;
+
+grant select on column howdah.agents.max_steps to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.max_steps to howdah_app;
+
+grant select on column howdah.agents.max_tokens to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.max_tokens to howdah_app;
+
+grant select on column howdah.agents.name to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.name to howdah_app;
+
+grant select on column howdah.agents.output_schema to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.output_schema to howdah_app;
+
+grant select on column howdah.agents.system_prompt to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.system_prompt to howdah_app;
+
+grant select on column howdah.agents.tenant_id to howdah_analyst;
+
+grant select on column howdah.agents.tenant_id to howdah_app;
+
+grant select on column howdah.agents.updated_at to howdah_analyst;
+
+grant select on column howdah.agents.updated_at to howdah_app;
+
+grant select on column howdah.agents.use_history to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.use_history to howdah_app;
+
+grant select on column howdah.agents.user_id to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.user_id to howdah_app;
+
+grant select on column howdah.executions.agent_id to howdah_analyst;
+
+grant insert, select on column howdah.executions.agent_id to howdah_app;
+
+grant select on column howdah.executions.agent_version_id to howdah_analyst;
+
+grant select on column howdah.executions.agent_version_id to howdah_app;
+
+grant select on column howdah.executions.completed_at to howdah_analyst;
+
+grant select on column howdah.executions.completed_at to howdah_app;
+
+grant select on column howdah.executions.cost to howdah_analyst;
+
+grant select on column howdah.executions.cost to howdah_app;
+
+grant select on column howdah.executions.created_at to howdah_analyst;
+
+grant select on column howdah.executions.created_at to howdah_app;
+
+grant select on column howdah.executions.created_by to howdah_analyst;
+
+grant select on column howdah.executions.created_by to howdah_app;
+
+grant select on column howdah.executions.depth to howdah_analyst;
+
+grant select on column howdah.executions.depth to howdah_app;
+
+grant select on column howdah.executions.error to howdah_analyst;
+
+grant select on column howdah.executions.error to howdah_app;
+
+grant select on column howdah.executions.id to howdah_analyst;
+
+grant insert, select on column howdah.executions.id to howdah_app;
+
+grant select on column howdah.executions.idempotency_key to howdah_analyst;
+
+grant insert, select on column howdah.executions.idempotency_key to howdah_app;
+
+grant select on column howdah.executions.input to howdah_analyst;
+
+grant insert, select on column howdah.executions.input to howdah_app;
+
+grant select on column howdah.executions.input_data to howdah_analyst;
+
+grant insert, select on column howdah.executions.input_data to howdah_app;
+
+grant select on column howdah.executions.max_cost to howdah_analyst;
+
+grant select on column howdah.executions.max_cost to howdah_app;
+
+grant select on column howdah.executions.max_seconds to howdah_analyst;
+
+grant select on column howdah.executions.max_seconds to howdah_app;
+
+grant select on column howdah.executions.max_steps to howdah_analyst;
+
+grant select on column howdah.executions.max_steps to howdah_app;
+
+grant select on column howdah.executions.max_tokens to howdah_analyst;
+
+grant select on column howdah.executions.max_tokens to howdah_app;
+
+grant select on column howdah.executions.message_count to howdah_analyst;
+
+grant select on column howdah.executions.message_count to howdah_app;
+
+grant select on column howdah.executions.metadata to howdah_analyst;
+
+grant insert, select on column howdah.executions.metadata to howdah_app;
+
+grant select on column howdah.executions.metrics to howdah_analyst;
+
+grant select on column howdah.executions.metrics to howdah_app;
+
+grant select on column howdah.executions.model_count to howdah_analyst;
+
+grant select on column howdah.executions.model_count to howdah_app;
+
+grant select on column howdah.executions.output to howdah_analyst;
+
+grant select on column howdah.executions.output to howdah_app;
+
+grant select on column howdah.executions.output_data to howdah_analyst;
+
+grant select on column howdah.executions.output_data to howdah_app;
+
+grant select on column howdah.executions.parent_execution_id to howdah_analyst;
+
+grant insert, select on column howdah.executions.parent_execution_id to howdah_app;
+
+grant select on column howdah.executions.priority to howdah_analyst;
+
+grant insert, select on column howdah.executions.priority to howdah_app;
+
+grant select on column howdah.executions.root_execution_id to howdah_analyst;
+
+grant select on column howdah.executions.root_execution_id to howdah_app;
+
+grant select on column howdah.executions.run_at to howdah_analyst;
+
+grant insert, select on column howdah.executions.run_at to howdah_app;
+
+grant select on column howdah.executions.session_id to howdah_analyst;
+
+grant insert, select on column howdah.executions.session_id to howdah_app;
+
+grant select on column howdah.executions.started_at to howdah_analyst;
+
+grant select on column howdah.executions.started_at to howdah_app;
+
+grant select on column howdah.executions.status to howdah_analyst;
+
+grant select on column howdah.executions.status to howdah_app;
+
+grant select on column howdah.executions.step_count to howdah_analyst;
+
+grant select on column howdah.executions.step_count to howdah_app;
+
+grant select on column howdah.executions.stop_reason to howdah_analyst;
+
+grant select on column howdah.executions.stop_reason to howdah_app;
+
+grant select on column howdah.executions.tenant_id to howdah_analyst;
+
+grant select on column howdah.executions.tenant_id to howdah_app;
+
+grant select on column howdah.executions.tokens_in to howdah_analyst;
+
+grant select on column howdah.executions.tokens_in to howdah_app;
+
+grant select on column howdah.executions.tokens_out to howdah_analyst;
+
+grant select on column howdah.executions.tokens_out to howdah_app;
+
+grant select on column howdah.executions.turn to howdah_analyst;
+
+grant select on column howdah.executions.turn to howdah_app;
+
+grant select on column howdah.executions.updated_at to howdah_analyst;
+
+grant select on column howdah.executions.updated_at to howdah_app;
+
+grant select on column howdah.executions.user_id to howdah_analyst;
+
+grant select on column howdah.executions.user_id to howdah_app;
+
+grant select on column howdah.executions.waiting_for to howdah_analyst;
+
+grant select on column howdah.executions.waiting_for to howdah_app;
+
+grant select on column howdah.executions.wake_at to howdah_analyst;
+
+grant select on column howdah.executions.wake_at to howdah_app;
+
+grant insert, update on column howdah.models.base_url to howdah_app;
+
+grant insert, update on column howdah.models.capabilities to howdah_app;
+
+grant insert, update on column howdah.models.context_tokens to howdah_app;
+
+grant insert, update on column howdah.models.domain to howdah_app;
+
+grant insert on column howdah.models.id to howdah_app;
+
+grant insert, update on column howdah.models.input_price to howdah_app;
+
+grant insert, update on column howdah.models.model to howdah_app;
+
+grant insert, update on column howdah.models.name to howdah_app;
+
+grant insert, update on column howdah.models.output_price to howdah_app;
+
+grant insert, update on column howdah.models.provider to howdah_app;
+
+grant insert, update on column howdah.models.purpose to howdah_app;
+
+grant insert on column howdah.sessions.agent_id to howdah_app;
+
+grant insert on column howdah.sessions.id to howdah_app;
+
+grant insert, update on column howdah.sessions.state to howdah_app;
+
+grant insert, update on column howdah.sessions.title to howdah_app;
+
+grant insert on column howdah.sessions.user_id to howdah_app;
+
+grant insert, update on column howdah.tools.aliases to howdah_app;
+
+grant insert, update on column howdah.tools.configuration to howdah_app;
+
+grant insert, update on column howdah.tools.description to howdah_app;
+
+grant insert, update on column howdah.tools.effect to howdah_app;
+
+grant insert on column howdah.tools.id to howdah_app;
+
+grant insert, update on column howdah.tools.is_active to howdah_app;
+
+grant insert on column howdah.tools.kind to howdah_app;
+
+grant insert, update on column howdah.tools.name to howdah_app;
+
+grant insert, update on column howdah.tools.parameters to howdah_app;
+
+grant insert, update on column howdah.tools.requires_approval to howdah_app;
+
+grant insert, update on column howdah.tools.timeout_ms to howdah_app;
+
+grant execute on function howdah.agent(text) to howdah_app;
+
+grant execute on function howdah.agent(text) to howdah_engine;
+
+grant execute on function howdah.ask(text,text,text) to howdah_app;
+
+grant execute on function howdah.cancel_execution(uuid) to howdah_app;
+
+grant execute on function howdah.check_all() to howdah_engine;
+
+grant execute on function howdah.current_tenant() to howdah_analyst;
+
+grant execute on function howdah.current_tenant() to howdah_app;
+
+grant execute on function howdah.current_tenant() to howdah_authenticator;
+
+grant execute on function howdah.current_tenant() to howdah_worker;
+
+grant execute on function howdah.current_user_id() to howdah_analyst;
+
+grant execute on function howdah.current_user_id() to howdah_app;
+
+grant execute on function howdah.current_user_id() to howdah_authenticator;
+
+grant execute on function howdah.current_user_id() to howdah_engine;
+
+grant execute on function howdah.current_user_id() to howdah_worker;
+
+grant execute on function howdah.delete_agent(uuid) to howdah_app;
+
+grant execute on function howdah.register_sql_tool(text) to howdah_engine;
+
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
+
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_engine;
+
+grant execute on function howdah.uuid_v7() to howdah_analyst;
+
+grant execute on function howdah.uuid_v7() to howdah_app;
+
+grant execute on function howdah.uuid_v7() to howdah_authenticator;
+
+grant execute on function howdah.uuid_v7() to howdah_engine;
+
+grant execute on function howdah.uuid_v7() to howdah_worker;
+
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_analyst;
+
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_app;
+
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_authenticator;
+
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
+
+grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
+
+grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
+
+grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+
+grant execute on function howdah_private.execution_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.execution_states(uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
+
+grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
+
+grant execute on function howdah_private.function_parameters(regprocedure) to howdah_engine;
+
+grant execute on function howdah_private.functions_named(text) to howdah_engine;
+
+grant execute on function howdah_private.heal_queue(interval) to howdah_worker;
+
+grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
+
+grant execute on function howdah_private.is_operator() to howdah_analyst;
+
+grant execute on function howdah_private.is_operator() to howdah_app;
+
+grant execute on function howdah_private.is_operator() to howdah_authenticator;
+
+grant execute on function howdah_private.is_operator() to howdah_engine;
+
+grant execute on function howdah_private.is_operator() to howdah_worker;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_app;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_authenticator;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_app;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_authenticator;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
+
+grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
+
+grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
+
+grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
+
+grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
+
+grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
+
+grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
+
+grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
+
+grant execute on function howdah_private.tg__stamp() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
+
+grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
+
+grant execute on function howdah_private.type_schema(oid) to howdah_engine;
+
+grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
+
+grant select on table howdah.agent_models to howdah_analyst;
+
+grant delete, select on table howdah.agent_models to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
+
+grant select on table howdah.agent_tools to howdah_analyst;
+
+grant delete, select on table howdah.agent_tools to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_tools to howdah_engine;
+
+grant select on table howdah.agent_versions to howdah_analyst;
+
+grant select on table howdah.agent_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_versions to howdah_engine;
+
+grant delete, insert, select, update on table howdah.agents to howdah_engine;
+
+grant delete, insert, select, update on table howdah.executions to howdah_engine;
+
+grant select on table howdah.messages to howdah_analyst;
+
+grant select on table howdah.messages to howdah_app;
+
+grant delete, insert, select, update on table howdah.messages to howdah_engine;
+
+grant select on table howdah.models to howdah_analyst;
+
+grant delete, select on table howdah.models to howdah_app;
+
+grant delete, insert, select, update on table howdah.models to howdah_engine;
+
+grant select on table howdah.sessions to howdah_analyst;
+
+grant select on table howdah.sessions to howdah_app;
+
+grant delete, insert, select, update on table howdah.sessions to howdah_engine;
+
+grant select on table howdah.status_transitions to howdah_analyst;
+
+grant select on table howdah.status_transitions to howdah_app;
+
+grant delete, insert, select, update on table howdah.status_transitions to howdah_engine;
+
+grant select on table howdah.steps to howdah_analyst;
+
+grant select on table howdah.steps to howdah_app;
+
+grant delete, insert, select, update on table howdah.steps to howdah_engine;
+
+grant select on table howdah.tenants to howdah_analyst;
+
+grant select on table howdah.tenants to howdah_app;
+
+grant delete, insert, select, update on table howdah.tenants to howdah_engine;
+
+grant select on table howdah.tools to howdah_analyst;
+
+grant delete, select on table howdah.tools to howdah_app;
+
+grant delete, insert, select, update on table howdah.tools to howdah_engine;
+
+grant select on table howdah.users to howdah_analyst;
+
+grant select on table howdah.users to howdah_app;
+
+grant delete, insert, select, update on table howdah.users to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.watchers to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.workers to howdah_engine;
+
+grant select on view howdah.agent_performance to howdah_analyst;
+
+grant select on view howdah.agent_performance to howdah_app;
+
+grant delete, insert, select, update on view howdah.agent_performance to howdah_engine;
+
+grant select on view howdah.daily_usage to howdah_analyst;
+
+grant select on view howdah.daily_usage to howdah_app;
+
+grant delete, insert, select, update on view howdah.daily_usage to howdah_engine;
+
+grant select on view howdah.execution_timeline to howdah_analyst;
+
+grant select on view howdah.execution_timeline to howdah_app;
+
+grant delete, insert, select, update on view howdah.execution_timeline to howdah_engine;
+
+grant select on view howdah.model_usage to howdah_analyst;
+
+grant select on view howdah.model_usage to howdah_app;
+
+grant delete, insert, select, update on view howdah.model_usage to howdah_engine;
+
+grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
+
+grant select on view howdah.tool_performance to howdah_analyst;
+
+grant select on view howdah.tool_performance to howdah_app;
+
+grant delete, insert, select, update on view howdah.tool_performance to howdah_engine;
+
+grant delete, insert, select, update on view howdah.violations to howdah_engine;
+
+-- comments
+
+comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
+
+comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
+
+comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
+
+comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
+
+comment on column howdah.agents.output_schema is 'A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.';
+
+comment on column howdah.agents.system_prompt is 'A generic prompt that stands before the instruction.';
+
+comment on column howdah.agents.use_history is 'Whether earlier runs of the session are told to the model.';
+
+comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
+comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
+
+comment on column howdah.executions.agent_version_id is 'The version pinned when the row was inserted.';
+
+comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
+
+comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
+
+comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
+
+comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
+
+comment on column howdah.executions.metadata is 'Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
+
+comment on column howdah.executions.model_count is 'Model answers so far, counted against max_steps.';
+
+comment on column howdah.executions.priority is 'Smaller first.';
+
+comment on column howdah.executions.root_execution_id is 'The run at the top; a root''s is its own id.';
+
+comment on column howdah.executions.run_at is 'Not before this time.';
+
+comment on column howdah.executions.turn is 'Its place in the session.';
+
+comment on column howdah.messages.step_seq is 'The step that added it; null for the input.';
+
+comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [{id, name, arguments}].';
+
+comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
+
+comment on column howdah.models.from_environment is 'True while the row follows the environment; a person''s edit ends that.';
+
+comment on column howdah.models.input_price is 'Price of a million input tokens. Read when a step commits.';
+
+comment on column howdah.models.model is 'The provider''s own id of the model, such as gpt-5-mini.';
+
+comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
+
+comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
+
+comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
+
+comment on column howdah.steps.cost is 'By the model''s prices when the step committed.';
+
+comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
+
+comment on column howdah.tools.effect is 'pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.';
+
+comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
+
+comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
+
+comment on routine howdah.agent(text) is '@behavior -*
+The id of the agent with this name in the current tenant; HWNTF when there is none.';
+
+comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
+
+comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, also in the middle of a model call. HWTRM when it has ended already.';
+
+comment on routine howdah.check_all() is '@behavior -*
+Broken promises of all runs ever; empty, always. Owners only.';
+
+comment on routine howdah.current_tenant() is '@behavior -*
+The tenant this session acts for: of the token, the API key or the database login; an owner''s is "default" unless set.';
+
+comment on routine howdah.current_user_id() is '@behavior -*
+The user this session acts for, null for a plain database login.';
+
+comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
+comment on routine howdah.register_sql_tool(text) is '@behavior -*
+Makes a SQL function a tool, described by the catalogue. Owners only. Calling it again takes over changes of the function.';
+
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
+
+comment on routine howdah.uuid_v7() is '@behavior -*
+A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
+
+comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
+The smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+
+comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
+
+comment on table howdah.agent_tools is 'Which tools an agent may call; its configuration goes over the tool''s own, key by key.';
+
+comment on table howdah.agent_versions is 'What an agent was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.agents is 'Agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+
+comment on table howdah.executions is 'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+
+comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
+What was said in a run, each message once, in order. Message 1 is the input.';
+
+comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
+
+comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
+
+comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
+
+comment on table howdah.steps is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName steps
+The log of a run: one row per model answer, finished tool call, failed attempt, guard, output. Append-only, seq without gaps.';
+
+comment on table howdah.tenants is 'Who the rows belong to. Every other table carries tenant_id; a reference across tenants cannot exist.';
+
+comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
+
+comment on table howdah.users is 'People of a tenant.';
+
+comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
+
+comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
+
+comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
+
+comment on table howdah_private.watchers is 'Who listens to which run. Unlogged: after a crash of the server listeners register again.';
+
+comment on table howdah_private.workers is 'Worker processes alive. Presence is a session advisory lock on lock_key; the heartbeat finds the frozen and the cut off.';
+
+comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds.';
+
+comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent.';
+
+comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+
+comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
+
+comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
+
+comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
+
+comment on view howdah.violations is 'Broken promises of live runs and of those that ended within the hour. Empty, always; for operators.';

@@ -1,0 +1,322 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
+import { withDatabase } from '../support/server.ts';
+
+const ALL = [
+  '0001_schemas_and_roles',
+  '0002_domains_and_enums',
+  '0003_tenants_and_users',
+  '0004_models',
+  '0005_agents',
+  '0006_tools',
+  '0007_sessions',
+  '0008_executions',
+  '0009_log',
+  '0010_workers',
+];
+
+type Row = Record<string, unknown>;
+
+async function ask(db: Pick<pg.ClientBase, 'query'>, text: string): Promise<Row[]> {
+  return (await db.query(text)).rows;
+}
+
+/** Everything in the database that does not come with every database. */
+const OBJECTS = `
+  select 'schema' as kind, nspname::text as name from pg_namespace where nspname !~ '^pg_(toast|temp)'
+  union all
+  select 'relation', oid::regclass::text from pg_class
+    where relnamespace not in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace, 'information_schema'::regnamespace)
+  union all
+  select 'function', oid::regprocedure::text from pg_proc
+    where pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  union all
+  select 'type', oid::regtype::text from pg_type
+    where typnamespace not in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace, 'information_schema'::regnamespace)
+  order by 1, 2`;
+
+/** What stands in force, by its meaning: the same after every way there. */
+const IN_FORCE = `
+  select 'function' as kind, p.oid::regprocedure::text || ' ' || p.proowner::regrole as name,
+    md5(pg_get_functiondef(p.oid)) as is from pg_proc as p
+    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'a'
+  union all
+  select 'trigger', t.tgrelid::regclass || ' ' || t.tgname, md5(pg_get_triggerdef(t.oid)) from pg_trigger as t
+    join pg_class as c on c.oid = t.tgrelid
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and not t.tgisinternal
+  union all
+  select 'policy', schemaname || '.' || tablename || ' ' || policyname, md5(concat(roles, qual, with_check))
+    from pg_policies where schemaname in ('howdah', 'howdah_private')
+  union all
+  select 'relation', c.oid::regclass || ' ' || c.relowner::regrole,
+    md5((select string_agg(a::text, ',' order by a::text) from unnest(c.relacl) as a)) from pg_class as c
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      and c.relkind in ('r', 'p', 'v')
+  order by 1, 2`;
+
+async function worksFor(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const [run] = await ask(
+      client,
+      `insert into howdah.executions (agent_id, input)
+       values (howdah.agent('development'), 'hi') returning id, status`,
+    );
+    expect(run).toMatchObject({ status: 'queued' });
+    expect(
+      await ask(client, `select 1 from graphile_worker._private_jobs where key = '${run?.id}'`),
+    ).toHaveLength(1);
+    await client.query('begin; set local role howdah_app');
+    expect(await ask(client, `select status from howdah.run('development', 'hi')`)).toEqual([
+      { status: 'queued' },
+    ]);
+    await client.query('rollback');
+    expect(await ask(client, 'select * from howdah.check_all()')).toEqual([]);
+  } finally {
+    await client.end();
+  }
+}
+
+describe('migrate', () => {
+  let db: TestDatabase;
+  const roles: string[] = [];
+
+  beforeEach(async () => {
+    db = await createEmptyDatabase();
+  });
+  afterEach(() => db?.drop());
+  afterAll(async () => {
+    const client = new pg.Client({ connectionString: inject('serverUrl') });
+    await client.connect();
+    for (const role of roles) {
+      await client.query(`drop role if exists ${role}`);
+    }
+    await client.end();
+  });
+
+  const up = (url = db.url) => migrateUp(url, migrateQueue);
+
+  test('up makes everything in an empty database', async () => {
+    expect(await migrationStatus(db.url)).toEqual({ applied: [], pending: ALL, sql: 'outdated' });
+    expect(await up()).toEqual(ALL);
+    expect(await migrationStatus(db.url)).toEqual({ applied: ALL, pending: [], sql: 'current' });
+    await worksFor(db.url);
+  });
+
+  test('up again does nothing', async () => {
+    await up();
+    const stamp = `select xmin::text, ctid::text from pg_proc where pronamespace = 'howdah_private'::regnamespace
+      union all select xmin::text, applied_at::text from howdah_private.applied_sql order by 1, 2`;
+    const before = await ask(db.pool, stamp);
+    expect(await up()).toEqual([]);
+    expect(await ask(db.pool, stamp)).toEqual(before);
+  });
+
+  test('up by many at once is done by one, and all find it done', async () => {
+    const results = await Promise.all([up(), up(), up(), up()]);
+    expect(results.filter((names) => names.length > 0)).toEqual([ALL]);
+    await worksFor(db.url);
+  });
+
+  test('up applies sql/ again when it is outdated, and gives the same', async () => {
+    await up();
+    const before = await ask(db.pool, IN_FORCE);
+    await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
+    expect((await migrationStatus(db.url)).sql).toBe('outdated');
+    expect(await up()).toEqual([]);
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+  });
+
+  test('up replaces a function whose result has changed, and loses no guard by it', async () => {
+    await up();
+    const before = await ask(db.pool, IN_FORCE);
+    await db.pool.query(`drop function howdah_private.heartbeat(uuid);
+      create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
+      alter function howdah_private.heartbeat(uuid) owner to howdah_engine;
+      update howdah_private.applied_sql set digest = 'older'`);
+    await up();
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+  });
+
+  test('down undoes the last migration, and up makes it again', async () => {
+    await up();
+    await worksFor(db.url);
+    const before = await ask(db.pool, IN_FORCE);
+    const runs = await ask(db.pool, 'select id, status, agent_version_id from howdah.executions');
+    expect(await migrateDown(db.url, false)).toEqual(['0010_workers']);
+    expect(await migrationStatus(db.url)).toEqual({
+      applied: ALL.slice(0, -1),
+      pending: ['0010_workers'],
+      sql: 'outdated',
+    });
+    expect(await up()).toEqual(['0010_workers']);
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(
+      await ask(db.pool, 'select id, status, agent_version_id from howdah.executions'),
+    ).toEqual(runs);
+    await worksFor(db.url);
+  });
+
+  test('down goes back one by one, and up comes back from anywhere', async () => {
+    await up();
+    for (let left = ALL.length - 1; left >= 5; left--) {
+      expect(await migrateDown(db.url, false)).toEqual([ALL[left]]);
+    }
+    expect(await up()).toEqual(ALL.slice(5));
+    await worksFor(db.url);
+  });
+
+  test('down --all leaves only what was there before, and up makes all of it again', async () => {
+    await db.pool.query('create table public.mine (id int); insert into public.mine values (1)');
+    const before = await ask(db.pool, OBJECTS);
+    await up();
+    await worksFor(db.url);
+    expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
+    expect(await ask(db.pool, OBJECTS)).toEqual(before);
+    expect(await ask(db.pool, 'select * from public.mine')).toEqual([{ id: 1 }]);
+    expect(
+      await ask(
+        db.pool,
+        `select count(*)::int as n from pg_roles where rolname ~ '^howdah_(owner|app)$'`,
+      ),
+    ).toEqual([{ n: 2 }]);
+    expect(await migrateDown(db.url, true)).toEqual([]);
+    expect(await up()).toEqual(ALL);
+    await worksFor(db.url);
+  });
+
+  test('a failure in sql/ leaves nothing of the migrations behind', async () => {
+    await db.pool.query(`create schema howdah_private;
+      create function howdah_private.actor() returns text language sql return 'a stranger''s'`);
+    await expect(up()).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(
+        /^sql\/05_identity\/actor\.sql:\d+: must be owner of function/,
+      ),
+    });
+    expect(
+      await ask(
+        db.pool,
+        `select 1 from pg_class where relnamespace = 'howdah'::regnamespace
+         union all select 1 from pg_type where typnamespace = 'howdah'::regnamespace`,
+      ),
+    ).toEqual([]);
+    expect((await migrationStatus(db.url)).applied).toEqual(['0001_schemas_and_roles']);
+    await db.pool.query('drop function howdah_private.actor()');
+    expect(await up()).toEqual(ALL.slice(1));
+    await worksFor(db.url);
+  });
+
+  test('a failure in sql/ leaves what was in force in force', async () => {
+    await up();
+    await db.pool.query(`drop view howdah.daily_usage;
+      set role howdah_owner;
+      create table howdah.daily_usage (in_the_way boolean);
+      reset role;
+      update howdah_private.applied_sql set digest = 'older'`);
+    const before = await ask(db.pool, IN_FORCE);
+    await expect(up()).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining(
+        'sql/50_views/daily_usage.sql:1: "daily_usage" is not a view',
+      ),
+    });
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    await worksFor(db.url);
+  });
+
+  test('what is not in sql/ any more goes, trigger before function', async () => {
+    await up();
+    const before = await ask(db.pool, IN_FORCE);
+    await db.pool.query(`set role howdah_owner;
+      create function howdah_private.tg_models__older() returns trigger language plpgsql as
+        'begin return new; end';
+      create trigger _300_older before update on howdah.models
+        for each row execute function howdah_private.tg_models__older();
+      reset role;
+      update howdah_private.applied_sql set digest = 'older'`);
+    await up();
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+  });
+
+  describe('by an owner who is no superuser', () => {
+    /** A login that may do nothing but what its attributes say. */
+    const makeOwner = async (pool: pg.Pool, attributes = 'createrole') => {
+      const owner = `howdah_test_${randomBytes(6).toString('hex')}`;
+      roles.push(owner);
+      await pool.query(`create role ${owner} login ${attributes} password 'secret'`);
+      return owner;
+    };
+    const urlOf = (url: string, owner: string) => {
+      const own = new URL(url);
+      own.username = owner;
+      own.password = 'secret';
+      return own.toString();
+    };
+
+    test('is possible with membership in howdah_owner, where the roles exist already', async () => {
+      const owner = await makeOwner(db.pool);
+      const { database } = new pg.Client({ connectionString: db.url });
+      await db.pool.query(`alter database ${database} owner to ${owner}`);
+      await db.pool.query(`grant howdah_owner to ${owner}`);
+      const url = urlOf(db.url, owner);
+      expect(await up(url)).toEqual(ALL);
+      await worksFor(url);
+      expect(await up(url)).toEqual([]);
+      expect(await migrateDown(url, true)).toEqual([...ALL].reverse());
+      expect(await up(url)).toEqual(ALL);
+      await worksFor(url);
+    });
+
+    test('is refused without it, naming the role that is missing', async () => {
+      const owner = await makeOwner(db.pool, 'nocreaterole');
+      const { database } = new pg.Client({ connectionString: db.url });
+      await db.pool.query(`alter database ${database} owner to ${owner}`);
+      await expect(up(urlOf(db.url, owner))).rejects.toMatchObject({
+        code: 'HWDEN',
+        message: expect.stringContaining('howdah_owner'),
+        hint: expect.stringContaining('grant howdah_owner'),
+      });
+      const { rows } = await db.pool.query(`select to_regnamespace('howdah_private') as left_over`);
+      expect(rows).toEqual([{ left_over: null }]);
+    });
+
+    test('is possible on a fresh server, in two databases at the same time', async () => {
+      const home = mkdtempSync(join(tmpdir(), 'howdah-test-'));
+      chmodSync(home, 0o755); // the server may run as another user
+      const { url } = await startEmbedded({ home });
+      const pool = new pg.Pool({ connectionString: url });
+      pool.on('error', () => {});
+      try {
+        await pool.query(`create role plain login createrole password 'secret'`);
+        for (const name of ['one', 'two']) {
+          await pool.query(`create database ${name} owner plain`);
+        }
+        const urls = ['one', 'two'].map((name) => urlOf(withDatabase(url, name), 'plain'));
+        expect(await Promise.all(urls.map((each) => up(each)))).toEqual([ALL, ALL]);
+        for (const each of urls) {
+          await worksFor(each);
+        }
+        expect(
+          await ask(
+            pool,
+            `select 1 from pg_roles where rolname ~ '^howdah_' and (rolsuper or rolcanlogin)`,
+          ),
+        ).toEqual([]);
+      } finally {
+        await pool.end();
+        await stopEmbedded(home);
+        rmSync(home, { recursive: true, force: true });
+      }
+    });
+  });
+});

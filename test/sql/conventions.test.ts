@@ -1,0 +1,717 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replaceableFiles } from '../../src/db/replaceable.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, one, rolledBack } from './support.ts';
+
+/**
+ * What sql/README.md says, asked of the catalogue. Every exception stands in a list beside its reason; an exception
+ * that is none any more fails too, so the lists stay true.
+ */
+const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
+
+/** node-pg-migrate makes this table before there is anything of ours. */
+const FOREIGN_TABLES = ['howdah_private.migrations'];
+
+const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)'];
+
+/** Only the owner of the parent may add partitions. */
+const DEFINERS_OF_THE_OWNER = ['howdah_private.ensure_partitions(integer)'];
+
+/** Dynamic SQL, and why nobody's input can reach it. */
+const DYNAMIC_SQL: Record<string, string> = {
+  'howdah_private.ensure_partitions(integer)':
+    'names and bounds come from the clock, quoted by format',
+  'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
+};
+
+const LONG_BODIES: Record<string, number> = {
+  'howdah_private.commit_steps(uuid,jsonb)': 150,
+  'howdah_private.claim_executions(uuid,uuid[])': 150,
+  // one select per promise, read one by one
+  'howdah_private.broken_promises(timestamp with time zone)': 150,
+};
+
+/** A foreign key whose index begins otherwise. */
+const UNINDEXED_KEYS: Record<string, string> = {
+  'howdah.executions (tenant_id, agent_version_id)':
+    'a version is never deleted nor asked for its runs; the hottest table has enough indexes',
+};
+
+/** Documents of any JSON type: strings, numbers and lists are values too. */
+const ANY_JSON: Record<string, string> = {
+  'howdah.executions.input_data': 'whatever the caller hands over',
+  'howdah.executions.output_data': 'whatever the output schema describes',
+  'howdah.steps.input': 'what a tool was given; written by commit_steps only',
+  'howdah.steps.output': 'what a tool gave; written by commit_steps only',
+};
+
+/** Times that are no `_at`. */
+const OTHER_TIMES: Record<string, string> = {
+  'howdah.executions.active_since': 'the beginning of a span, null outside of it',
+};
+
+/** Ids that somebody else makes. */
+const IDS_WITHOUT_DEFAULT: Record<string, string> = {
+  'howdah_private.workers': 'a worker names itself before it connects',
+};
+
+/** References without a foreign key, and who keeps them true (design.md section 4). */
+const NO_FOREIGN_KEY: Record<string, string> = {
+  'howdah.executions.parent_execution_id':
+    'none points at executions; checked by the insert trigger',
+  'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
+  'howdah.sessions.live_execution_id':
+    'none points at executions; changed under the lock, violations',
+  'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',
+  'howdah.steps.model_id': 'the log names what its version pinned',
+  'howdah.steps.tenant_id': 'copied from the run under its lock',
+  'howdah.messages.execution_id': 'none points at executions; written under the lock of the run',
+  'howdah.messages.session_id': 'copied from the run under its lock',
+  'howdah.messages.agent_id': 'copied from the run under its lock',
+  'howdah.messages.tenant_id': 'copied from the run under its lock',
+  'howdah_private.idempotency_keys.execution_id': 'none points at executions',
+  'howdah_private.watchers.execution_id': 'none points at executions',
+};
+
+describe('conventions', () => {
+  let db: TestDatabase;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+  });
+  afterAll(() => db?.drop());
+
+  /** Asks with an empty search_path, so that every name comes with its schema. */
+  const ask = (text: string, values: unknown[] = []) =>
+    rolledBack(db.pool, async (client) => {
+      await client.query(`set local search_path = ''`);
+      return all(client, text, values);
+    });
+  const names = async (text: string, values: unknown[] = []): Promise<string[]> =>
+    (await ask(text, values)).map((row) => row.name);
+
+  describe('tables', () => {
+    test('have row-level security enabled and forced, partitions too', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p')
+             and not (c.relrowsecurity and c.relforcerowsecurity) order by 1`,
+        ),
+      ).toEqual(FOREIGN_TABLES);
+    });
+
+    test('have the policies engine and operator, and tenant where they are public', async () => {
+      const rows = await ask(
+        `select c.oid::regclass::text as name, n.nspname as schema, coalesce(array_agg(p.policyname || ' '
+             || p.cmd || ' ' || p.permissive || ' ' || (select string_agg(r::text, ',' order by r) from unnest(p.roles) as r) || ' '
+             || (p.qual is not distinct from p.with_check)::text order by p.policyname)
+             filter (where p.policyname is not null), '{}') as policies
+         from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+         left join pg_policies as p on p.schemaname = n.nspname and p.tablename = c.relname
+         where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+         group by c.oid, n.nspname order by 1`,
+      );
+      const standing = [
+        'engine ALL PERMISSIVE howdah_engine true',
+        'operator ALL PERMISSIVE howdah_owner true',
+      ];
+      for (const { name, schema, policies } of rows) {
+        expect({ name, policies }).toEqual({
+          name,
+          policies: FOREIGN_TABLES.includes(name)
+            ? []
+            : schema === 'howdah'
+              ? [...standing, 'tenant ALL PERMISSIVE howdah_analyst,howdah_app true']
+              : standing,
+        });
+      }
+    });
+
+    test('ask the tenant once per statement, not per row', async () => {
+      const quals = await ask(
+        `select c.relname, p.qual, exists (
+           select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id'
+         ) as has_tenant
+         from pg_policies as p join pg_class as c
+           on c.relname = p.tablename and c.relnamespace = 'howdah'::regnamespace
+         where p.schemaname = 'howdah' and p.policyname = 'tenant'`,
+      );
+      for (const { relname, qual, has_tenant } of quals) {
+        const column = relname === 'tenants' ? 'id' : 'tenant_id';
+        expect({ relname, qual }).toEqual({
+          relname,
+          qual:
+            has_tenant || relname === 'tenants'
+              ? `(${column} = ( SELECT howdah.current_tenant() AS current_tenant))`
+              : 'true',
+        });
+      }
+    });
+
+    test('are left alone when sql/40_policies is applied again', async () => {
+      const policies = replaceableFiles().filter(({ path }) => path.includes('40_policies'));
+      expect(policies).not.toEqual([]);
+      const oids = 'select array_agg(oid order by oid) as oids from pg_policy';
+      await rolledBack(db.pool, async (client) => {
+        await client.query('set local role howdah_owner');
+        const before = await one(client, oids);
+        for (const { text } of policies) {
+          await client.query(text);
+        }
+        expect(await one(client, oids)).toEqual(before);
+      });
+    });
+
+    test('belong to howdah_owner', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p', 'v', 'S')
+             and c.relowner <> 'howdah_owner'::regrole`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('have a primary key', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not exists (
+             select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'p')`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('carry tenant_id, where they are public and not about all tenants', async () => {
+      expect(
+        await names(
+          `select c.relname as name from pg_class as c
+           where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not exists (
+             select from pg_attribute as a
+             where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull)
+           order by 1`,
+        ),
+      ).toEqual(['status_transitions', 'tenants']);
+    });
+  });
+
+  describe('views', () => {
+    test('ask with the rights of the asker', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind = 'v'
+             and not coalesce('security_invoker=true' = any (c.reloptions), false)`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('are never materialised', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind = 'm'`,
+        ),
+      ).toEqual([]);
+    });
+  });
+
+  describe('functions', () => {
+    test('pin an empty search_path, but for procedures that commit', async () => {
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           where p.pronamespace in ${OURS}
+             and not coalesce('search_path=""' = any (p.proconfig), false)`,
+        ),
+      ).toEqual(PROCEDURES_THAT_COMMIT);
+    });
+
+    test('with more rights than their caller belong to howdah_engine', async () => {
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole`,
+        ),
+      ).toEqual(DEFINERS_OF_THE_OWNER);
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           where p.pronamespace in ${OURS}
+             and p.proowner not in ('howdah_engine'::regrole, 'howdah_owner'::regrole)`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('are not for everybody', async () => {
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+           where p.pronamespace in ${OURS} and a.grantee = 0`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('that decide the tenant are parallel safe and stable', async () => {
+      expect(
+        await names(
+          `select p.proname as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.proparallel = 's' and p.provolatile = 's' order by 1`,
+        ),
+      ).toEqual(['current_tenant', 'current_user_id', 'is_operator', 'may_act_for']);
+    });
+
+    test('that a policy calls are plain SQL', async () => {
+      expect(
+        await one(
+          db.pool,
+          `select l.lanname from pg_proc as p join pg_language as l on l.oid = p.prolang
+           where p.oid = 'howdah.current_tenant()'::regprocedure`,
+        ),
+      ).toEqual({ lanname: 'sql' });
+    });
+
+    test('run no dynamic SQL, but for those listed', async () => {
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.prosrc ~* '\\mexecute\\M' order by 1 desc`,
+        ),
+      ).toEqual(Object.keys(DYNAMIC_SQL));
+    });
+
+    test('stay within their budget of lines', async () => {
+      const long = await ask(
+        `select p.oid::regprocedure::text as name,
+           cardinality(string_to_array(trim(both E'\\n' from p.prosrc), E'\\n')) as lines
+         from pg_proc as p where p.pronamespace in ${OURS}
+           and cardinality(string_to_array(trim(both E'\\n' from p.prosrc), E'\\n')) > 60
+         order by 1`,
+      );
+      for (const { name, lines } of long) {
+        expect({ name, fits: lines <= (LONG_BODIES[name] ?? 60) }).toEqual({ name, fits: true });
+      }
+      expect(Object.keys(LONG_BODIES)).toEqual(expect.arrayContaining(long.map((row) => row.name)));
+    });
+
+    test('state their volatility in the file', () => {
+      const silent = replaceableFiles().flatMap(({ path, text }) =>
+        [...text.matchAll(/create or replace function ([\w.]+)[\s\S]*?\bas\s+[$']/g)]
+          .filter(([head]) => !/\b(immutable|stable|volatile)\b/.test(head))
+          .map(([, name]) => `${path}: ${name}`),
+      );
+      expect(silent).toEqual([]);
+    });
+
+    test('compile after everything exists, and mention only what exists', async () => {
+      await rolledBack(db.pool, async (client) => {
+        await client.query('set local check_function_bodies = on; set local role howdah_owner');
+        await client.query('set local client_min_messages = warning');
+        for (const { path, text } of replaceableFiles()) {
+          await client.query(text).catch((error: Error) => {
+            throw new Error(`${path}: ${error.message}`);
+          });
+        }
+      });
+    });
+
+    test('of plpgsql have statements that can be planned', async () => {
+      // plpgsql looks at a statement only when it runs; assertions and static SQL are what can be asked before
+      const { found } = await one(
+        db.pool,
+        `select exists (select from pg_available_extensions where name = 'plpgsql_check') as found`,
+      );
+      if (!found) {
+        return;
+      }
+      await rolledBack(db.pool, async (client) => {
+        await client.query('create extension plpgsql_check');
+        expect(
+          await all(
+            client,
+            `select p.oid::regprocedure::text, c.message from pg_proc as p
+             join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
+             cross join lateral plpgsql_check_function_tb(p.oid) as c
+             where p.pronamespace in ${OURS} and p.prorettype <> 'trigger'::regtype
+               and c.level = 'error'`,
+          ),
+        ).toEqual([]);
+      });
+    });
+  });
+
+  describe('foreign keys', () => {
+    test('between rows of tenants carry the tenant', async () => {
+      expect(
+        await names(
+          `select k.conrelid::regclass || ' ' || pg_get_constraintdef(k.oid) as name
+           from pg_constraint as k
+           join pg_attribute as a on a.attrelid = k.conrelid and a.attname = 'tenant_id'
+           join pg_attribute as f on f.attrelid = k.confrelid and f.attname = 'tenant_id'
+           where k.contype = 'f' and k.connamespace in ${OURS} and not (
+             array_position(k.conkey, a.attnum) is not null
+             and k.confkey[array_position(k.conkey, a.attnum)] = f.attnum)`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('say what happens on delete, and never null the tenant', async () => {
+      expect(
+        await names(
+          `select k.conrelid::regclass || ' ' || pg_get_constraintdef(k.oid) as name
+           from pg_constraint as k
+           where k.contype = 'f' and k.connamespace in ${OURS} and (
+             k.confdeltype = 'a'
+             or (k.confdeltype = 'n' and cardinality(k.conkey) > 1 and (
+               k.confdelsetcols is null or exists (
+                 select from pg_attribute as a where a.attrelid = k.conrelid
+                   and a.attnum = any (k.confdelsetcols) and a.attname = 'tenant_id'))))`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('have an index that begins with their columns', async () => {
+      expect(
+        await names(
+          `select k.conrelid::regclass || ' '
+             || substring(pg_get_constraintdef(k.oid) from '^FOREIGN KEY (\\(.*\\)) REFERENCES') as name
+           from pg_constraint as k
+           where k.contype = 'f' and k.connamespace in ${OURS} and k.conparentid = 0 and not exists (
+             select from pg_index as i
+             where i.indrelid = k.conrelid and i.indisvalid
+               and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)`,
+        ),
+      ).toEqual(Object.keys(UNINDEXED_KEYS));
+    });
+
+    test('never point at executions, steps or messages', async () => {
+      expect(
+        await names(
+          `select k.conrelid::regclass || ' ' || k.conname as name from pg_constraint as k
+           where k.contype = 'f' and k.confrelid in
+             ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('stand behind every column that is a reference, but for those listed', async () => {
+      expect(
+        (
+          await names(
+            `select a.attrelid::regclass || '.' || a.attname as name
+             from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+             where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+               and a.attname ~ '_id$' and a.attname not in ('tool_call_id', 'pool_id')
+               and not a.attisdropped and not exists (
+                 select from pg_constraint as k
+                 where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any (k.conkey))`,
+          )
+        ).sort(),
+      ).toEqual(Object.keys(NO_FOREIGN_KEY).sort());
+    });
+  });
+
+  describe('comments', () => {
+    test('stand on every table and view', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p', 'v') and not c.relispartition
+             and obj_description(c.oid, 'pg_class') is null order by 1`,
+        ),
+      ).toEqual(FOREIGN_TABLES);
+    });
+
+    test('stand on every public function, enum and domain', async () => {
+      expect(
+        await names(
+          `select p.oid::regprocedure::text as name from pg_proc as p
+           where p.pronamespace = 'howdah'::regnamespace and obj_description(p.oid, 'pg_proc') is null
+           union all
+           select t.oid::regtype::text from pg_type as t
+           where t.typnamespace = 'howdah'::regnamespace and t.typtype in ('e', 'd')
+             and obj_description(t.oid, 'pg_type') is null`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('are sentences', async () => {
+      expect(
+        await names(
+          `select d.description as name from pg_description as d
+           left join pg_class as c on c.oid = d.objoid
+           left join pg_proc as p on p.oid = d.objoid
+           where coalesce(c.relnamespace, p.pronamespace) in ${OURS}
+             and d.description !~ '(\\.|…|\\}.\\.)$' and d.description !~ E'@[a-zA-Z]+[^\\n]*$'
+             and d.description !~ '[.;:] ?[^.]*$'`,
+        ),
+      ).toEqual([]);
+    });
+  });
+
+  describe('columns', () => {
+    test('of jsonb say which type of JSON they hold', async () => {
+      expect(
+        (
+          await names(
+            `select a.attrelid::regclass || '.' || a.attname as name
+             from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+             where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+               and a.atttypid = 'jsonb'::regtype and not a.attisdropped and not exists (
+                 select from pg_constraint as k
+                 where k.conrelid = c.oid and k.contype = 'c' and a.attnum = any (k.conkey)
+                   and pg_get_constraintdef(k.oid) ~ ('jsonb_typeof\\(' || a.attname || '\\)'))`,
+          )
+        ).sort(),
+      ).toEqual(Object.keys(ANY_JSON).sort());
+    });
+
+    test('of time know their zone and are named _at', async () => {
+      expect(
+        await names(
+          `select a.attrelid::regclass || '.' || a.attname as name
+           from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+             and a.atttypid in ('timestamp'::regtype, 'date'::regtype, 'time'::regtype)
+             and c.oid::regclass::text <> all ($1)`,
+          [FOREIGN_TABLES],
+        ),
+      ).toEqual([]);
+      expect(
+        await names(
+          `select a.attrelid::regclass || '.' || a.attname as name
+           from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+             and a.atttypid = 'timestamptz'::regtype and a.attname !~ '_at$'`,
+        ),
+      ).toEqual(Object.keys(OTHER_TIMES));
+    });
+
+    test('named id are a uuid v7 by default', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name
+           from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+           left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
+             and a.attname = 'id' and pg_get_expr(d.adbin, d.adrelid) is distinct from 'howdah.uuid_v7()'
+             and c.oid::regclass::text <> all ($1)`,
+          [FOREIGN_TABLES],
+        ),
+      ).toEqual(Object.keys(IDS_WITHOUT_DEFAULT));
+    });
+
+    test('are no char, varchar, money, json or serial', async () => {
+      expect(
+        await names(
+          `select a.attrelid::regclass || '.' || a.attname as name
+           from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+           left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+           where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and a.attnum > 0
+             and (a.atttypid in ('bpchar'::regtype, 'varchar'::regtype, 'money'::regtype, 'json'::regtype)
+               or pg_get_expr(d.adbin, d.adrelid) like 'nextval%')
+             and c.oid::regclass::text <> all ($1)`,
+          [FOREIGN_TABLES],
+        ),
+      ).toEqual([]);
+    });
+  });
+
+  describe('names', () => {
+    test('of checks read as a sentence, none is made up by Postgres', async () => {
+      expect(
+        await names(
+          `select coalesce(k.conrelid::regclass::text, k.contypid::regtype::text) || ' ' || k.conname as name
+           from pg_constraint as k
+           where k.contype = 'c' and k.connamespace in ${OURS} and k.conparentid = 0
+             and (k.conname ~ '_check[0-9]*$' or k.conname !~ '(^|_)(is|are|has|have|say|counts|fits|be|name|exist)(_|$)')`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('of triggers begin with their order', async () => {
+      expect(
+        await names(
+          `select t.tgrelid::regclass || ' ' || t.tgname as name from pg_trigger as t
+           join pg_class as c on c.oid = t.tgrelid
+           where c.relnamespace in ${OURS} and not t.tgisinternal
+             and t.tgname !~ '^_[0-9]{3}_[a-z]+(_[a-z]+)*$'`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('of trigger functions say whose they are and what they do', async () => {
+      expect(
+        await names(
+          `select distinct t.tgfoid::regproc::text as name from pg_trigger as t
+           join pg_class as c on c.oid = t.tgrelid
+           join pg_proc as p on p.oid = t.tgfoid
+           where c.relnamespace in ${OURS} and not t.tgisinternal
+             and p.proname !~ '^tg_([a-z]+(_[a-z]+)*_)?_[a-z]+(_[a-z]+)*$'`,
+        ),
+      ).toEqual([]);
+      expect(
+        await names(
+          `select p.proname as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.prorettype = 'trigger'::regtype
+             and (p.pronamespace <> 'howdah_private'::regnamespace or not exists (
+               select from pg_trigger as t where t.tgfoid = p.oid))`,
+        ),
+      ).toEqual([]);
+    });
+  });
+
+  describe('rights', () => {
+    const ROLES = [
+      'howdah_analyst',
+      'howdah_app',
+      'howdah_authenticator',
+      'howdah_engine',
+      'howdah_eraser',
+      'howdah_owner',
+      'howdah_worker',
+    ];
+
+    test('of our roles are never those of a superuser, nor past row-level security, nor to log in', async () => {
+      expect(
+        await ask(
+          `select rolname as name, rolsuper or rolbypassrls or rolcanlogin or rolcreaterole or rolcreatedb
+             or rolreplication as is_mighty, rolinherit as inherits
+           from pg_roles where rolname = any ($1) order by 1`,
+          [ROLES],
+        ),
+      ).toEqual(
+        ROLES.map((name) => ({
+          name,
+          is_mighty: false,
+          inherits: !['howdah_authenticator', 'howdah_worker'].includes(name),
+        })),
+      );
+    });
+
+    test('to truncate or to refer to a table are given to nobody', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass || ' ' || a.grantee::regrole || ' ' || a.privilege_type as name
+           from pg_class as c cross join lateral aclexplode(c.relacl) as a
+           where c.relnamespace in ${OURS} and a.grantee <> c.relowner
+             and a.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('on tables and schemas are given to no stranger', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass || ' ' || coalesce(r.rolname, 'public') as name
+           from pg_class as c cross join lateral aclexplode(c.relacl) as a
+           left join pg_roles as r on r.oid = a.grantee
+           where c.relnamespace in ${OURS}
+             and coalesce(r.rolname, 'public') <> all ($1) and a.grantee <> c.relowner
+           union all
+           select n.nspname || ' ' || coalesce(r.rolname, 'public')
+           from pg_namespace as n cross join lateral aclexplode(n.nspacl) as a
+           left join pg_roles as r on r.oid = a.grantee
+           where n.oid in ${OURS} and coalesce(r.rolname, 'public') <> all ($1)`,
+          [ROLES],
+        ),
+      ).toEqual([]);
+    });
+
+    test('to insert and update are given to the application column by column', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass || ' ' || a.privilege_type as name
+           from pg_class as c cross join lateral aclexplode(c.relacl) as a
+           where c.relnamespace in ${OURS} and a.grantee = 'howdah_app'::regrole
+             and a.privilege_type in ('INSERT', 'UPDATE')`,
+        ),
+      ).toEqual([]);
+      expect(
+        await names(
+          `select a.attrelid::regclass || '.' || a.attname || ' ' || x.privilege_type as name
+           from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+           cross join lateral aclexplode(a.attacl) as x
+           where c.relnamespace in ${OURS} and x.grantee = 'howdah_app'::regrole
+             and x.privilege_type in ('INSERT', 'UPDATE')
+             and a.attname in ('tenant_id', 'created_by', 'created_at', 'updated_at', 'status', 'fence',
+               'owner_worker', 'tokens_in', 'tokens_out', 'cost', 'current_version_id',
+               'version_is_stale', 'from_environment', 'live_execution_id', 'turn', 'turns', 'max_cost_used')`,
+        ),
+      ).toEqual([]);
+    });
+
+    test.each(['howdah_analyst', 'howdah_authenticator', 'howdah_worker', 'howdah_eraser'])(
+      'of %s allow no writing',
+      async (role) => {
+        expect(
+          await names(
+            `select c.oid::regclass::text as name from pg_class as c
+             where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and exists (
+               select from aclexplode(c.relacl) as a
+               where a.grantee = $1::regrole and a.privilege_type <> 'SELECT')`,
+            [role],
+          ),
+        ).toEqual([]);
+      },
+    );
+
+    test('of private tables are the engine alone', async () => {
+      expect(
+        await names(
+          `select distinct c.oid::regclass || ' ' || a.grantee::regrole as name
+           from pg_class as c cross join lateral aclexplode(c.relacl) as a
+           where c.relnamespace = 'howdah_private'::regnamespace
+             and a.grantee not in (c.relowner, 'howdah_engine'::regrole)`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('that 90_grants does not name are taken away when it is applied', async () => {
+      const grants = replaceableFiles().find(({ path }) => path.endsWith('90_grants.sql'));
+      await rolledBack(db.pool, async (client) => {
+        const rights = () =>
+          all(
+            client,
+            `select c.oid::regclass::text as name, c.relacl::text, array_agg(x.attacl::text order by x.attnum) as columns
+             from pg_class as c join pg_attribute as x on x.attrelid = c.oid
+             where c.relnamespace in ${OURS} and c.relkind in ('r', 'p', 'v') and not c.relispartition
+             group by c.oid
+             union all
+             select p.oid::regprocedure::text, p.proacl::text, null from pg_proc as p
+             where p.pronamespace in ${OURS}
+             order by 1`,
+          );
+        const sorted = async () =>
+          (await rights()).map((row) => ({
+            ...row,
+            relacl: row.relacl?.replace(/[{}]/g, '').split(',').sort(),
+          }));
+        await client.query(`set local search_path = ''; set local role howdah_owner`);
+        const before = await sorted();
+        await client.query(`grant update on howdah.agents to howdah_app;
+          grant update (status) on howdah.executions to howdah_app;
+          grant insert on howdah.steps to howdah_worker;
+          grant select on howdah_private.login_tenants to howdah_authenticator;
+          grant execute on function howdah_private.end_execution(uuid, howdah.stop_reason, jsonb) to howdah_app`);
+        await client.query(grants?.text ?? '');
+        expect(await sorted()).toEqual(before);
+      });
+    });
+  });
+
+  test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {
+    const errors = readFileSync(new URL('../../sql/ERRORS.md', import.meta.url), 'utf8');
+    const listed = [...errors.matchAll(/^\| `(HW...)` \|.*\| ([^|]*) \|$/gm)];
+    const raised = new Set(
+      replaceableFiles().flatMap(({ text }) =>
+        [...text.matchAll(/'(HW[A-Z]{3})'/g)].map((m) => m[1]),
+      ),
+    );
+    const reserved = ['HWQTA', 'HWSTL'];
+    expect(listed.map((row) => row[1]).sort()).toEqual([...raised, ...reserved].sort());
+  });
+});

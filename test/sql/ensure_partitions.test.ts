@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  asRole,
+  committed,
+  makeAgent,
+  makeRun,
+  one,
+  rolledBack,
+  takeRole,
+} from './support.ts';
+
+describe('ensure_partitions', () => {
+  let db: TestDatabase;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+  });
+  afterAll(() => db?.drop());
+
+  const partitionsOf = (table: string) =>
+    all(
+      db.pool,
+      `select c.relname as name, pg_get_expr(c.relpartbound, c.oid) as bounds
+       from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+       where i.inhparent = $1::regclass order by c.relname`,
+      [`howdah.${table}`],
+    );
+
+  test('finds nothing to do on a migrated database, however often it is called', async () => {
+    for (let n = 0; n < 2; n++) {
+      expect(await one(db.pool, 'select howdah_private.ensure_partitions() as made')).toEqual({
+        made: 0,
+      });
+    }
+  });
+
+  test.each(['executions', 'steps', 'messages'])(
+    'covers last month to a year ahead of %s without a gap',
+    async (table) => {
+      const partitions = await partitionsOf(table);
+      expect(partitions).toHaveLength(14);
+      const bounds = partitions.map(({ bounds }) => /FROM \('(.+)'\) TO \('(.+)'\)/.exec(bounds));
+      const { floors } = await one(
+        db.pool,
+        `select array_agg(howdah.uuid_v7_floor(
+             (date_trunc('month', now() at time zone 'utc') + n * interval '1 month') at time zone 'utc'
+           )::text order by n) as floors
+         from generate_series(-1, 13) as n`,
+      );
+      expect(bounds.map((bound) => bound?.[1])).toEqual(floors.slice(0, 14));
+      expect(bounds.map((bound) => bound?.[2])).toEqual(floors.slice(1));
+    },
+  );
+
+  test('there is no default partition', async () => {
+    expect(
+      await all(
+        db.pool,
+        `select 1 from pg_partitioned_table as p where p.partdefid <> 0 and p.partrelid in
+           ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+      ),
+    ).toEqual([]);
+  });
+
+  test('makes the same months whatever the time zone of the session', async () => {
+    for (const zone of ['Pacific/Kiritimati', 'Pacific/Pago_Pago']) {
+      await rolledBack(db.pool, async (client) => {
+        await client.query(`select set_config('timezone', $1, true)`, [zone]);
+        const { made } = await one(client, 'select howdah_private.ensure_partitions() as made');
+        expect(made).toBe(0);
+      });
+    }
+  });
+
+  test('makes what is missing, once, when many call it at the same time', async () => {
+    const { made } = await one(
+      db.pool,
+      `select sum(made)::int as made from (select howdah_private.ensure_partitions(13) as made) as m`,
+    );
+    expect(made).toBe(3);
+    const results = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        one(db.pool, 'select howdah_private.ensure_partitions(15) as made'),
+      ),
+    );
+    expect(results.reduce((sum, row) => sum + row.made, 0)).toBe(6);
+  });
+
+  test('works for a worker, and what it makes can be written by runs of that month', async () => {
+    await committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_worker');
+      expect(await one(client, 'select howdah_private.ensure_partitions(16) as made')).toEqual({
+        made: 3,
+      });
+    });
+    const { id } = await one(
+      db.pool,
+      `select howdah.uuid_v7_floor(now() + interval '16 months' - interval '1 day') as id`,
+    );
+    expect(await makeRun(db.pool, { id })).toBe(id);
+    const agent = await makeAgent(db.pool);
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      const { id: later } = await one(
+        client,
+        `select howdah.uuid_v7_floor(now() + interval '15 months') as id`,
+      );
+      expect(await makeRun(client, { id: later, agent_id: agent })).toBe(later);
+    });
+  });
+
+  test('a month can be detached and dropped, since nothing points at it', async () => {
+    await rolledBack(db.pool, async (client) => {
+      for (const table of ['steps', 'messages', 'executions']) {
+        const [oldest] = await partitionsOf(table);
+        const name = `howdah_private.${oldest?.name}`;
+        await client.query(`alter table howdah.${table} detach partition ${name}`);
+        await client.query(`drop table ${name}`);
+      }
+    });
+  });
+});

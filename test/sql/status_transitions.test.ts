@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, makeRun, makeWorker, one, refusal } from './support.ts';
+
+const STATUSES = ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'];
+
+describe('status_transitions', () => {
+  let db: TestDatabase;
+  let worker: string;
+  let allowed: Set<string>;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+    const rows = await all(db.pool, 'select from_status, to_status from howdah.status_transitions');
+    allowed = new Set(rows.map((row) => `${row.from_status} -> ${row.to_status}`));
+  });
+  afterAll(() => db?.drop());
+
+  /** The columns that make a row of this status legal but for the way it came there. */
+  const settings = (status: string): string => {
+    const ended = ['completed', 'failed', 'cancelled'].includes(status);
+    return [
+      `status = '${status}'`,
+      `waiting_for = ${status === 'waiting' ? "'child'" : 'null'}`,
+      `owner_worker = ${status === 'running' ? `'${worker}'` : 'null'}`,
+      `completed_at = ${ended ? 'now()' : 'null'}`,
+      `stop_reason = ${ended ? "'error'" : 'null'}`,
+      `error = ${status === 'failed' ? `'{"code": "x"}'` : 'null'}`,
+      `output = ${status === 'completed' ? "'x'" : 'null'}`,
+    ].join(', ');
+  };
+
+  /** Puts a run into a status without going there. */
+  const place = async (status: string): Promise<string> => {
+    const id = await makeRun(db.pool);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    await client.query(`update howdah.executions set ${settings(status)} where id = $1`, [id]);
+    await client.query('commit');
+    client.release();
+    return id;
+  };
+
+  test.each(STATUSES)('from %s only the moves of the table are possible', async (from) => {
+    for (const to of STATUSES.filter((status) => status !== from)) {
+      const id = await place(from);
+      const move = db.pool.query(`update howdah.executions set ${settings(to)} where id = $1`, [
+        id,
+      ]);
+      if (allowed.has(`${from} -> ${to}`)) {
+        await move;
+        expect(
+          await one(db.pool, 'select status from howdah.executions where id = $1', [id]),
+        ).toEqual({ status: to });
+      } else {
+        const refused = await refusal(move);
+        expect(refused).toMatchObject({
+          code: 'HWCNF',
+          message: `an execution cannot go from ${from} to ${to}`,
+        });
+        expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, from, to });
+      }
+    }
+  });
+
+  test('an ended run goes nowhere', () => {
+    for (const status of ['completed', 'failed', 'cancelled']) {
+      expect([...allowed].filter((move) => move.startsWith(`${status} ->`))).toEqual([]);
+    }
+  });
+
+  test('every live status that can be reached can be cancelled', () => {
+    const reachable = new Set(['queued', ...[...allowed].map((move) => move.split(' -> ')[1])]);
+    for (const status of ['queued', 'running', 'waiting', 'paused']) {
+      expect(allowed.has(`${status} -> cancelled`)).toBe(reachable.has(status));
+    }
+  });
+});

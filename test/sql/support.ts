@@ -1,0 +1,305 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+
+/** A pool or a connection: what can run one statement. */
+export type Db = Pick<pg.Pool, 'query'>;
+
+/** What a worker may ask commit_steps for, one per run. */
+export type CommitRow = {
+  id: string;
+  fence: number;
+  after: number;
+  steps: Record<string, unknown>[];
+  to?: Record<string, unknown>;
+};
+
+export type Refusal = {
+  code: string;
+  message: string;
+  hint: string | undefined;
+  detail: string | undefined;
+  constraint: string | undefined;
+};
+
+/**
+ * Runs `work` as a role with settings, both local to a transaction that is rolled back at the end: what the
+ * session pools of the API and the workers do, without leaving anything behind.
+ */
+export async function asRole<T>(
+  pool: pg.Pool,
+  role: string,
+  settings: Record<string, string>,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  return rolledBack(pool, async (client) => {
+    await takeRole(client, role, settings);
+    return work(client);
+  });
+}
+
+/** `set local role` and settings, in the transaction the client is in. */
+export async function takeRole(client: Db, role: string, settings: Record<string, string> = {}) {
+  for (const [name, value] of Object.entries(settings)) {
+    await client.query('select set_config($1, $2, true)', [name, value]);
+  }
+  await client.query(`set local role ${pg.escapeIdentifier(role)}`);
+}
+
+/** Runs `work` in a transaction and rolls it back. */
+export async function rolledBack<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    return await work(client);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+/** Runs `work` in a transaction and commits it. */
+export async function committed<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+/** What Postgres said when it refused; fails when it did not. */
+export async function refusal(work: Promise<unknown>): Promise<Refusal> {
+  try {
+    await work;
+  } catch (error) {
+    const { code, message, hint, detail, constraint } = error as Refusal;
+    if (typeof code !== 'string') {
+      throw error;
+    }
+    return { code, message, hint, detail, constraint };
+  }
+  throw new Error('this was not refused');
+}
+
+/** Tries a statement in a savepoint, so that the transaction around it goes on after the refusal. */
+export async function refusedInside(client: Db, text: string, values: unknown[] = []) {
+  await client.query('savepoint attempt');
+  const refused = await refusal(client.query(text, values));
+  await client.query('rollback to savepoint attempt');
+  return refused;
+}
+
+/** The only row of a query. */
+export async function one<T extends pg.QueryResultRow = pg.QueryResultRow>(
+  db: Db,
+  text: string,
+  values: unknown[] = [],
+): Promise<T> {
+  const { rows } = await db.query<T>(text, values);
+  if (rows.length !== 1) {
+    throw new Error(`${rows.length} rows instead of one: ${text}`);
+  }
+  return rows[0] as T;
+}
+
+export async function all<T extends pg.QueryResultRow = pg.QueryResultRow>(
+  db: Db,
+  text: string,
+  values: unknown[] = [],
+): Promise<T[]> {
+  return (await db.query<T>(text, values)).rows;
+}
+
+let count = 0;
+export function unique(prefix: string): string {
+  count += 1;
+  return `${prefix}-${count}`;
+}
+
+async function insert(db: Db, table: string, columns: Record<string, unknown>): Promise<string> {
+  const names = Object.keys(columns).map((name) => pg.escapeIdentifier(name));
+  const places = names.map((_, index) => `$${index + 1}`);
+  const { id } = await one(
+    db,
+    `insert into howdah.${table} (${names.join(', ')}) values (${places.join(', ')}) returning id`,
+    Object.values(columns),
+  );
+  return id;
+}
+
+export function makeTenant(db: Db, slug = unique('tenant')): Promise<string> {
+  return insert(db, 'tenants', { slug, name: slug });
+}
+
+export function makeAgent(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
+  return insert(db, 'agents', { name: unique('agent'), ...columns });
+}
+
+export function makeModel(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
+  const model = { name: unique('model'), provider: 'openai', model: 'gpt-5-mini', ...columns };
+  return insert(db, 'models', model);
+}
+
+export function makeTool(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
+  return insert(db, 'tools', { name: unique('tool'), kind: 'custom', ...columns });
+}
+
+export async function makeSession(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
+  return insert(db, 'sessions', { title: unique('session'), ...columns });
+}
+
+/** Inserts a run; without an agent it gets one of its own. */
+export async function makeRun(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
+  const agent_id = columns.agent_id ?? (await makeAgent(db));
+  return insert(db, 'executions', { input: 'Where is A-1001?', ...columns, agent_id });
+}
+
+/** A worker that shows itself alive by its row alone. */
+export async function makeWorker(db: Db): Promise<string> {
+  const id = randomUUID();
+  await db.query(
+    `insert into howdah_private.workers (id, pool_id, host, pid, release) values ($1, $2, 'test', 1, 'test')`,
+    [id, `pool-${id}`],
+  );
+  return id;
+}
+
+/** A session of its own that registered as a worker: alive until it ends. */
+export async function startWorkerSession(url: string) {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  const id = randomUUID();
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
+    id,
+    `pool-${id}`,
+    'test',
+    process.pid,
+    'test',
+  ]);
+  return { id, poolId: `pool-${id}`, client };
+}
+
+export function claim(db: Db, worker: string, ids: string[]) {
+  return all(db, 'select * from howdah_private.claim_executions($1, $2)', [worker, ids]);
+}
+
+export function commit(db: Db, worker: string, commits: CommitRow[]) {
+  return all(db, 'select * from howdah_private.commit_steps($1, $2)', [
+    worker,
+    JSON.stringify(commits),
+  ]);
+}
+
+export const answer = {
+  kind: 'model',
+  name: 'default',
+  tokens_in: 10,
+  tokens_out: 5,
+  messages: [{ role: 'assistant', content: 'It is on its way.' }],
+};
+
+export const completed = {
+  status: 'completed',
+  stop_reason: 'final_answer',
+  output: 'It is on its way.',
+};
+
+export const failed = {
+  status: 'failed',
+  stop_reason: 'error',
+  error: { code: 'provider', message: 'the model server said no', retryable: false },
+};
+
+/** Claims a run and ends it as its worker would. */
+export async function finish(
+  db: Db,
+  worker: string,
+  id: string,
+  to: Record<string, unknown> = completed,
+): Promise<void> {
+  const [run] = await claim(db, worker, [id]);
+  if (!run) {
+    throw new Error(`run ${id} could not be claimed`);
+  }
+  const last =
+    to.status === 'completed'
+      ? { kind: 'output', output: to.output }
+      : { kind: 'error', error: to.error };
+  const [result] = await commit(db, worker, [
+    { id, fence: run.fence, after: run.step_count, steps: [answer, last], to },
+  ]);
+  if (result?.outcome !== 'committed') {
+    throw new Error(`run ${id} could not be finished`);
+  }
+}
+
+/** The wake-ups that stand for a run, the one of a running job not counted. */
+export function jobsOf(db: Db, id: string) {
+  return all(
+    db,
+    `select j.priority, j.run_at, j.payload, j.is_available
+     from graphile_worker._private_jobs as j where j.key = $1`,
+    [id],
+  );
+}
+
+/** True once the backend waits for a lock; asked again until it does. */
+export async function isBlocked(pool: pg.Pool, client: pg.PoolClient | pg.Client): Promise<void> {
+  const pid = (client as unknown as { processID: number }).processID;
+  const end = Date.now() + 20_000;
+  while (Date.now() < end) {
+    const { rows } = await pool.query('select cardinality(pg_blocking_pids($1)) as blockers', [
+      pid,
+    ]);
+    if (rows[0].blockers > 0) {
+      return;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('nobody was blocked');
+}
+
+/** A connection outside any pool, for tests that need a session. */
+export async function openSession(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** The broken promises of all runs, by rule. */
+export async function brokenRules(db: Db): Promise<string[]> {
+  const rows = await all(db, 'select distinct rule from howdah.check_all() order by rule');
+  return rows.map((row) => row.rule);
+}
+
+/** COPY … FROM STDIN with the given rows, as `\\copy` sends them. */
+export function copyIn(client: pg.Client, text: string, rows: string): Promise<void> {
+  const query = new pg.Query(text) as unknown as {
+    handleCopyInResponse(connection: CopyConnection): void;
+    callback(error?: Error): void;
+  };
+  query.handleCopyInResponse = (connection) => {
+    connection.sendCopyFromChunk(Buffer.from(rows));
+    connection.endCopyFrom();
+  };
+  return new Promise((resolve, reject) => {
+    query.callback = (error) => (error ? reject(error) : resolve());
+    client.query(query as unknown as pg.Submittable);
+  });
+}
+
+type CopyConnection = { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void };

@@ -1,0 +1,459 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  committed,
+  completed,
+  makeAgent,
+  makeModel,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeTool,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  refusedInside,
+} from './support.ts';
+
+/** What the application may read; every other table or view it may not even ask. */
+const READABLE = [
+  'agent_models',
+  'agent_performance',
+  'agent_tools',
+  'agent_versions',
+  'agents',
+  'daily_usage',
+  'execution_timeline',
+  'executions',
+  'messages',
+  'model_usage',
+  'models',
+  'sessions',
+  'status_transitions',
+  'steps',
+  'tenants',
+  'tool_performance',
+  'tools',
+  'users',
+];
+
+describe('tenants', () => {
+  let db: TestDatabase;
+  let a: string;
+  let b: string;
+  const logins: string[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    [a, b] = [await makeTenant(db.pool), await makeTenant(db.pool)];
+    const worker = await makeWorker(db.pool);
+    for (const tenant_id of [a, b]) {
+      const agent = await makeAgent(db.pool, { tenant_id });
+      const model = await makeModel(db.pool, { tenant_id });
+      const tool = await makeTool(db.pool, { tenant_id });
+      await db.pool.query(`insert into howdah.users (tenant_id, username) values ($1, 'ada')`, [
+        tenant_id,
+      ]);
+      await db.pool.query(
+        'insert into howdah.agent_models (tenant_id, agent_id, model_id) values ($1, $2, $3)',
+        [tenant_id, agent, model],
+      );
+      await db.pool.query(
+        'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
+        [tenant_id, agent, tool],
+      );
+      const session_id = await makeSession(db.pool, { tenant_id });
+      const run = await makeRun(db.pool, { tenant_id, agent_id: agent, session_id });
+      await claim(db.pool, worker, [run]);
+      await commit(db.pool, worker, [
+        {
+          id: run,
+          fence: 1,
+          after: 0,
+          steps: [
+            { ...answer, model_id: model },
+            { kind: 'tool', name: 'status' },
+            { kind: 'output', output: completed.output },
+          ],
+          to: completed,
+        },
+      ]);
+    }
+  });
+  afterAll(async () => {
+    await db.drop();
+    const client = await openSession(inject('serverUrl'));
+    for (const login of logins) {
+      await client.query(`drop role ${login}`);
+    }
+    await client.end();
+  });
+
+  const asApp = <T>(tenant: string, work: (client: pg.PoolClient) => Promise<T>) =>
+    asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, work);
+
+  /** A login of its own: as real people and programs connect. */
+  const makeLogin = async (...roles: string[]) => {
+    const login = `howdah_test_${randomBytes(6).toString('hex')}`;
+    logins.push(login);
+    await db.pool.query(`create role ${login} login password 'secret'`);
+    for (const role of roles) {
+      await db.pool.query(`grant ${role} to ${login}`);
+    }
+    return login;
+  };
+  const connectAs = async (login: string) => {
+    const url = new URL(db.url);
+    url.username = login;
+    url.password = 'secret';
+    return openSession(url.toString());
+  };
+
+  test.each(['howdah_app', 'howdah_analyst'])(
+    '%s of one tenant sees nothing of another, in any table or view',
+    async (role) => {
+      const relations = await all(
+        db.pool,
+        `select c.relname as name, exists (
+           select from pg_attribute as x where x.attrelid = c.oid and x.attname = 'tenant_id'
+         ) as has_tenant
+         from pg_class as c where c.relnamespace = 'howdah'::regnamespace
+           and c.relkind in ('r', 'p', 'v') and has_any_column_privilege($1, c.oid, 'select')
+         order by c.relname`,
+        [role],
+      );
+      expect(relations.map((relation) => relation.name)).toEqual(READABLE);
+      for (const [mine, theirs] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        await asRole(db.pool, role, { 'howdah.tenant_id': mine }, async (client) => {
+          for (const { name, has_tenant } of relations) {
+            if (name === 'status_transitions') {
+              continue;
+            }
+            const column = has_tenant ? 'tenant_id' : 'id';
+            const seen = await all(
+              client,
+              `select distinct ${column} as tenant from howdah.${name}`,
+            );
+            expect({ name, seen }).toEqual({ name, seen: [{ tenant: mine }] });
+            expect(JSON.stringify(seen)).not.toContain(theirs);
+          }
+        });
+      }
+    },
+  );
+
+  test('the application sees nothing private', async () => {
+    await asApp(a, async (client) => {
+      const tables = await all(
+        db.pool,
+        `select c.oid::regclass::text as name from pg_class as c
+         where c.relnamespace in ('howdah_private'::regnamespace, 'graphile_worker'::regnamespace)
+           and c.relkind in ('r', 'p', 'v')`,
+      );
+      expect(tables.length).toBeGreaterThan(40);
+      for (const { name } of tables) {
+        expect(await refusedInside(client, `select 1 from ${name} limit 1`)).toMatchObject({
+          code: '42501',
+        });
+      }
+      for (const name of ['violations', 'queue_health']) {
+        expect(await refusedInside(client, `select 1 from howdah.${name}`)).toMatchObject({
+          code: '42501',
+        });
+      }
+    });
+  });
+
+  test('nobody can write tenant_id but the owner', async () => {
+    await asApp(a, async (client) => {
+      for (const table of ['agents', 'models', 'tools', 'sessions', 'executions', 'users']) {
+        expect(
+          await refusedInside(client, `insert into howdah.${table} (tenant_id) values ($1)`, [b]),
+        ).toMatchObject({ code: '42501' });
+        expect(
+          await refusedInside(client, `update howdah.${table} set tenant_id = $1`, [b]),
+        ).toMatchObject({ code: '42501' });
+      }
+    });
+  });
+
+  test('a row of another tenant refuses to be written even where the column is granted', async () => {
+    const client = await db.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query(
+        'grant insert (tenant_id), update (tenant_id) on howdah.models to howdah_app',
+      );
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [a]);
+      await client.query('set local role howdah_app');
+      const insert = `insert into howdah.models (tenant_id, name, provider, model) values ($1, 'x', 'openai', 'x')`;
+      expect((await refusedInside(client, insert, [b])).message).toContain('row-level security');
+      const update = 'update howdah.models set tenant_id = $1';
+      expect((await refusedInside(client, update, [b])).message).toContain('row-level security');
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
+
+  test('edits of one tenant pass by the rows of another', async () => {
+    await asApp(a, async (client) => {
+      const { rowCount } = await client.query(`update howdah.agents set instruction = 'mine now'`);
+      expect(rowCount).toBe(2);
+      const gone = await client.query('delete from howdah.agent_tools');
+      expect(gone.rowCount).toBe(1);
+    });
+    await asApp(a, async (client) => {
+      const foreign = await one(
+        db.pool,
+        'select id from howdah.agents where tenant_id = $1 limit 1',
+        [b],
+      );
+      expect(
+        await refusal(client.query('select howdah.delete_agent($1)', [foreign.id])),
+      ).toMatchObject({ code: 'HWNTF' });
+    });
+  });
+
+  test('agents, models, tools and sessions of another tenant cannot be used', async () => {
+    const ids = async (tenant: string) =>
+      one(
+        db.pool,
+        `select (select id from howdah.agents where tenant_id = $1 and name <> 'development') as agent,
+           (select id from howdah.models where tenant_id = $1 and name <> 'default') as model,
+           (select id from howdah.tools where tenant_id = $1) as tool,
+           (select id from howdah.sessions where tenant_id = $1) as session,
+           (select id from howdah.users where tenant_id = $1) as person,
+           (select name from howdah.agents where tenant_id = $1 and name <> 'development') as name`,
+        [tenant],
+      );
+    const [mine, theirs] = [await ids(a), await ids(b)];
+    await asApp(a, async (client) => {
+      const attempts: [string, unknown[], string][] = [
+        [`select howdah.run($1, 'hi')`, [theirs.name], 'HWNTF'],
+        ['select howdah.agent($1)', [theirs.name], 'HWNTF'],
+        [
+          `insert into howdah.executions (agent_id, input) values ($1, 'x')`,
+          [theirs.agent],
+          'HWNTF',
+        ],
+        [
+          `insert into howdah.executions (agent_id, session_id, input) values ($1, $2, 'x')`,
+          [mine.agent, theirs.session],
+          'HWNTF',
+        ],
+        [
+          'insert into howdah.agent_models (agent_id, model_id, position) values ($1, $2, 9)',
+          [mine.agent, theirs.model],
+          '23503',
+        ],
+        [
+          'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)',
+          [mine.agent, theirs.tool],
+          '23503',
+        ],
+        [
+          'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)',
+          [theirs.agent, mine.tool],
+          '23503',
+        ],
+        ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
+        ['update howdah.agents set user_id = $1', [theirs.person], '23503'],
+      ];
+      for (const [text, values, code] of attempts) {
+        expect({ text, ...(await refusedInside(client, text, values)) }).toMatchObject({
+          text,
+          code,
+        });
+      }
+    });
+  });
+
+  test('even the owner cannot make a reference across tenants', async () => {
+    const model = await one(
+      db.pool,
+      `select id from howdah.models where tenant_id = $1 and name <> 'default'`,
+      [b],
+    );
+    const agent = await one(db.pool, 'select id from howdah.agents where tenant_id = $1 limit 1', [
+      a,
+    ]);
+    expect(
+      await refusal(
+        db.pool.query(
+          'insert into howdah.agent_models (tenant_id, agent_id, model_id, position) values ($1, $2, $3, 9)',
+          [a, agent.id, model.id],
+        ),
+      ),
+    ).toMatchObject({ code: '23503' });
+  });
+
+  describe('current_tenant()', () => {
+    const tenantOf = async (client: pg.ClientBase) =>
+      (await one(client, 'select howdah.current_tenant() as tenant')).tenant;
+    const defaultTenant = async () =>
+      (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
+
+    test("is 'default' for an owner, unless it is set", async () => {
+      const client = await openSession(db.url);
+      expect(await tenantOf(client)).toBe(await defaultTenant());
+      await client.query(`select set_config('howdah.tenant_id', $1, false)`, [a]);
+      expect(await tenantOf(client)).toBe(a);
+      await client.query(`set howdah.tenant_id = ''`);
+      expect(await tenantOf(client)).toBe(await defaultTenant());
+      await client.end();
+    });
+
+    test('forgets a local setting at commit', async () => {
+      const client = await openSession(db.url);
+      await client.query('begin');
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [a]);
+      expect(await tenantOf(client)).toBe(a);
+      await client.query('commit');
+      expect(await one(client, `select current_setting('howdah.tenant_id', true) as s`)).toEqual({
+        s: '',
+      });
+      expect(await tenantOf(client)).toBe(await defaultTenant());
+      await client.end();
+    });
+
+    test('is what the API says, and nobody when it says nothing', async () => {
+      const client = await connectAs(await makeLogin('howdah_authenticator'));
+      expect(await tenantOf(client)).toBeNull();
+      await client.query('begin');
+      await client.query('set local role howdah_app');
+      expect(await all(client, 'select 1 from howdah.agents limit 1')).toEqual([]);
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [b]);
+      expect(await tenantOf(client)).toBe(b);
+      expect(await all(client, 'select distinct tenant_id from howdah.agents')).toEqual([
+        { tenant_id: b },
+      ]);
+      await client.query('rollback');
+      await client.end();
+    });
+
+    test('is that of the binding for a bound login, whatever it sets', async () => {
+      const login = await makeLogin('howdah_app');
+      await db.pool.query(
+        'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+        [login, a],
+      );
+      const client = await connectAs(login);
+      expect(await tenantOf(client)).toBe(a);
+      for (const text of [
+        `set howdah.tenant_id = '${b}'`,
+        `select set_config('howdah.tenant_id', '${b}', false)`,
+        'set role howdah_app',
+      ]) {
+        await client.query(text);
+        expect(await tenantOf(client)).toBe(a);
+        expect(await all(client, 'select distinct tenant_id from howdah.agents')).toEqual([
+          { tenant_id: a },
+        ]);
+      }
+      for (const role of ['howdah_owner', 'howdah_engine', 'howdah_worker', 'howdah_eraser']) {
+        expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
+      }
+      expect(
+        await refusal(
+          client.query('insert into howdah_private.login_tenants values (current_user, $1)', [b]),
+        ),
+      ).toMatchObject({ code: '42501' });
+      const run = await one(
+        client,
+        `select tenant_id, created_by from howdah.run('development', 'hi')`,
+      );
+      expect(run).toEqual({ tenant_id: a, created_by: login });
+      await client.end();
+    });
+
+    test('is nobody for an unbound login, which sees nothing and can do nothing', async () => {
+      const client = await connectAs(await makeLogin('howdah_app'));
+      await client.query(`set howdah.tenant_id = '${a}'`);
+      await client.query(`set howdah.user_id = '${a}'`);
+      expect(await tenantOf(client)).toBeNull();
+      expect(await one(client, 'select howdah.current_user_id() as u')).toEqual({ u: null });
+      for (const name of READABLE.filter((name) => name !== 'status_transitions')) {
+        expect({ name, rows: await all(client, `select 1 as x from howdah.${name}`) }).toEqual({
+          name,
+          rows: [],
+        });
+      }
+      expect(await refusal(client.query(`select howdah.run('development', 'x')`))).toMatchObject({
+        code: 'HWNTF',
+        hint: 'This tenant has no agents yet.',
+      });
+      const { id } = await one(
+        db.pool,
+        'select id from howdah.agents where tenant_id = $1 limit 1',
+        [a],
+      );
+      expect(
+        await refusal(
+          client.query(`insert into howdah.executions (agent_id, input) values ($1, 'x')`, [id]),
+        ),
+      ).toMatchObject({ code: 'HWDEN', message: 'this login acts for no tenant' });
+      expect(
+        await refusal(
+          client.query(`select howdah_private.reserve_idempotency_key($1, 'k', howdah.uuid_v7())`, [
+            a,
+          ]),
+        ),
+      ).toMatchObject({ code: 'HWDEN' });
+      await client.end();
+    });
+
+    test('is nobody for a login without any role of ours', async () => {
+      const client = await connectAs(await makeLogin());
+      expect(await refusal(client.query('select howdah.current_tenant()'))).toMatchObject({
+        code: '42501',
+      });
+      await client.end();
+    });
+  });
+
+  test('an owner who has become the application sees one tenant', async () => {
+    await committed(db.pool, async (client) => {
+      await client.query('set local role howdah_app');
+      const { slug } = await one(client, 'select slug from howdah.tenants');
+      expect(slug).toBe('default');
+      await client.query('reset role');
+      expect((await all(client, 'select 1 from howdah.tenants')).length).toBeGreaterThan(2);
+    });
+  });
+
+  test('an owner who is no superuser sees all tenants, and violations', async () => {
+    const client = await connectAs(await makeLogin('howdah_owner'));
+    expect((await all(client, 'select 1 from howdah.tenants')).length).toBeGreaterThan(2);
+    expect(
+      (await all(client, 'select distinct tenant_id from howdah.executions')).length,
+    ).toBeGreaterThan(1);
+    expect(await all(client, 'select * from howdah.violations')).toEqual([]);
+    expect(await all(client, 'select * from howdah.queue_health')).toEqual(expect.any(Array));
+    await client.end();
+  });
+
+  test('an unbound login learns nothing from the functions it may call', async () => {
+    const run = await one(
+      db.pool,
+      'select id from howdah.executions where tenant_id = $1 limit 1',
+      [b],
+    );
+    await asApp(a, async (client) => {
+      expect(await one(client, 'select (howdah_private.execution_row($1)).id', [run.id])).toEqual({
+        id: null,
+      });
+    });
+  });
+});

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, one, rolledBack } from './support.ts';
+
+describe('uuid v7', () => {
+  let db: TestDatabase;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+  });
+  afterAll(() => db?.drop());
+
+  test('has version 7, variant 2 and the time in front', async () => {
+    const { id, ms } = await one(
+      db.pool,
+      `select howdah.uuid_v7() as id, (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
+    );
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const stamp = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+    expect(Math.abs(stamp - Number(ms))).toBeLessThan(5_000);
+  });
+
+  test('sorts by the millisecond it was made in', async () => {
+    const rows = await all(
+      db.pool,
+      'select howdah.uuid_v7() as id from generate_series(1, 5000) as n order by n',
+    );
+    const stamps = rows.map((row) => row.id.slice(0, 13));
+    expect(stamps).toEqual([...stamps].sort());
+    expect(new Set(rows.map((row) => row.id)).size).toBe(5000);
+  });
+
+  test('is told apart from every other uuid', async () => {
+    expect(
+      await one(
+        db.pool,
+        `select howdah_private.is_uuid_v7(howdah.uuid_v7()) as v7,
+           howdah_private.is_uuid_v7(gen_random_uuid()) as v4,
+           howdah_private.is_uuid_v7('00000000-0000-0000-0000-000000000000') as nil`,
+      ),
+    ).toEqual({ v7: true, v4: false, nil: false });
+  });
+
+  test('begins a moment at its floor', async () => {
+    expect(
+      await one(
+        db.pool,
+        `select howdah.uuid_v7_floor('2026-01-01T00:00:00Z') as floor,
+           howdah_private.is_uuid_v7(howdah.uuid_v7_floor(now())) as is_v7,
+           howdah.uuid_v7_floor(now() - interval '1 second') < howdah.uuid_v7() as before,
+           howdah.uuid_v7_floor(now() + interval '1 minute') > howdah.uuid_v7() as after`,
+      ),
+    ).toEqual({
+      floor: `${Date.UTC(2026, 0, 1)
+        .toString(16)
+        .padStart(12, '0')
+        .replace(/^(.{8})/, '$1-')}-7000-8000-000000000000`,
+      is_v7: true,
+      before: true,
+      after: true,
+    });
+  });
+
+  test('the form for servers before 18 gives the same layout', async () => {
+    const text = readFileSync(
+      new URL('../../migrations/0002_domains_and_enums.sql', import.meta.url),
+      'utf8',
+    );
+    const body = /\$body\$([\s\S]*?)\$body\$/.exec(text)?.[1];
+    const ids = await rolledBack(db.pool, async (client) => {
+      await client.query(
+        `create function pg_temp.older() returns uuid language sql volatile as $older$${body}$older$`,
+      );
+      return all(client, 'select pg_temp.older() as id from generate_series(1, 200)');
+    });
+    for (const { id } of ids) {
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      const stamp = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+      expect(Math.abs(stamp - Date.now())).toBeLessThan(60_000);
+    }
+    expect(new Set(ids.map((row) => row.id)).size).toBe(200);
+  });
+});

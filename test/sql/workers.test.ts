@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeRun,
+  makeWorker,
+  one,
+  rolledBack,
+  startWorkerSession,
+} from './support.ts';
+
+describe('presence of workers', () => {
+  let db: TestDatabase;
+  let agent: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    agent = await makeAgent(db.pool);
+  });
+  afterEach(() => db.pool.query('delete from howdah_private.workers'));
+  afterAll(() => db?.drop());
+
+  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+  const reap = async (patience = '10 seconds') =>
+    (await all(db.pool, 'select * from howdah_private.reap_workers($1)', [patience])).map(
+      (row) => row.reap_workers,
+    );
+  const heal = async (patience = '10 seconds') =>
+    (await one(db.pool, 'select howdah_private.heal_queue($1) as healed', [patience])).healed;
+  const started = async (worker: string) => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await claim(db.pool, worker, [id]);
+    return id;
+  };
+  /** What Graphile Worker does when it hands a job out. */
+  const lockJob = (id: string, poolId: string) =>
+    db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now(), locked_by = $2, attempts = 1 where key = $1`,
+      [id, poolId],
+    );
+
+  test('releasing hands runs on: queued, woken, under a new fence, without a bad name', async () => {
+    const worker = await makeWorker(db.pool);
+    const [mine, kept] = [await started(worker), await started(worker)];
+    const { released } = await one(
+      db.pool,
+      'select howdah_private.release_executions($1, $2, false) as released',
+      [worker, [mine]],
+    );
+    expect(released).toBe(1);
+    expect(await rowOf(mine)).toMatchObject({
+      status: 'queued',
+      owner_worker: null,
+      fence: 2,
+      crashes_without_progress: 0,
+      active_since: null,
+    });
+    expect(await rowOf(kept)).toMatchObject({ status: 'running', owner_worker: worker });
+    expect(await jobsOf(db.pool, mine)).toHaveLength(1);
+    expect(
+      await commit(db.pool, worker, [{ id: mine, fence: 1, after: 0, steps: [answer] }]),
+    ).toMatchObject([{ outcome: 'stale' }]);
+  });
+
+  test('releasing takes nothing from another worker', async () => {
+    const [worker, other] = [await makeWorker(db.pool), await makeWorker(db.pool)];
+    const id = await started(other);
+    const { released } = await one(
+      db.pool,
+      'select howdah_private.release_executions($1, $2, false) as released',
+      [worker, [id]],
+    );
+    expect(released).toBe(0);
+    expect(await rowOf(id)).toMatchObject({ owner_worker: other, fence: 1 });
+  });
+
+  test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
+    const { id: worker, poolId, client } = await startWorkerSession(db.url);
+    const run = await started(worker);
+    const waiting = await makeRun(db.pool, { agent_id: agent });
+    await lockJob(waiting, poolId);
+    await client.query('select howdah_private.forget_worker($1)', [worker]);
+    await client.end();
+    expect(await rowOf(run)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
+    expect(await jobsOf(db.pool, waiting)).toMatchObject([{ is_available: true }]);
+    expect(
+      await all(db.pool, 'select 1 from howdah_private.workers where id = $1', [worker]),
+    ).toEqual([]);
+  });
+
+  test('a worker whose session has ended is reaped, one whose session lives is not', async () => {
+    const dead = await startWorkerSession(db.url);
+    const alive = await startWorkerSession(db.url);
+    const [lost, kept] = [await started(dead.id), await started(alive.id)];
+    expect(await reap()).toEqual([]);
+    await dead.client.end();
+    await eventually(
+      db.pool,
+      'the dead worker is reaped',
+      'select * from howdah_private.reap_workers() as worker where worker = $1',
+      [dead.id],
+    );
+    expect(await rowOf(lost)).toMatchObject({ status: 'queued', fence: 2 });
+    expect(await jobsOf(db.pool, lost)).toHaveLength(1);
+    expect(await rowOf(kept)).toMatchObject({
+      status: 'running',
+      owner_worker: alive.id,
+      fence: 1,
+    });
+    await alive.client.end();
+  });
+
+  test('a frozen worker is reaped by its heartbeat, and can commit nothing afterwards', async () => {
+    const { id: worker, client } = await startWorkerSession(db.url);
+    const id = await started(worker);
+    await db.pool.query(
+      `update howdah_private.workers set heartbeat_at = now() - interval '11 seconds' where id = $1`,
+      [worker],
+    );
+    expect(await reap()).toEqual([worker]);
+    expect(
+      await commit(client, worker, [{ id, fence: 1, after: 0, steps: [answer] }]),
+    ).toMatchObject([{ outcome: 'stale' }]);
+    expect(await one(client, 'select howdah_private.heartbeat($1) as alive', [worker])).toEqual({
+      alive: false,
+    });
+    expect(await claim(db.pool, await makeWorker(db.pool), [id])).toMatchObject([{ fence: 3 }]);
+    await client.end();
+  });
+
+  test('a heartbeat in time keeps a worker alive', async () => {
+    const { id: worker, client } = await startWorkerSession(db.url);
+    await db.pool.query(
+      `update howdah_private.workers set heartbeat_at = now() - interval '11 seconds' where id = $1`,
+      [worker],
+    );
+    expect(await one(client, 'select howdah_private.heartbeat($1) as alive', [worker])).toEqual({
+      alive: true,
+    });
+    expect(await reap()).toEqual([]);
+    await client.end();
+  });
+
+  test('a lock of another database proves nobody alive here', async () => {
+    const worker = await makeWorker(db.pool);
+    const server = new URL(db.url);
+    server.pathname = '/postgres';
+    const { lock_key } = await one(
+      db.pool,
+      'select lock_key from howdah_private.workers where id = $1',
+      [worker],
+    );
+    const { default: pg } = await import('pg');
+    const elsewhere = new pg.Client({ connectionString: server.toString() });
+    await elsewhere.connect();
+    await elsewhere.query('select pg_advisory_lock(1214871364, $1)', [lock_key]);
+    expect(await reap()).toEqual([worker]);
+    await elsewhere.end();
+  });
+
+  test('one reaper works at a time, the others do nothing', async () => {
+    const worker = await makeWorker(db.pool);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select howdah_private.reap_workers()');
+    expect(await reap()).toEqual([]);
+    await client.query('rollback');
+    client.release();
+    expect(await reap()).toEqual([worker]);
+  });
+
+  test('a reaper and a commit in flight: whoever comes first decides', async () => {
+    const worker = await makeWorker(db.pool);
+    const id = await started(worker);
+    const committer = await db.pool.connect();
+    await committer.query('begin');
+    await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
+    const reaper = await db.pool.connect();
+    const reaped = all(reaper, 'select * from howdah_private.reap_workers()');
+    await isBlocked(db.pool, reaper);
+    await committer.query('commit');
+    expect(await reaped).toEqual([{ reap_workers: worker }]);
+    committer.release();
+    reaper.release();
+    expect(await rowOf(id)).toMatchObject({ status: 'queued', fence: 2, step_count: 1 });
+  });
+
+  test('a commit that waited for the reaper is stale', async () => {
+    const worker = await makeWorker(db.pool);
+    const id = await started(worker);
+    const reaper = await db.pool.connect();
+    await reaper.query('begin');
+    await reaper.query('select howdah_private.reap_workers()');
+    const committer = await db.pool.connect();
+    const result = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
+    await isBlocked(db.pool, committer);
+    await reaper.query('commit');
+    expect(await result).toMatchObject([{ outcome: 'stale' }]);
+    committer.release();
+    reaper.release();
+    expect(await rowOf(id)).toMatchObject({ step_count: 0, message_count: 1, tokens_in: '0' });
+  });
+
+  test('a due run without a wake-up is healed, and nothing else', async () => {
+    const [lost, fine, later] = [
+      await makeRun(db.pool, { agent_id: agent }),
+      await makeRun(db.pool, { agent_id: agent }),
+      await makeRun(db.pool, { agent_id: agent, run_at: '2099-01-01' }),
+    ];
+    for (const id of [lost, later]) {
+      await db.pool.query('select graphile_worker.remove_job($1)', [id]);
+    }
+    await heal(); // of what other tests left
+    expect(await jobsOf(db.pool, lost)).toEqual([]); // too young
+    await heal('0 seconds');
+    expect(await jobsOf(db.pool, lost)).toHaveLength(1);
+    expect(await jobsOf(db.pool, fine)).toHaveLength(1);
+    expect(await jobsOf(db.pool, later)).toEqual([]);
+    expect(await heal('0 seconds')).toBe(0);
+  });
+
+  test('a job locked by nobody alive is unlocked, one of a living worker is not', async () => {
+    const { poolId, client } = await startWorkerSession(db.url);
+    const [lost, held] = [
+      await makeRun(db.pool, { agent_id: agent }),
+      await makeRun(db.pool, { agent_id: agent }),
+    ];
+    await lockJob(lost, `pool-${randomUUID()}`);
+    await lockJob(held, poolId);
+    await heal('0 seconds');
+    const available = async (id: string) => (await jobsOf(db.pool, id))[0]?.is_available;
+    expect(await available(lost)).toBe(true);
+    expect(await available(held)).toBe(false);
+    await client.end();
+  });
+
+  test('a worker calls all of this with its own role and reads no table', async () => {
+    await asRole(db.pool, 'howdah_worker', {}, async (client) => {
+      const worker = randomUUID();
+      await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4)', [
+        worker,
+        'pool',
+        'host',
+        'test',
+      ]);
+      for (const call of [
+        `howdah_private.heartbeat('${worker}')`,
+        `howdah_private.claim_executions('${worker}', '{}')`,
+        `howdah_private.commit_steps('${worker}', '[]')`,
+        `howdah_private.release_executions('${worker}', null, false)`,
+        'howdah_private.heal_queue()',
+        'howdah_private.announce(null)',
+        'howdah_private.ensure_partitions()',
+        `howdah_private.forget_worker('${worker}')`,
+        'howdah_private.reap_workers()',
+      ]) {
+        await client.query(`select * from ${call}`);
+      }
+    });
+    await asRole(db.pool, 'howdah_worker', {}, async (client) => {
+      await expect(client.query('select 1 from howdah.executions')).rejects.toThrow(
+        /permission denied/,
+      );
+    });
+  });
+
+  test('a living worker does not keep others from making partitions', async () => {
+    const { client } = await startWorkerSession(db.url);
+    await rolledBack(db.pool, (other) =>
+      other.query(`set local statement_timeout = '5s'; select howdah_private.ensure_partitions()`),
+    );
+    await client.end();
+  });
+});

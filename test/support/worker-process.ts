@@ -1,0 +1,30 @@
+// A worker in a process of its own, for tests that kill, freeze and stop it. Says `ready` on stdout; SIGTERM drains
+// it, and then nothing may keep it alive.
+import type { CustomTool } from '../../src/contracts/tool.ts';
+import { startTestWorker } from './worker.ts';
+
+const parameters = { type: 'object' };
+
+const tools: CustomTool[] = [
+  {
+    name: 'kill_this_process',
+    description: 'What a tool does that needs more memory than there is.',
+    parameters,
+    run() {
+      process.kill(process.pid, 'SIGKILL');
+      return new Promise(() => {});
+    },
+  },
+  { name: 'wait_for_ever', description: '', parameters, run: () => new Promise(() => {}) },
+];
+
+const { DATABASE_URL, OPENAI_BASE_URL, GRACE_MS = '10000' } = process.env;
+if (DATABASE_URL === undefined) {
+  throw new Error('DATABASE_URL is missing');
+}
+const worker = await startTestWorker(DATABASE_URL, {
+  tools,
+  ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
+});
+process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));
+console.log('ready');
