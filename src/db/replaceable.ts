@@ -40,22 +40,35 @@ export async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
   await client.query(`set local check_function_bodies = off; set local client_min_messages = warning;
     set local search_path = ''; savepoint replaceable`);
-  const before = await replaceableObjects(client);
   try {
-    await applyFiles(client, files);
-    await dropLeftOver(client, before);
+    await applyInOrder(client, files);
   } catch (error) {
     if (faultOf((error as Error).cause).code !== CANNOT_REPLACE) {
       throw error;
     }
     await client.query('rollback to savepoint replaceable');
     await dropReplaceable(client);
-    await applyFiles(client, files);
+    await applyInOrder(client, files);
   }
   await client.query(
     `insert into howdah_private.applied_sql (digest) values ($1)
      on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
     [digestOf(files)],
+  );
+}
+
+/** Seeds and grants (80, 90) come last, since they touch the catalogue rows of everything that still stands. */
+async function applyInOrder(
+  client: Client,
+  files: { path: string; text: string }[],
+): Promise<void> {
+  const isDefinition = ({ path }: { path: string }): boolean => !/^sql.[89]/.test(path);
+  const before = await replaceableObjects(client);
+  await applyFiles(client, files.filter(isDefinition));
+  await dropLeftOver(client, before);
+  await applyFiles(
+    client,
+    files.filter((file) => !isDefinition(file)),
   );
 }
 
