@@ -518,37 +518,47 @@ AS $function$ select * from howdah_private.broken_promises('-infinity') $functio
 
 CREATE OR REPLACE FUNCTION howdah.current_tenant()
  RETURNS uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(
-    (select l.tenant_id from howdah_private.login_tenants as l where l.login = session_user),
-    case
-      when pg_has_role(session_user, 'howdah_owner', 'member') then coalesce(
-        nullif(current_setting('howdah.tenant_id', true), '')::uuid,
-        (select t.id from howdah.tenants as t where t.slug = 'default')
-      )
-      when pg_has_role(session_user, 'howdah_authenticator', 'member')
-        or pg_has_role(session_user, 'howdah_worker', 'member')
-        then nullif(current_setting('howdah.tenant_id', true), '')::uuid
-    end
-  )
-$function$
+declare
+  v_tenant_id uuid;
+begin
+  select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l where l.login = session_user;
+  if found then
+    return v_tenant_id;
+  end if;
+  if pg_has_role(session_user, 'howdah_owner', 'member') then
+    v_tenant_id := nullif(current_setting('howdah.tenant_id', true), '');
+    if v_tenant_id is null then
+      select t.id into v_tenant_id from howdah.tenants as t where t.slug = 'default';
+    end if;
+  elsif pg_has_role(session_user, 'howdah_authenticator', 'member')
+    or pg_has_role(session_user, 'howdah_worker', 'member') then
+    v_tenant_id := nullif(current_setting('howdah.tenant_id', true), '');
+  end if;
+  return v_tenant_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.current_user_id()
  RETURNS uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$
-  select case
-    when pg_has_role(session_user, 'howdah_owner', 'member')
-      or pg_has_role(session_user, 'howdah_authenticator', 'member')
-      then nullif(current_setting('howdah.user_id', true), '')::uuid
-  end
-$function$
+declare
+  v_user_id text := nullif(current_setting('howdah.user_id', true), '');
+begin
+  if v_user_id is not null and (
+    pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')
+  ) then
+    return v_user_id::uuid;
+  end if;
+  return null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.delete_agent(id uuid)
@@ -682,14 +692,19 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.actor()
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(
-    (select u.username from howdah.users as u where u.id = howdah.current_user_id()), session_user::text
-  )
-$function$
+declare
+  v_user_id uuid := howdah.current_user_id();
+  v_name text;
+begin
+  if v_user_id is not null then
+    select u.username into v_name from howdah.users as u where u.id = v_user_id;
+  end if;
+  return coalesce(v_name, session_user::text);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)

@@ -1,9 +1,14 @@
 -- Who did it, for created_by: the user of the token, else the database login.
 create or replace function howdah_private.actor() returns text
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = ''
 as $$
-  select coalesce(
-    (select u.username from howdah.users as u where u.id = howdah.current_user_id()), session_user::text
-  )
-$$;
+declare
+  v_user_id uuid := howdah.current_user_id();
+  v_name text;
+begin
+  if v_user_id is not null then
+    select u.username into v_name from howdah.users as u where u.id = v_user_id;
+  end if;
+  return coalesce(v_name, session_user::text);
+end $$;

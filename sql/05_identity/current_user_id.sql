@@ -1,13 +1,18 @@
 -- The user of the token; trusted under the same rule as the tenant's setting.
 create or replace function howdah.current_user_id() returns uuid
-  language sql stable parallel safe
+  language plpgsql stable parallel safe
   set search_path = ''
 as $$
-  select case
-    when pg_has_role(session_user, 'howdah_owner', 'member')
-      or pg_has_role(session_user, 'howdah_authenticator', 'member')
-      then nullif(current_setting('howdah.user_id', true), '')::uuid
-  end
-$$;
+declare
+  v_user_id text := nullif(current_setting('howdah.user_id', true), '');
+begin
+  if v_user_id is not null and (
+    pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')
+  ) then
+    return v_user_id::uuid;
+  end if;
+  return null;
+end $$;
 comment on function howdah.current_user_id() is
   E'@behavior -*\nThe user this session acts for, null for a plain database login.';

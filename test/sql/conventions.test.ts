@@ -264,16 +264,6 @@ describe('conventions', () => {
       ).toEqual(['current_tenant', 'current_user_id', 'is_operator', 'may_act_for']);
     });
 
-    test('that a policy calls are plain SQL', async () => {
-      expect(
-        await one(
-          db.pool,
-          `select l.lanname from pg_proc as p join pg_language as l on l.oid = p.prolang
-           where p.oid = 'howdah.current_tenant()'::regprocedure`,
-        ),
-      ).toEqual({ lanname: 'sql' });
-    });
-
     test('run no dynamic SQL, but for those listed', async () => {
       expect(
         await names(
