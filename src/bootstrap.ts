@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
@@ -8,6 +7,7 @@ import { startEmbedded } from './db/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
+import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
@@ -59,7 +59,7 @@ export async function openWorker(
     log,
     tools,
     concurrency: config.workerConcurrency,
-    release: releaseName(),
+    release: releaseVersion(),
     provider: (model) => findProvider(providers, model),
   });
 }
@@ -115,10 +115,4 @@ async function openApi(url: string, config: Config, log: Logger) {
 /** Structured logs on stderr: stdout belongs to results. */
 export function createLog(config: Config): Logger {
   return pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination(2));
-}
-
-/** The version of this release, as package.json has it. */
-export function releaseName(): string {
-  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }

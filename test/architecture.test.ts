@@ -16,6 +16,7 @@ const LAYERS = [
 /** Outside the layers, by what they are. */
 const ANYWHERE = new Set([
   'src/config.ts', // types of the configuration, read by whoever is given one
+  'src/package-root.ts', // where this package stands on disk
   'src/bootstrap.ts', // puts the parts together
   'src/index.ts', // the public surface
 ]);

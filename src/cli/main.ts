@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import { releaseVersion } from '../package-root.ts';
 import { type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { type CommandEntry, commands } from './registry.ts';
@@ -41,7 +42,7 @@ export async function main(
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
     .description('Insert a row, watch an agent answer it, ask everything in SQL.')
-    .version(version(), '--version', 'print the version')
+    .version(releaseVersion(), '--version', 'print the version')
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
     .option('--no-color', 'print without colours')
@@ -128,11 +129,6 @@ function usageError(error: CommanderError): HowdahError {
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const hint = suggestion?.replace(/^\(|\)$/g, '') ?? '`howdah --help` lists commands and options.';
   return new HowdahError('EUSAGE', message, { hint });
-}
-
-function version(): string {
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 /** Runs this process's own command line. A reader that went away (`| head`) is no error and no news. */

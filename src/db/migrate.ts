@@ -1,14 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { faultOf } from './sqlstate.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MIGRATIONS = join(ROOT, 'migrations');
+const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_ATTEMPTS = 60;

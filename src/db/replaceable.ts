@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { HowdahError } from '../contracts/errors.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Client } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const REPLACEABLE = join(ROOT, 'sql');
+const REPLACEABLE = join(PACKAGE_ROOT, 'sql');
 /** "cannot change return type of existing function" and its kin. */
 const CANNOT_REPLACE = '42P13';
 /** "cannot drop … because other objects depend on it". */
@@ -17,10 +16,10 @@ const STILL_NEEDED = '2BP01';
 export function replaceableFiles(): { path: string; text: string }[] {
   return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .map((entry) => relative(PACKAGE_ROOT, join(entry.parentPath, entry.name)))
     .filter((path) => /^sql.[0-9]/.test(path))
     .sort()
-    .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
+    .map((path) => ({ path, text: readFileSync(join(PACKAGE_ROOT, path), 'utf8') }));
 }
 
 /** One digest over names and texts. */

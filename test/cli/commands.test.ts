@@ -144,7 +144,9 @@ describe('what there is', () => {
     const sick = await cli('doctor');
     expect(sick.status).toBe(1);
     expect(sick.stdout).toMatch(/BAD +promises.*wrong_turn/);
-    await database.pool.query('delete from howdah.sessions');
+    await database.pool.query(
+      'begin; set local session_replication_role = replica; delete from howdah.sessions; commit',
+    );
   });
 
   test('migrate status names what is applied', async () => {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { followExecutions } from '../../db/follow.ts';
 import type { Pool } from '../../db/pool.ts';
+import { PACKAGE_ROOT } from '../../package-root.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printTable } from '../output.ts';
@@ -52,7 +54,7 @@ async function setUpShop(pool: Pool): Promise<void> {
       },
     );
   }
-  const text = readFileSync(new URL('../../../examples/shop.sql', import.meta.url), 'utf8');
+  const text = readFileSync(join(PACKAGE_ROOT, 'examples/shop.sql'), 'utf8');
   await pool.query(text);
   await pool.query(
     'insert into shop.tickets (customer, body) select * from unnest($1::text[], $2::text[])',
