@@ -1,0 +1,22 @@
+# One image for API and worker: `howdah api`, `howdah worker`, `howdah migrate up`.
+FROM node:24-bookworm-slim AS build
+WORKDIR /howdah
+COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json ./
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /howdah
+COPY --from=build /howdah/package.json ./
+COPY --from=build /howdah/node_modules ./node_modules
+COPY --from=build /howdah/dist ./dist
+COPY bin ./bin
+COPY migrations ./migrations
+COPY sql ./sql
+COPY examples ./examples
+USER node
+EXPOSE 8000
+ENTRYPOINT ["node", "bin/howdah"]
+CMD ["start"]
