@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events';
-import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import type { CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
@@ -8,12 +6,9 @@ import { createPool } from '../src/db/pool.ts';
 import { createRuntime } from '../src/runtime/runtime.ts';
 import { sleep, type World } from '../src/runtime/world.ts';
 import { customTools } from '../src/tools/custom.ts';
-import { asWorkerRole } from './migrate-queue.ts';
-import { keepPresence } from './presence.ts';
-import { cronItems, taskList } from './task-list.ts';
-
-/** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
-const WAKE_UP_SLOTS = 8;
+import { type KeptPresence, keepPresence } from './presence.ts';
+import { startQueue } from './queue.ts';
+import { taskList } from './task-list.ts';
 
 export type WorkerOptions = {
   url: string;
@@ -58,18 +53,21 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onError: (error, id) => log.error({ err: error, execution_id: id }, 'a run was handed back'),
   });
   const ready = Promise.withResolvers<void>();
-  const { runner, poolId } = await startRunner(options, taskList(runtime, pool, ready.promise));
-  const presence = await keepPresence({
+  let presence: KeptPresence | undefined;
+  const queue = await startQueue({
     url,
-    poolId,
+    log,
+    tasks: taskList(runtime, pool, ready.promise),
+    onReplaced: () => presence?.renew('its queue was replaced'),
+  });
+  presence = await keepPresence({
+    url,
+    poolId: () => queue.poolId,
     pool,
     release: options.release,
     log,
     onControl: (id) => runtime.abort(id),
-    onWorker: (id) => {
-      runtime.dropAll();
-      runtime.setWorker(id);
-    },
+    onWorker: (id) => runtime.setWorker(id),
   });
   ready.resolve();
 
@@ -79,50 +77,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     async stop(graceMs = 10_000) {
       const drained = runtime.drain(graceMs);
-      await Promise.race([runner.stop(), sleep(graceMs, AbortSignal.timeout(graceMs + 1))]);
+      const isOver = new AbortController(); // a timer left behind would keep the process alive
+      await Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
+      isOver.abort();
       await drained;
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), notifier.close()]);
     },
   };
-}
-
-/** Completion batching is set to 0 on purpose: without it 0.18 forgets completions while it stops. */
-async function startRunner(
-  options: WorkerOptions,
-  tasks: ReturnType<typeof taskList>,
-): Promise<{ runner: Runner; poolId: string }> {
-  const events: WorkerEvents = new EventEmitter();
-  const poolId = new Promise<string>((resolve) => {
-    events.once('pool:create', ({ workerPool }) => resolve(workerPool.id));
-  });
-  const runner = await run({
-    events,
-    noHandleSignals: true,
-    taskList: tasks,
-    parsedCronItems: cronItems(),
-    logger: workerLogger(options.log),
-    preset: {
-      worker: {
-        connectionString: asWorkerRole(options.url),
-        concurrentJobs: WAKE_UP_SLOTS,
-        maxPoolSize: WAKE_UP_SLOTS,
-        pollInterval: 1000,
-        completeJobBatchDelay: 0,
-        failJobBatchDelay: 0,
-      },
-    },
-  });
-  return { runner, poolId: await poolId };
-}
-
-/** Graphile Worker speaks of every job; here that is worth a debug line, except for what went wrong. */
-function workerLogger(log: Log): Logger {
-  return new Logger((scope) => (level, message) => {
-    if (level === 'error' || level === 'warning') {
-      log.warn({ scope: scope.label }, message);
-    } else {
-      log.trace({ scope: scope.label }, message);
-    }
-  });
 }

@@ -10,13 +10,22 @@ const RETURN_MS = 250;
 
 export type KeepPresenceOptions = {
   url: string;
-  poolId: string;
+  poolId(): string;
   pool: Pool;
   release: string;
   log: Log;
   onControl(executionId: string): void;
-  /** A new identity: at the start, and again whenever the old one was lost. Whatever the old one owned is not ours. */
-  onWorker(id: string): void;
+  /**
+   * A new identity: at the start, and again after the old one was lost; null in between. Whatever the old one owned is
+   * not ours.
+   */
+  onWorker(id: string | null): void;
+};
+
+export type KeptPresence = {
+  /** Begins a new life, as if the old one had been lost. */
+  renew(reason: string): void;
+  stop(): Promise<void>;
 };
 
 /**
@@ -24,9 +33,7 @@ export type KeepPresenceOptions = {
  * lost (the database restarted, the network was cut, it was frozen for too long) it lets go of everything and
  * comes back under a new identity; the old one is reaped like any dead worker.
  */
-export async function keepPresence(
-  options: KeepPresenceOptions,
-): Promise<{ stop(): Promise<void> }> {
+export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPresence> {
   const { pool, log } = options;
   let stopped = false;
   let presence: Presence | undefined;
@@ -34,7 +41,8 @@ export async function keepPresence(
 
   const appear = async (): Promise<void> => {
     const worker = randomUUID();
-    presence = await enter({ ...options, worker, onLost: (reason) => lose(reason) });
+    const poolId = options.poolId();
+    presence = await enter({ ...options, poolId, worker, onLost: (reason) => lose(reason) });
     options.onWorker(worker);
   };
 
@@ -45,7 +53,7 @@ export async function keepPresence(
     log.warn({ reason: reason.message }, 'presence lost: letting go of all runs');
     const gone = presence;
     presence = undefined;
-    options.onWorker(randomUUID()); // owns nothing: nothing of the old identity can commit
+    options.onWorker(null);
     returning = (async () => {
       await gone?.close();
       while (!stopped && !presence) {
@@ -87,6 +95,7 @@ export async function keepPresence(
   await reap();
   const chores = [every(BEAT_MS, beat), every(REAP_MS, reap), every(HEAL_MS, heal)];
   return {
+    renew: (reason) => lose(new Error(reason)),
     async stop() {
       stopped = true;
       await Promise.all(chores.map((stopChore) => stopChore()));

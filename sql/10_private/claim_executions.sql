@@ -15,10 +15,14 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
 as $$
 declare
   v_claimed uuid[];
+  v_is_alive boolean;
 begin
+  -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
+  perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  v_is_alive := found;
   with due as (
     select e.id from howdah.executions as e
-    where e.id = any (claim_executions.ids)
+    where v_is_alive and e.id = any (claim_executions.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.id
@@ -42,6 +46,18 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id) into v_claimed from claimed as c;
+
+  -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
+  -- and not claimed is woken again in a moment.
+  perform graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
+      25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+  ))
+  from howdah.executions as e
+  where e.id = any (claim_executions.ids) and e.id <> all (coalesce(v_claimed, '{}'))
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0;
 
   return query
   select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,

@@ -34,6 +34,7 @@ as $$
 declare
   v_pool_id text;
 begin
+  perform from howdah_private.workers as w where w.id = forget_worker.worker for update;
   perform howdah_private.release_executions(forget_worker.worker, null, true);
   delete from howdah_private.workers as w where w.id = forget_worker.worker
   returning w.pool_id into v_pool_id;

@@ -1,7 +1,7 @@
 import type { Action } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { StopReason } from '../contracts/step.ts';
-import { faultOf, isConnectionLoss } from '../db/sqlstate.ts';
+import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
 import { type HeldRun, StaleRun } from './held-run.ts';
@@ -19,9 +19,8 @@ export async function advance(
   isDraining: () => boolean,
 ): Promise<void> {
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
-    const action = next(run.definition, run.state);
     try {
-      await perform(action, run, world);
+      await perform(next(run.definition, run.state), run, world);
     } catch (error) {
       await recover(error, run);
     }
@@ -65,17 +64,18 @@ function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<v
 
 /**
  * What was thrown is no outcome but a fault: a run that was taken over is let go; content the database refuses,
- * or a mistake in our own code, ends the run with an error that says so; a lost connection hands the run back, so that
- * its log is read again.
+ * or a mistake in our own code, ends the run with an error that says so; a lost connection or a deadlock hands the
+ * run back, so that its log is read again.
  */
 async function recover(error: unknown, run: HeldRun): Promise<void> {
   if (error instanceof StaleRun || run.abort.signal.aborted) {
     return;
   }
-  if (isConnectionLoss(error)) {
+  const { code, message } = faultOf(error);
+  const isPassing = /^[0-9A-Z]{5}$/.test(code) && !isRefusal(error);
+  if (isPassing || isConnectionLoss(error)) {
     throw error;
   }
-  const { code, message } = faultOf(error);
   await fail(run, 'error', {
     code: 'internal',
     message: `the step could not be committed: ${message}`,

@@ -6,7 +6,7 @@ import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff } from './backoff.ts';
 import { foldRecords } from './fold.ts';
-import type { HeldRun } from './held-run.ts';
+import { type HeldRun, timeLeft } from './held-run.ts';
 import { conversation, next } from './strategies/agent.ts';
 import type { World } from './world.ts';
 
@@ -33,11 +33,6 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
   } else {
     await commitFailure(action, run, world, outcome.error, started_at);
   }
-}
-
-/** Whole milliseconds, as timers want them: at least one, at most what a timer can hold. */
-function timeLeft(run: HeldRun): number {
-  return Math.ceil(Math.max(1, Math.min(run.deadline - performance.now(), 2 ** 31 - 1)));
 }
 
 function ask(provider: ModelProvider, action: CallModel, run: HeldRun, signal: AbortSignal) {

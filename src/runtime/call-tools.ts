@@ -8,7 +8,7 @@ import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import { loggedResult, resultText } from '../tools/result.ts';
-import type { HeldRun, OwnCommit } from './held-run.ts';
+import { type HeldRun, type OwnCommit, timeLeft } from './held-run.ts';
 import { faultsOf } from './json-schema.ts';
 import type { World } from './world.ts';
 
@@ -78,6 +78,11 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   }
 }
 
+/** A call may take its tool's time-out, but no longer than the run has left. */
+function timeOut(tool: ToolDefinition, run: HeldRun): number {
+  return Math.min(tool.timeout_ms, timeLeft(run));
+}
+
 async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise<void> {
   const { call, tool, args, started_at } = ready;
   const custom = world.customTools.get(tool.name);
@@ -86,7 +91,7 @@ async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise
     ? await runCustomTool(custom, args, {
         ...run.context,
         idempotency_key: idempotencyKey(call, run),
-        signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(tool.timeout_ms)]),
+        signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
       })
     : {
         ok: false,
@@ -113,7 +118,7 @@ async function callSql(ready: ReadyCall, run: HeldRun, world: World): Promise<vo
         tenantId: run.context.tenant_id,
         fn: tool.configuration as unknown as SqlFunction,
         args,
-        timeoutMs: tool.timeout_ms,
+        timeoutMs: timeOut(tool, run),
         signal: run.abort.signal,
       },
       async (client, outcome) => {

@@ -22,7 +22,10 @@ export type HeldRun = {
   commit(records: StepRecord[], to?: Transition): Promise<void>;
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
   beginRisk(): Promise<void>;
-  /** Waits for its turn to commit on a transaction of the caller, who says when that is over. */
+  /**
+   * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when the
+   * run has been let go before.
+   */
   beginCommit(): Promise<OwnCommit>;
 };
 
@@ -79,11 +82,11 @@ export function holdRun(options: HoldOptions): HeldRun {
     },
     async beginCommit() {
       const { promise: over, resolve: end } = Promise.withResolvers<void>();
-      await new Promise<void>((begin) => {
+      await new Promise<void>((begin, refuse) => {
         inTurn(() => {
           begin();
           return over;
-        });
+        }).then(() => refuse(new StaleRun('this run is not held any more'))); // its turn never came
       });
       return ownCommit(end);
     },
@@ -144,6 +147,14 @@ export function holdRun(options: HoldOptions): HeldRun {
   };
 
   return held;
+}
+
+/**
+ * What is left of a run's active time, in whole milliseconds as timers want them: at least one, at most what a
+ * timer can hold.
+ */
+export function timeLeft(run: HeldRun): number {
+  return Math.ceil(Math.max(1, Math.min(run.deadline - performance.now(), 2 ** 31 - 1)));
 }
 
 function contextOf(run: ClaimedRun): RunContext {

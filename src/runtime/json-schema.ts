@@ -4,7 +4,13 @@ import addFormats from 'ajv-formats';
 import type { Json, JsonSchema } from '../contracts/json.ts';
 
 /** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
-const OPTIONS = { allErrors: true, strict: false, logger: false, addUsedSchema: false } as const;
+const OPTIONS = {
+  allErrors: true,
+  strict: false,
+  logger: false,
+  addUsedSchema: false,
+  ownProperties: true,
+} as const;
 const current = new Ajv2020(OPTIONS);
 const older = new Ajv(OPTIONS);
 addFormats.default(current);

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
+import { isRefusal } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { createCommitter } from './committer.ts';
 import { type HeldRun, holdRun } from './held-run.ts';
@@ -16,18 +18,25 @@ export type RuntimeOptions = {
 };
 
 export type Runtime = {
-  /** Under which id runs are claimed; a new one after presence was lost. */
-  setWorker(id: string): void;
-  /** Claims the run if it is due and free, and goes on with it. Resolves when that is decided, not when the run ends. */
-  wake(executionId: string): Promise<void>;
+  /**
+   * Under which id runs are claimed; a new one after presence was lost, and null until there is one: nothing is
+   * claimed then. What the id before held is dropped and handed back.
+   */
+  setWorker(id: string | null): void;
+  /**
+   * Claims the run if it is due and free, and goes on with it. Resolves when that is decided, not when the run ends.
+   * At capacity the smaller priority is let in first. False when this worker drains and somebody else must be woken.
+   */
+  wake(executionId: string, priority: number): Promise<boolean>;
   /** The run was cancelled or taken over: what it has in the air is aborted. */
   abort(executionId: string): void;
-  /** Drops everything without a word: this process has been declared dead. */
-  dropAll(): void;
   /** Takes no more; lets what is in the air commit for up to `graceMs`, then hands all runs back. */
   drain(graceMs: number): Promise<void>;
   readonly inFlight: number;
 };
+
+/** After a fault of the database: what caused it may still be there. */
+const PAUSE_MS = 250;
 
 /** Holds the runs of one worker process: thousands of them, each a promise that waits for a model or a tool. */
 export function createRuntime(options: RuntimeOptions): Runtime {
@@ -36,10 +45,33 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const versions = new Map<string, Promise<AgentDefinition>>();
   const slots = createSlots(options.capacity);
   const over = new AbortController();
-  let worker = '';
+  let worker: string = randomUUID(); // nobody's, until there is a name
+  let present = Promise.withResolvers<void>();
   let draining = false;
   const committer = createCommitter(pool, () => worker, over.signal);
-  const claim = batchClaims((ids) => claimExecutions(pool, worker, ids));
+  /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
+  const claimDue = async (ids: string[]): Promise<ClaimedRun[]> => {
+    await present.promise;
+    const owner = worker;
+    if (draining) {
+      return [];
+    }
+    try {
+      const runs = await claimExecutions(pool, owner, ids);
+      if (owner === worker) {
+        return runs;
+      }
+    } catch (error) {
+      if (isRefusal(error)) {
+        throw error;
+      }
+      await world.sleep(PAUSE_MS, over.signal);
+    }
+    const unknown = ids.filter((id) => !held.has(id));
+    await handBack(unknown, owner);
+    return claimDue(ids);
+  };
+  const claim = batchClaims(claimDue);
 
   const definitionOf = (id: string): Promise<AgentDefinition> => {
     const known = versions.get(id) ?? loadVersion(pool, id);
@@ -49,11 +81,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   };
 
   const hold = async (claimed: ClaimedRun): Promise<void> => {
+    const owner = worker;
     const { execution_id, agent_version_id } = claimed;
     const definition = await definitionOf(agent_version_id).catch(async (error) => {
-      await handBack(execution_id, worker);
+      await handBack([execution_id], owner);
       throw error;
     });
+    if (owner !== worker) {
+      slots.release(); // handed back with all the others
+      return;
+    }
     const { announce } = options;
     const run = holdRun({
       run: claimed,
@@ -66,8 +103,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (claimed.watched) {
       announce(run.id);
     }
-    const done = live(run, worker).finally(() => {
-      held.delete(run.id);
+    const done = live(run, owner).finally(() => {
+      if (held.get(run.id)?.run === run) {
+        held.delete(run.id); // and not the same run, claimed again meanwhile
+      }
       slots.release();
     });
     held.set(run.id, { run, done });
@@ -78,18 +117,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       await advance(run, world, () => draining);
     } catch (error) {
       options.onError(error, run.id);
+      await world.sleep(PAUSE_MS, run.abort.signal);
     }
+    run.abort.abort(); // other calls may still be in the air
     if (run.isHeld) {
       run.isHeld = false;
-      await handBack(run.id, owner);
+      await handBack([run.id], owner);
     }
   };
 
-  /** Tries until the database has heard it, or until this worker is not the owner any more. */
-  const handBack = async (executionId: string, owner: string): Promise<void> => {
-    while (owner === worker && !over.signal.aborted) {
+  /** Tries until the database has heard it. Runs that somebody else owns by now are left alone; null means all. */
+  const handBack = async (ids: string[] | null, owner: string): Promise<void> => {
+    while (!over.signal.aborted) {
       try {
-        await releaseExecutions(pool, owner, [executionId]);
+        await releaseExecutions(pool, owner, ids);
         return;
       } catch {
         await world.sleep(500, over.signal);
@@ -99,17 +140,25 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   return {
     setWorker(id) {
-      worker = id;
-    },
-    async wake(executionId) {
-      await slots.acquire();
-      if (draining) {
-        slots.release();
-        throw new Error('this worker is draining');
+      const before = worker;
+      worker = id ?? randomUUID();
+      for (const { run } of held.values()) {
+        run.isHeld = false;
+        run.abort.abort();
       }
+      if (id === null) {
+        present = Promise.withResolvers();
+        void handBack(null, before);
+      } else {
+        present.resolve();
+      }
+    },
+    async wake(executionId, priority) {
+      await slots.acquire(priority);
       try {
         const claimed = await claim(executionId);
         await (claimed ? hold(claimed) : slots.release());
+        return !draining;
       } catch (error) {
         slots.release();
         throw error;
@@ -122,14 +171,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         entry.run.abort.abort();
       }
     },
-    dropAll() {
-      for (const { run } of held.values()) {
-        run.isHeld = false;
-        run.abort.abort();
-      }
-    },
     async drain(graceMs) {
       draining = true;
+      present.resolve();
       const all = Promise.allSettled([...held.values()].map((entry) => entry.done));
       await Promise.race([all, world.sleep(graceMs, over.signal)]);
       for (const { run } of held.values()) {
@@ -164,21 +208,28 @@ function batchClaims(
   };
 }
 
-function createSlots(capacity: number): { acquire(): Promise<void>; release(): void } {
+/** So many at once; those who wait are let in by priority, then in the order they came. */
+function createSlots(capacity: number): {
+  acquire(priority: number): Promise<void>;
+  release(): void;
+} {
   let free = capacity;
-  const queue: (() => void)[] = [];
+  const queue: { priority: number; enter: () => void }[] = [];
   return {
-    async acquire() {
+    async acquire(priority) {
       if (free > 0) {
         free -= 1;
         return;
       }
-      await new Promise<void>((resolve) => queue.push(resolve));
+      await new Promise<void>((enter) => {
+        const before = queue.findIndex((other) => other.priority > priority);
+        queue.splice(before < 0 ? queue.length : before, 0, { priority, enter });
+      });
     },
     release() {
       const next = queue.shift();
       if (next) {
-        next();
+        next.enter();
       } else {
         free += 1;
       }

@@ -4,16 +4,29 @@ import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 /** The arguments of a call as an object; a model may have written anything. */
 export function parseArguments(text: string): Outcome<JsonObject> {
   try {
-    const value = JSON.parse(text.trim() === '' ? '{}' : text);
+    const value = JSON.parse(text.trim() === '' ? '{}' : text, refuseRounding);
     return isJsonObject(value)
       ? { ok: true, value }
       : { ok: false, error: invalidArguments('they are not a JSON object') };
   } catch (error) {
     return {
       ok: false,
-      error: invalidArguments(`they are not JSON (${(error as Error).message})`),
+      error: invalidArguments(`they are not JSON that can be read (${(error as Error).message})`),
     };
   }
+}
+
+/** An id of more digits than a number of JavaScript holds would become another id. */
+function refuseRounding(
+  _key: string,
+  value: unknown,
+  ...[context]: { source?: string }[]
+): unknown {
+  const source = context?.source ?? '';
+  if (typeof value === 'number' && /^-?\d+$/.test(source) && BigInt(source) !== BigInt(value)) {
+    throw new Error(`${source} has too many digits for a number`);
+  }
+  return value;
 }
 
 /** The error a model gets for arguments it may mend. */

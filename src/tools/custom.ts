@@ -21,7 +21,7 @@ export function customTools(tools: readonly CustomTool[]): CustomTools {
 
 /**
  * Runs a custom tool. It ends when its signal fires, whether the tool listens to it or not; what it throws
- * becomes `tool_failed`.
+ * becomes `tool_failed`, and so does a result that is no JSON.
  */
 export async function runCustomTool(
   tool: CustomTool,
@@ -34,20 +34,25 @@ export async function runCustomTool(
   try {
     context.signal.throwIfAborted();
     const value = await Promise.race([(async () => tool.run(args, context))(), aborted]);
-    return { ok: true, value: value ?? null };
+    return { ok: true, value: JSON.parse(JSON.stringify(value) ?? 'null') };
   } catch (error) {
-    return { ok: false, error: failure(error) };
+    const isOurs = context.signal.aborted && error === context.signal.reason;
+    return { ok: false, error: isOurs ? ended(error) : failure(error) };
   } finally {
     context.signal.removeEventListener('abort', abort);
   }
 }
 
-function failure(error: unknown): (ToolOutcome & { ok: false })['error'] {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  if (name === 'TimeoutError') {
-    return { code: 'timeout', message: 'the tool took longer than its time-out', retryable: true };
-  }
-  return name === 'AbortError'
-    ? { code: 'cancelled', message: 'the run was cancelled', retryable: false }
-    : { code: 'tool_failed', message, retryable: false };
+type Failure = (ToolOutcome & { ok: false })['error'];
+
+/** The signal fired: for the tool's time-out, else because the run is over for us. */
+function ended(reason: unknown): Failure {
+  return reason instanceof Error && reason.name === 'TimeoutError'
+    ? { code: 'timeout', message: 'the tool took longer than its time-out', retryable: true }
+    : { code: 'cancelled', message: 'the run was cancelled', retryable: false };
+}
+
+function failure(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'tool_failed', message, retryable: false };
 }

@@ -7,8 +7,13 @@ import { advancePayload } from '../payloads.ts';
  * run that somebody owns, does nothing.
  */
 export function advanceTask(runtime: Runtime, ready: Promise<void>): Task {
-  return async (payload) => {
+  return async (payload, { job, addJob }) => {
     await ready;
-    await runtime.wake(advancePayload.parse(payload).id);
+    const { id } = advancePayload.parse(payload);
+    const isTaken = await runtime.wake(id, job.priority);
+    if (!isTaken) {
+      // Failing the job would wake the next worker only after a back-off.
+      await addJob('advance', { id }, { jobKey: id, priority: job.priority, runAt: job.run_at });
+    }
   };
 }

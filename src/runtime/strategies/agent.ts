@@ -62,18 +62,14 @@ function conclude(definition: AgentDefinition, state: RunState, last: Message): 
     return { type: 'finish', output: text, output_data: parsed.value };
   }
   const faults = parsed.faults.join('; ');
-  const wasRepaired = state.messages.some(isRepair);
-  return wasRepaired
-    ? {
-        type: 'fail',
-        stop_reason: 'error',
-        error: {
-          code: 'invalid_output',
-          message: `the answer does not satisfy the agent's output_schema, also after a repair: ${faults}`,
-          retryable: false,
-        },
-      }
-    : { type: 'repair', message: `${REPAIR}: ${faults}. Answer again with JSON only.` };
+  if (!parsed.isMendable || state.messages.some(isRepair)) {
+    const message = parsed.isMendable
+      ? `the answer does not satisfy the agent's output_schema, also after a repair: ${faults}`
+      : `the agent's output_schema is no JSON Schema: ${faults}`;
+    const error = { code: 'invalid_output', message, retryable: false } as const;
+    return { type: 'fail', stop_reason: 'error', error };
+  }
+  return { type: 'repair', message: `${REPAIR}: ${faults}. Answer again with JSON only.` };
 }
 
 const REPAIR = 'Your answer does not satisfy the required JSON Schema';
@@ -82,12 +78,20 @@ function isRepair(message: Message): boolean {
   return message.role === 'user' && (message.content ?? '').startsWith(REPAIR);
 }
 
-function parseOutput(schema: JsonSchema, text: string): { value: Json; faults: string[] } {
+/** `isMendable` is false when the schema is at fault and not the answer. */
+type Parsed = { value: Json; faults: string[]; isMendable: boolean };
+
+function parseOutput(schema: JsonSchema, text: string): Parsed {
+  let value: Json = null;
   try {
-    const value = JSON.parse(text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, ''));
-    return { value, faults: faultsOf(schema, value) };
+    value = JSON.parse(text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, ''));
   } catch (error) {
-    return { value: null, faults: [`it is not JSON (${(error as Error).message})`] };
+    return { value, faults: [`it is not JSON (${(error as Error).message})`], isMendable: true };
+  }
+  try {
+    return { value, faults: faultsOf(schema, value), isMendable: true };
+  } catch (error) {
+    return { value, faults: [(error as Error).message], isMendable: false };
   }
 }
 
@@ -112,5 +116,30 @@ export function conversation(definition: AgentDefinition, state: RunState): Mess
     .filter((part) => part)
     .join('\n\n');
   const system: Message[] = prompt ? [{ role: 'system', content: prompt }] : [];
-  return [...system, ...state.history, ...state.messages];
+  return [...system, ...inCallOrder([...state.history, ...state.messages])];
+}
+
+/** Results are logged as they arrive; the model gets them in the order of its calls, the same at every resume. */
+function inCallOrder(messages: Message[]): Message[] {
+  const place = new Map(
+    messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map((call, index) => [call.id, index])),
+  );
+  const isResult = (message: Message | undefined): boolean => message?.role === 'tool';
+  const ordered = [...messages];
+  for (let start = 0; start < ordered.length; start += 1) {
+    if (isResult(ordered[start]) && !isResult(ordered[start - 1])) {
+      let end = start;
+      while (isResult(ordered[end])) {
+        end += 1;
+      }
+      const results = ordered.slice(start, end);
+      results.sort((one, other) => placeOf(place, one) - placeOf(place, other));
+      ordered.splice(start, results.length, ...results);
+    }
+  }
+  return ordered;
+}
+
+function placeOf(place: Map<string, number>, message: Message): number {
+  return place.get(message.tool_call_id ?? '') ?? 0;
 }

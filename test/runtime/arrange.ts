@@ -1,0 +1,229 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import type { RunError } from '../../src/contracts/errors.ts';
+import type { Json, JsonObject } from '../../src/contracts/json.ts';
+import type { Message } from '../../src/contracts/message.ts';
+import { eventually } from '../support/database.ts';
+
+/** One model of an agent, in the order of use. Without a provider it is the scripted one. */
+export type ModelSpec = {
+  provider?: string;
+  base_url?: string;
+  script?: JsonObject[];
+  input_price?: number;
+  output_price?: number;
+};
+
+export type AgentSpec = {
+  /** Short for one scripted model. */
+  script?: JsonObject[];
+  models?: ModelSpec[];
+  tools?: string[];
+  instruction?: string;
+  system_prompt?: string;
+  use_history?: boolean;
+  output_schema?: JsonObject;
+  max_steps?: number;
+  max_tokens?: number;
+  max_cost?: number;
+  max_seconds?: number;
+};
+
+/** Makes an agent with its models and tools in one transaction; gives its id. */
+export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string> {
+  const { script, models = [{ script: script ?? [] }], tools = [], ...columns } = spec;
+  const name = `agent_${randomBytes(6).toString('hex')}`;
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const { rows } = await client.query(
+      `insert into howdah.agents (name, instruction, system_prompt, use_history, output_schema,
+         max_steps, max_tokens, max_cost, max_seconds)
+       select $1, coalesce(a.instruction, ''), a.system_prompt, coalesce(a.use_history, true),
+         a.output_schema, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds
+       from jsonb_to_record($2::jsonb) as a (instruction text, system_prompt text, use_history bool,
+         output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+       returning id`,
+      [name, JSON.stringify(columns)],
+    );
+    for (const [index, model] of models.entries()) {
+      await giveModel(client, rows[0].id, `${name}_${index + 1}`, index + 1, model);
+    }
+    const given = await client.query(
+      `insert into howdah.agent_tools (agent_id, tool_id)
+       select $1, t.id from howdah.tools as t where t.name = any ($2)`,
+      [rows[0].id, tools],
+    );
+    await client.query('commit');
+    if (given.rowCount !== tools.length) throw new Error(`not all of ${tools} are tools`);
+    return rows[0].id;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+async function giveModel(
+  client: pg.PoolClient,
+  agent: string,
+  name: string,
+  position: number,
+  spec: ModelSpec,
+): Promise<void> {
+  const { provider = 'scripted', base_url, script, input_price, output_price } = spec;
+  await client.query(
+    `with model as (
+       insert into howdah.models (name, provider, model, base_url, input_price, output_price)
+       values ($1, $2, 'm', $3, $4, $5) returning id
+     )
+     insert into howdah.agent_models (agent_id, model_id, position, request_params)
+     select $6, m.id, $7, $8 from model as m`,
+    [
+      name,
+      provider,
+      base_url,
+      input_price,
+      output_price,
+      agent,
+      position,
+      JSON.stringify(script ? { script } : {}),
+    ],
+  );
+}
+
+export type Execution = {
+  id: string;
+  status: string;
+  stop_reason: string | null;
+  waiting_for: string | null;
+  output: string | null;
+  output_data: Json;
+  error: RunError | null;
+  step_count: number;
+  model_count: number;
+  message_count: number;
+  tokens_in: string;
+  tokens_out: string;
+  cost: string;
+  fence: number;
+  owner_worker: string | null;
+  crashes_without_progress: number;
+  turn: number | null;
+  run_at: Date;
+  wake_at: Date | null;
+  started_at: Date | null;
+  completed_at: Date | null;
+};
+
+/** Inserts a run as a user would; gives its id. */
+export async function insertRun(
+  pool: pg.Pool,
+  agent: string,
+  input = 'hello',
+  columns: { session_id?: string; priority?: number; run_at?: Date; input_data?: Json } = {},
+): Promise<string> {
+  const { rows } = await pool.query(
+    `insert into howdah.executions (agent_id, input, session_id, priority, run_at, input_data)
+     values ($1, $2, $3, $4, coalesce($5, now()), $6) returning id`,
+    [
+      agent,
+      input,
+      columns.session_id,
+      columns.priority ?? 0,
+      columns.run_at,
+      columns.input_data === undefined ? null : JSON.stringify(columns.input_data),
+    ],
+  );
+  return rows[0].id;
+}
+
+/** The run as it is now. */
+export async function executionOf(pool: pg.Pool, id: string): Promise<Execution> {
+  const { rows } = await pool.query('select * from howdah.executions where id = $1', [id]);
+  return rows[0];
+}
+
+/** The run once it has ended. */
+export function ended(pool: pg.Pool, id: string): Promise<Execution> {
+  return eventually<Execution>(
+    pool,
+    `run ${id} ends`,
+    'select * from howdah.executions where id = $1 and completed_at is not null',
+    [id],
+  );
+}
+
+/** Inserts a run and waits for its end. */
+export async function runToEnd(
+  pool: pg.Pool,
+  agent: string,
+  input?: string,
+  columns?: Parameters<typeof insertRun>[3],
+): Promise<Execution> {
+  return ended(pool, await insertRun(pool, agent, input, columns));
+}
+
+export type Step = {
+  seq: number;
+  kind: string;
+  name: string | null;
+  input: Json;
+  output: Json;
+  error: RunError | null;
+  tokens_in: number;
+  tokens_out: number;
+  cost: string;
+  worker: string | null;
+  started_at: Date;
+  finished_at: Date;
+};
+
+/** The log of a run in order. */
+export async function stepsOf(pool: pg.Pool, id: string): Promise<Step[]> {
+  const { rows } = await pool.query(
+    'select * from howdah.steps where execution_id = $1 order by seq',
+    [id],
+  );
+  return rows;
+}
+
+/** The kinds of its steps in order: `model tool model output`. */
+export async function kindsOf(pool: pg.Pool, id: string): Promise<string> {
+  return (await stepsOf(pool, id)).map((step) => step.kind).join(' ');
+}
+
+/** Its conversation in order. */
+export async function messagesOf(
+  pool: pg.Pool,
+  id: string,
+): Promise<(Message & { seq: number; step_seq: number | null })[]> {
+  const { rows } = await pool.query(
+    'select * from howdah.messages where execution_id = $1 order by seq',
+    [id],
+  );
+  return rows;
+}
+
+/** What the model was told of the calls, by name of the tool. */
+export async function resultsOf(pool: pg.Pool, id: string): Promise<string[]> {
+  const messages = await messagesOf(pool, id);
+  return messages.filter(({ role }) => role === 'tool').map(({ content }) => content ?? '');
+}
+
+/** Every broken promise there is; a test file ends by asserting that there are none. */
+export async function brokenPromises(pool: pg.Pool): Promise<object[]> {
+  return (await pool.query('select * from howdah.check_all()')).rows;
+}
+
+/** A script step that calls tools. */
+export function calling(...calls: { name: string; arguments?: Json; id?: string }[]): JsonObject {
+  return { tool_calls: calls as JsonObject[] };
+}
+
+/** A door that opens once, for tools that wait for the test. */
+export function door<T = void>(): { opened: Promise<T>; open(value: T): void } {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  return { opened: promise, open: resolve };
+}

@@ -1,0 +1,188 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import {
+  brokenPromises,
+  calling,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  stepsOf,
+} from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
+
+let database: TestDatabase;
+const servers: FakeServer[] = [];
+const workers: Worker[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await database.drop();
+});
+
+/** The first `silent` requests hang until their client leaves; the others are answered. */
+async function hangingAtFirst(silent: number): Promise<FakeServer> {
+  const server = await startOpenAiServer(({ index }) =>
+    index < silent ? { stall: 'before_headers' } : { content: 'answered' },
+  );
+  servers.push(server);
+  return server;
+}
+
+async function startHere(openai: string): Promise<Worker> {
+  const worker = await startTestWorker(database.url, { openai });
+  workers.push(worker);
+  return worker;
+}
+
+describe('a worker that is killed', () => {
+  test('is replaced: its runs go on elsewhere, and no step is doubled', async () => {
+    const { pool } = database;
+    const RUNS = 20;
+    const server = await hangingAtFirst(RUNS);
+    const victim = await startWorkerProcess(database.url, { openai: server.url });
+    const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    const ids = await Promise.all(Array.from({ length: RUNS }, () => insertRun(pool, agent)));
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(RUNS);
+    const owners = await Promise.all(ids.map((id) => executionOf(pool, id)));
+    await startHere(server.url);
+    const killed = performance.now();
+    victim.signal('SIGKILL');
+    const resumed = ids.map(async (id) => {
+      await eventually(
+        pool,
+        'the run is claimed again',
+        'select from howdah.executions where id = $1 and started_at is not null and fence > $2',
+        [id, (owners[0]?.fence ?? 0) + 1],
+      );
+      return performance.now() - killed;
+    });
+    const times = (await Promise.all(resumed)).toSorted((a, b) => a - b);
+    console.log(
+      `killed → resumed: first ${times[0]?.toFixed()} ms, last of ${RUNS} ${times.at(-1)?.toFixed()} ms`,
+    );
+    for (const [index, id] of ids.entries()) {
+      expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'answered' });
+      expect(await kindsOf(pool, id)).toBe('model output');
+      expect((await stepsOf(pool, id))[0]?.worker).not.toBe(owners[index]?.owner_worker);
+    }
+    expect(server.requests).toHaveLength(2 * RUNS);
+    expect((await victim.ended).signal).toBe('SIGKILL');
+  });
+});
+
+describe('a run that kills its workers', () => {
+  test('ends as poison after three, the queue behind it moves, and who stood beside it is innocent', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(() => ({ stall: 'before_headers' }));
+    servers.push(server);
+    let deaths = 0;
+    let child: WorkerProcess | undefined;
+    let isOver = false;
+    const supervised = (async () => {
+      while (!isOver) {
+        child = await startWorkerProcess(database.url, { openai: server.url });
+        const { signal } = await child.ended;
+        deaths += Number(signal === 'SIGKILL' && !isOver);
+      }
+    })();
+    await eventually(
+      pool,
+      'the tool is known',
+      `select from howdah.tools where name = 'kill_this_process'`,
+    );
+    const bystander = await insertRun(
+      pool,
+      await makeAgent(pool, { models: [{ provider: 'openai' }] }),
+    );
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+    const poison = await insertRun(
+      pool,
+      await makeAgent(pool, {
+        script: [calling({ name: 'kill_this_process' }), { content: 'never' }],
+        tools: ['kill_this_process'],
+      }),
+    );
+    const run = await ended(pool, poison);
+    expect(run).toMatchObject({
+      status: 'failed',
+      stop_reason: 'poison',
+      error: { code: 'internal' },
+    });
+    expect(await kindsOf(pool, poison)).toBe('model error');
+    expect(deaths).toBe(3);
+    const next = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'moving' }] }));
+    expect((await ended(pool, next)).output).toBe('moving');
+    await expect
+      .poll(async () => (await executionOf(pool, bystander)).status, { timeout: 10_000 })
+      .toBe('running');
+    isOver = true;
+    child?.signal('SIGKILL');
+    await supervised;
+    await pool.query('select howdah.cancel_execution($1)', [bystander]);
+  });
+});
+
+describe('a worker that is told to stop', () => {
+  test('lets what is in the air commit, hands over the rest, and exits 0 long before its grace is over', async () => {
+    const { pool } = database;
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const server = await startOpenAiServer(async () => {
+      await gate;
+      return { content: 'in time' };
+    });
+    servers.push(server);
+    const child = await startWorkerProcess(database.url, { openai: server.url, graceMs: 20_000 });
+    const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    const id = await insertRun(pool, agent);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+    child.signal('SIGTERM');
+    await eventually(
+      pool,
+      'it takes no more',
+      `select where not exists (select from pg_stat_activity where datname = current_database()
+         and query ~ 'jobs:insert' and application_name = 'howdah-worker')`,
+    );
+    const late = await insertRun(pool, agent, 'late');
+    const answered = performance.now();
+    open();
+    expect(await child.ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - answered).toBeLessThan(15_000);
+    expect(await executionOf(pool, id)).toMatchObject({ status: 'completed', output: 'in time' });
+    expect(await executionOf(pool, late)).toMatchObject({ status: 'queued', fence: 0 });
+    expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(0);
+    await startHere(server.url);
+    expect((await ended(pool, late)).output).toBe('in time');
+  });
+
+  test('hands over at the end of its grace what does not end', async () => {
+    const { pool } = database;
+    const child = await startWorkerProcess(database.url, { graceMs: 100 });
+    const script = [calling({ name: 'wait_for_ever' }), { content: 'never' }];
+    const agent = await makeAgent(pool, { script, tools: ['wait_for_ever'] });
+    const id = await insertRun(pool, agent);
+    await eventually(pool, 'the tool runs', 'select from howdah.steps where execution_id = $1', [
+      id,
+    ]);
+    child.signal('SIGTERM');
+    expect(await child.ended).toEqual({ code: 0, signal: null });
+    expect(await executionOf(pool, id)).toMatchObject({
+      status: 'queued',
+      owner_worker: null,
+      crashes_without_progress: 0,
+    });
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+});

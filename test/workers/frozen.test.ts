@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import {
+  brokenPromises,
+  door,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  stepsOf,
+} from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+
+let database: TestDatabase;
+let server: FakeServer;
+let healthy: Worker;
+const gate = door();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await startOpenAiServer(async ({ index }) => {
+    if (index === 0) await gate.opened;
+    return { content: `answer ${index + 1}` };
+  });
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await healthy.stop(0);
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await server.close();
+  await database.drop();
+});
+
+test('a frozen worker is reaped; thawed it writes nothing, and comes back as another', async () => {
+  const { pool } = database;
+  const frozen = await startWorkerProcess(database.url, { openai: server.url });
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+  const id = await insertRun(pool, agent);
+  await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+  const { owner_worker: old, fence } = await executionOf(pool, id);
+  healthy = await startTestWorker(database.url, { openai: server.url });
+
+  frozen.signal('SIGSTOP');
+  // Its presence is still there: the lock of its connection. Only the heartbeat tells; no need to wait for it.
+  await pool.query(
+    `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
+    [old],
+  );
+  const run = await ended(pool, id);
+  expect(run).toMatchObject({ status: 'completed', output: 'answer 2' });
+  expect(run.fence).toBeGreaterThan(fence);
+  gate.open(); // the answer the frozen one waits for is there when it wakes
+
+  frozen.signal('SIGCONT');
+  const ids = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, agent)));
+  const back = await eventually<{ id: string }>(
+    pool,
+    'it is back under a new identity',
+    'select id from howdah_private.workers where pid = $1 and id <> $2',
+    [frozen.pid, old],
+  );
+  expect(back.id).not.toBe(old);
+  expect(await kindsOf(pool, id)).toBe('model output');
+  expect((await stepsOf(pool, id)).map(({ worker }) => worker)).not.toContain(old);
+  // What it took up between its thaw and the moment it knew is not lost.
+  for (const one of ids) {
+    expect((await ended(pool, one)).status).toBe('completed');
+    expect(await kindsOf(pool, one)).toBe('model output');
+  }
+  frozen.signal('SIGTERM');
+  expect(await frozen.ended).toEqual({ code: 0, signal: null });
+});

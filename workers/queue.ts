@@ -1,0 +1,153 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  Logger,
+  makeWorkerUtils,
+  type Runner,
+  run,
+  type TaskList,
+  type WorkerEvents,
+} from 'graphile-worker';
+import type { Logger as Log } from 'pino';
+import { asWorkerRole } from './migrate-queue.ts';
+import { cronItems } from './task-list.ts';
+
+/** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
+const WAKE_UP_SLOTS = 8;
+const RETURN_MS = 250;
+/** Longer than a statement whose connection has been lost may still be under way. */
+const UNLOCK_MS = 500;
+
+export type QueueOptions = {
+  url: string;
+  tasks: TaskList;
+  log: Log;
+  /** Wake-ups are taken under another pool id from now on; what the old pool has locked must be unlocked. */
+  onReplaced(): void;
+};
+
+export type Queue = {
+  /** The name under which Graphile Worker locks jobs. */
+  readonly poolId: string;
+  stop(): Promise<void>;
+};
+
+type Running = { runner: Runner; poolId: string };
+
+/**
+ * Takes wake-ups from the queue. Two things happen to Graphile Worker when a connection is lost. It shuts itself down
+ * when it cannot say that a job is done: then another one is started in its place. And a job it has locked without
+ * hearing of it would stay locked for hours: then all that its pool has locked is unlocked. That wakes some runs twice,
+ * which does nothing.
+ */
+export async function startQueue(options: QueueOptions): Promise<Queue> {
+  let stopped = false;
+  let replacing: Promise<void> | undefined;
+  /** Pools that may hold jobs nobody knows of. */
+  const suspects = new Set<string>();
+
+  const replace = async (): Promise<void> => {
+    options.log.warn('the queue has shut itself down: starting it again');
+    while (!stopped) {
+      try {
+        unlockSoon(current.poolId);
+        current = await startRunner(options, onShutdown, unlockSoon);
+        options.onReplaced();
+        return;
+      } catch {
+        await delay(RETURN_MS);
+      }
+    }
+  };
+
+  const onShutdown = (): void => {
+    if (!stopped) {
+      replacing = replace();
+    }
+  };
+
+  const unlock = async (): Promise<void> => {
+    while (suspects.size > 0 && !stopped) {
+      await delay(UNLOCK_MS, undefined, { ref: false });
+      const poolIds = [...suspects];
+      if (await areUnlocked(options, poolIds)) {
+        poolIds.forEach((id) => void suspects.delete(id));
+      }
+    }
+  };
+
+  const unlockSoon = (poolId: string): void => {
+    const isPlanned = suspects.size > 0;
+    suspects.add(poolId);
+    if (!isPlanned) {
+      void unlock();
+    }
+  };
+
+  let current = await startRunner(options, onShutdown, unlockSoon);
+  return {
+    get poolId() {
+      return current.poolId;
+    },
+    async stop() {
+      stopped = true;
+      await replacing;
+      await current.runner.stop().catch(() => {}); // it may have stopped by itself
+    },
+  };
+}
+
+/** Completion batching is set to 0 on purpose: without it 0.18 forgets completions while it stops. */
+async function startRunner(
+  options: QueueOptions,
+  onShutdown: () => void,
+  onLostJob: (poolId: string) => void,
+): Promise<Running> {
+  const events: WorkerEvents = new EventEmitter();
+  const poolId = new Promise<string>((resolve) => {
+    events.once('pool:create', ({ workerPool }) => resolve(workerPool.id));
+  });
+  events.once('pool:gracefulShutdown', onShutdown);
+  events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
+  const runner = await run({
+    events,
+    noHandleSignals: true,
+    taskList: options.tasks,
+    parsedCronItems: cronItems(),
+    logger: workerLogger(options.log),
+    preset: {
+      worker: {
+        connectionString: asWorkerRole(options.url),
+        concurrentJobs: WAKE_UP_SLOTS,
+        maxPoolSize: WAKE_UP_SLOTS,
+        pollInterval: 1000,
+        completeJobBatchDelay: 0,
+        failJobBatchDelay: 0,
+      },
+    },
+  });
+  runner.promise.catch(() => {}); // told by its events
+  return { runner, poolId: await poolId };
+}
+
+async function areUnlocked({ url, log }: QueueOptions, poolIds: string[]): Promise<boolean> {
+  try {
+    const logger = workerLogger(log);
+    const utils = await makeWorkerUtils({ connectionString: asWorkerRole(url), logger });
+    await utils.forceUnlockWorkers(poolIds).finally(() => utils.release());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Graphile Worker speaks of every job; here that is worth a debug line, except for what went wrong. */
+function workerLogger(log: Log): Logger {
+  return new Logger((scope) => (level, message) => {
+    if (level === 'error' || level === 'warning') {
+      log.warn({ scope: scope.label }, message);
+    } else {
+      log.trace({ scope: scope.label }, message);
+    }
+  });
+}
