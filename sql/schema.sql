@@ -952,10 +952,14 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
 AS $function$
 declare
   v_claimed uuid[];
+  v_is_alive boolean;
 begin
+  -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
+  perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  v_is_alive := found;
   with due as (
     select e.id from howdah.executions as e
-    where e.id = any (claim_executions.ids)
+    where v_is_alive and e.id = any (claim_executions.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.id
@@ -970,15 +974,29 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     from due as d where e.id = d.id
-    returning e.id, e.tenant_id, e.session_id, e.input
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data
   ),
   opened as (
-    -- message 1 is the input; it is written when the run first begins
+    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
-    select c.id, 1, c.tenant_id, c.session_id, 'user', c.input, 'user' from claimed as c
+    select c.id, 1, c.tenant_id, c.session_id, 'user',
+      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), 'user'
+    from claimed as c
     on conflict do nothing
   )
   select array_agg(c.id) into v_claimed from claimed as c;
+
+  -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
+  -- and not claimed is woken again in a moment.
+  perform graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
+      25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+  ))
+  from howdah.executions as e
+  where e.id = any (claim_executions.ids) and e.id <> all (coalesce(v_claimed, '{}'))
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0;
 
   return query
   select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,
@@ -1279,6 +1297,7 @@ AS $function$
 declare
   v_pool_id text;
 begin
+  perform from howdah_private.workers as w where w.id = forget_worker.worker for update;
   perform howdah_private.release_executions(forget_worker.worker, null, true);
   delete from howdah_private.workers as w where w.id = forget_worker.worker
   returning w.pool_id into v_pool_id;
@@ -1348,23 +1367,31 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
  SET search_path TO ''
 AS $function$
 declare
+  v_before timestamptz := clock_timestamp() - heal_queue.patience;
   v_lost uuid[];
   v_pools text[];
 begin
   select array_agg(distinct j.locked_by) into v_pools
   from graphile_worker._private_jobs as j
-  where j.locked_at < clock_timestamp() - heal_queue.patience
+  where j.locked_at < v_before
     and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
   if v_pools is not null then
     perform graphile_worker.force_unlock_workers(v_pools);
   end if;
+  perform howdah_private.release_executions(o.owner_worker, null, true)
+  from (
+    select distinct e.owner_worker from howdah.executions as e
+    where e.owner_worker is not null and e.updated_at < v_before
+      and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
+  ) as o;
   select array_agg(e.id::uuid) into v_lost
   from howdah.executions as e
   where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-    and greatest(e.run_at, e.wake_at, e.updated_at) < clock_timestamp() - heal_queue.patience
+    and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = e.id::text and j.attempts < j.max_attempts
+      where j.key = e.id::text and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
+        and (j.locked_at is null or j.locked_at > v_before)
     );
   perform howdah_private.enqueue_advance(v_lost);
   return coalesce(cardinality(v_lost), 0);

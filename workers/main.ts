@@ -3,7 +3,7 @@ import type { CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { createPool } from '../src/db/pool.ts';
-import { createRuntime } from '../src/runtime/runtime.ts';
+import { Runtime } from '../src/runtime/runtime.ts';
 import { sleep, type World } from '../src/runtime/world.ts';
 import { customTools } from '../src/tools/custom.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
@@ -39,7 +39,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const notifier = createNotifier(url);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
-  const runtime = createRuntime({
+  const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
     world: {

@@ -37,12 +37,14 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     from due as d where e.id = d.id
-    returning e.id, e.tenant_id, e.session_id, e.input
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data
   ),
   opened as (
-    -- message 1 is the input; it is written when the run first begins
+    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
-    select c.id, 1, c.tenant_id, c.session_id, 'user', c.input, 'user' from claimed as c
+    select c.id, 1, c.tenant_id, c.session_id, 'user',
+      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), 'user'
+    from claimed as c
     on conflict do nothing
   )
   select array_agg(c.id) into v_claimed from claimed as c;

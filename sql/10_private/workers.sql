@@ -74,31 +74,40 @@ begin
   end loop;
 end $$;
 
--- A run that is due and has no wake-up gets one again, and jobs locked by no living worker are unlocked.
--- Neither should ever happen; both would otherwise last for ever.
+-- What should never happen and would otherwise last for ever: jobs locked by no living worker, runs owned by one
+-- that is not registered, and runs that are due without a wake-up that somebody will take (none, one whose
+-- attempts are used up, one put off for later, one locked without anybody working on it).
 create or replace function howdah_private.heal_queue(patience interval default interval '10 seconds')
   returns int
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
+  v_before timestamptz := clock_timestamp() - heal_queue.patience;
   v_lost uuid[];
   v_pools text[];
 begin
   select array_agg(distinct j.locked_by) into v_pools
   from graphile_worker._private_jobs as j
-  where j.locked_at < clock_timestamp() - heal_queue.patience
+  where j.locked_at < v_before
     and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
   if v_pools is not null then
     perform graphile_worker.force_unlock_workers(v_pools);
   end if;
+  perform howdah_private.release_executions(o.owner_worker, null, true)
+  from (
+    select distinct e.owner_worker from howdah.executions as e
+    where e.owner_worker is not null and e.updated_at < v_before
+      and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
+  ) as o;
   select array_agg(e.id::uuid) into v_lost
   from howdah.executions as e
   where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-    and greatest(e.run_at, e.wake_at, e.updated_at) < clock_timestamp() - heal_queue.patience
+    and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = e.id::text and j.attempts < j.max_attempts
+      where j.key = e.id::text and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
+        and (j.locked_at is null or j.locked_at > v_before)
     );
   perform howdah_private.enqueue_advance(v_lost);
   return coalesce(cardinality(v_lost), 0);

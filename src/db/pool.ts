@@ -42,10 +42,14 @@ export function createClient(options: ConnectionOptions): Client {
   return new pg.Client(configOf(options));
 }
 
-/** Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. */
+/**
+ * Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. `cleanUp` runs after it, whatever
+ * happened, before the connection serves somebody else.
+ */
 export async function inTransaction<T>(
   pool: Pool,
   work: (client: PoolClient) => Promise<T>,
+  cleanUp = '',
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
@@ -60,6 +64,11 @@ export async function inTransaction<T>(
     });
     throw error;
   } finally {
+    if (cleanUp && !broken) {
+      await client.query(cleanUp).catch((lost: Error) => {
+        broken = lost;
+      });
+    }
     client.release(broken);
   }
 }

@@ -63,6 +63,10 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   return {
     beat: () => beat(client, options.worker),
     leave: async () => {
+      // first as a hand-over, so that leaving is not counted against the runs; then for good
+      await client.query('select howdah_private.release_executions($1, null, false)', [
+        options.worker,
+      ]);
       await client.query('select howdah_private.forget_worker($1)', [options.worker]);
       await close();
     },

@@ -83,15 +83,19 @@ export async function beginRisk(
   return rows[0].ours;
 }
 
-/** Hands runs back for another worker to go on with; null means all this worker holds. */
+/**
+ * Hands runs back for another worker to go on with; null means all this worker holds. `isCrash` counts against them, as
+ * a dead worker does.
+ */
 export async function releaseExecutions(
   pool: Pool,
   worker: string,
   ids: readonly string[] | null,
+  isCrash: boolean,
 ): Promise<number> {
   const { rows } = await pool.query(
-    'select howdah_private.release_executions($1, $2, false) as released',
-    [worker, ids],
+    'select howdah_private.release_executions($1, $2, $3) as released',
+    [worker, ids, isCrash],
   );
   return rows[0].released;
 }

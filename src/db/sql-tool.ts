@@ -32,7 +32,7 @@ export async function callInCommit<T>(
   call: SqlToolCall,
   commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<T>,
 ): Promise<T> {
-  return inTransaction(pool, async (client) => {
+  const work = async (client: PoolClient): Promise<T> => {
     await client.query(
       `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
          set_config('statement_timeout', $2, true)`,
@@ -45,8 +45,13 @@ export async function callInCommit<T>(
       `select set_config('role', 'howdah_worker', true), set_config('statement_timeout', '0', true)`,
     );
     return commit(client, outcome);
-  });
+  };
+  return inTransaction(pool, work, FORGET_SESSION);
 }
+
+/** What a function may leave in the session that outlives its transaction: nothing of it reaches the next call. */
+const FORGET_SESSION =
+  'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
 
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);

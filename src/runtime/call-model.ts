@@ -6,7 +6,7 @@ import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff } from './backoff.ts';
 import { foldRecords } from './fold.ts';
-import { type HeldRun, timeLeft } from './held-run.ts';
+import type { HeldRun } from './held-run.ts';
 import { conversation, next } from './strategies/agent.ts';
 import type { World } from './world.ts';
 
@@ -19,7 +19,7 @@ type CallModel = Extract<Action, { type: 'call_model' }>;
 export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
   const found = world.provider(action.model);
-  const time = AbortSignal.timeout(timeLeft(run));
+  const time = AbortSignal.timeout(run.timeLeft);
   const outcome = found.ok
     ? await ask(found.value, action, run, AbortSignal.any([run.abort.signal, time]))
     : found;

@@ -8,12 +8,14 @@ import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import { loggedResult, resultText } from '../tools/result.ts';
-import { type HeldRun, type OwnCommit, timeLeft } from './held-run.ts';
+import type { HeldRun, OwnCommit } from './held-run.ts';
 import { faultsOf } from './json-schema.ts';
 import type { World } from './world.ts';
 
 /** A call that may be made: its tool is there and its arguments fit. */
 type ReadyCall = { call: ToolCall; tool: ToolDefinition; args: JsonObject; started_at: string };
+
+const ERROR_CHARACTERS = 4_000;
 
 /** Runs the calls at the same time; each result is committed when it arrives. */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
@@ -80,7 +82,7 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
 
 /** A call may take its tool's time-out, but no longer than the run has left. */
 function timeOut(tool: ToolDefinition, run: HeldRun): number {
-  return Math.min(tool.timeout_ms, timeLeft(run));
+  return Math.min(tool.timeout_ms, run.timeLeft);
 }
 
 async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise<void> {
@@ -143,10 +145,17 @@ function recordOf(
     kind: 'tool',
     name,
     input,
-    ...(outcome.ok ? { output: loggedResult(outcome.value) } : { error: outcome.error }),
+    ...(outcome.ok ? { output: loggedResult(outcome.value) } : { error: shortened(outcome.error) }),
     started_at,
     messages: [{ role: 'tool', content: resultText(outcome), tool_call_id: call.id }],
   };
+}
+
+/** An error is a sentence; what is longer is a result by another way. */
+function shortened(error: RunError): RunError {
+  return error.message.length > ERROR_CHARACTERS
+    ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }
+    : error;
 }
 
 /** The same over every retry of the call: the run, the place of the answer that asked, and the call. */

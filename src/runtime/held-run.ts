@@ -2,32 +2,15 @@ import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
-import { beginRisk, type ClaimedRun, type CommitResult, commitSteps } from '../db/runs.ts';
+import {
+  beginRisk,
+  type ClaimedRun,
+  type Commit,
+  type CommitResult,
+  commitSteps,
+} from '../db/runs.ts';
 import type { Committer } from './committer.ts';
 import { foldLog, foldRecords } from './fold.ts';
-
-/** A run this process owns: its folded log, and the only way to add to it. */
-export type HeldRun = {
-  readonly id: string;
-  readonly definition: AgentDefinition;
-  readonly context: RunContext;
-  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
-  readonly abort: AbortController;
-  state: RunState;
-  /** False once the run has ended, is parked or belongs to somebody else. */
-  isHeld: boolean;
-  /** When its active time is used up, by `performance.now()`. */
-  deadline: number;
-  /** Adds steps and perhaps ends or parks the run; durable when it resolves. Commits of one run are in order. */
-  commit(records: StepRecord[], to?: Transition): Promise<void>;
-  /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
-  beginRisk(): Promise<void>;
-  /**
-   * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when the
-   * run has been let go before.
-   */
-  beginCommit(): Promise<OwnCommit>;
-};
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
 export type OwnCommit = {
@@ -43,126 +26,137 @@ export class StaleRun extends Error {
 }
 
 export type HoldOptions = {
-  run: ClaimedRun;
+  claimed: ClaimedRun;
   definition: AgentDefinition;
   committer: Committer;
-  worker: () => string;
+  /** The worker's id at the moment of the claim. */
+  owner: string;
   pool: Pool;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
 };
 
-/** Makes a claimed run workable. */
-export function holdRun(options: HoldOptions): HeldRun {
-  const { run, definition, committer } = options;
-  let after = run.step_count;
-  let turn: Promise<void> = Promise.resolve();
+/** A run this process owns: its folded log, and the only way to add to it. */
+export class HeldRun {
+  readonly id: string;
+  readonly definition: AgentDefinition;
+  readonly context: RunContext;
+  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
+  readonly abort = new AbortController();
+  state: RunState;
+  /** False once the run has ended, is parked or belongs to somebody else. */
+  isHeld = true;
 
-  const held: HeldRun = {
-    id: run.execution_id,
-    definition,
-    context: contextOf(run),
-    abort: new AbortController(),
-    state: foldLog(run, definition.agent.use_history),
-    isHeld: true,
-    deadline: performance.now() + run.active_ms_left,
-    commit(records, to) {
-      return inTurn(async () => {
-        const result = await committer.commit(commitOf(records, to));
-        settle(records, result);
-      });
-    },
-    async beginRisk() {
-      if (
-        run.is_suspect &&
-        !(await beginRisk(options.pool, options.worker(), run.execution_id, run.fence))
-      ) {
-        lose();
-      }
-    },
-    async beginCommit() {
-      const { promise: over, resolve: end } = Promise.withResolvers<void>();
-      await new Promise<void>((begin, refuse) => {
-        inTurn(() => {
-          begin();
-          return over;
-        }).then(() => refuse(new StaleRun('this run is not held any more'))); // its turn never came
-      });
-      return ownCommit(end);
-    },
-  };
+  readonly #options: HoldOptions;
+  /** Steps in the log. */
+  #after: number;
+  /** When its active time is used up, by `performance.now()`. */
+  #deadline: number;
+  /** Resolves when the commit before has been settled: commits of one run are in order. */
+  #turn: Promise<void> = Promise.resolve();
 
-  const lose = (): void => {
-    held.isHeld = false;
-    held.abort.abort();
-  };
+  constructor(options: HoldOptions) {
+    const { claimed, definition } = options;
+    this.#options = options;
+    this.id = claimed.execution_id;
+    this.definition = definition;
+    this.context = contextOf(claimed);
+    this.state = foldLog(claimed, definition.agent.use_history);
+    this.#after = claimed.step_count;
+    this.#deadline = performance.now() + claimed.active_ms_left;
+  }
 
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const mine = turn.then(() => (held.isHeld ? work() : undefined));
-    turn = mine.catch(() => {});
+  /**
+   * What is left of its active time, in whole milliseconds as timers want them: at least one, at most what a timer
+   * can hold.
+   */
+  get timeLeft(): number {
+    return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
+  }
+
+  /** Adds steps and perhaps ends or parks the run; durable when it resolves. */
+  commit(records: StepRecord[], to?: Transition): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#settle(records, await this.#options.committer.commit(this.#commitOf(records, to)));
+    });
+  }
+
+  /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
+  async beginRisk(): Promise<void> {
+    const { claimed, pool, owner } = this.#options;
+    if (claimed.is_suspect && !(await beginRisk(pool, owner, this.id, claimed.fence))) {
+      this.lose();
+    }
+  }
+
+  /**
+   * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when
+   * the run has been let go before.
+   */
+  async beginCommit(): Promise<OwnCommit> {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    await new Promise<void>((begin, refuse) => {
+      this.#inTurn(() => {
+        begin();
+        return over;
+      }).then(() => refuse(new StaleRun('this run is not held any more'))); // its turn never came
+    });
+    return this.#ownCommit(end);
+  }
+
+  /** It is not ours any more: what is in the air is aborted, nothing more is committed. */
+  lose(): void {
+    this.isHeld = false;
+    this.abort.abort();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(() => (this.isHeld ? work() : undefined));
+    this.#turn = mine.catch(() => {});
     return mine;
-  };
+  }
 
-  const commitOf = (steps: StepRecord[], to?: Transition) => ({
-    id: run.execution_id,
-    fence: run.fence,
-    after,
-    steps,
-    to,
-  });
+  #commitOf(steps: StepRecord[], to?: Transition): Commit {
+    return { id: this.id, fence: this.#options.claimed.fence, after: this.#after, steps, to };
+  }
 
-  const settle = (records: StepRecord[], result: CommitResult): void => {
+  #settle(records: StepRecord[], result: CommitResult): void {
     if (result.outcome === 'stale') {
-      lose();
+      this.lose();
       return;
     }
-    after = result.step_count;
-    held.state = foldRecords(held.state, records, result);
-    held.deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
-    held.isHeld = result.status === 'running';
+    this.#after = result.step_count;
+    this.state = foldRecords(this.state, records, result);
+    this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
+    this.isHeld = this.isHeld && result.status === 'running';
     if (result.watched) {
-      options.announce(run.execution_id);
+      this.#options.announce(this.id);
     }
-  };
+  }
 
-  const ownCommit = (end: () => void): OwnCommit => {
+  #ownCommit(end: () => void): OwnCommit {
     let written: { records: StepRecord[]; result: CommitResult } | undefined;
     return {
-      async write(client, records) {
-        const results = await commitSteps(client, options.worker(), [commitOf(records)]);
-        const result = results.get(run.execution_id);
-        if (!held.isHeld || result?.outcome !== 'committed') {
-          lose();
+      write: async (client, records) => {
+        const results = await commitSteps(client, this.#options.owner, [this.#commitOf(records)]);
+        const result = results.get(this.id);
+        if (!this.isHeld || result?.outcome !== 'committed') {
+          this.lose();
           throw new StaleRun('another worker owns this run');
         }
         written = { records, result };
       },
-      end(committed) {
+      end: (committed) => {
         if (committed && written) {
-          settle(written.records, written.result);
+          this.#settle(written.records, written.result);
         }
         end();
       },
     };
-  };
-
-  return held;
+  }
 }
 
-/**
- * What is left of a run's active time, in whole milliseconds as timers want them: at least one, at most what a
- * timer can hold.
- */
-export function timeLeft(run: HeldRun): number {
-  return Math.ceil(Math.max(1, Math.min(run.deadline - performance.now(), 2 ** 31 - 1)));
-}
-
-function contextOf(run: ClaimedRun): RunContext {
-  return {
-    execution_id: run.execution_id,
-    tenant_id: run.tenant_id,
-    agent_id: run.agent_id,
-    session_id: run.session_id,
-    metadata: run.metadata,
-  };
+function contextOf(claimed: ClaimedRun): RunContext {
+  const { execution_id, tenant_id, agent_id, session_id, metadata } = claimed;
+  return { execution_id, tenant_id, agent_id, session_id, metadata };
 }

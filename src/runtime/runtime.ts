@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
-import { isRefusal } from '../db/sqlstate.ts';
+import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
-import { createCommitter } from './committer.ts';
-import { type HeldRun, holdRun } from './held-run.ts';
+import { batchClaims } from './claims.ts';
+import { type Committer, createCommitter } from './committer.ts';
+import { HeldRun } from './held-run.ts';
+import { Slots } from './slots.ts';
 import type { World } from './world.ts';
 
 export type RuntimeOptions = {
@@ -17,222 +19,173 @@ export type RuntimeOptions = {
   onError(error: unknown, executionId: string): void;
 };
 
-export type Runtime = {
+/** After a fault of the database: what caused it may still be there. */
+const PAUSE_MS = 250;
+const RETRY_MS = 500;
+
+/** Holds the runs of one worker process: thousands of them, each a promise that waits for a model or a tool. */
+export class Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
+  readonly #versions = new Map<string, Promise<AgentDefinition>>();
+  readonly #slots: Slots;
+  readonly #over = new AbortController();
+  readonly #committer: Committer;
+  readonly #claim: (id: string) => Promise<ClaimedRun | undefined>;
+  /** Nobody's, until there is a name. */
+  #worker: string = randomUUID();
+  #present = Promise.withResolvers<void>();
+  #draining = false;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.capacity);
+    this.#committer = createCommitter(options.pool, () => this.#worker, this.#over.signal);
+    this.#claim = batchClaims((ids) => this.#claimDue(ids));
+  }
+
+  get inFlight(): number {
+    return this.#held.size;
+  }
+
   /**
    * Under which id runs are claimed; a new one after presence was lost, and null until there is one: nothing is
    * claimed then. What the id before held is dropped and handed back.
    */
-  setWorker(id: string | null): void;
+  setWorker(id: string | null): void {
+    const before = this.#worker;
+    this.#worker = id ?? randomUUID();
+    for (const { run } of this.#held.values()) {
+      run.lose();
+    }
+    if (id === null) {
+      this.#present = Promise.withResolvers();
+      void this.#handBack(null, before);
+    } else {
+      this.#present.resolve();
+    }
+  }
+
   /**
    * Claims the run if it is due and free, and goes on with it. Resolves when that is decided, not when the run ends.
    * At capacity the smaller priority is let in first. False when this worker drains and somebody else must be woken.
    */
-  wake(executionId: string, priority: number): Promise<boolean>;
+  async wake(executionId: string, priority: number): Promise<boolean> {
+    await this.#slots.acquire(priority);
+    try {
+      const claimed = await this.#claim(executionId);
+      await (claimed ? this.#hold(claimed) : this.#slots.release());
+      return !this.#draining;
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
+  }
+
   /** The run was cancelled or taken over: what it has in the air is aborted. */
-  abort(executionId: string): void;
+  abort(executionId: string): void {
+    this.#held.get(executionId)?.run.lose();
+  }
+
   /** Takes no more; lets what is in the air commit for up to `graceMs`, then hands all runs back. */
-  drain(graceMs: number): Promise<void>;
-  readonly inFlight: number;
-};
+  async drain(graceMs: number): Promise<void> {
+    const { world } = this.#options;
+    this.#draining = true;
+    this.#present.resolve();
+    const all = Promise.allSettled([...this.#held.values()].map((entry) => entry.done));
+    await Promise.race([all, world.sleep(graceMs, this.#over.signal)]);
+    for (const { run } of this.#held.values()) {
+      run.abort.abort();
+    }
+    await Promise.race([all, world.sleep(1_000, this.#over.signal)]);
+    this.#over.abort();
+  }
 
-/** After a fault of the database: what caused it may still be there. */
-const PAUSE_MS = 250;
-
-/** Holds the runs of one worker process: thousands of them, each a promise that waits for a model or a tool. */
-export function createRuntime(options: RuntimeOptions): Runtime {
-  const { pool, world } = options;
-  const held = new Map<string, { run: HeldRun; done: Promise<void> }>();
-  const versions = new Map<string, Promise<AgentDefinition>>();
-  const slots = createSlots(options.capacity);
-  const over = new AbortController();
-  let worker: string = randomUUID(); // nobody's, until there is a name
-  let present = Promise.withResolvers<void>();
-  let draining = false;
-  const committer = createCommitter(pool, () => worker, over.signal);
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
-  const claimDue = async (ids: string[]): Promise<ClaimedRun[]> => {
-    await present.promise;
-    const owner = worker;
-    if (draining) {
+  async #claimDue(ids: string[]): Promise<ClaimedRun[]> {
+    const { pool, world } = this.#options;
+    await this.#present.promise;
+    const owner = this.#worker;
+    if (this.#draining) {
       return [];
     }
     try {
       const runs = await claimExecutions(pool, owner, ids);
-      if (owner === worker) {
+      if (owner === this.#worker) {
         return runs;
       }
     } catch (error) {
       if (isRefusal(error)) {
         throw error;
       }
-      await world.sleep(PAUSE_MS, over.signal);
+      await world.sleep(PAUSE_MS, this.#over.signal);
     }
-    const unknown = ids.filter((id) => !held.has(id));
-    await handBack(unknown, owner);
-    return claimDue(ids);
-  };
-  const claim = batchClaims(claimDue);
+    const unknown = ids.filter((id) => !this.#held.has(id));
+    await this.#handBack(unknown, owner);
+    return this.#claimDue(ids);
+  }
 
-  const definitionOf = (id: string): Promise<AgentDefinition> => {
-    const known = versions.get(id) ?? loadVersion(pool, id);
-    versions.set(id, known);
-    known.catch(() => versions.delete(id));
-    return known;
-  };
-
-  const hold = async (claimed: ClaimedRun): Promise<void> => {
-    const owner = worker;
-    const { execution_id, agent_version_id } = claimed;
-    const definition = await definitionOf(agent_version_id).catch(async (error) => {
-      await handBack([execution_id], owner);
+  async #hold(claimed: ClaimedRun): Promise<void> {
+    const { pool, announce } = this.#options;
+    const owner = this.#worker;
+    const definition = await this.#definitionOf(claimed.agent_version_id).catch(async (error) => {
+      await this.#handBack([claimed.execution_id], owner);
       throw error;
     });
-    if (owner !== worker) {
-      slots.release(); // handed back with all the others
+    if (owner !== this.#worker) {
+      this.#slots.release(); // handed back with all the others
       return;
     }
-    const { announce } = options;
-    const run = holdRun({
-      run: claimed,
-      definition,
-      committer,
-      worker: () => worker,
-      pool,
-      announce,
-    });
+    const committer = this.#committer;
+    const run = new HeldRun({ claimed, definition, committer, owner, pool, announce });
     if (claimed.watched) {
       announce(run.id);
     }
-    const done = live(run, owner).finally(() => {
-      if (held.get(run.id)?.run === run) {
-        held.delete(run.id); // and not the same run, claimed again meanwhile
+    const done = this.#live(run, owner).finally(() => {
+      if (this.#held.get(run.id)?.run === run) {
+        this.#held.delete(run.id); // and not the same run, claimed again meanwhile
       }
-      slots.release();
+      this.#slots.release();
     });
-    held.set(run.id, { run, done });
-  };
+    this.#held.set(run.id, { run, done });
+  }
 
-  const live = async (run: HeldRun, owner: string): Promise<void> => {
+  /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */
+  async #live(run: HeldRun, owner: string): Promise<void> {
+    const { world, onError } = this.#options;
+    let isFault = false;
     try {
-      await advance(run, world, () => draining);
+      await advance(run, world, () => this.#draining);
     } catch (error) {
-      options.onError(error, run.id);
+      isFault = !isConnectionLoss(error);
+      onError(error, run.id);
       await world.sleep(PAUSE_MS, run.abort.signal);
     }
     run.abort.abort(); // other calls may still be in the air
     if (run.isHeld) {
       run.isHeld = false;
-      await handBack([run.id], owner);
+      await this.#handBack([run.id], owner, isFault);
     }
-  };
+  }
+
+  /** A version never changes, so it is loaded once and kept. */
+  #definitionOf(id: string): Promise<AgentDefinition> {
+    const known = this.#versions.get(id) ?? loadVersion(this.#options.pool, id);
+    this.#versions.set(id, known);
+    known.catch(() => this.#versions.delete(id));
+    return known;
+  }
 
   /** Tries until the database has heard it. Runs that somebody else owns by now are left alone; null means all. */
-  const handBack = async (ids: string[] | null, owner: string): Promise<void> => {
-    while (!over.signal.aborted) {
+  async #handBack(ids: string[] | null, owner: string, isCrash = false): Promise<void> {
+    const { pool, world } = this.#options;
+    while (!this.#over.signal.aborted) {
       try {
-        await releaseExecutions(pool, owner, ids);
+        await releaseExecutions(pool, owner, ids, isCrash);
         return;
       } catch {
-        await world.sleep(500, over.signal);
+        await world.sleep(RETRY_MS, this.#over.signal);
       }
     }
-  };
-
-  return {
-    setWorker(id) {
-      const before = worker;
-      worker = id ?? randomUUID();
-      for (const { run } of held.values()) {
-        run.isHeld = false;
-        run.abort.abort();
-      }
-      if (id === null) {
-        present = Promise.withResolvers();
-        void handBack(null, before);
-      } else {
-        present.resolve();
-      }
-    },
-    async wake(executionId, priority) {
-      await slots.acquire(priority);
-      try {
-        const claimed = await claim(executionId);
-        await (claimed ? hold(claimed) : slots.release());
-        return !draining;
-      } catch (error) {
-        slots.release();
-        throw error;
-      }
-    },
-    abort(executionId) {
-      const entry = held.get(executionId);
-      if (entry) {
-        entry.run.isHeld = false;
-        entry.run.abort.abort();
-      }
-    },
-    async drain(graceMs) {
-      draining = true;
-      present.resolve();
-      const all = Promise.allSettled([...held.values()].map((entry) => entry.done));
-      await Promise.race([all, world.sleep(graceMs, over.signal)]);
-      for (const { run } of held.values()) {
-        run.abort.abort();
-      }
-      await Promise.race([all, world.sleep(1_000, over.signal)]);
-      over.abort();
-    },
-    get inFlight() {
-      return held.size;
-    },
-  };
-}
-
-/** Claims asked for in one turn of the event loop become one call. */
-function batchClaims(
-  claim: (ids: string[]) => Promise<ClaimedRun[]>,
-): (id: string) => Promise<ClaimedRun | undefined> {
-  let batch: { ids: string[]; result: Promise<Map<string, ClaimedRun>> } | undefined;
-  return async (id) => {
-    if (!batch) {
-      const ids: string[] = [];
-      const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
-        batch = undefined;
-        const runs = await claim(ids);
-        return new Map(runs.map((run) => [run.execution_id, run]));
-      });
-      batch = { ids, result };
-    }
-    batch.ids.push(id);
-    return (await batch.result).get(id);
-  };
-}
-
-/** So many at once; those who wait are let in by priority, then in the order they came. */
-function createSlots(capacity: number): {
-  acquire(priority: number): Promise<void>;
-  release(): void;
-} {
-  let free = capacity;
-  const queue: { priority: number; enter: () => void }[] = [];
-  return {
-    async acquire(priority) {
-      if (free > 0) {
-        free -= 1;
-        return;
-      }
-      await new Promise<void>((enter) => {
-        const before = queue.findIndex((other) => other.priority > priority);
-        queue.splice(before < 0 ? queue.length : before, 0, { priority, enter });
-      });
-    },
-    release() {
-      const next = queue.shift();
-      if (next) {
-        next.enter();
-      } else {
-        free += 1;
-      }
-    },
-  };
+  }
 }

@@ -49,8 +49,7 @@ test('two workers never double a step, however often a run is woken', async () =
   expect(rows).toEqual([{ workers: 2, steps: 500 }]);
 });
 
-// Fails until claim_executions wakes again what `skip locked` left out: see the report. Unskip with the mend.
-test.skip('a run whose row somebody holds while it is woken is taken up when they let go', async () => {
+test('a run whose row somebody holds while it is woken is taken up when they let go', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
   const id = await insertRun(pool, agent, 'later', { run_at: new Date(Date.now() + 3_600_000) });

@@ -133,10 +133,11 @@ test('an input with parts goes to the model as the parts say', async () => {
   );
 });
 
-test('what an input says in input_data is not told to the model today', async () => {
+test('input_data is told to the model as JSON below the input', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const id = await insertRun(pool, agent, 'data', { input_data: { secret_number: 4711 } });
   await ended(pool, id);
-  expect(JSON.stringify(server.requests.at(-1)?.body)).not.toContain('4711');
+  const messages = server.requests.at(-1)?.body.messages as { content: string }[];
+  expect(messages.at(-1)?.content).toBe('data\n\n{\n    "secret_number": 4711\n}');
 });

@@ -235,7 +235,11 @@ describe('presence of workers', () => {
     ];
     await lockJob(lost, `pool-${randomUUID()}`);
     await lockJob(held, poolId);
-    await heal('0 seconds');
+    await db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now() - interval '1 minute' where key = $1`,
+      [lost],
+    );
+    await heal('10 seconds');
     const available = async (id: string) => (await jobsOf(db.pool, id))[0]?.is_available;
     expect(await available(lost)).toBe(true);
     expect(await available(held)).toBe(false);

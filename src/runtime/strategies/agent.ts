@@ -120,26 +120,25 @@ export function conversation(definition: AgentDefinition, state: RunState): Mess
 }
 
 /** Results are logged as they arrive; the model gets them in the order of its calls, the same at every resume. */
-function inCallOrder(messages: Message[]): Message[] {
-  const place = new Map(
-    messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map((call, index) => [call.id, index])),
-  );
-  const isResult = (message: Message | undefined): boolean => message?.role === 'tool';
-  const ordered = [...messages];
-  for (let start = 0; start < ordered.length; start += 1) {
-    if (isResult(ordered[start]) && !isResult(ordered[start - 1])) {
-      let end = start;
-      while (isResult(ordered[end])) {
-        end += 1;
-      }
-      const results = ordered.slice(start, end);
-      results.sort((one, other) => placeOf(place, one) - placeOf(place, other));
-      ordered.splice(start, results.length, ...results);
+function inCallOrder(messages: readonly Message[]): Message[] {
+  const ordered: Message[] = [];
+  let places = new Map<string, number>();
+  let results: Message[] = [];
+  for (const message of messages) {
+    if (message.role === 'tool') {
+      results.push(message);
+      continue;
+    }
+    ordered.push(...byPlace(results, places), message);
+    results = [];
+    if (message.role === 'assistant') {
+      places = new Map((message.tool_calls ?? []).map((call, place) => [call.id, place]));
     }
   }
-  return ordered;
+  return [...ordered, ...byPlace(results, places)];
 }
 
-function placeOf(place: Map<string, number>, message: Message): number {
-  return place.get(message.tool_call_id ?? '') ?? 0;
+function byPlace(results: Message[], places: ReadonlyMap<string, number>): Message[] {
+  const placeOf = ({ tool_call_id }: Message): number => places.get(tool_call_id ?? '') ?? 0;
+  return results.sort((one, other) => placeOf(one) - placeOf(other));
 }
