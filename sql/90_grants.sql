@@ -27,7 +27,8 @@ grant execute on all functions in schema howdah, howdah_private to howdah_engine
 
 -- Everybody who reads or writes a tenant's rows.
 grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),
-  howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid), howdah_private.is_operator(),
+  howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid),
+  howdah_private.fit_the_wire(text[]), howdah_private.is_operator(),
   howdah_private.may_act_for(uuid)
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
 
@@ -79,6 +80,12 @@ grant insert (
   metadata
 ) on howdah.executions to howdah_app;
 
+-- The checks of what the application writes run with its own rights.
+grant execute on function howdah_private.refuse_schema(text, jsonb),
+  howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
+  howdah_private.keyword_kind(text)
+  to howdah_app;
+
 grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
   howdah.cancel_execution(uuid), howdah.delete_agent(uuid),
@@ -94,6 +101,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval), howdah_private.announce(uuid[]),
+  howdah_private.announce_tokens(jsonb),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;

@@ -50,6 +50,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       sleep,
     },
     announce: (id) => notifier.announce(id),
+    stream: (piece) => notifier.stream(piece),
     onError: (error, id) => log.error({ err: error, execution_id: id }, 'a run was handed back'),
   });
   const ready = Promise.withResolvers<void>();

@@ -26,6 +26,18 @@ as $$
   select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
 $$;
 
+-- Pieces of answers while they stream: gone with the notification, replaced by the committed message. `seq` is
+-- the step the answer will be; a client starts anew when `attempt` changes. A payload holds 8,000 bytes at most, so the
+-- worker cuts its pieces below that.
+create or replace function howdah_private.announce_tokens(pieces jsonb) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select pg_notify('howdah_tokens', p.piece::text)
+  from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
+  order by p.position
+$$;
+
 -- Announces, in the transaction of the caller, those of the runs that somebody watches.
 create or replace function howdah_private.announce_watched(ids uuid[]) returns void
   language sql volatile security definer

@@ -92,3 +92,16 @@ create or replace trigger _100_refuse_change before update or delete on howdah.a
   for each row execute function howdah_private.tg__refuse_change();
 create or replace trigger _100_refuse_truncate before truncate on howdah.agent_versions
   for each statement execute function howdah_private.tg__refuse_change();
+
+create or replace function howdah_private.tg_agents__check_output_schema() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_schema('output_schema', new.output_schema);
+  return new;
+end $$;
+
+create or replace trigger _300_check_output_schema before insert or update of output_schema on howdah.agents
+  for each row when (new.output_schema is not null)
+  execute function howdah_private.tg_agents__check_output_schema();

@@ -22,6 +22,38 @@ begin
   return null;
 end $$;
 
+-- Names and aliases of all tools of a tenant are unique together: a private table says so, whoever writes.
+create or replace function howdah_private.tg_tools__reserve_names() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_other text;
+begin
+  delete from howdah_private.tool_names as n where n.tool_id = new.id;
+  insert into howdah_private.tool_names (tenant_id, name, tool_id)
+  select new.tenant_id, x.name, new.id from unnest(new.name || new.aliases) as x (name);
+  return null;
+exception when unique_violation then
+  select t.name into v_other
+  from howdah_private.tool_names as n join howdah.tools as t on t.id = n.tool_id
+  where n.tenant_id = new.tenant_id and n.name = any (new.name || new.aliases) and n.tool_id <> new.id;
+  raise exception using errcode = 'HWCNF',
+    message = case when v_other is null then format('tool %L has one of its names twice', new.name)
+      else format('a name or alias of tool %L is taken by tool %L', new.name, v_other) end,
+    detail = jsonb_build_object('tool', new.name, 'aliases', new.aliases, 'other', v_other)::text,
+    hint = 'A model calls tools by name and alias: choose another one.';
+end $$;
+
+create or replace function howdah_private.tg_tools__check_parameters() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_schema('parameters', new.parameters);
+  return new;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.tools
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_sql before insert or update on howdah.tools
@@ -30,3 +62,7 @@ create or replace trigger _200_refuse_sql before insert or update on howdah.tool
 create or replace trigger _500_mark_stale after update on howdah.tools
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_tools__mark_stale();
+create or replace trigger _300_check_parameters before insert or update of parameters on howdah.tools
+  for each row execute function howdah_private.tg_tools__check_parameters();
+create or replace trigger _400_reserve_names after insert or update of name, aliases on howdah.tools
+  for each row execute function howdah_private.tg_tools__reserve_names();

@@ -89,6 +89,16 @@ export type Control = {
   watched: boolean;
 };
 
+/** A piece of an answer while it streams; ephemeral, replaced by the committed message. */
+export type TokenPiece = {
+  execution_id: string;
+  /** The step the answer will be. */
+  seq: number;
+  /** A client throws away what it has of the step when this changes. */
+  attempt: number;
+  text: string;
+};
+
 /** Who and what a run belongs to, as tools may need it. */
 export type RunContext = {
   execution_id: string;

@@ -1,11 +1,19 @@
+import type { TokenPiece } from '../contracts/step.ts';
 import { createPool } from './pool.ts';
+import { storableJson } from './runs.ts';
 
 /** Milliseconds during which announcements of the same moment are gathered. */
 const GATHER_MS = 3;
+/** Tokens are for eyes: they may wait a little longer and travel together. */
+const GATHER_TOKENS_MS = 30;
+/** A NOTIFY carries 8,000 bytes at most; JSON may write one character as six, and the ids want their part. */
+const PIECE_CHARACTERS = 1_200;
 
 export type Notifier = {
   /** Tells whoever listens that this run has something new. Never waits, never fails. */
   announce(executionId: string): void;
+  /** Passes on a piece of a streaming answer; lost without harm. */
+  stream(piece: TokenPiece): void;
   close(): Promise<void>;
 };
 
@@ -22,27 +30,71 @@ export function createNotifier(url: string): Notifier {
     max: 1,
     settings: { synchronous_commit: 'off' },
   });
-  let pending = new Set<string>();
-  let busy: Promise<void> | undefined;
-
-  const flush = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-    const ids = [...pending];
-    pending = new Set();
-    await pool.query('select howdah_private.announce($1)', [ids]).catch(() => {});
-    busy = pending.size > 0 ? flush() : undefined;
-  };
-
+  const announced = gather<string>(GATHER_MS, async (ids) => {
+    await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
+  });
+  const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
+    await pool.query('select howdah_private.announce_tokens($1)', [storableJson(joined(pieces))]);
+  });
   return {
-    announce(executionId) {
-      pending.add(executionId);
-      busy ??= flush();
-    },
+    announce: announced.add,
+    stream: streamed.add,
     async close() {
-      while (busy) {
-        await busy;
-      }
+      await Promise.all([announced.over(), streamed.over()]);
       await pool.end();
     },
   };
+}
+
+/** Collects for a moment, sends all at once, one sending at a time. What fails is forgotten. */
+function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
+  let pending: T[] = [];
+  let busy: Promise<void> | undefined;
+  const flush = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const items = pending;
+    pending = [];
+    await send(items).catch(() => {});
+    busy = pending.length > 0 ? flush() : undefined;
+  };
+  return {
+    add(item: T): void {
+      pending.push(item);
+      busy ??= flush();
+    },
+    async over(): Promise<void> {
+      while (busy) {
+        await busy;
+      }
+    },
+  };
+}
+
+/** Pieces of one answer become one, in order, cut where they would not fit a notification. */
+function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
+  const result: TokenPiece[] = [];
+  const open = new Map<string, TokenPiece>();
+  for (const piece of pieces) {
+    const key = `${piece.execution_id} ${piece.seq} ${piece.attempt}`;
+    for (const text of chunks(piece.text)) {
+      const last = open.get(key);
+      if (last && last.text.length + text.length <= PIECE_CHARACTERS) {
+        last.text += text;
+      } else {
+        const next = { ...piece, text };
+        open.set(key, next);
+        result.push(next);
+      }
+    }
+  }
+  return result;
+}
+
+/** Cut between characters, never inside one. */
+function chunks(text: string): string[] {
+  const characters = [...text];
+  const count = Math.ceil(characters.length / (PIECE_CHARACTERS / 2));
+  return Array.from({ length: count }, (_, index) =>
+    characters.slice((index * PIECE_CHARACTERS) / 2, ((index + 1) * PIECE_CHARACTERS) / 2).join(''),
+  );
 }

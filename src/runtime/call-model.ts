@@ -36,6 +36,7 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
 }
 
 function ask(provider: ModelProvider, action: CallModel, run: HeldRun, signal: AbortSignal) {
+  const onToken = run.tokenSink(action.attempt);
   return provider.generate(
     {
       model: action.model,
@@ -43,7 +44,7 @@ function ask(provider: ModelProvider, action: CallModel, run: HeldRun, signal: A
       tools: toolSchemas(run),
       output_schema: run.definition.agent.output_schema,
     },
-    { signal },
+    onToken ? { signal, onToken } : { signal },
   );
 }
 

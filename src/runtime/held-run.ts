@@ -1,6 +1,6 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
-import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
+import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import {
   beginRisk,
@@ -34,6 +34,8 @@ export type HoldOptions = {
   pool: Pool;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
+  /** Called with the pieces of a streaming answer of such a run. */
+  stream(piece: TokenPiece): void;
 };
 
 /** A run this process owns: its folded log, and the only way to add to it. */
@@ -50,6 +52,8 @@ export class HeldRun {
   readonly #options: HoldOptions;
   /** Steps in the log. */
   #after: number;
+  /** Somebody listened when it was claimed or last committed. */
+  #isWatched: boolean;
   /** When its active time is used up, by `performance.now()`. */
   #deadline: number;
   /** Resolves when the commit before has been settled: commits of one run are in order. */
@@ -63,6 +67,7 @@ export class HeldRun {
     this.context = contextOf(claimed);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
+    this.#isWatched = claimed.watched;
     this.#deadline = performance.now() + claimed.active_ms_left;
   }
 
@@ -79,6 +84,15 @@ export class HeldRun {
     return this.#inTurn(async () => {
       this.#settle(records, await this.#options.committer.commit(this.#commitOf(records, to)));
     });
+  }
+
+  /** Where the pieces of an answer go while it streams; undefined when nobody listens. */
+  tokenSink(attempt: number): ((text: string) => void) | undefined {
+    if (!this.#isWatched) {
+      return undefined;
+    }
+    const seq = this.#after + 1;
+    return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
@@ -129,6 +143,7 @@ export class HeldRun {
     this.state = foldRecords(this.state, records, result);
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
+    this.#isWatched = result.watched;
     if (result.watched) {
       this.#options.announce(this.id);
     }

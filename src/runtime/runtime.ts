@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { TokenPiece } from '../contracts/step.ts';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
 import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
@@ -16,6 +17,7 @@ export type RuntimeOptions = {
   /** Runs in flight at once; a wake-up beyond it waits. */
   capacity: number;
   announce(executionId: string): void;
+  stream(piece: TokenPiece): void;
   onError(error: unknown, executionId: string): void;
 };
 
@@ -126,7 +128,7 @@ export class Runtime {
   }
 
   async #hold(claimed: ClaimedRun): Promise<void> {
-    const { pool, announce } = this.#options;
+    const { pool, announce, stream } = this.#options;
     const owner = this.#worker;
     const definition = await this.#definitionOf(claimed.agent_version_id).catch(async (error) => {
       await this.#handBack([claimed.execution_id], owner);
@@ -137,7 +139,7 @@ export class Runtime {
       return;
     }
     const committer = this.#committer;
-    const run = new HeldRun({ claimed, definition, committer, owner, pool, announce });
+    const run = new HeldRun({ claimed, definition, committer, owner, pool, announce, stream });
     if (claimed.watched) {
       announce(run.id);
     }

@@ -1,0 +1,77 @@
+import type { Pool } from './pool.ts';
+import type { Queries } from './queries.ts';
+import type { UserRole } from './schema.generated.ts';
+
+export type { UserRole } from './schema.generated.ts';
+
+/** What `iss` and `aud` of every token say: it was made for Howdah. */
+export const TOKEN_PARTY = 'howdah';
+
+/** The roles a person may have in a tenant. They are none of the database: every request acts as howdah_app. */
+export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
+
+/** For whom a token speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
+export type Subject = Readonly<{ tenantId: string; userId: string | undefined }>;
+
+/** Of each subject, in the same order, whether its tenant exists and its user is one of that tenant. */
+export async function whichExist(pool: Pool, subjects: readonly Subject[]): Promise<boolean[]> {
+  const { rows } = await pool.query<{ exists: boolean }>(
+    `select exists (select from howdah.tenants as t where t.id = s.tenant_id)
+       and (s.user_id is null or exists (
+         select from howdah.users as u where u.tenant_id = s.tenant_id and u.id = s.user_id
+       )) as exists
+     from unnest($1::uuid[], $2::uuid[]) with ordinality as s (tenant_id, user_id, place)
+     order by s.place`,
+    [subjects.map(({ tenantId }) => tenantId), subjects.map(({ userId }) => userId ?? null)],
+  );
+  return rows.map(({ exists }) => exists);
+}
+
+/** The tenant of this slug, or undefined. */
+export function findTenant(db: Queries, slug: string) {
+  return db
+    .selectFrom('tenants')
+    .select(['id', 'slug'])
+    .where('slug', '=', slug)
+    .executeTakeFirst();
+}
+
+/** Slugs in alphabetical order, at most so many. */
+export async function listTenants(db: Queries, limit: number): Promise<string[]> {
+  const rows = await db.selectFrom('tenants').select('slug').orderBy('slug').limit(limit).execute();
+  return rows.map(({ slug }) => slug);
+}
+
+/** The user of this name in a tenant, or undefined. */
+export function findUser(db: Queries, tenantId: string, username: string) {
+  return db
+    .selectFrom('users')
+    .select(['id', 'username', 'role'])
+    .where('tenant_id', '=', tenantId)
+    .where('username', '=', username)
+    .executeTakeFirst();
+}
+
+/** Names of a tenant's users in alphabetical order, at most so many. */
+export async function listUsers(db: Queries, tenantId: string, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('users')
+    .select('username')
+    .where('tenant_id', '=', tenantId)
+    .orderBy('username')
+    .limit(limit)
+    .execute();
+  return rows.map(({ username }) => username);
+}
+
+/** Makes a user, unless there is one of that name: then nothing changes, his role neither. */
+export async function createUser(
+  db: Queries,
+  user: { tenantId: string; username: string; role: UserRole },
+): Promise<void> {
+  await db
+    .insertInto('users')
+    .values({ tenant_id: user.tenantId, username: user.username, role: user.role })
+    .onConflict((conflict) => conflict.columns(['tenant_id', 'username']).doNothing())
+    .execute();
+}

@@ -1,0 +1,165 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { asRole } from './support.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+
+afterAll(async () => {
+  await db.drop();
+});
+
+let count = 0;
+
+async function makeTool(columns: {
+  name?: string;
+  aliases?: string[];
+  parameters?: unknown;
+}): Promise<string> {
+  count += 1;
+  const { name = `tool_${count}`, aliases = [], parameters = { type: 'object' } } = columns;
+  const { rows } = await db.pool.query(
+    `insert into howdah.tools (name, kind, aliases, parameters) values ($1, 'custom', $2, $3) returning name`,
+    [name, aliases, JSON.stringify(parameters)],
+  );
+  return rows[0].name;
+}
+
+describe('parameters are checked when they are written', () => {
+  test.each([
+    [{ properties: { x: { type: 'strin' } } }, 'parameters.properties.x.type', 'type of JSON'],
+    [{ properties: { x: { minLength: -1 } } }, 'parameters.properties.x.minLength', 'whole number'],
+    [{ properties: { x: 7 } }, 'parameters.properties.x', 'an object or a boolean'],
+    [{ properties: [] }, 'parameters.properties', 'set of schemas by name'],
+    [{ required: 'x' }, 'parameters.required', 'list of names'],
+    [{ required: [1] }, 'parameters.required', 'list of names'],
+    [{ properties: { x: { anyOf: [true, 7] } } }, 'parameters.properties.x.anyOf[1]', '7'],
+    [
+      { properties: { x: { items: { type: ['string', 'x'] } } } },
+      'parameters.properties.x.items.type',
+      'x',
+    ],
+    [{ $defs: { a: { not: 'b' } } }, 'parameters.$defs.a.not', '"b"'],
+  ])('%j is refused, naming the path', async (schema, path, words) => {
+    const refusal = await makeTool({ parameters: { type: 'object', ...schema } }).catch(
+      (error) => error,
+    );
+    expect(refusal).toMatchObject({ code: 'HWINV' });
+    expect(JSON.parse(refusal.detail)).toEqual({ field: 'parameters', path });
+    expect(refusal.message).toContain(words);
+  });
+
+  test('what is no schema of an object is refused by a constraint that says so', async () => {
+    await expect(makeTool({ parameters: { type: 'string' } })).rejects.toMatchObject({
+      constraint: 'parameters_are_a_schema_of_an_object',
+    });
+  });
+
+  test('an update is checked as an insert is, and leaves nothing half written', async () => {
+    const name = await makeTool({});
+    await expect(
+      db.pool.query(
+        `update howdah.tools set parameters = '{"type": "object", "required": 1}' where name = $1`,
+        [name],
+      ),
+    ).rejects.toMatchObject({ code: 'HWINV' });
+  });
+
+  test("an agent's output_schema is checked too, also for the application", async () => {
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      await expect(
+        client.query(
+          `insert into howdah.agents (name, output_schema) values ('typed', '{"type": "objekt"}')`,
+        ),
+      ).rejects.toMatchObject({
+        code: 'HWINV',
+        message: expect.stringContaining('output_schema.type'),
+      });
+    });
+  });
+});
+
+describe('names and aliases', () => {
+  test('of a tenant are unique together, whichever was first', async () => {
+    await makeTool({ name: 'search', aliases: ['find', 'look_up'] });
+    for (const taken of [
+      { name: 'find' },
+      { name: 'seek', aliases: ['search'] },
+      { aliases: ['look_up'] },
+    ]) {
+      await expect(makeTool(taken)).rejects.toMatchObject({
+        code: 'HWCNF',
+        message: expect.stringContaining("'search'"),
+      });
+    }
+    await expect(makeTool({ name: 'echo', aliases: ['echo'] })).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringContaining('twice'),
+    });
+  });
+
+  test('become free with an update or a delete', async () => {
+    await makeTool({ name: 'old', aliases: ['older'] });
+    await db.pool.query(
+      `update howdah.tools set name = 'new', aliases = '{old}' where name = 'old'`,
+    );
+    await makeTool({ name: 'older' });
+    await db.pool.query(`delete from howdah.tools where name = 'new'`);
+    await makeTool({ name: 'old' });
+  });
+
+  test('of two sessions at once are one of the two', async () => {
+    const results = await Promise.allSettled([
+      makeTool({ name: 'left', aliases: ['same'] }),
+      makeTool({ name: 'right', aliases: ['same'] }),
+    ]);
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('of two tenants may be the same', async () => {
+    await db.pool.query(`insert into howdah.tenants (slug, name) values ('other', 'Other')`);
+    await makeTool({ name: 'shared' });
+    await db.pool.query(
+      `insert into howdah.tools (tenant_id, name, kind)
+       select id, 'shared', 'custom' from howdah.tenants where slug = 'other'`,
+    );
+  });
+
+  test.each(['with space', 'ümlaut', '', 'a,b', 'a\nb', 'x'.repeat(65)])(
+    '%j does not fit the wire',
+    async (name) => {
+      await expect(makeTool({ name })).rejects.toMatchObject({ constraint: 'name_fits_the_wire' });
+      await expect(makeTool({ aliases: [name] })).rejects.toMatchObject({
+        constraint: 'aliases_fit_the_wire',
+      });
+    },
+  );
+});
+
+const SUITE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'json-schema-suite');
+const hasSuite = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(SUITE);
+
+describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', () => {
+  test('none of its schemas is refused', async () => {
+    const schemas = ['draft2020-12', 'draft7'].flatMap((draft) =>
+      readdirSync(join(SUITE, draft)).flatMap((file) =>
+        (JSON.parse(readFileSync(join(SUITE, draft, file), 'utf8')) as { schema: unknown }[]).map(
+          ({ schema }) => JSON.stringify(schema),
+        ),
+      ),
+    );
+    expect(schemas.length).toBeGreaterThan(100);
+    const { rows } = await db.pool.query(
+      `select s.schema, howdah_private.schema_fault(s.schema::jsonb, 'schema') as fault
+       from unnest($1::text[]) as s (schema)
+       where s.schema !~ '\\\\u0000' and howdah_private.schema_fault(s.schema::jsonb, 'schema') is not null`,
+      [schemas],
+    );
+    expect(rows).toEqual([]);
+  });
+});
