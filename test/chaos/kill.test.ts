@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 
 const RUNS = 200;
@@ -48,30 +49,6 @@ afterAll(async () => {
   await server.close();
   await database.drop();
 });
-
-/** Lets so many model answers through and holds the others, so that a kill always finds runs under way. */
-function createGate() {
-  const held: (() => void)[] = [];
-  let permits = 0;
-  const open = (): void => {
-    while (permits > 0 && held.length > 0) {
-      permits -= 1;
-      held.shift()?.();
-    }
-  };
-  return {
-    allow(answers: number): void {
-      permits += answers;
-      open();
-    },
-    async pass(left: Promise<unknown>): Promise<void> {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      held.push(resolve);
-      open();
-      await Promise.race([promise, left]);
-    },
-  };
-}
 
 /** A worker as a user starts it; ready when it says so. */
 async function startWorker(): Promise<ChildProcess> {
