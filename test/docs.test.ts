@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSchema, parse, validate } from 'graphql';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../workers/main.ts';
+import { runCli } from './cli/run-cli.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startTestWorker } from './support/worker.ts';
+
+// Every snippet of the README and of docs/ is run here as it stands there: SQL on a database that has seen the demo, GraphQL
+// against the schema, commands of howdah in process.
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+].filter((name) => name.endsWith('.md'));
+
+type Snippet = { page: string; language: string; text: string };
+
+const snippets: Snippet[] = PAGES.flatMap((page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language = '', body = '']) => ({
+    page,
+    language,
+    text: body,
+  }));
+});
+
+const of = (language: string): Snippet[] => snippets.filter((one) => one.language === language);
+const lines = (language: string): [string, string][] =>
+  of(language).flatMap(({ page, text }) =>
+    text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line): [string, string] => [page, line]),
+  );
+
+let database: TestDatabase;
+let worker: Worker;
+let execution: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  await runCli(database.url, 'demo');
+  const { rows } = await database.pool.query('select id from howdah.executions limit 1');
+  execution = rows[0].id;
+});
+
+afterAll(async () => {
+  await worker.stop(0);
+  await database.drop();
+});
+
+test('there are snippets, and each is in a language this test knows', () => {
+  expect(new Set(snippets.map(({ language }) => language))).toEqual(
+    new Set(['sh', 'sql', 'graphql']),
+  );
+});
+
+describe('SQL', () => {
+  test.each(of('sql').map(({ page, text }) => [page, text]))('of %s runs', async (_page, text) => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      for (const statement of text.replaceAll('…', execution).split(/;[^\n]*\n/)) {
+        await client.query(statement); // one by one: ask() commits
+      }
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+describe('GraphQL', () => {
+  const schema = buildSchema(readFileSync(join(ROOT, 'src/api/schema.graphql'), 'utf8'));
+  test.each(lines('graphql'))('of %s is valid: %s', (_page, line) => {
+    expect(validate(schema, parse(line)).map(({ message }) => message)).toEqual([]);
+  });
+});
+
+describe('commands', () => {
+  const commands = lines('sh')
+    .filter(([, line]) => line.startsWith('npx howdah'))
+    .flatMap(([page, line]) =>
+      (line.split('#')[0] ?? '')
+        .replace('npx howdah', '')
+        .split('·')
+        .map((words): [string, string] => [page, words.trim()]),
+    );
+  test.each(commands)('of %s work: howdah %s', async (_page, words) => {
+    const argv = [...words.matchAll(/"([^"]*)"|(\S+)/g)].map(
+      ([, quoted, word]) => quoted ?? word ?? '',
+    );
+    const isCancel = argv[0] === 'cancel';
+    const { status } = await runCli(
+      database.url,
+      ...argv.map((word) => (word === 'ID' ? execution : word)),
+    );
+    expect(status).toBe(isCancel ? 1 : 0); // the demo's runs have ended, which cancel says
+  });
+});
