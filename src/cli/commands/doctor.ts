@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { DefaultModel } from '../../config.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { createPool, type Pool } from '../../db/pool.ts';
 import { countWorkers, listViolations, queriesOn } from '../../db/queries.ts';
@@ -17,10 +18,10 @@ export function register(command: Command, io: CliIo): void {
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
       if (findings.every(({ ok }) => ok)) {
-        findings.push(await clock(pool), await workers(pool), await promises(pool));
+        findings.push(await roles(pool), await extensions(pool), await clock(pool));
+        findings.push(await workers(pool), await queue(pool), await promises(pool));
       }
-      const { provider, model } = config.defaultModel;
-      findings.push({ check: 'model', ok: true, found: `${model} by ${provider}` });
+      findings.push(await modelServer(config.defaultModel));
       report(io, findings);
     } finally {
       await pool.end();
@@ -68,6 +69,88 @@ async function migrations(url: string): Promise<Finding> {
   const ok = pending.length === 0 && sql === 'current';
   const found = `${applied.length} applied, ${pending.length} pending, sql/ ${sql}`;
   return { check: 'migrations', ok, found, ...(ok ? {} : { fix: 'howdah migrate up' }) };
+}
+
+async function roles(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select r.rolname as role, r.rolsuper or r.rolbypassrls as is_too_strong
+     from pg_roles as r where r.rolname like 'howdah\\_%'`,
+  );
+  const strong = rows.filter(({ is_too_strong }) => is_too_strong).map(({ role }) => role);
+  const missing = ROLES.filter((role) => !rows.some((row) => row.role === role));
+  const ok = strong.length === 0 && missing.length === 0;
+  return {
+    check: 'roles',
+    ok,
+    found: ok
+      ? `all ${ROLES.length}, none passes row-level security`
+      : `missing: ${missing.join(', ') || 'none'}; pass row-level security: ${strong.join(', ') || 'none'}`,
+    ...(ok
+      ? {}
+      : { fix: 'alter role … nosuperuser nobypassrls; howdah migrate up makes what is missing' }),
+  };
+}
+
+const ROLES = ['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser'].map(
+  (name) => `howdah_${name}`,
+);
+
+async function extensions(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select coalesce(installed_version, 'available, not installed') as version
+     from pg_available_extensions where name = 'vector'`,
+  );
+  const found = rows[0]
+    ? `pgvector ${rows[0].version}`
+    : 'no pgvector on this server; nothing needs it';
+  return { check: 'extensions', ok: true, found };
+}
+
+async function queue(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select count(*)::int as jobs, count(*) filter (where attempts >= max_attempts)::int as given_up,
+       coalesce(round(extract(epoch from now() - min(run_at) filter (where run_at < now()))), 0) as oldest
+     from graphile_worker.jobs`,
+  );
+  const { jobs, given_up, oldest } = rows[0];
+  return {
+    check: 'queue',
+    ok: given_up === 0,
+    found: `${jobs} wake-ups, the oldest due for ${oldest} s, ${given_up} given up`,
+    ...(given_up === 0
+      ? {}
+      : { fix: 'select key, last_error from graphile_worker.jobs where attempts >= max_attempts' }),
+  };
+}
+
+/** Asks the server of the default model for its models: whether it is there and takes the key. */
+async function modelServer({ provider, model, baseUrl, apiKey }: DefaultModel): Promise<Finding> {
+  const found = `${model} by ${provider}`;
+  if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
+    return { check: 'model', ok: true, found };
+  }
+  const url = `${(baseUrl ?? 'https://api.openai.com/v1').replace(/\/$/, '')}/models`;
+  try {
+    const { status } = await fetch(url, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      signal: AbortSignal.timeout(3_000),
+    });
+    const refused = status === 401 || status === 403;
+    return {
+      check: 'model',
+      ok: !refused,
+      found: `${found}; ${new URL(url).host} answers${refused ? ', but refuses the key' : ''}`,
+      ...(refused ? { fix: 'Check OPENAI_API_KEY (or LLM_API_KEY).' } : {}),
+    };
+  } catch {
+    const fix = 'Check OPENAI_BASE_URL (or LLM_URL) and that the server runs.';
+    return {
+      check: 'model',
+      ok: false,
+      found: `${found}; ${new URL(url).host} does not answer`,
+      fix,
+    };
+  }
 }
 
 async function clock(pool: Pool): Promise<Finding> {
