@@ -61,12 +61,26 @@ test('there are snippets, and each is in a language this test knows', () => {
   );
 });
 
+/** Cut at semicolons that end a line and stand outside of dollar quotes. */
+function statementsOf(text: string): string[] {
+  const statements: string[] = [];
+  let open = '';
+  for (const line of text.split('\n')) {
+    open += `${line}\n`;
+    if (/;\s*(--.*)?$/.test(line) && open.split('$$').length % 2 === 1) {
+      statements.push(open);
+      open = '';
+    }
+  }
+  return [...statements, open].filter((one) => one.trim() !== '');
+}
+
 describe('SQL', () => {
   test.each(of('sql').map(({ page, text }) => [page, text]))('of %s runs', async (_page, text) => {
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
     try {
-      for (const statement of text.replaceAll('…', execution).split(/;[^\n]*\n/)) {
+      for (const statement of statementsOf(text.replaceAll('…', execution))) {
         await client.query(statement); // one by one: ask() commits
       }
     } finally {
