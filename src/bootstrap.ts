@@ -109,7 +109,7 @@ export async function openHowdah(
 /** Starts the API; its packages are loaded only by processes that serve one. */
 async function openApi(url: string, config: Config, log: Logger) {
   const { startApi } = await import('./api/server.ts');
-  return startApi({ url, log, host: config.host, port: config.port, auth: config.auth });
+  return startApi({ ...config, url, log });
 }
 
 /** Structured logs on stderr: stdout belongs to results. */

@@ -25,6 +25,12 @@ export type Config = Readonly<{
   /** Absolute. */
   home: string;
   auth: 'none' | 'required';
+  /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
+  jwtSecret: string | undefined;
+  /** Where the keys are that somebody else signs tokens with (RS256, ES256). */
+  jwksUrl: string | undefined;
+  /** Origins whose pages may ask the API, besides its own. */
+  corsOrigins: readonly string[];
   defaultModel: DefaultModel;
   logLevel: z.infer<typeof logLevels>;
   /** Runs in flight per worker. */
@@ -51,6 +57,26 @@ const variables = {
   ],
   HOWDAH_HOME: [z.string().default('./.howdah'), 'a folder'],
   HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
+  HOWDAH_JWT_SECRET: [
+    z
+      .string()
+      .refine((secret) => Buffer.byteLength(secret) >= 32)
+      .optional(),
+    'at least 32 bytes nobody can guess, such as the output of: openssl rand -base64 48',
+  ],
+  HOWDAH_JWKS_URL: [
+    z.url({ protocol: /^https?$/ }).optional(),
+    'an http or https URL, such as https://login.example.com/.well-known/jwks.json',
+  ],
+  HOWDAH_CORS_ORIGINS: [
+    z
+      .string()
+      .default('')
+      .transform((list) => list.split(',').map((origin) => origin.trim()))
+      .transform((origins) => origins.filter((origin) => origin !== ''))
+      .pipe(z.array(z.string().refine(isOrigin))),
+    'a comma list of origins without a path, such as https://app.example.com,http://localhost:3000',
+  ],
   HOWDAH_LOG_LEVEL: [logLevels.default('info'), `one of ${logLevels.options.join(', ')}`],
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
@@ -95,6 +121,9 @@ export function readConfig(env: Environment): Config {
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),
     auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
+    jwtSecret: values.HOWDAH_JWT_SECRET,
+    jwksUrl: values.HOWDAH_JWKS_URL,
+    corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
     defaultModel: Object.freeze(defaultModel(values)),
     logLevel: values.HOWDAH_LOG_LEVEL,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
@@ -149,6 +178,12 @@ function readDotEnv(folder: string): Environment {
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** As browsers write it: `https://host`, with a port where it is not the usual one. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
 }
 
 function withoutUndefined(env: Environment): Environment {

@@ -15,6 +15,9 @@ test('an empty environment gives the defaults, frozen', () => {
     host: '127.0.0.1',
     home: resolve('.howdah'),
     auth: 'none',
+    jwtSecret: undefined,
+    jwksUrl: undefined,
+    corsOrigins: [],
     defaultModel: {
       provider: 'local',
       model: 'extractive',
@@ -26,6 +29,7 @@ test('an empty environment gives the defaults, frozen', () => {
   });
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.defaultModel)).toBe(true);
+  expect(Object.isFrozen(config.corsOrigins)).toBe(true);
 });
 
 test('an empty value counts as unset', () => {
@@ -52,6 +56,17 @@ describe('authentication', () => {
       code: 'HWINV',
       detail: { variable: 'HOWDAH_AUTH' },
     });
+  });
+});
+
+test('a secret is counted in bytes, and a list may have spaces', () => {
+  const HOWDAH_JWT_SECRET = 'ü'.repeat(16);
+  const HOWDAH_CORS_ORIGINS = 'https://app.example, http://localhost:3000,';
+  const HOWDAH_JWKS_URL = 'https://login.example/jwks.json';
+  expect(readConfig({ HOWDAH_JWT_SECRET, HOWDAH_CORS_ORIGINS, HOWDAH_JWKS_URL })).toMatchObject({
+    jwtSecret: HOWDAH_JWT_SECRET,
+    jwksUrl: HOWDAH_JWKS_URL,
+    corsOrigins: ['https://app.example', 'http://localhost:3000'],
   });
 });
 
@@ -111,6 +126,13 @@ test.each([
   ['PORT', '65536'],
   ['HOST', 'http://s3cret'],
   ['HOWDAH_AUTH', 's3cret'],
+  ['HOWDAH_JWT_SECRET', 's3cret'],
+  ['HOWDAH_JWT_SECRET', `${'x'.repeat(25)}s3cret`],
+  ['HOWDAH_JWKS_URL', 's3cret'],
+  ['HOWDAH_JWKS_URL', 'file:///s3cret'],
+  ['HOWDAH_CORS_ORIGINS', 's3cret'],
+  ['HOWDAH_CORS_ORIGINS', '*,https://s3cret'],
+  ['HOWDAH_CORS_ORIGINS', 'https://app.example/s3cret'],
   ['HOWDAH_LOG_LEVEL', 's3cret'],
   ['HOWDAH_WORKER_CONCURRENCY', '0'],
   ['OPENAI_BASE_URL', 's3cret'],

@@ -1,4 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Refusal } from './login/verdict.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -15,7 +17,48 @@ export function problem(
 }
 
 /** Answers with a problem where no framework does. */
-export function sendProblem(response: ServerResponse, status: number, detail: string): void {
-  const { headers, body } = problem(status, detail);
+export function sendProblem(
+  response: ServerResponse,
+  status: number,
+  detail: string,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  const { headers, body } = problem(status, detail, more);
   response.writeHead(status, headers).end(body);
+}
+
+/**
+ * Answers who was not let in. The problem has a member `errors` besides, as results of GraphQL have, so that a client
+ * of GraphQL shows the sentence without knowing of problems.
+ */
+export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
+  const { status, code, reason, message, hint } = refusal;
+  if (status === 503) response.setHeader('retry-after', '5');
+  else response.setHeader('www-authenticate', challengeOf(reason));
+  const errors = [{ message, extensions: { code, hint, detail: { reason } } }];
+  sendProblem(response, status, message, { code, hint, reason, errors });
+}
+
+/** Answers a request for an upgrade with a problem, and hangs up. */
+export function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  detail: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { headers, body } = problem(status, detail);
+  const lines = Object.entries({ ...headers, ...more, connection: 'close' });
+  socket.on('error', () => {}); // who hung up already
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...lines.map(([name, value]) => `${name}: ${value}`),
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+function challengeOf(reason: Refusal['reason']): string {
+  return reason === 'missing' ? 'Bearer' : 'Bearer error="invalid_token"';
 }

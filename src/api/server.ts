@@ -1,32 +1,34 @@
 import './graphql/environment.ts';
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { createPool, type Pool } from '../db/pool.ts';
+import { createAdmission } from './admission.ts';
+import { type Bounds, usualBounds } from './bounds.ts';
+import { dispatch } from './dispatch.ts';
 import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
 import { healthRoutes, isMigrated } from './health.ts';
-import { inBrackets, type LocalOnly, localOnly } from './local-only.ts';
-import { PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
+import { inBrackets } from './local-only.ts';
+import { createExistence } from './login/existence.ts';
+import type { Identities } from './login/identities.ts';
+import { createLogin } from './login/login.ts';
+import { createTokenReader } from './login/token.ts';
+import { pathOf } from './path.ts';
+import { PROBLEM_TYPE, problem } from './problem.ts';
 
-/** Connections for requests; a request uses one while it asks the database, not while it waits. */
-const POOL_SIZE = 10;
-/** How long a request may take to arrive. */
-const REQUEST_MS = 30_000;
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;
-const FOREIGN =
-  'This server has no login and answers requests of its own machine only: Host and Origin must be local.';
-
 export type ApiOptions = {
   /** An owner's URL. */
   url: string;
   log: Logger;
-} & Pick<Config, 'host' | 'port' | 'auth'>;
+  /** Where they differ from the usual ones. */
+  bounds?: Partial<Bounds>;
+} & Pick<Config, 'host' | 'port' | 'auth' | 'jwtSecret' | 'jwksUrl' | 'corsOrigins'>;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -39,27 +41,36 @@ export type Api = {
 /**
  * Starts the API: GraphQL, GraphiQL and health on one port. Resolves when it listens.
  *
- * Throws `HWDEN` when a login is required, which this release does not have; `HWCNF` when the database is not migrated;
- * `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
+ * Throws `HWDEN` when a login is required and there is no key to check tokens with; `HWCNF` when the database is not
+ * migrated; `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  refuseLogin(options);
+  refuseKeyless(options);
   const { url, host, log } = options;
+  const bounds = { ...usualBounds, ...options.bounds };
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const pool = createPool({ url, applicationName: 'howdah-api', max: POOL_SIZE });
+    const pool = createPool({ url, applicationName: 'howdah-api', max: bounds.connections });
     closers.push(() => pool.end());
-    const tenantId = await defaultTenant(pool);
+    const entrance = await createEntrance(options, pool);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
-    const graphql = await createGraphqlServer({ pool, hub, tenantId, onError });
+    const admission = createAdmission(bounds);
+    const graphql = await createGraphqlServer({
+      ...entrance,
+      pool,
+      hub,
+      admission,
+      bounds,
+      onError,
+    });
     closers.push(() => graphql.close());
-    const app = createApp(graphql, pool, localOnly(host), log);
+    const app = createApp(options, graphql, pool);
     closers.push(() => closeApp(app));
     closers.push(() => graphql.closeSockets());
     const port = await listen(app, options);
@@ -70,36 +81,48 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
-function refuseLogin({ auth, host }: ApiOptions): void {
-  if (auth === 'none') return;
+function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions): void {
+  if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;
   throw new HowdahError(
     'HWDEN',
-    `HOST is ${host} and a login is required, but there is no login yet`,
+    `a login is required (HOST is ${host}), but there is no key to check tokens with`,
     {
-      hint: 'Tokens come with a later release; until then keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
+      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
     },
   );
 }
 
-async function defaultTenant(pool: Pool): Promise<string> {
-  const { rows } = (await isMigrated(pool))
-    ? await pool.query(`select t.id from howdah.tenants as t where t.slug = 'default'`)
-    : { rows: [] };
-  if (rows[0]) return rows[0].id;
+/** What decides as whom a request is answered, and remembers it. */
+async function createEntrance(options: ApiOptions, pool: Pool) {
+  const { auth, log } = options;
+  const onTrouble = (err: unknown) => log.error({ err }, 'a token could not be checked');
+  const defaultTenantId = await findDefaultTenant(pool, auth);
+  const exists = createExistence(pool);
+  const readToken = createTokenReader(options, onTrouble);
+  const login = createLogin({ auth, readToken, exists, defaultTenantId, onTrouble });
+  const identities: Identities = new WeakMap();
+  return { login, exists, identities };
+}
+
+/** For whom requests without a token act, where there may be such. */
+async function findDefaultTenant(pool: Pool, auth: Config['auth']): Promise<string | undefined> {
+  if (await isMigrated(pool)) {
+    if (auth === 'required') return undefined;
+    const { rows } = await pool.query(
+      `select t.id from howdah.tenants as t where t.slug = 'default'`,
+    );
+    if (rows[0]) return rows[0].id;
+  }
   throw new HowdahError('HWCNF', 'the database is not migrated', {
     hint: 'Run: npx howdah migrate up',
   });
 }
 
-/** One HTTP server: GraphQL's paths go to grafserv, all others to Fastify. */
-function createApp(
-  graphql: GraphqlServer,
-  pool: Pool,
-  isLocal: LocalOnly,
-  log: Logger,
-): FastifyInstance {
+function createApp(options: ApiOptions, graphql: GraphqlServer, pool: Pool): FastifyInstance {
+  const { log } = options;
+  const onError = (err: unknown) => log.error({ err }, 'a request failed');
   const app = fastify({
-    serverFactory: (handler) => dispatch(graphql, isLocal, handler),
+    serverFactory: (handler) => dispatch({ ...options, graphql, onError }, handler),
   });
   app.setNotFoundHandler((request, reply) => {
     const detail = `There is nothing at ${request.method} ${pathOf(request.url)}.`;
@@ -117,34 +140,10 @@ function createApp(
   return app;
 }
 
-function dispatch(
-  graphql: GraphqlServer,
-  isLocal: LocalOnly,
-  others: Parameters<typeof createServer>[1] & ((...args: never) => unknown),
-): Server {
-  const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
-    if (!isLocal(request)) sendProblem(response, 403, FOREIGN);
-    else if (graphql.serves(pathOf(request.url))) graphql.handle(request, response);
-    else others(request, response);
-  });
-  server.on('upgrade', (request, socket, head) => {
-    if (isLocal(request) && pathOf(request.url) === '/graphql') {
-      graphql.upgrade(request, socket, head);
-    } else {
-      socket.end(`HTTP/1.1 ${isLocal(request) ? '404 Not Found' : '403 Forbidden'}\r\n\r\n`);
-    }
-  });
-  return server;
-}
-
 async function closeApp(app: FastifyInstance): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS);
   await app.close();
   clearTimeout(timer);
-}
-
-function pathOf(url = '/'): string {
-  return url.split('?', 1)[0] ?? url;
 }
 
 async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number> {

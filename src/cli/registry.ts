@@ -99,4 +99,10 @@ export const commands: readonly CommandEntry[] = [
     args: '',
     load: () => import('./commands/agents.ts'),
   },
+  {
+    name: 'token',
+    summary: 'a token for the API, for one user of a tenant',
+    args: '--tenant SLUG --user NAME',
+    load: () => import('./commands/token.ts'),
+  },
 ];

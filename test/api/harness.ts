@@ -3,7 +3,7 @@ import { type Client, createClient } from 'graphql-ws';
 import { pino } from 'pino';
 import { vi } from 'vitest';
 import WebSocket from 'ws';
-import { type Api, startApi } from '../../src/api/server.ts';
+import { type Api, type ApiOptions, startApi } from '../../src/api/server.ts';
 import type { Json } from '../../src/contracts/json.ts';
 import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
 
@@ -12,17 +12,34 @@ export type Answer = any;
 export type GraphqlFailure = { message: string; extensions: Record<string, Json> };
 export type Reply = { status: number; data: Answer; errors: GraphqlFailure[] };
 
+const open = {
+  host: '127.0.0.1',
+  port: 0,
+  auth: 'none',
+  jwtSecret: undefined,
+  jwksUrl: undefined,
+  corsOrigins: [],
+} as const;
+
 /** The API as `howdah api` starts it, on a free port. */
-export function startTestApi(url: string, port = 0): Promise<Api> {
+export function startTestApi(url: string, options: Partial<ApiOptions> = {}): Promise<Api> {
   const log = pino({ level: 'silent' });
-  return startApi({ url, host: '127.0.0.1', port, auth: 'none', log });
+  return startApi({ ...open, url, log, ...options });
 }
 
-/** One operation over HTTP. */
-export async function ask(api: Api, query: string, variables: object = {}): Promise<Reply> {
+/** One operation over HTTP, by the bearer of a token when there is one. */
+export async function ask(
+  api: Api,
+  query: string,
+  variables: object = {},
+  token?: string,
+): Promise<Reply> {
   const response = await fetch(`${api.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors = [] } = (await response.json()) as Partial<Reply>;
@@ -32,7 +49,11 @@ export async function ask(api: Api, query: string, variables: object = {}): Prom
 /** A graphql-ws client that never reconnects by itself, and the socket under it. */
 export type Socket = { client: Client; socket(): WebSocket; closed: Promise<number> };
 
-export function openSocket(api: Api, headers: Record<string, string> = {}): Socket {
+export function openSocket(
+  api: Api,
+  headers: Record<string, string> = {},
+  connectionParams: Record<string, unknown> = {},
+): Socket {
   let socket: WebSocket | undefined;
   const closed = Promise.withResolvers<number>();
   class Observed extends WebSocket {
@@ -45,6 +66,7 @@ export function openSocket(api: Api, headers: Record<string, string> = {}): Sock
   const client = createClient({
     url: `${api.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: Observed,
+    connectionParams,
     retryAttempts: 0,
   });
   return {

@@ -1,9 +1,8 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { type Api, startApi } from '../../src/api/server.ts';
+import type { Api } from '../../src/api/server.ts';
 import { makeRun } from '../sql/support.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { driveRun, followSteps, openSocket, startTestApi, until } from './harness.ts';
@@ -141,7 +140,7 @@ describe('starting', () => {
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
     const { pool, url, drop } = await createTestDatabase();
-    await expect(startTestApi(url, port)).rejects.toMatchObject({
+    await expect(startTestApi(url, { port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
       message: `port ${port} of 127.0.0.1 is in use`,
       hint: expect.stringContaining('PORT='),
@@ -151,13 +150,10 @@ describe('starting', () => {
     await drop();
   });
 
-  test('a login is required, and there is none yet', async () => {
-    const log = pino({ level: 'silent' });
-    const starting = startApi({ url: db.url, host: '0.0.0.0', port: 0, auth: 'required', log });
-    await expect(starting).rejects.toMatchObject({
-      code: 'HWDEN',
-      hint: expect.stringContaining('loopback'),
-    });
+  test('a login without a key is refused, with the way out', async () => {
+    await expect(startTestApi(db.url, { host: '0.0.0.0', auth: 'required' })).rejects.toMatchObject(
+      { code: 'HWDEN', hint: expect.stringContaining('openssl rand -base64 48') },
+    );
   });
 
   test('a database that is not migrated is refused', async () => {

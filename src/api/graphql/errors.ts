@@ -2,7 +2,8 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
-import { explain, type PgError } from './database-errors.ts';
+import { BUSY } from '../admission.ts';
+import { type ClientError, explain, type PgError } from './database-errors.ts';
 
 /** Writes down what a client was not told, with the id that he was. */
 export type ErrorLog = (error: unknown, id: string) => void;
@@ -21,7 +22,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     }
     if (cause instanceof Error && isSafeError(cause))
       return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
-    const told = isPgError(cause) ? explain(cause) : undefined;
+    const told = isPgError(cause) ? explain(cause) : explainWaiting(cause);
     if (told) return restated(error, told.message, told.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
@@ -58,6 +59,18 @@ function causeOf(error: GraphQLError): unknown {
   let cause: unknown = error.originalError ?? undefined;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
   return cause;
+}
+
+/** node-pg's words for a connection that did not come free in time. */
+function explainWaiting(error: unknown): ClientError | undefined {
+  if (
+    !(error instanceof Error) ||
+    !/^timeout exceeded when trying to connect/.test(error.message)
+  ) {
+    return undefined;
+  }
+  const message = 'every connection to the database is in use; try again in a moment';
+  return { message, extensions: { code: BUSY, hint: 'Ask for less at once.' } };
 }
 
 function isPgError(error: unknown): error is PgError {

@@ -5,14 +5,19 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Pool } from '../../db/pool.ts';
+import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
+import type { Identities } from '../login/identities.ts';
+import type { Identity } from '../login/verdict.ts';
 import { createMaskError, type ErrorLog } from './errors.ts';
 import { createPace } from './pace.ts';
+import { createAdmissionPlugin } from './plugins/admission.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
 import { LimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
+import { PagesPlugin } from './plugins/pages.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
@@ -23,8 +28,8 @@ export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 export type ServingOptions = {
   pool: Pool;
   hub: FeedHub;
-  /** For whom requests act while there is no login. */
-  tenantId: string;
+  identities: Identities;
+  admission: Admission;
   onError: ErrorLog;
 };
 
@@ -40,6 +45,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       NamingPlugin,
       TenantKeysPlugin,
       IndexedColumnsPlugin,
+      PagesPlugin,
       UuidDomainsPlugin,
       FeedPlugin,
       FeedRowsPlugin,
@@ -62,12 +68,13 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
 export function servingPreset({
   pool,
   hub,
-  tenantId,
+  identities,
+  admission,
   onError,
 }: ServingOptions): GraphileConfig.Preset {
   return {
     extends: [schemaPreset(pool)],
-    plugins: [LimitsPlugin],
+    plugins: [LimitsPlugin, createAdmissionPlugin(admission)],
     grafserv: {
       graphqlPath: '/graphql',
       graphiqlPath: '/graphiql',
@@ -78,18 +85,28 @@ export function servingPreset({
     grafast: {
       timeouts: { planning: 5_000 },
       context(request) {
+        const identity = identities.get(request.node?.req ?? request.ws?.socket ?? request);
+        if (!identity) throw new Error('a request came past the login');
         const pace = createPace();
         return {
-          pgSettings: {
-            role: 'howdah_app',
-            'howdah.tenant_id': tenantId,
-            'howdah.user_id': '',
-            statement_timeout: '5000',
-          },
+          pgSettings: settingsFor(identity),
           pace,
           live: request.ws ? liveSources(hub, pace) : noLiveSources,
         };
       },
     },
+  };
+}
+
+/**
+ * As whom the statements of a request run: set within each of its transactions only, so that a connection carries
+ * nothing over to the next request. A token's role is none of the database.
+ */
+function settingsFor({ tenantId, userId }: Identity): Record<string, string> {
+  return {
+    role: 'howdah_app',
+    'howdah.tenant_id': tenantId,
+    'howdah.user_id': userId ?? '',
+    statement_timeout: '5000',
   };
 }

@@ -2,13 +2,21 @@ import './environment.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { postgraphile } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/node';
+import type { Bounds } from '../bounds.ts';
+import type { Exists } from '../login/existence.ts';
+import type { Login } from '../login/login.ts';
+import { pathOf } from '../path.ts';
+import { sendRefusal } from '../problem.ts';
 import { type ServingOptions, servingPreset } from './preset.ts';
 import { createSockets, type Sockets } from './sockets.ts';
+
+export type GraphqlOptions = ServingOptions & { login: Login; exists: Exists; bounds: Bounds };
 
 export type GraphqlServer = {
   /** Whether GraphQL, GraphiQL or its files are at this path. */
   serves(path: string): boolean;
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Who may not ask is answered 401. GraphiQL and its files are for everybody. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade: Sockets['upgrade'];
   /** Ends all subscriptions: before the HTTP server closes, which waits for them. */
   closeSockets(): Promise<void>;
@@ -17,18 +25,26 @@ export type GraphqlServer = {
 };
 
 /** Builds the schema and what serves it: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`. */
-export async function createGraphqlServer(options: ServingOptions): Promise<GraphqlServer> {
+export async function createGraphqlServer(options: GraphqlOptions): Promise<GraphqlServer> {
+  const { login, identities } = options;
   const instance = postgraphile(servingPreset(options));
   const serv = instance.createServ(grafserv);
   await instance.getSchema();
   await serv.ready();
   const requests = createServer(); // never listens: grafserv knows no other way to be given requests
   await serv.addTo(requests, false);
-  const sockets = createSockets(serv);
+  const sockets = createSockets(serv, options);
   return {
     serves: (path) =>
       path === '/graphql' || path === '/graphiql' || path.startsWith('/ruru-static/'),
-    handle: (request, response) => requests.emit('request', request, response),
+    async handle(request, response) {
+      if (pathOf(request.url) === '/graphql') {
+        const verdict = await login(request.headers.authorization);
+        if (!verdict.ok) return sendRefusal(response, verdict.refusal);
+        identities.set(request, verdict.value);
+      }
+      requests.emit('request', request, response);
+    },
     upgrade: sockets.upgrade,
     closeSockets: sockets.close,
     async close() {

@@ -4,64 +4,100 @@ import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { GraphQLError } from 'postgraphile/graphql';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { HowdahError } from '../../contracts/errors.ts';
+import { type Admission, BUSY } from '../admission.ts';
+import type { Bounds } from '../bounds.ts';
+import { refuseUpgrade } from '../problem.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
+import { createSocketLogins, type SocketLoginOptions } from './socket-logins.ts';
 
 const PING_MS = 12_000;
 /** How long a client may take to say goodbye. */
 const FAREWELL_MS = 1_000;
-const MOST_OPERATIONS = 500;
 
 /** grafserv gives all four of its handlers. */
 type Handler<K extends keyof WsConfig> = NonNullable<WsConfig[K]>;
 type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
+export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
+  admission: Admission;
+  bounds: Pick<Bounds, 'sockets' | 'operations'>;
+};
+
 export type Sockets = {
+  /** Answers 503 when there are too many already. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Tells every client to go (1001) and waits until they have gone, or lets go of them. */
   close(): Promise<void>;
 };
 
-/** GraphQL over WebSocket (graphql-transport-ws), with bounds on what one socket may send and ask for. */
-export function createSockets(serv: GrafservBase): Sockets {
+/** GraphQL over WebSocket (graphql-transport-ws), with a login, and bounds on what one socket may send and ask for. */
+export function createSockets(serv: GrafservBase, options: SocketOptions): Sockets {
+  const { bounds, admission } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
+  const logins = createSocketLogins({ ...options, sockets: server.clients });
   const config = makeGraphQLWSConfig(serv);
-  const options = {
+  const handlers = {
     ...config,
     isProd: true,
-    onSubscribe: withCap(config.onSubscribe as Handler<'onSubscribe'>),
-    subscribe: paced(config.subscribe as Handler<'subscribe'>),
+    onConnect: logins.admit,
+    onSubscribe: withCap(config.onSubscribe as Handler<'onSubscribe'>, bounds.operations),
+    execute: inTurn(config.execute as Handler<'execute'>, admission),
+    subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, admission)),
   };
-  const served = useServer(options as Parameters<typeof useServer>[0], server, PING_MS);
+  const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
   return {
     upgrade(request, socket, head) {
+      if (server.clients.size >= bounds.sockets) return refuseOneMore(socket, bounds.sockets);
       server.handleUpgrade(request, socket, head, (client) => {
         server.emit('connection', client, request);
       });
     },
     async close() {
-      const timer = setTimeout(() => {
-        for (const client of server.clients) client.terminate();
-      }, FAREWELL_MS);
+      logins.close();
+      const timer = setTimeout(() => terminate(server.clients), FAREWELL_MS);
       await served.dispose();
       clearTimeout(timer);
     },
   };
 }
 
-function withCap(onSubscribe: Handler<'onSubscribe'>): Handler<'onSubscribe'> {
+function terminate(clients: ReadonlySet<WebSocket>): void {
+  for (const client of clients) client.terminate();
+}
+
+function refuseOneMore(socket: Duplex, most: number): void {
+  const detail = `This server has ${most} WebSockets open, which is all it takes. Try again later.`;
+  refuseUpgrade(socket, 503, detail, { 'retry-after': '5' });
+}
+
+function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'onSubscribe'> {
   return async (context, id, payload) => {
-    if (Object.keys(context.subscriptions).length <= MOST_OPERATIONS) {
+    if (Object.keys(context.subscriptions).length <= most) {
       return onSubscribe(context, id, payload);
     }
     const extensions = { code: 'HWQTA', hint: 'Open another connection, or end some of them.' };
-    return [
-      new GraphQLError(`a connection may have ${MOST_OPERATIONS} operations at once`, {
-        extensions,
-      }),
-    ];
+    return [new GraphQLError(`a connection may have ${most} operations at once`, { extensions })];
   };
+}
+
+/** Beyond what the server takes on at once, the operation's result is an error with code `53300`. */
+function inTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
+  handle: H,
+  admission: Admission,
+): H {
+  const handleInTurn = async (args: Parameters<H>[0]) => {
+    try {
+      return await admission.run(async () => handle(args));
+    } catch (error) {
+      const { code, message, hint } = error as HowdahError;
+      if (code !== BUSY) throw error;
+      return { errors: [new GraphQLError(message, { extensions: { code, hint } })] };
+    }
+  };
+  return handleInTurn as H;
 }
 
 /** Results are taken as fast as the socket takes them, and the feed hears of it. */

@@ -1,0 +1,22 @@
+/** How much a server takes on at once. What is beyond is refused at once, so that the rest is answered in time. */
+export type Bounds = Readonly<{
+  /** Connections to the database that requests share. */
+  connections: number;
+  /** GraphQL requests that wait for their turn; two per connection are worked on. */
+  waiting: number;
+  /** Milliseconds a request waits for its turn. */
+  waitMs: number;
+  /** WebSockets of the server. */
+  sockets: number;
+  /** Operations under way on one WebSocket. */
+  operations: number;
+}>;
+
+/** The bounds of `howdah api` and `howdah start`. */
+export const usualBounds: Bounds = Object.freeze({
+  connections: 10,
+  waiting: 200,
+  waitMs: 5_000,
+  sockets: 10_000,
+  operations: 500,
+});

@@ -1,0 +1,60 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Config } from '../config.ts';
+import type { GraphqlServer } from './graphql/server.ts';
+import { localOnly } from './local-only.ts';
+import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './origins.ts';
+import { pathOf } from './path.ts';
+import { refuseUpgrade, sendProblem } from './problem.ts';
+
+/** How long a request may take to arrive. */
+const REQUEST_MS = 30_000;
+/** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
+const MAX_HEADER_BYTES = 128 * 1024;
+
+export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
+  graphql: GraphqlServer;
+  onError(error: unknown, request: IncomingMessage): void;
+};
+
+/**
+ * One HTTP server: GraphQL's paths go to grafserv, all others to Fastify. Before, it is asked where the request
+ * comes from: without a login that must be this machine, with one no page of a stranger.
+ */
+export function dispatch(options: DispatchOptions, others: RequestListener): Server {
+  const { graphql, corsOrigins, onError } = options;
+  const refusalOf = createGate(options);
+  const server = createServer({ requestTimeout: REQUEST_MS, maxHeaderSize: MAX_HEADER_BYTES });
+  server.on('request', (request, response) => {
+    const refusal = refusalOf(request);
+    if (refusal) return sendProblem(response, 403, refusal, { code: 'HWDEN' });
+    allowReading(request, response, corsOrigins);
+    if (isPreflight(request)) return answerPreflight(response);
+    if (!graphql.serves(pathOf(request.url))) return others(request, response);
+    graphql.handle(request, response).catch((error: unknown) => {
+      onError(error, request);
+      response.destroy();
+    });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const refusal = refusalOf(request);
+    if (refusal) return refuseUpgrade(socket, 403, refusal);
+    if (pathOf(request.url) === '/graphql') return graphql.upgrade(request, socket, head);
+    refuseUpgrade(socket, 404, `There is no WebSocket at ${pathOf(request.url)}.`);
+  });
+  return server;
+}
+
+/** Says why a request may not come in at all, by its headers alone. */
+function createGate({ host, auth, corsOrigins }: DispatchOptions) {
+  const isLocal = localOnly(host);
+  return (request: IncomingMessage): string | undefined => {
+    if (auth === 'none') {
+      return isLocal(request)
+        ? undefined
+        : 'This server has no login and answers requests of its own machine only: Host and Origin must be local.';
+    }
+    return originIsAllowed(request, corsOrigins)
+      ? undefined
+      : 'Pages of this Origin may not ask this server. Add it to HOWDAH_CORS_ORIGINS.';
+  };
+}

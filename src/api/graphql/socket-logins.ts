@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import type { WebSocket } from 'ws';
+import type { Exists } from '../login/existence.ts';
+import type { Identities } from '../login/identities.ts';
+import type { Login } from '../login/login.ts';
+import { type Identity, type Refusal, refused, type Verdict } from '../login/verdict.ts';
+
+/** How often expired tokens and deleted users are looked for. */
+const SWEEP_MS = 1_000;
+
+/** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
+const UNAUTHORIZED = 4401;
+const FORBIDDEN = 4403;
+/** The registered code for 503; clients connect again. */
+const TRY_AGAIN_LATER = 1013;
+
+/** What graphql-ws knows of a connection. */
+type Connection = {
+  readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
+  readonly extra: { readonly socket: WebSocket; readonly request: IncomingMessage };
+};
+
+export type SocketLogins = {
+  /** Lets a connection in, or closes it: 4401 for its token, 1013 when that cannot be checked now. */
+  admit(connection: Connection): Promise<boolean>;
+  /** Ends the look-out for expired tokens and deleted users. */
+  close(): void;
+};
+
+export type SocketLoginOptions = {
+  login: Login;
+  exists: Exists;
+  identities: Identities;
+  /** Those that are open. */
+  sockets: ReadonlySet<WebSocket>;
+};
+
+/**
+ * Logs WebSockets in by the `authorization` of connection_init (a browser can send no header), or by the header.
+ * From then on closes those whose token has expired (4403) and those whose tenant or user is gone (4401).
+ */
+export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
+  const { identities, sockets } = options;
+  const sweep = async () => {
+    const checks = [...sockets].map(async (socket) => {
+      const identity = identities.get(socket);
+      if (identity) await check(socket, identity, options);
+    });
+    await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
+  };
+  const timer = setInterval(sweep, SWEEP_MS);
+  return {
+    async admit({ connectionParams, extra: { socket, request } }) {
+      const params = connectionParams?.authorization ?? connectionParams?.Authorization;
+      const verdict = await strictly(options.login, params ?? request.headers.authorization);
+      if (verdict.ok) identities.set(socket, verdict.value);
+      else turnAway(socket, verdict.refusal);
+      return verdict.ok;
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+function turnAway(socket: WebSocket, refusal: Refusal): void {
+  socket.close(refusal.status === 503 ? TRY_AGAIN_LATER : UNAUTHORIZED, closeReason(refusal));
+}
+
+/** A socket's token has no leeway: it would be closed again at once. */
+async function strictly(login: Login, authorization: unknown): Promise<Verdict<Identity>> {
+  if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
+  const verdict = await login(authorization);
+  return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;
+}
+
+async function check(socket: WebSocket, identity: Identity, { exists }: SocketLoginOptions) {
+  if (identity.expiresAt === undefined) return;
+  if (hasExpired(identity)) {
+    socket.close(FORBIDDEN, closeReason(refused('expired').refusal));
+  } else if (!(await exists(identity))) {
+    turnAway(socket, refused('unknown').refusal);
+  }
+}
+
+function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
+  return expiresAt <= Date.now();
+}
+
+/** The protocol allows 123 bytes. */
+function closeReason({ reason, message }: Refusal): string {
+  return Buffer.byteLength(message) <= 123 ? message : `${reason} token`;
+}

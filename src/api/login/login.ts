@@ -1,0 +1,41 @@
+import type { Config } from '../../config.ts';
+import type { Exists } from './existence.ts';
+import type { ReadToken } from './token.ts';
+import { type Identity, refused, type Verdict } from './verdict.ts';
+
+/** As whom the bearer of this `Authorization` header is answered. */
+export type Login = (authorization: string | undefined) => Promise<Verdict<Identity>>;
+
+export type LoginOptions = Pick<Config, 'auth'> & {
+  readToken: ReadToken;
+  exists: Exists;
+  /** For whom requests without a token act while `auth` is none. */
+  defaultTenantId: string | undefined;
+  onTrouble(error: unknown): void;
+};
+
+/**
+ * The one door of the API: a token is read, and its tenant and user looked up. Where a token is optional, a bad one
+ * is refused all the same. Never throws.
+ */
+export function createLogin(options: LoginOptions): Login {
+  const { auth, readToken, exists, defaultTenantId, onTrouble } = options;
+  return async (authorization) => {
+    if (!authorization) {
+      if (auth === 'required' || defaultTenantId === undefined) return refused('missing');
+      return {
+        ok: true,
+        value: { tenantId: defaultTenantId, userId: undefined, expiresAt: undefined },
+      };
+    }
+    const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+    const read = token === undefined ? refused('invalid') : await readToken(token);
+    if (!read.ok) return read;
+    try {
+      return (await exists(read.value)) ? read : refused('unknown');
+    } catch (error) {
+      onTrouble(error);
+      return refused('unreachable');
+    }
+  };
+}

@@ -1,0 +1,107 @@
+import { createSecretKey } from 'node:crypto';
+import {
+  createRemoteJWKSet,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose';
+import type { Config } from '../../config.ts';
+import { TOKEN_PARTY, userRoles } from '../../db/identity.ts';
+import { type Identity, refused, type Verdict } from './verdict.ts';
+
+/** Clocks may differ by so many seconds. */
+const LEEWAY_S = 30;
+/** Ours have 400 characters. */
+const MOST_CHARACTERS = 8_192;
+const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** What jose says when keys could not be fetched: not the client's fault. */
+const KEY_TROUBLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
+
+export type TokenKeys = Pick<Config, 'jwtSecret' | 'jwksUrl'>;
+
+/** Whom a token names, when it is one. Asks no database. */
+export type ReadToken = (token: string) => Promise<Verdict<Identity>>;
+
+/** Verifies with the key that belongs to the algorithm. */
+type Verify = (token: string) => Promise<JWTVerifyResult>;
+
+/**
+ * Reads tokens: signed with the secret (HS256) or by a key of the key set (RS256, ES256), with the claims of contract
+ * section 7. Each key has its own algorithms, so that a public key is never taken for a secret. `onTrouble` is told
+ * why keys could not be fetched; those fetched before serve for ten minutes.
+ */
+export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) => void): ReadToken {
+  const verifiers = verifiersOf(keys);
+  return async (token) => {
+    if (verifiers.size === 0) return refused('keyless');
+    if (token.length > MOST_CHARACTERS || !COMPACT_JWS.test(token)) return refused('invalid');
+    try {
+      const verify = verifiers.get(algorithmOf(token));
+      return verify ? identityOf((await verify(token)).payload) : refused('invalid');
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return refused('expired');
+      if (error instanceof errors.JOSEError && !KEY_TROUBLE.has(error.code)) {
+        return refused('invalid');
+      }
+      onTrouble(error);
+      return refused('unreachable');
+    }
+  };
+}
+
+function verifiersOf({ jwtSecret, jwksUrl }: TokenKeys): Map<string | undefined, Verify> {
+  const verifiers = new Map<string | undefined, Verify>();
+  if (jwtSecret !== undefined) {
+    const key = createSecretKey(Buffer.from(jwtSecret, 'utf8'));
+    verifiers.set(
+      'HS256',
+      verifier('HS256', async () => key),
+    );
+  }
+  if (jwksUrl !== undefined) {
+    const keySet = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: 600_000 });
+    for (const algorithm of ['RS256', 'ES256']) {
+      verifiers.set(algorithm, verifier(algorithm, keySet));
+    }
+  }
+  return verifiers;
+}
+
+function verifier(algorithm: string, key: JWTVerifyGetKey): Verify {
+  return (token) =>
+    jwtVerify(token, key, {
+      algorithms: [algorithm],
+      issuer: TOKEN_PARTY,
+      audience: TOKEN_PARTY,
+      clockTolerance: LEEWAY_S,
+      requiredClaims: ['sub', 'tenant_id', 'role', 'iat', 'exp'],
+    });
+}
+
+/** Only says which key to try. */
+function algorithmOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch {
+    return undefined;
+  }
+}
+
+function identityOf({ tenant_id, user_id, role, exp }: JWTPayload): Verdict<Identity> {
+  const isRole = userRoles.some((one) => one === role);
+  if (!isRole || !isUuid(tenant_id) || exp === undefined) return refused('invalid');
+  const expiresAt = exp * 1000;
+  if (user_id === undefined || user_id === null) {
+    return { ok: true, value: { tenantId: tenant_id, userId: undefined, expiresAt } };
+  }
+  if (!isUuid(user_id)) return refused('invalid');
+  return { ok: true, value: { tenantId: tenant_id, userId: user_id, expiresAt } };
+}
+
+function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value);
+}

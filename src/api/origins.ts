@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+type Asking = Pick<IncomingMessage, 'headers'>;
+
+/**
+ * Whether a page may ask us: it stands on this server (its Origin is our Host), or its Origin is listed. A request
+ * without an Origin comes from no page.
+ */
+export function originIsAllowed({ headers }: Asking, listed: readonly string[]): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined || listed.includes(origin)) return true;
+  return URL.parse(origin)?.host === host?.toLowerCase();
+}
+
+/** Tells the browser that a listed Origin may read the answer. */
+export function allowReading(
+  { headers }: Asking,
+  response: ServerResponse,
+  listed: readonly string[],
+): void {
+  if (listed.length === 0) return;
+  response.setHeader('vary', 'Origin');
+  if (headers.origin === undefined || !listed.includes(headers.origin)) return;
+  response.setHeader('access-control-allow-origin', headers.origin);
+  response.setHeader('access-control-expose-headers', 'Retry-After, WWW-Authenticate');
+}
+
+/** Whether a browser asks beforehand what it may send. */
+export function isPreflight({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>) {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}
+
+/** Answers that; `allowReading` has said to whom. There are no cookies, so no credentials are allowed. */
+export function answerPreflight(response: ServerResponse): void {
+  response
+    .writeHead(204, {
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'Authorization, Content-Type',
+      'access-control-max-age': '600',
+    })
+    .end();
+}

@@ -1,0 +1,245 @@
+import { connect } from 'node:net';
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createAdmission } from '../../src/api/admission.ts';
+import type { Api } from '../../src/api/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask, follow, openSocket, startTestApi, until } from './harness.ts';
+
+let db: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 3, waitMs: 700 } });
+  await db.pool.query(
+    `insert into howdah.sessions (title) select 'session ' || n from generate_series(1, 1200) as n`,
+  );
+});
+
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+describe('pages', () => {
+  const pageOf = async (args: string) => {
+    const query = `{ sessions${args} { nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage endCursor } } }`;
+    const { data, errors } = await ask(api, query);
+    return { errors, rows: data?.sessions?.nodes.length, page: data?.sessions };
+  };
+
+  test('there are 100 rows unless told, and the count is of all', async () => {
+    const { rows, page } = await pageOf('');
+    expect(rows).toBe(100);
+    expect(page).toMatchObject({ totalCount: 1200, pageInfo: { hasNextPage: true } });
+    expect((await pageOf('(first: null, last: null)')).rows).toBe(100);
+    expect((await pageOf(`(after: "${page.pageInfo.endCursor}")`)).rows).toBe(100);
+  });
+
+  test('at most 1,000, forward and backward', async () => {
+    expect((await pageOf('(first: 1000)')).rows).toBe(1000);
+    expect((await pageOf('(last: 1000)')).rows).toBe(1000);
+    expect((await pageOf('(first: 0)')).rows).toBe(0);
+    expect((await pageOf('(first: 1000, offset: 1150)')).rows).toBe(50);
+  });
+
+  test('before a cursor stand the 100 rows next to it', async () => {
+    const { page: all } = await pageOf('(first: 150)');
+    const { page } = await pageOf(`(before: "${all.pageInfo.endCursor}")`);
+    expect(page.nodes).toEqual(all.nodes.slice(49, 149));
+    expect(page.pageInfo.hasPreviousPage).toBe(true);
+  });
+
+  test('pages make a whole', async () => {
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const { page } = await pageOf(cursor ? `(first: 500, after: "${cursor}")` : '(first: 500)');
+      for (const { id } of page.nodes) seen.add(id);
+      cursor = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : undefined;
+    } while (cursor);
+    expect(seen.size).toBe(1200);
+  });
+
+  test('inside of others too', async () => {
+    const query = '{ tenants { nodes { sessions { nodes { id } } } } }';
+    const { data } = await ask(api, query);
+    expect(data.tenants.nodes[0].sessions.nodes).toHaveLength(100);
+    const { errors } = await ask(
+      api,
+      'query ($n: Int) { tenants { nodes { sessions(first: $n) { nodes { id } } } } }',
+      { n: 1_000_000 },
+    );
+    expect(errors).toMatchObject([
+      { extensions: { code: 'HWINV', detail: { limit: 'first', most: 1000 } } },
+    ]);
+  });
+
+  test.each([
+    ['(first: 1001)', '`first` is 1001; it may be 0 to 1000'],
+    ['(last: 1001)', '`last` is 1001; it may be 0 to 1000'],
+    ['(first: -1)', '`first` is -1; it may be 0 to 1000'],
+    ['(offset: 10001)', '`offset` is 10001; it may be 0 to 10000'],
+    ['(offset: -1)', '`offset` is -1; it may be 0 to 10000'],
+    ['(first: 1, last: 1)', '`first` goes with `after`, not with `last` or `before`'],
+    ['(last: 1, offset: 1)', '`last` and `before` go together, not with `after` or `offset`'],
+  ])('%s is refused', async (args, message) => {
+    const { errors } = await pageOf(args);
+    expect(errors).toMatchObject([{ message, extensions: { code: 'HWINV' } }]);
+  });
+
+  test('every connection of the schema has one', async () => {
+    const { data } = await ask(
+      api,
+      '{ __schema { types { name fields { name type { ofType { name } name } args { name description } } } } }',
+    );
+    type Field = {
+      name: string;
+      type: { name?: string; ofType?: { name?: string } };
+      args: { name: string; description: string }[];
+    };
+    const fields = data.__schema.types.flatMap(
+      (type: { fields: Field[] | null }) => type.fields ?? [],
+    );
+    const connections = fields.filter(({ type }: Field) =>
+      (type.name ?? type.ofType?.name ?? '').endsWith('Connection'),
+    );
+    expect(connections.length).toBeGreaterThan(30);
+    for (const { args } of connections as Field[]) {
+      const first = args.find(({ name }) => name === 'first');
+      expect(first?.description).toContain('at most 1000');
+    }
+  });
+});
+
+describe('too many requests at once', () => {
+  const SLOW = '{ agents { totalCount } }';
+  let blocker: pg.PoolClient;
+
+  beforeEach(async () => {
+    blocker = await db.pool.connect();
+    await blocker.query('begin; lock table howdah.agents in access exclusive mode');
+  });
+  afterEach(async () => {
+    await blocker.query('rollback');
+    blocker.release();
+  });
+
+  const slow = async () => {
+    const response = await fetch(`${api.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: SLOW }),
+    });
+    return {
+      status: response.status,
+      retry: response.headers.get('retry-after'),
+      body: await response.json(),
+    };
+  };
+
+  test('two per connection work, some wait a while, the others hear 503 at once', async () => {
+    const started = performance.now();
+    const times: number[] = [];
+    const all = Array.from({ length: 10 }, async () => {
+      const answer = await slow();
+      times.push(performance.now() - started);
+      return answer;
+    });
+    await until(() => times.length === 5);
+    expect(times[4]).toBeLessThan(650);
+    expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
+    await until(() => times.length === 8);
+    await blocker.query('rollback');
+    const answers = await Promise.all(all);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, ...Array(8).fill(503)]);
+    for (const { retry, body } of answers.filter(({ status }) => status === 503)) {
+      expect(retry).toBe('1');
+      expect(body).toMatchObject({
+        errors: [
+          {
+            message: expect.stringContaining('too many requests at once'),
+            extensions: { code: '53300', hint: expect.any(String) },
+          },
+        ],
+      });
+    }
+    expect((await slow()).status).toBe(200);
+  });
+
+  test('operations on a socket hear the same', async () => {
+    const socket = openSocket(api);
+    const followed = Array.from({ length: 6 }, () => follow(socket, SLOW, {}));
+    const failed = () => followed.filter(({ errors }) => errors.length > 0);
+    await until(() => failed().length === 4);
+    for (const { errors } of failed()) expect(errors[0]?.extensions.code).toBe('53300');
+    await blocker.query('rollback');
+    await Promise.all(followed.map(({ end }) => end));
+    expect(followed.filter(({ items }) => items.length === 1)).toHaveLength(2);
+    await socket.client.dispose();
+  });
+
+  test('who sends slowly or has gone holds no place', async () => {
+    await blocker.query('rollback');
+    const { hostname, port } = new URL(api.url);
+    const head = `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n`;
+    const slowOnes = Array.from({ length: 10 }, () => {
+      const socket = connect(Number(port), hostname);
+      socket.write(`${head}content-length: 1000\r\n\r\n{`);
+      return socket;
+    });
+    await Promise.all(
+      slowOnes.map((one) => new Promise((resolve) => one.once('connect', resolve))),
+    );
+    expect((await slow()).status).toBe(200);
+    for (const one of slowOnes) one.destroy();
+    expect((await slow()).status).toBe(200);
+  });
+
+  test('operations that are not executed leave no place taken', async () => {
+    await blocker.query('rollback');
+    for (let i = 0; i < 10; i += 1) expect((await ask(api, '{ nothing }')).status).toBe(400);
+    expect((await slow()).status).toBe(200);
+  });
+});
+
+describe('the queue', () => {
+  test('is served in order, and who leaves it makes room', async () => {
+    const { enter, run } = createAdmission({ connections: 0.5, waiting: 2, waitMs: 60_000 });
+    const first = enter();
+    const second = enter();
+    const order: string[] = [];
+    const third = run(async () => order.push('third'));
+    expect(enter).toThrow(expect.objectContaining({ code: '53300' }));
+    second.turn.then(
+      () => order.push('second'),
+      () => order.push('second left'),
+    );
+    second.leave();
+    second.leave();
+    const fourth = run(async () => order.push('fourth'));
+    await first.turn;
+    first.leave();
+    first.leave();
+    await Promise.all([third, fourth]);
+    expect(order).toEqual(['second left', 'third', 'fourth']);
+  });
+
+  test('gives up who waited too long, and goes on', async () => {
+    const { enter, run } = createAdmission({ connections: 0.5, waiting: 1, waitMs: 20 });
+    const first = enter();
+    await expect(run(async () => 'late')).rejects.toMatchObject({ code: '53300' });
+    first.leave();
+    expect(await run(async () => 'done')).toBe('done');
+  });
+
+  test('makes room when work fails', async () => {
+    const { run } = createAdmission({ connections: 0.5, waiting: 0, waitMs: 20 });
+    const failing = async () => {
+      throw new Error('no');
+    };
+    await expect(run(failing)).rejects.toThrow('no');
+    expect(await run(async () => 'done')).toBe('done');
+  });
+});

@@ -1,0 +1,264 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { makeAgent, makeTenant } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Answer, ask, startTestApi } from './harness.ts';
+import {
+  claimsOf,
+  locked,
+  makePerson,
+  now,
+  type Person,
+  SECRET,
+  sign,
+  tokenFor,
+} from './tokens.ts';
+
+let db: TestDatabase;
+let api: Api;
+let ada: Person;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url, locked);
+  ada = await makePerson(db.pool, 'ada', await makeTenant(db.pool));
+  await makeAgent(db.pool, { tenant_id: ada.tenant_id, name: 'hers' });
+});
+
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+const AGENTS = '{ agents(orderBy: ID_DESC, first: 1) { nodes { name } } }';
+const send = (to: Api, authorization?: string, path = '/graphql') =>
+  fetch(`${to.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+    body: JSON.stringify({ query: AGENTS }),
+  });
+
+async function expectRefusal(response: Response, reason: string) {
+  const hint = expect.any(String);
+  expect(response.status).toBe(401);
+  expect(response.headers.get('content-type')).toContain('application/problem+json');
+  expect(response.headers.get('www-authenticate')).toContain('Bearer');
+  const body = (await response.json()) as Answer;
+  expect(body).toMatchObject({ status: 401, title: 'Unauthorized', code: 'HWDEN', reason, hint });
+  expect(body.errors).toEqual([
+    { message: body.detail, extensions: { code: 'HWDEN', hint, detail: { reason } } },
+  ]);
+  return body;
+}
+
+describe('with a login', () => {
+  test('a good token acts for its tenant', async () => {
+    const reply = await ask(api, AGENTS, {}, await tokenFor(ada));
+    expect(reply).toEqual({
+      status: 200,
+      data: { agents: { nodes: [{ name: 'hers' }] } },
+      errors: [],
+    });
+  });
+
+  test('a token may be for a tenant as a whole', async () => {
+    const token = await tokenFor(ada, { user_id: undefined });
+    expect((await ask(api, AGENTS, {}, token)).data.agents.nodes).toEqual([{ name: 'hers' }]);
+  });
+
+  test('without one the answer says how to get one', async () => {
+    const { hint } = await expectRefusal(await send(api), 'missing');
+    expect(hint).toContain('npx howdah token --tenant default --user NAME');
+  });
+
+  test.each(['/healthz', '/readyz', '/graphiql'])('%s is for everybody', async (path) => {
+    const response = await fetch(`${api.url}${path}`, { headers: { accept: 'text/html' } });
+    expect(response.status).toBe(200);
+  });
+
+  test('a token in the URL does not count', async () => {
+    const path = `/graphql?access_token=${await tokenFor(ada)}&query={nodeId}`;
+    await expectRefusal(await send(api, undefined, path), 'missing');
+    expect((await fetch(`${api.url}${path}`)).status).toBe(401);
+  });
+
+  test('clocks may differ by half a minute', async () => {
+    const late = { iat: now() - 100, exp: now() - 20 };
+    expect((await ask(api, AGENTS, {}, await tokenFor(ada, late))).status).toBe(200);
+  });
+
+  test('who has been deleted is out within a second or so', async () => {
+    const eve = await makePerson(db.pool, 'eve');
+    const token = await tokenFor(eve);
+    expect((await ask(api, AGENTS, {}, token)).status).toBe(200);
+    await db.pool.query('delete from howdah.users where id = $1', [eve.user_id]);
+    const gone = performance.now();
+    while ((await ask(api, AGENTS, {}, token)).status === 200);
+    expect(performance.now() - gone).toBeLessThan(1_500);
+    await expectRefusal(await send(api, `Bearer ${token}`), 'unknown');
+  });
+});
+
+describe('is refused', () => {
+  const none = (claims: object, alg: string) =>
+    [{ alg, typ: 'JWT' }, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .concat('')
+      .join('.');
+  const edited = async (claims: object) => {
+    const [head, , signature] = (await tokenFor(ada)).split('.');
+    return [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.');
+  };
+  type Make = () => string | Promise<string>;
+  const bad: [string, Make, string?][] = [
+    ['alg none', () => none(claimsOf(ada), 'none')],
+    ['alg nOnE', () => none(claimsOf(ada), 'nOnE')],
+    ['alg none with a signature', async () => `${none(claimsOf(ada), 'none')}c2ln`],
+    ['another algorithm', () => sign(claimsOf(ada), Buffer.alloc(64, SECRET), { alg: 'HS512' })],
+    ['another secret', () => sign(claimsOf(ada), Buffer.alloc(32, 'x'))],
+    ['an edited tenant', () => edited(claimsOf({ ...ada, tenant_id: randomUUID() }))],
+    ['an edited role', () => edited(claimsOf(ada, { role: 'owner' }))],
+    [
+      'a kid that is a path',
+      () =>
+        sign(claimsOf(ada), Buffer.from('\0'.repeat(32)), { alg: 'HS256', kid: '../../dev/null' }),
+    ],
+    ['an expired one', () => tokenFor(ada, { exp: now() - 40 }), 'expired'],
+    ['no exp', () => tokenFor(ada, { exp: undefined })],
+    ['no iat', () => tokenFor(ada, { iat: undefined })],
+    ['no sub', () => tokenFor(ada, { sub: undefined })],
+    ['not yet valid', () => tokenFor(ada, { nbf: now() + 100 })],
+    ['another audience', () => tokenFor(ada, { aud: 'else' })],
+    ['no audience', () => tokenFor(ada, { aud: undefined })],
+    ['another issuer', () => tokenFor(ada, { iss: 'else' })],
+    ['no tenant', () => tokenFor(ada, { tenant_id: undefined })],
+    ['a tenant that is no id', () => tokenFor(ada, { tenant_id: "' or true --" })],
+    ['a user that is no id', () => tokenFor(ada, { user_id: 'ada' })],
+    ['no role', () => tokenFor(ada, { role: undefined })],
+    ['a role of the database', () => tokenFor(ada, { role: 'howdah_owner' })],
+    ['the role postgres', () => tokenFor(ada, { role: 'postgres' })],
+    ['an unknown tenant', () => tokenFor(ada, { tenant_id: randomUUID() }), 'unknown'],
+    ['an unknown user', () => tokenFor(ada, { user_id: randomUUID() }), 'unknown'],
+    [
+      "another tenant's user",
+      async () => tokenFor(ada, { user_id: (await makePerson(db.pool, randomUUID())).user_id }),
+      'unknown',
+    ],
+    ['100 kB', () => tokenFor(ada, { padding: 'x'.repeat(75_000) })],
+    ['100 kB of letters', () => 'x'.repeat(100_000)],
+    ['nonsense', () => 'a.b.c'],
+  ];
+  test.each(bad)('%s', async (_what, make, reason = 'invalid') => {
+    await expectRefusal(await send(api, `Bearer ${await make()}`), reason);
+  });
+
+  test.each(['Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer '])('%j', async (authorization) => {
+    await expectRefusal(await send(api, authorization), 'invalid');
+  });
+});
+
+describe('without a login', () => {
+  let optional: Api;
+  beforeAll(async () => {
+    optional = await startTestApi(db.url, { jwtSecret: SECRET });
+  });
+  afterAll(() => optional.close());
+
+  test('a token counts when there is one', async () => {
+    expect((await ask(optional, AGENTS)).data.agents.nodes).not.toEqual([{ name: 'hers' }]);
+    const reply = await ask(optional, AGENTS, {}, await tokenFor(ada));
+    expect(reply.data.agents.nodes).toEqual([{ name: 'hers' }]);
+  });
+
+  test('a bad one is refused all the same', async () => {
+    const token = await tokenFor(ada, { exp: now() - 100 });
+    await expectRefusal(await send(optional, `Bearer ${token}`), 'expired');
+  });
+
+  test('and without a key there is none that could be good', async () => {
+    const keyless = await startTestApi(db.url);
+    await expectRefusal(await send(keyless, `Bearer ${await tokenFor(ada)}`), 'keyless');
+    await keyless.close();
+  });
+});
+
+describe('with keys of somebody else', () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  let fetches = 0;
+  const keys = createServer(async (_request, response) => {
+    fetches += 1;
+    const [r, e] = await Promise.all([exportJWK(rsa.publicKey), exportJWK(ec.publicKey)]);
+    const all = [
+      { ...r, kid: 'r' },
+      { ...e, kid: 'e' },
+    ];
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: all }));
+  });
+  let theirs: Api;
+  let jwksUrl: string;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
+    jwksUrl = `http://127.0.0.1:${(keys.address() as AddressInfo).port}/`;
+    theirs = await startTestApi(db.url, { auth: 'required', jwksUrl });
+  });
+  afterAll(async () => {
+    await theirs.close();
+    keys.close();
+  });
+
+  test.each([
+    ['RS256', rsa, 'r'],
+    ['ES256', ec, 'e'],
+  ])('%s is good, and keys are fetched once', async (alg, { privateKey }, kid) => {
+    const token = await sign(claimsOf(ada), privateKey, { alg, kid });
+    for (let i = 0; i < 5; i += 1) {
+      expect((await ask(theirs, AGENTS, {}, token)).status).toBe(200);
+    }
+    expect(fetches).toBe(1);
+  });
+
+  test('a public key is no secret', async () => {
+    const { publicKey } = rsa;
+    for (const format of ['pem', 'der'] as const) {
+      const text = publicKey.export({ type: 'spki', format } as { type: 'spki'; format: 'pem' });
+      const token = await sign(claimsOf(ada), Buffer.from(text), { alg: 'HS256', kid: 'r' });
+      await expectRefusal(await send(theirs, `Bearer ${token}`), 'invalid');
+    }
+  });
+
+  test('nor does a token bring its own key, or say where it is', async () => {
+    const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = await exportJWK(other.publicKey);
+    for (const more of [{ jwk }, { jku: jwksUrl }, { x5u: jwksUrl }, { kid: "r' or true" }]) {
+      const header = { alg: 'RS256', kid: 'r', ...more };
+      const token = await sign(claimsOf(ada), other.privateKey, header);
+      await expectRefusal(await send(theirs, `Bearer ${token}`), 'invalid');
+    }
+  });
+
+  test('both may be used side by side', async () => {
+    const both = await startTestApi(db.url, { ...locked, jwksUrl });
+    const signed = await sign(claimsOf(ada), rsa.privateKey, { alg: 'RS256', kid: 'r' });
+    expect((await ask(both, AGENTS, {}, signed)).status).toBe(200);
+    expect((await ask(both, AGENTS, {}, await tokenFor(ada))).status).toBe(200);
+    const confused = await sign(claimsOf(ada), Buffer.from(SECRET), { alg: 'HS256', kid: 'r' });
+    expect((await ask(both, AGENTS, {}, confused)).status).toBe(200); // a kid means nothing to a secret
+    await both.close();
+  });
+
+  test('when they cannot be fetched nobody is let in, and it is nobody’s fault', async () => {
+    const cut = await startTestApi(db.url, { auth: 'required', jwksUrl: 'http://127.0.0.1:9/' });
+    const token = await sign(claimsOf(ada), rsa.privateKey, { alg: 'RS256', kid: 'r' });
+    const response = await send(cut, `Bearer ${token}`);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('5');
+    expect(await response.json()).toMatchObject({ code: 'EUNREACHABLE' });
+    await cut.close();
+  });
+});

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import type { Api } from '../../src/api/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestApi } from './harness.ts';
+import { locked, makePerson, tokenFor } from './tokens.ts';
+
+const APP = 'https://app.example';
+const EVIL = 'https://evil.example';
+let db: TestDatabase;
+let api: Api;
+let token: string;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url, { ...locked, corsOrigins: [APP, 'http://localhost:3000'] });
+  token = await tokenFor(await makePerson(db.pool, 'ada'));
+});
+
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+const post = (origin: string, to = api, authorization = `Bearer ${token}`) =>
+  fetch(`${to.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      origin,
+      'content-type': 'application/json',
+      ...(authorization && { authorization }),
+    },
+    body: '{"query":"{nodeId}"}',
+  });
+
+const preflight = (origin: string, to = api) =>
+  fetch(`${to.url}/graphql`, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type',
+    },
+  });
+
+const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
+
+describe('with a login', () => {
+  test('a listed Origin is told what it may send, and may read the answer', async () => {
+    const before = await preflight(APP);
+    expect(before.status).toBe(204);
+    expect(Object.fromEntries(before.headers)).toMatchObject({
+      'access-control-allow-origin': APP,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'Authorization, Content-Type',
+      'access-control-max-age': '600',
+      vary: 'Origin',
+    });
+    expect(before.headers.has('access-control-allow-credentials')).toBe(false);
+    const after = await post(APP);
+    expect({ status: after.status, allowed: allowed(after) }).toEqual({
+      status: 200,
+      allowed: APP,
+    });
+    expect(after.headers.get('vary')).toContain('Origin');
+  });
+
+  test('and may read a refusal', async () => {
+    const response = await post(APP, api, '');
+    expect({ status: response.status, allowed: allowed(response) }).toEqual({
+      status: 401,
+      allowed: APP,
+    });
+    expect(response.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
+  });
+
+  test.each([
+    EVIL,
+    'null',
+    'https://app.example.evil.example',
+    'http://app.example',
+    `${APP}:8443`,
+  ])('Origin %s is refused, with a good token too', async (origin) => {
+    for (const response of [await preflight(origin), await post(origin)]) {
+      expect({ status: response.status, allowed: allowed(response) }).toEqual({
+        status: 403,
+        allowed: null,
+      });
+      expect(await response.json()).toMatchObject({
+        code: 'HWDEN',
+        detail: expect.stringContaining('HOWDAH_CORS_ORIGINS'),
+      });
+    }
+    expect(await handshake(origin)).toBe(403);
+  });
+
+  test('its own pages may ask, under whatever name it is reached', async () => {
+    const response = await post(api.url);
+    expect({ status: response.status, allowed: allowed(response) }).toEqual({
+      status: 200,
+      allowed: null,
+    });
+    expect(await handshake(api.url)).toBe(101);
+    expect(await handshake('https://howdah.example', { host: 'howdah.example' })).toBe(101);
+    expect(await handshake(EVIL, { host: 'howdah.example' })).toBe(403);
+  });
+
+  test('a listed Origin may open a WebSocket', async () => {
+    expect(await handshake(APP)).toBe(101);
+  });
+});
+
+test('without a login the list opens nothing to strangers, and lets local pages read', async () => {
+  const corsOrigins = [APP, 'http://localhost:3000'];
+  const open = await startTestApi(db.url, { corsOrigins });
+  expect((await preflight(APP, open)).status).toBe(403);
+  expect((await post(APP, open, '')).status).toBe(403);
+  expect(allowed(await preflight('http://localhost:3000', open))).toBe('http://localhost:3000');
+  expect(allowed(await post('http://localhost:3000', open, ''))).toBe('http://localhost:3000');
+  expect(allowed(await preflight('http://localhost:4000', open))).toBe(null);
+  await open.close();
+});
+
+/** The status a WebSocket handshake is answered with. */
+function handshake(origin: string, headers: Record<string, string> = {}): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const url = `${api.url.replace('http', 'ws')}/graphql`;
+  const socket = new WebSocket(url, 'graphql-transport-ws', { headers: { origin, ...headers } });
+  socket.on('open', () => resolve(101));
+  socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+  socket.on('error', () => {});
+  return promise.finally(() => socket.terminate());
+}

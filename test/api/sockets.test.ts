@@ -1,0 +1,172 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import type { Api } from '../../src/api/server.ts';
+import { makeRun } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { follow, followSteps, openSocket, type Socket, startTestApi, until } from './harness.ts';
+import { locked, makePerson, now, type Person, tokenFor } from './tokens.ts';
+
+const ME = '{ users { nodes { username } } }';
+let db: TestDatabase;
+let api: Api;
+let ada: Person;
+let sockets: Socket[];
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url, { ...locked, bounds: { operations: 3 } });
+  ada = await makePerson(db.pool, 'ada');
+});
+
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+beforeEach(() => {
+  sockets = [];
+});
+
+afterEach(async () => {
+  await Promise.all(sockets.map(({ client }) => client.dispose()));
+});
+
+function open(params: object = {}, headers: Record<string, string> = {}, to = api): Socket {
+  const socket = openSocket(to, headers, { ...params });
+  sockets.push(socket);
+  return socket;
+}
+
+describe('connection_init carries the token', () => {
+  test.each(['authorization', 'Authorization'])('as %s', async (name) => {
+    const followed = follow(open({ [name]: `Bearer ${await tokenFor(ada)}` }), ME, {});
+    expect(await followed.end).toBe('completed');
+    expect(followed.items).toEqual([{ nodes: [{ username: 'ada' }] }]);
+  });
+
+  test('or the handshake does, where a client can send headers', async () => {
+    const socket = open({}, { authorization: `Bearer ${await tokenFor(ada)}` });
+    expect(await follow(socket, ME, {}).end).toBe('completed');
+  });
+
+  test.each<[string, () => object | Promise<object>]>([
+    ['none', () => ({})],
+    ['one that is no text', () => ({ authorization: { token: 1 } })],
+    ['nonsense', () => ({ authorization: 'Bearer a.b.c' })],
+    ['100 kB', () => ({ authorization: `Bearer ${'x'.repeat(100_000)}` })],
+    [
+      'one that expired a second ago',
+      async () => ({
+        authorization: `Bearer ${await tokenFor(ada, { exp: now() - 1 })}`,
+      }),
+    ],
+  ])('%s closes with 4401', async (_what, params) => {
+    const socket = open(await params());
+    const followed = follow(socket, ME, {});
+    expect(await socket.closed).toBe(4401);
+    expect(await followed.end).toBe('cut');
+    expect(followed.items).toEqual([]);
+  });
+
+  test('a bad one in the payload is not made good by the header', async () => {
+    const header = { authorization: `Bearer ${await tokenFor(ada)}` };
+    const socket = open({ authorization: 'Bearer a.b.c' }, header);
+    follow(socket, ME, {});
+    expect(await socket.closed).toBe(4401);
+  });
+
+  test('nothing is answered before', async () => {
+    const socket = new WebSocket(
+      `${api.url.replace('http', 'ws')}/graphql`,
+      'graphql-transport-ws',
+    );
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('open', () => {
+      for (const type of ['connection_init', 'subscribe']) {
+        socket.send(JSON.stringify({ type, id: '1', payload: { query: ME } }));
+      }
+    });
+    const messages: string[] = [];
+    socket.on('message', (message) => messages.push(String(message)));
+    expect(await closed).toBe(4401);
+    expect(messages).toEqual([]);
+  });
+});
+
+describe.concurrent('a socket closes', () => {
+  const openFor = async (person: Person, exp?: number) =>
+    openSocket(api, {}, { authorization: `Bearer ${await tokenFor(person, { exp })}` });
+
+  test('with 4403 when its token expires, and its subscriptions end', async () => {
+    const exp = now() + 2;
+    const lasting = await openFor(ada, now() + 100 * 365 * 86_400);
+    followSteps(lasting, await makeRun(db.pool));
+    const socket = await openFor(ada, exp);
+    const followed = followSteps(socket, await makeRun(db.pool));
+    expect(await socket.closed).toBe(4403);
+    expect(await followed.end).toBe('cut');
+    expect(Date.now() / 1000 - exp).toBeGreaterThanOrEqual(0);
+    expect(Date.now() / 1000 - exp).toBeLessThan(2);
+    expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
+    await lasting.client.dispose();
+  });
+
+  test('with 4401 when its user is deleted', async () => {
+    const eve = await makePerson(db.pool, 'eve');
+    const [hers, other] = [await openFor(eve, now() + 60), await openFor(ada, now() + 60)];
+    for (const socket of [hers, other]) followSteps(socket, await makeRun(db.pool));
+    await until(() => hers.socket().readyState === WebSocket.OPEN);
+    await db.pool.query('delete from howdah.users where id = $1', [eve.user_id]);
+    expect(await hers.closed).toBe(4401);
+    expect(other.socket().readyState).toBe(WebSocket.OPEN);
+    await other.client.dispose();
+  });
+});
+
+test('closed sockets leave no registration behind', async () => {
+  const watchers = () => db.pool.query('select from howdah_private.watchers');
+  await until(async () => (await watchers()).rowCount === 0);
+});
+
+describe('there are bounds', () => {
+  test('of operations on one socket', async () => {
+    const socket = open({ authorization: `Bearer ${await tokenFor(ada)}` });
+    const id = await makeRun(db.pool);
+    const followed = Array.from({ length: 3 }, () => followSteps(socket, id));
+    const [first] = followed;
+    await until(() => socket.socket().readyState === WebSocket.OPEN);
+    const more = followSteps(socket, id);
+    await more.end;
+    expect(more.errors).toMatchObject([
+      {
+        message: 'a connection may have 3 operations at once',
+        extensions: { code: 'HWQTA', hint: expect.any(String) },
+      },
+    ]);
+    first?.stop();
+    expect(await follow(socket, ME, {}).end).toBe('completed');
+  });
+
+  test('of sockets on the server', async () => {
+    const small = await startTestApi(db.url, { bounds: { sockets: 2 } });
+    const two = [open({}, {}, small), open({}, {}, small)];
+    for (const socket of two) expect(await follow(socket, ME, {}).end).toBe('completed');
+    for (const socket of two) followSteps(socket, await makeRun(db.pool));
+    const third = new WebSocket(
+      `${small.url.replace('http', 'ws')}/graphql`,
+      'graphql-transport-ws',
+    );
+    const answer = await new Promise<{ status: number | undefined; retry: string | undefined }>(
+      (resolve) => {
+        third.on('unexpected-response', (_request, { statusCode, headers }) =>
+          resolve({ status: statusCode, retry: headers['retry-after'] }),
+        );
+      },
+    );
+    third.on('error', () => {}).terminate();
+    expect(answer).toEqual({ status: 503, retry: '5' });
+    await two[0]?.client.dispose();
+    await until(async () => (await follow(open({}, {}, small), ME, {}).end) === 'completed');
+    await small.close();
+  });
+});
