@@ -327,8 +327,9 @@ create table howdah.tools (
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
-  constraint name_fits_the_wire CHECK ((name ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+  constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
   constraint only_sql_and_custom_tools_exist CHECK ((kind = ANY (ARRAY['sql'::howdah.tool_kind, 'custom'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
   constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000)))
@@ -376,6 +377,16 @@ create table howdah_private.login_tenants (
 );
 alter table howdah_private.login_tenants enable row level security, force row level security;
 CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
+
+create table howdah_private.tool_names (
+  tenant_id uuid not null,
+  name text not null,
+  tool_id uuid not null,
+  constraint tool_names_pkey PRIMARY KEY (tenant_id, name),
+  constraint tool_names_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE
+);
+alter table howdah_private.tool_names enable row level security, force row level security;
+CREATE INDEX tool_names_tool_id_idx ON howdah_private.tool_names USING btree (tenant_id, tool_id);
 
 create unlogged table howdah_private.watchers (
   listener uuid not null,
@@ -778,6 +789,18 @@ CREATE OR REPLACE FUNCTION howdah_private.announce(ids uuid[])
  SET search_path TO ''
 AS $function$
   select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.announce_tokens(pieces jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select pg_notify('howdah_tokens', p.piece::text)
+  from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
+  order by p.position
 $function$
 ;
 
@@ -1288,6 +1311,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true) from unnest(fit_the_wire.names) as n (name) $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -1431,6 +1462,84 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
 AS $function$ select get_byte(uuid_send(is_uuid_v7.id), 6) >> 4 = 7 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keyword_fault(kind text, value jsonb, path text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type text := jsonb_typeof(keyword_fault.value);
+  v_types constant text[] := array['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
+  v_fits boolean := case keyword_fault.kind
+    when 'number' then v_type = 'number'
+    when 'string' then v_type = 'string'
+    when 'boolean' then v_type = 'boolean'
+    when 'list' then v_type = 'array'
+    when 'count' then v_type = 'number' and (value #>> '{}')::numeric >= 0
+      and (value #>> '{}')::numeric % 1 = 0
+    when 'list of names' then v_type = 'array'
+      and not jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string")')
+    when 'type' then case v_type
+      when 'string' then value #>> '{}' = any (v_types)
+      when 'array' then not exists (
+        select from jsonb_array_elements(case v_type when 'array' then value else '[]' end) as t (one)
+        where jsonb_typeof(t.one) <> 'string' or t.one #>> '{}' <> all (v_types)
+      )
+      else false end
+    else true
+  end;
+begin
+  if not v_fits then
+    return format('%s: %s is not a %s', path, left(value::text, 60), case kind
+      when 'type' then 'type of JSON (' || array_to_string(v_types, ', ') || ')'
+      when 'count' then 'whole number from 0 on' else kind end);
+  end if;
+  return case
+    when kind = 'schemas by name' and v_type = 'object' then (
+      select f.fault from jsonb_each(case v_type when 'object' then value else '{}' end) as e (key, one)
+      cross join lateral howdah_private.schema_fault(e.one, path || '.' || e.key) as f (fault)
+      where f.fault is not null limit 1)
+    when kind in ('list of schemas', 'schema or list of schemas') and v_type = 'array' then (
+      select f.fault
+      from jsonb_array_elements(case v_type when 'array' then value else '[]' end) with ordinality as e (one, place)
+      cross join lateral howdah_private.schema_fault(e.one, format('%s[%s]', path, e.place - 1)) as f (fault)
+      where f.fault is not null limit 1)
+    when kind in ('schema', 'schema or list of schemas') then howdah_private.schema_fault(value, path)
+    when kind in ('schemas by name', 'list of schemas') then
+      format('%s: %s is not a %s', path, left(value::text, 60),
+        case kind when 'list of schemas' then kind else 'set of schemas by name' end)
+  end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keyword_kind(keyword text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case
+    when keyword_kind.keyword in ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
+      then 'schemas by name'
+    when keyword_kind.keyword in ('additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
+      'unevaluatedItems', 'unevaluatedProperties', 'additionalItems', 'contentSchema') then 'schema'
+    when keyword_kind.keyword in ('allOf', 'anyOf', 'oneOf', 'prefixItems') then 'list of schemas'
+    when keyword_kind.keyword = 'items' then 'schema or list of schemas'
+    when keyword_kind.keyword = 'required' then 'list of names'
+    when keyword_kind.keyword in ('minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties',
+      'maxProperties', 'minContains', 'maxContains') then 'count'
+    when keyword_kind.keyword in ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf')
+      then 'number'
+    when keyword_kind.keyword in ('pattern', 'format', 'title', 'description', '$ref', '$id', '$schema',
+      '$anchor', '$comment', 'contentEncoding', 'contentMediaType') then 'string'
+    when keyword_kind.keyword in ('uniqueItems', 'deprecated', 'readOnly', 'writeOnly') then 'boolean'
+    when keyword_kind.keyword = 'type' then 'type'
+    when keyword_kind.keyword = 'enum' then 'list'
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -1515,6 +1624,24 @@ begin
   set current_version_id = v_version_id, version_is_stale = false
   where a.id = v_agent.id and (a.version_is_stale or a.current_version_id is distinct from v_version_id);
   return v_version_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_fault text := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
+      detail = jsonb_build_object('field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
+      hint = 'Draft 2020-12: https://json-schema.org/draft/2020-12';
+  end if;
 end $function$
 ;
 
@@ -1632,6 +1759,32 @@ begin
     returning k.execution_id into v_first;
   end if;
   return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.schema_fault(schema jsonb, path text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_fault text;
+begin
+  if jsonb_typeof(schema_fault.schema) = 'boolean' then
+    return null;
+  end if;
+  if jsonb_typeof(schema_fault.schema) <> 'object' then
+    return format('%s: %s is not a schema, which is an object or a boolean', path, left(schema::text, 60));
+  end if;
+  select f.fault into v_fault
+  from jsonb_each(schema_fault.schema) as e (keyword, value)
+  cross join lateral howdah_private.keyword_fault(
+    howdah_private.keyword_kind(e.keyword), e.value, schema_fault.path || '.' || e.keyword
+  ) as f (fault)
+  where howdah_private.keyword_kind(e.keyword) is not null and f.fault is not null
+  limit 1;
+  return v_fault;
 end $function$
 ;
 
@@ -1780,6 +1933,17 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__await_edit()
 AS $function$
 begin
   perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_schema('output_schema', new.output_schema);
   return new;
 end $function$
 ;
@@ -2061,6 +2225,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_schema('parameters', new.parameters);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2086,6 +2261,31 @@ begin
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__reserve_names()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_other text;
+begin
+  delete from howdah_private.tool_names as n where n.tool_id = new.id;
+  insert into howdah_private.tool_names (tenant_id, name, tool_id)
+  select new.tenant_id, x.name, new.id from unnest(new.name || new.aliases) as x (name);
+  return null;
+exception when unique_violation then
+  select t.name into v_other
+  from howdah_private.tool_names as n join howdah.tools as t on t.id = n.tool_id
+  where n.tenant_id = new.tenant_id and n.name = any (new.name || new.aliases) and n.tool_id <> new.id;
+  raise exception using errcode = 'HWCNF',
+    message = case when v_other is null then format('tool %L has one of its names twice', new.name)
+      else format('a name or alias of tool %L is taken by tool %L', new.name, v_other) end,
+    detail = jsonb_build_object('tool', new.name, 'aliases', new.aliases, 'other', v_other)::text,
+    hint = 'A model calls tools by name and alias: choose another one.';
 end $function$
 ;
 
@@ -2260,6 +2460,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old
 
 CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
+CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
+
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
@@ -2305,6 +2507,10 @@ CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
+
+CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+
+CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
@@ -2401,6 +2607,10 @@ create policy operator on howdah_private.idempotency_keys to howdah_owner using 
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.tool_names to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.tool_names to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.watchers to howdah_engine using (true) with check (true);
 
@@ -2782,6 +2992,8 @@ grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
+
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
@@ -2797,6 +3009,16 @@ grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 grant execute on function howdah_private.execution_states(uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_app;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_authenticator;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
@@ -2830,6 +3052,14 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
+grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.keyword_kind(text) to howdah_app;
+
+grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
+
 grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_app;
@@ -2842,6 +3072,10 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
+grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
@@ -2849,6 +3083,10 @@ grant execute on function howdah_private.register_worker(uuid,text,text,integer,
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
@@ -2860,11 +3098,15 @@ grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
+grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
+
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
@@ -2949,6 +3191,8 @@ grant delete, insert, select, update on table howdah_private.applied_sql to howd
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.tool_names to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.watchers to howdah_engine;
 
@@ -3122,6 +3366,8 @@ comment on table howdah_private.applied_sql is 'The digest of the replaceable ob
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
+
+comment on table howdah_private.tool_names is 'Every name and alias a tool of a tenant answers to.';
 
 comment on table howdah_private.watchers is 'Who listens to which run. Unlogged: after a crash of the server listeners register again.';
 

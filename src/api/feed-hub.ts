@@ -1,7 +1,9 @@
+import type { TokenPiece } from '../contracts/step.ts';
 import { createFeed, type Feed, type FeedRow, type RunState } from '../db/feed.ts';
 import {
   followStates,
   followSteps,
+  followTokens,
   type Subscriber,
   type SubscriberEvents,
 } from './feed-subscriber.ts';
@@ -14,7 +16,7 @@ const POLLS_PER_REFRESH = 30;
 const PAIRS_PER_READ = 250;
 const STEPS_PER_PAIR = 200;
 
-type AnySubscriber = Subscriber<FeedRow> | Subscriber<RunState>;
+type AnySubscriber = Subscriber<FeedRow> | Subscriber<RunState> | Subscriber<TokenPiece>;
 export type FeedHubOptions = { url: string; onError(error: unknown): void };
 
 /** Opens a hub and its connection. */
@@ -49,6 +51,11 @@ export class FeedHub {
     this.#feed = await createFeed({
       url: this.#options.url,
       onAnnounced: (id) => this.#wake([id]),
+      onTokens: (piece) => {
+        for (const subscriber of this.#subscribersOf(piece.execution_id)) {
+          subscriber.offerPiece(piece);
+        }
+      },
       onReconnected: () => this.#wakeAll({ register: true }),
     });
     this.#poll = setInterval(() => {
@@ -65,6 +72,11 @@ export class FeedHub {
   /** The run's state now and after each change; ends when the run has. `return()` leaves. */
   states(executionId: string): AsyncIterableIterator<RunState, undefined> {
     return this.#join(executionId, followStates).events;
+  }
+
+  /** Pieces of answers while they stream, from now on; ends when the run has. `return()` leaves. */
+  tokens(executionId: string): AsyncIterableIterator<TokenPiece, undefined> {
+    return this.#join(executionId, followTokens).events;
   }
 
   /** Subscriptions open now. */

@@ -1,3 +1,4 @@
+import type { TokenPiece } from '../contracts/step.ts';
 import type { FeedRow, RunState } from '../db/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
@@ -14,6 +15,8 @@ export type Subscriber<T> = {
   offerRows(rows: readonly FeedRow[]): boolean;
   /** Where the run stands; nothing when it does not exist any more. Given before the rows up to there. */
   offerState(state: RunState | undefined): void;
+  /** A piece of an answer of his run. */
+  offerPiece(piece: TokenPiece): void;
   close(): void;
 };
 
@@ -55,6 +58,7 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
       last = state && !hasEnded(state) ? Number.POSITIVE_INFINITY : (state?.step_count ?? 0);
       endIfDone();
     },
+    offerPiece: () => {},
     close: () => queue.end(),
   };
 }
@@ -73,6 +77,24 @@ export function followStates({ onClose }: SubscriberEvents): Subscriber<RunState
         queue.replace(state); // who is slow needs only the newest
       }
       if (!state || hasEnded(state)) queue.end();
+    },
+    offerPiece: () => {},
+    close: () => queue.end(),
+  };
+}
+
+/** Follows the answers of a run while they stream. Who is slow loses pieces: the step will have all of it. */
+export function followTokens({ onClose }: SubscriberEvents): Subscriber<TokenPiece> {
+  const queue = new FeedQueue<TokenPiece>({ onClose });
+  return {
+    events: queue,
+    wantsAfter: () => undefined,
+    offerRows: () => false,
+    offerState(state) {
+      if (!state || hasEnded(state)) queue.end();
+    },
+    offerPiece(piece) {
+      if (queue.size < MOST_BUFFERED) queue.push(piece);
     },
     close: () => queue.end(),
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
-import type { ExecutionStatus } from '../contracts/step.ts';
+import type { ExecutionStatus, TokenPiece } from '../contracts/step.ts';
 import { type Client, createClient } from './pool.ts';
 
 /** Milliseconds between attempts to get the listening connection back. */
@@ -21,6 +21,8 @@ export type FeedOptions = {
   url: string;
   /** Somebody announced that this run has something new. */
   onAnnounced(executionId: string): void;
+  /** A piece of an answer that streams; nothing brings back one that was lost. */
+  onTokens(piece: TokenPiece): void;
   /** The connection was lost and is back: announcements were missed, and registrations may be. */
   onReconnected(): void;
 };
@@ -95,12 +97,13 @@ class ListenConnection {
     });
     client.on('error', () => {}); // `end` follows
     client.on('end', () => this.#lose(client));
-    client.on('notification', ({ payload }) => {
-      if (payload) this.#options.onAnnounced(payload);
+    client.on('notification', ({ channel, payload = '' }) => {
+      if (channel === 'howdah_tokens') this.#options.onTokens(JSON.parse(payload));
+      else this.#options.onAnnounced(payload);
     });
     try {
       await client.connect();
-      await client.query('listen howdah_feed');
+      await client.query('listen howdah_feed; listen howdah_tokens');
     } catch (error) {
       await client.end().catch(() => {});
       throw error;

@@ -1,6 +1,7 @@
 import './environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
+import type { TokenPiece } from '../../contracts/step.ts';
 import type { FeedRow, RunState } from '../../db/feed.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Pace } from './pace.ts';
@@ -17,7 +18,11 @@ export type FeedTopic = {
 export type EventSource<T> = { subscribe(topic: FeedTopic): Promise<AsyncIterableIterator<T>> };
 
 /** The sources of one operation. */
-export type LiveSources = { steps: EventSource<FeedRow>; states: EventSource<RunState> };
+export type LiveSources = {
+  steps: EventSource<FeedRow>;
+  states: EventSource<RunState>;
+  tokens: EventSource<TokenPiece>;
+};
 
 /** The sources for an operation on a WebSocket. Whether the run may be seen is decided once, when it begins. */
 export function liveSources(hub: FeedHub, pace: Pace): LiveSources {
@@ -27,6 +32,7 @@ export function liveSources(hub: FeedHub, pace: Pace): LiveSources {
         pace.source(hub.steps(await visibleId(topic), Math.max(0, topic.after ?? 0))),
     },
     states: { subscribe: async (topic) => pace.source(hub.states(await visibleId(topic))) },
+    tokens: { subscribe: async (topic) => pace.source(hub.tokens(await visibleId(topic))) },
   };
 }
 
@@ -34,6 +40,7 @@ export function liveSources(hub: FeedHub, pace: Pace): LiveSources {
 export const noLiveSources: LiveSources = {
   steps: { subscribe: refuse },
   states: { subscribe: refuse },
+  tokens: { subscribe: refuse },
 };
 
 async function refuse(): Promise<never> {

@@ -8,6 +8,7 @@ import {
   type Step,
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
+import type { TokenPiece } from '../../../contracts/step.ts';
 import type { FeedRow, RunState } from '../../../db/feed.ts';
 import { FeedRowStep } from '../feed-row.ts';
 import type { LiveSources } from '../subscriptions.ts';
@@ -34,6 +35,22 @@ const typeDefs = gql`
     may come as one. Ends when the run has.
     """
     executionUpdated(id: UUID!): Execution
+
+    """
+    The answers of the models while they stream, from now on. Ephemeral: pieces may be lost, and the committed step
+    replaces them. Ends when the run has.
+    """
+    executionTokens(executionId: UUID!): TokenPiece
+  }
+
+  """A piece of an answer while it streams."""
+  type TokenPiece {
+    executionId: UUID!
+    """The step the answer will be."""
+    seq: Int!
+    """Throw away what you have of the step when this changes: the model is asked again."""
+    attempt: Int!
+    text: String!
   }
 `;
 
@@ -56,6 +73,18 @@ export const FeedPlugin = extendSchema((build) => {
             plan: ($event: Step<RunState>) =>
               executions.get({ id: access($event, 'execution_id') }),
           },
+          executionTokens: {
+            subscribePlan: (_$root, { $executionId }) => listenTo('tokens', { id: $executionId }),
+            plan: ($event: Step<TokenPiece>) => $event,
+          },
+        },
+      },
+      TokenPiece: {
+        plans: {
+          executionId: ($piece: Step<TokenPiece>) => access($piece, 'execution_id'),
+          seq: ($piece: Step<TokenPiece>) => access($piece, 'seq'),
+          attempt: ($piece: Step<TokenPiece>) => access($piece, 'attempt'),
+          text: ($piece: Step<TokenPiece>) => access($piece, 'text'),
         },
       },
     },
