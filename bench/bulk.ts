@@ -1,6 +1,6 @@
+import type { Bench } from './bench.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { figure, median, spread } from './figures.ts';
-import type { Bench } from './main.ts';
 
 const ROWS = 10_000;
 const ROUNDS = 5;

@@ -4,9 +4,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stopEmbedded } from '../src/db/embedded.ts';
+import { stopEmbedded } from '../src/db/embedded/embedded.ts';
+import type { Bench } from './bench.ts';
 import { figure, median } from './figures.ts';
-import type { Bench } from './main.ts';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 

@@ -1,6 +1,6 @@
+import type { Bench } from './bench.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { figure, percentile } from './figures.ts';
-import type { Bench } from './main.ts';
 
 const SAMPLES = 300;
 const STEPS = 199;

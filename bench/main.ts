@@ -1,14 +1,12 @@
+import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import type { Figure } from './figures.ts';
 import { latency } from './latency.ts';
-import { type BenchServer, startServer } from './server.ts';
+import { startServer } from './server.ts';
 import { steps } from './steps.ts';
 
 // npm run bench [-- names] [--json]: measures, prints, and exits 1 when a figure misses its bound.
-
-export type BenchContext = { server: BenchServer; talk(line: string): void };
-export type Bench = (context: BenchContext) => Promise<Figure[]>;
 
 const BENCHES: Record<string, Bench> = { steps, latency, bulk, coldstart };
 

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbedded, stopEmbedded } from '../src/db/embedded.ts';
+import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { migrateUp } from '../src/db/migrate.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 

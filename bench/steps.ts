@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Bench } from './bench.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { type Figure, figure, median, spread } from './figures.ts';
-import type { Bench } from './main.ts';
 import type { BenchDatabase } from './server.ts';
 
 const RUNS_AT_ONCE = 64;

@@ -3,7 +3,7 @@ import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
 import type { CustomTool } from './contracts/tool.ts';
-import { startEmbedded } from './db/embedded.ts';
+import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';

@@ -1,6 +1,8 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
-import type { ErrorReport } from './output.ts';
+
+/** A failure as a person or a script is told of it. */
+export type ErrorReport = { code: string; message: string; hint?: string; detail?: Json };
 
 /** What the exit status of `howdah` means (contract section 7). */
 export const exitCodes = {

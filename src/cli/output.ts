@@ -1,7 +1,6 @@
 import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
-import type { Json } from '../contracts/json.ts';
-import type { ExitCode } from './exit-codes.ts';
+import type { ErrorReport, ExitCode } from './exit-codes.ts';
 
 /** Where a command writes: the result to stdout, all talk to stderr. */
 export type Output = {
@@ -28,9 +27,6 @@ export type CliIo = Output & {
    */
   onInterrupt(stop: () => void): void;
 };
-
-/** A failure as a person or a script is told of it. */
-export type ErrorReport = { code: string; message: string; hint?: string; detail?: Json };
 
 type Stream = NodeJS.WritableStream;
 

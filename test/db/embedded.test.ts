@@ -22,13 +22,13 @@ import {
   embeddedUrl,
   startEmbedded,
   stopEmbedded,
-} from '../../src/db/embedded.ts';
+} from '../../src/db/embedded/embedded.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'howdah-embedded-'));
 chmodSync(root, 0o755);
-const module = new URL('../../src/db/embedded.ts', import.meta.url).href;
+const module = new URL('../../src/db/embedded/embedded.ts', import.meta.url).href;
 const homes = new Set<string>();
 const children = new Set<ChildProcess>();
 const isRoot = process.getuid?.() === 0;

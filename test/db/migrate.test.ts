@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';

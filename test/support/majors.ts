@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
-import { binariesIn, binariesPackage } from '../../src/db/embedded-binaries.ts';
+import { binariesIn, binariesPackage } from '../../src/db/embedded/binaries.ts';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 
 // npm run test:pg [-- 15 17]: migrations, conventions and the main path on each supported major of PostgreSQL.
 

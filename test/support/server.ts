@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { startEmbedded, stopEmbedded } from '../../src/db/embedded.ts';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateUp } from '../../src/db/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 

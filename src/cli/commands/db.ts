@@ -35,14 +35,14 @@ async function start(io: CliIo): Promise<void> {
 async function stop(io: CliIo): Promise<void> {
   const { databaseUrl, home } = await io.config();
   if (databaseUrl !== undefined) return notOurs(io, 'stop');
-  const { stopEmbedded } = await import('../../db/embedded.ts');
+  const { stopEmbedded } = await import('../../db/embedded/embedded.ts');
   const stopped = await stopEmbedded(home);
   if (io.json) printJson(io, { embedded: true, stopped });
   else io.err(stopped ? 'PostgreSQL has stopped.' : 'PostgreSQL was not running.');
 }
 
 async function ensureStarted(io: CliIo, home: string) {
-  const { startEmbedded } = await import('../../db/embedded.ts');
+  const { startEmbedded } = await import('../../db/embedded/embedded.ts');
   return startEmbedded({ home, log: io.err });
 }
 

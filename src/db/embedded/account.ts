@@ -9,7 +9,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, parse } from 'node:path';
-import { HowdahError } from '../contracts/errors.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 
 /** The user the server runs as; PostgreSQL refuses to run as root. */
 export type Account = Readonly<{ name: string; uid: number; gid: number }>;

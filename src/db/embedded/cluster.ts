@@ -10,10 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { HowdahError } from '../contracts/errors.ts';
-import type { Account } from './embedded-account.ts';
-import { type Binaries, majorVersion } from './embedded-binaries.ts';
-import { runProgram } from './embedded-program.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Account } from './account.ts';
+import { type Binaries, majorVersion } from './binaries.ts';
+import { runProgram } from './program.ts';
 
 /** The owner of everything in the embedded server, and the name of its database. */
 export const ownerName = 'howdah';

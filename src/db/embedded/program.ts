@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { HowdahError } from '../contracts/errors.ts';
-import type { Account } from './embedded-account.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Account } from './account.ts';
 
 /** How a program ended, and all it wrote. */
 export type ProgramResult = { ok: boolean; output: string };

@@ -17,13 +17,13 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HowdahError } from '../contracts/errors.ts';
-import { type Account, checkReachable, makeHome, serverAccount } from './embedded-account.ts';
-import { type Binaries, embeddedBinaries } from './embedded-binaries.ts';
-import { ensureCluster, ownerName, readPassword } from './embedded-cluster.ts';
-import { ensureDatabase } from './embedded-database.ts';
-import { clearStale, findPostmaster, lastPort } from './embedded-postmaster.ts';
-import { runProgram } from './embedded-program.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Account, checkReachable, makeHome, serverAccount } from './account.ts';
+import { type Binaries, embeddedBinaries } from './binaries.ts';
+import { ensureCluster, ownerName, readPassword } from './cluster.ts';
+import { ensureDatabase } from './database.ts';
+import { clearStale, findPostmaster, lastPort } from './postmaster.ts';
+import { runProgram } from './program.ts';
 
 /** `port` is a wish: when it is taken a free one is used. `log` hears what takes time, one line each. */
 export type EmbeddedOptions = {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { HowdahError } from '../contracts/errors.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 
 /** Absolute paths of the three programs a server needs. */
 export type Binaries = Readonly<{ initdb: string; pg_ctl: string; postgres: string }>;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { belongsToAnother } from './embedded-account.ts';
+import { belongsToAnother } from './account.ts';
 
 /**
  * What `postmaster.pid` tells, checked against the processes there are.

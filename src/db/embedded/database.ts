@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { HowdahError } from '../contracts/errors.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 
 /**
  * Makes the database that `url` names unless it is there; also the proof that the server lets us in. Throws
