@@ -20,7 +20,7 @@ create table howdah.models (
   constraint capabilities_are_an_object check (jsonb_typeof(capabilities) = 'object'),
   constraint prices_are_not_negative check (input_price >= 0 and output_price >= 0),
   constraint context_tokens_are_positive check (context_tokens > 0),
-  constraint base_url_is_http check (base_url ~* '^https?://[^/@\s]+')
+  constraint base_url_is_http check (base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$')
 );
 alter table howdah.models enable row level security, force row level security;
 comment on table howdah.models is

@@ -82,6 +82,7 @@ grant insert (
 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.refuse_schema(text, jsonb),
+  howdah_private.refuse_plain_keys(text, jsonb),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;

@@ -235,7 +235,7 @@ create table howdah.models (
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@\s]+'::text)),
+  constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
   constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
   constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
@@ -633,13 +633,14 @@ begin
   on conflict (tenant_id, name) do update
   set description = excluded.description, parameters = excluded.parameters,
     configuration = excluded.configuration, effect = excluded.effect
-  where t.kind = 'sql'
+  where t.kind = 'sql' and (t.configuration ->> 'signature' = v_function::text
+    or to_regprocedure(t.configuration ->> 'signature') is null)
   returning * into v_tool;
   if v_tool.id is null then
     raise exception using errcode = 'HWCNF',
-      message = format('a tool named %L exists already and is not a SQL function', v_proc.proname),
+      message = format('a tool named %L exists already and is another one', v_proc.proname),
       detail = jsonb_build_object('tool', v_proc.proname)::text,
-      hint = 'Rename or delete the other tool first.';
+      hint = 'A tool has its function''s bare name, whatever the schema: rename one of the two, or delete the tool.';
   end if;
   return v_tool;
 end $function$
@@ -750,7 +751,8 @@ AS $function$
   )
   select jsonb_build_object(
     'agent', jsonb_build_object(
-      'name', a.name, 'instruction', a.instruction, 'system_prompt', a.system_prompt,
+      'name', a.name, 'description', a.description, 'capabilities', a.capabilities, 'domain', a.domain,
+      'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ),
@@ -962,6 +964,11 @@ AS $function$
   from runs as r left join howdah.sessions as s on s.id = r.session_id
   where r.waiting_for = 'turn' and s.live_execution_id is null
   union all
+  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
+  from howdah.steps as s
+  where broken_promises.since = '-infinity' and s.seq = 1
+    and not exists (select from howdah.executions as e where e.id = s.execution_id)
+  union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
   from howdah.agents as a where a.version_is_stale or a.current_version_id is null
 $function$
@@ -1064,7 +1071,7 @@ begin
     left join howdah.models as m on m.id = r.model_id
   ),
   said as materialized (
-    select r.id, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
+    select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, row_number() over (partition by r.id order by r.seq, w.position)::int as position
     from records as r
     cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
@@ -1102,6 +1109,7 @@ begin
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
+      metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
       waiting_for = (i.move ->> 'waiting_for')::howdah.waiting_reason,
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
       owner_worker = case when i.move is null then e.owner_worker end,
@@ -1134,7 +1142,7 @@ begin
     )
     select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
       s.content, s.parts, s.tool_calls, s.tool_call_id, (m.run).agent_id,
-      case s.role when 'tool' then 'external' when 'user' then 'user' when 'system' then 'system'
+      case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
       case s.role when 'assistant' then s.tokens_out else 0 end
@@ -1627,6 +1635,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_keys(field text, document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_path text;
+begin
+  with recursive entries (path, name, value) as (
+    select refuse_plain_keys.field, ''::text, refuse_plain_keys.document
+    union all
+    select e.path || '.' || c.name, c.name, c.value
+    from entries as e
+    cross join lateral (
+      select o.key as name, o.value
+      from jsonb_each(case jsonb_typeof(e.value) when 'object' then e.value else '{}' end) as o
+      union all
+      select (a.place - 1)::text, a.value
+      from jsonb_array_elements(case jsonb_typeof(e.value) when 'array' then e.value else '[]' end)
+        with ordinality as a (value, place)
+    ) as c
+  )
+  select e.path into v_path from entries as e
+  where jsonb_typeof(e.value) = 'string' and (
+    lower(e.name) ~ '^(x[-_])?(api[-_]?key|access[-_]?token|auth[-_]?token|secret|client[-_]?secret|password|passwd|private[-_]?key|authorization)$'
+    or e.value #>> '{}' ~ '^(sk-[A-Za-z0-9_-]{8}|sk_live_|ghp_|github_pat_|xox[abp]-|AKIA[0-9A-Z]{12}|Bearer [A-Za-z0-9._-]{8})'
+  )
+  limit 1;
+  if v_path is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s holds a key, and keys never stand in a row', v_path),
+      detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
+      hint = 'Leave it out: the key of the environment (OPENAI_API_KEY) is sent to the environment''s URL.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1662,6 +1708,12 @@ declare
       select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
       where coalesce(a.name, '') = ''
     ) then 'an argument has no name, and the model calls by name'
+    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'it is a trigger function'
+    when exists (
+      select from unnest(p.proargtypes::oid[] || p.prorettype) as x (type)
+      join pg_catalog.pg_type as t on t.oid = x.type
+      where t.typtype = 'p' and t.typname not in ('void', 'record')
+    ) then 'its types are not known before it is called'
     when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
   end;
 begin
@@ -1870,6 +1922,7 @@ begin
   raise exception using errcode = 'HWDEN',
     message = format('%s of %s.%s is not allowed: what happened stays', lower(tg_op), tg_table_schema,
       tg_table_name),
+    detail = jsonb_build_object('table', tg_table_name, 'operation', lower(tg_op))::text,
     hint = 'Retention and erasure remove rows; nothing changes them.';
 end $function$
 ;
@@ -1901,6 +1954,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_parts__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1921,6 +1985,17 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
 AS $function$
 begin
   perform from howdah.tools as t where t.id = new.tool_id for share;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   return new;
 end $function$
 ;
@@ -2093,6 +2168,7 @@ declare
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
       hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
   select a.* into v_agent from howdah.agents as a
@@ -2110,14 +2186,18 @@ begin
       message = format('agent %L is %s', v_agent.name,
         case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
-      hint = 'Activate it: update howdah.agents set is_active = true where id = …';
+      hint = case when v_agent.deleted_at is not null
+        then 'A deleted agent stays deleted: make a new one of that name.'
+        else format('update howdah.agents set is_active = true where id = %L', v_agent.id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
       message = case when new.input is null then 'input is missing'
         else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
       detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+      hint = case when new.input is null
+        then 'Give the text for the agent in input; structured data goes into input_data.'
+        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   new.status := 'queued';
   new.agent_version_id := case when v_agent.version_is_stale
@@ -2196,6 +2276,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
+begin
+  if not howdah_private.is_operator()
+    and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
+      or v_host ~ '(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|nip\.io|sslip\.io)\.?$') then
+    raise exception using errcode = 'HWDEN',
+      message = format('base_url may not name %s: it is no public host name', v_host),
+      detail = jsonb_build_object('field', 'base_url', 'host', v_host)::text,
+      hint = 'An owner of the database may write addresses and private names.';
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2217,7 +2317,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__seed()
 AS $function$
 begin
   insert into howdah.models (tenant_id, name, provider, model, from_environment)
-  values (new.id, 'default', 'local', 'extractive', true);
+  select new.id, 'default', coalesce(d.provider, 'local'), coalesce(d.model, 'extractive'), true
+  from (select) as one
+  left join (
+    select m.provider, m.model
+    from howdah.models as m join howdah.tenants as t on t.id = m.tenant_id and t.slug = 'default'
+    where m.name = 'default' and m.from_environment
+  ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
@@ -2232,6 +2338,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
 AS $function$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   return new;
 end $function$
 ;
@@ -2351,8 +2458,8 @@ create view howdah.agent_performance with (security_invoker=true) as
     count(*) AS runs,
     count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
     count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
-    ((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric) AS success_rate,
-    avg(e.step_count) AS steps_per_run,
+    round(((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric), 4) AS success_rate,
+    round(avg(e.step_count), 2) AS steps_per_run,
     sum(e.tokens_in) AS tokens_in,
     sum(e.tokens_out) AS tokens_out,
     sum(e.cost) AS cost,
@@ -2384,14 +2491,16 @@ create view howdah.execution_timeline with (security_invoker=true) as
     s.kind,
     s.name,
     s.started_at,
-    (EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000)::numeric) AS ms,
+    round((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000)::numeric), 1) AS ms,
     s.tokens_in,
     s.tokens_out,
     s.cost,
     (s.error ->> 'message'::text) AS error,
-    "left"(m.content, 200) AS said
+    "left"(concat_ws(' → '::text, NULLIF(m.content, ''::text), m.calls), 200) AS said
    FROM (howdah.steps s
-     LEFT JOIN LATERAL ( SELECT string_agg(t.content, ' '::text ORDER BY t.seq) AS content
+     LEFT JOIN LATERAL ( SELECT string_agg(t.content, ' '::text ORDER BY t.seq) AS content,
+            string_agg(( SELECT string_agg((((c.call ->> 'name'::text) || ' '::text) || (c.call ->> 'arguments'::text)), ', '::text) AS string_agg
+                   FROM jsonb_array_elements(t.tool_calls) c(call)), ', '::text) AS calls
            FROM howdah.messages t
           WHERE ((t.execution_id = s.execution_id) AND (t.step_seq = s.seq))) m ON (true));
 
@@ -2444,9 +2553,13 @@ create view howdah.violations with (security_invoker=true) as
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
+CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
+
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
+
+CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_configuration();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
 
@@ -2458,13 +2571,19 @@ CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECU
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+
+CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _110_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
@@ -2485,6 +2604,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
+
+CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah.models FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_models__refuse_private();
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
@@ -2508,7 +2629,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUN
 
 CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
 
-CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
@@ -3072,6 +3193,10 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
+grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
@@ -3098,11 +3223,17 @@ grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
+grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
+
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
+
+grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 
@@ -3234,11 +3365,19 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
 -- comments
 
+comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
+
 comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
 
 comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
 
+comment on column howdah.agents.domain is 'What it is about.';
+
 comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
+
+comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
 
 comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
 
@@ -3250,23 +3389,49 @@ comment on column howdah.agents.system_prompt is 'A generic prompt that stands b
 
 comment on column howdah.agents.use_history is 'Whether earlier runs of the session are told to the model.';
 
+comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
+
 comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
 
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
+
+comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
 
 comment on column howdah.executions.agent_version_id is 'The version pinned when the row was inserted.';
 
 comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
 
+comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
+
 comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
+
+comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
+
+comment on column howdah.executions.depth is '0 for a root, one more for each parent above.';
+
+comment on column howdah.executions.error is 'Of a failed run: {code, message, retryable, cause}.';
 
 comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
 
 comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
 
+comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
+
+comment on column howdah.executions.max_seconds is 'Seconds this run may be active, waiting not counted.';
+
+comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
+
 comment on column howdah.executions.metadata is 'Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
 
+comment on column howdah.executions.metrics is 'Facts of the end: finish_reason "length" says that the answer was cut off.';
+
 comment on column howdah.executions.model_count is 'Model answers so far, counted against max_steps.';
+
+comment on column howdah.executions.output is 'The answer.';
+
+comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
+
+comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
 
 comment on column howdah.executions.priority is 'Smaller first.';
 
@@ -3274,11 +3439,23 @@ comment on column howdah.executions.root_execution_id is 'The run at the top; a 
 
 comment on column howdah.executions.run_at is 'Not before this time.';
 
+comment on column howdah.executions.status is 'queued, running, waiting, paused, or ended: completed, failed, cancelled.';
+
+comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
+
 comment on column howdah.executions.turn is 'Its place in the session.';
+
+comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a timer.';
+
+comment on column howdah.executions.wake_at is 'When its timer rings.';
+
+comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
 
 comment on column howdah.messages.step_seq is 'The step that added it; null for the input.';
 
 comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [{id, name, arguments}].';
+
+comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model), external (a tool).';
 
 comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
 
@@ -3292,17 +3469,37 @@ comment on column howdah.models.output_price is 'Price of a million output token
 
 comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
 
+comment on column howdah.sessions.state is 'Your own document about the conversation.';
+
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
 comment on column howdah.steps.cost is 'By the model''s prices when the step committed.';
 
+comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
+
+comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: which attempt.';
+
+comment on column howdah.steps.kind is 'model, tool, retry, guard, output, error, …: see docs/concepts.md.';
+
+comment on column howdah.steps.name is 'The model, the tool or the guard.';
+
+comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.';
+
 comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
 
+comment on column howdah.steps.worker is 'The worker process that committed it.';
+
+comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
+
 comment on column howdah.tools.effect is 'pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.';
+
+comment on column howdah.tools.kind is 'sql: a function of this database; custom: a TypeScript function registered in code.';
 
 comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
 
 comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
+
+comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 The id of the agent with this name in the current tenant; HWNTF when there is none.';

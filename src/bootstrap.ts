@@ -2,11 +2,13 @@ import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
+import { HowdahError } from './contracts/errors.ts';
 import type { CustomTool } from './contracts/tool.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
+import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 
@@ -25,16 +27,33 @@ export async function openDatabase(
   return { url, isEmbedded: true };
 }
 
-/** Migrates, and lets the model `default` follow the environment. Gives the migrations applied. */
-export async function prepareDatabase(url: string, config: Config): Promise<string[]> {
-  const applied = await migrateUp(url, migrateQueue);
+/** Brings the schema up to date. Gives the migrations applied. */
+export function migrateDatabase(url: string): Promise<string[]> {
+  return migrateUp(url, migrateQueue);
+}
+
+/** Lets the models named `default` follow this environment: what starts does so, what only looks does not. */
+export async function followEnvironment(url: string, config: Config): Promise<void> {
+  refuseUnknownProvider(config);
   const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
   try {
     await syncDefaultModel(pool, defaultModelRow(config));
   } finally {
     await pool.end();
   }
-  return applied;
+}
+
+function refuseUnknownProvider(config: Config): void {
+  const found = findProvider(createProviders({}), {
+    provider: defaultModelRow(config).provider,
+    base_url: config.defaultModel.baseUrl ?? null,
+  });
+  if (!found.ok) {
+    throw new HowdahError('HWINV', `LLM_PROVIDER: ${found.error.message}`, {
+      hint: 'Set LLM_PROVIDER to one of those, or set LLM_URL to the address of an OpenAI-compatible server.',
+      detail: { variable: 'LLM_PROVIDER' },
+    });
+  }
 }
 
 /** A model whose URL stands in the environment is reached as any OpenAI-compatible server is. */
@@ -69,6 +88,8 @@ export type Howdah = {
   /** The database it works on: the owner's URL. */
   databaseUrl: string;
   isEmbedded: boolean;
+  /** The model of agents that name none, in words. */
+  model: string;
   /** Where the API listens, undefined without one. */
   apiUrl: string | undefined;
   /** Runs this process holds. */
@@ -86,13 +107,17 @@ export async function openHowdah(
 ): Promise<Howdah> {
   const log = createLog(config);
   const { url, isEmbedded } = await openDatabase(config, talk);
-  await prepareDatabase(url, config);
+  await migrateDatabase(url);
+  if (parts.worker) {
+    await followEnvironment(url, config); // whoever calls the models knows their keys
+  }
   const api = parts.api ? await openApi(url, config, log) : undefined;
   try {
     const worker = parts.worker ? await openWorker(url, config, log, tools) : undefined;
     return {
       databaseUrl: url,
       isEmbedded,
+      model: await defaultModelInWords(url),
       apiUrl: api?.url,
       inFlight: () => worker?.inFlight ?? 0,
       close: async () => {
@@ -104,6 +129,11 @@ export async function openHowdah(
     await api?.close();
     throw error;
   }
+}
+
+async function defaultModelInWords(url: string): Promise<string> {
+  const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
+  return describeDefaultModel(queriesOn(pool)).finally(() => pool.end());
 }
 
 /** Starts the API; its packages are loaded only by processes that serve one. */

@@ -55,7 +55,13 @@ const variables = {
       .default('127.0.0.1'),
     'an address or host name, such as 127.0.0.1',
   ],
-  HOWDAH_HOME: [z.string().default('./.howdah'), 'a folder'],
+  HOWDAH_HOME: [
+    z
+      .string()
+      .regex(/^(?!\/(proc|sys|dev)(\/|$))/)
+      .default('./.howdah'),
+    'a folder on a disk',
+  ],
   HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
   HOWDAH_JWT_SECRET: [
     z

@@ -113,6 +113,11 @@ as $$
   from runs as r left join howdah.sessions as s on s.id = r.session_id
   where r.waiting_for = 'turn' and s.live_execution_id is null
   union all
+  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
+  from howdah.steps as s
+  where broken_promises.since = '-infinity' and s.seq = 1
+    and not exists (select from howdah.executions as e where e.id = s.execution_id)
+  union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
   from howdah.agents as a where a.version_is_stale or a.current_version_id is null
 $$;

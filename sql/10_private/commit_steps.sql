@@ -43,7 +43,7 @@ begin
     left join howdah.models as m on m.id = r.model_id
   ),
   said as materialized (
-    select r.id, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
+    select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, row_number() over (partition by r.id order by r.seq, w.position)::int as position
     from records as r
     cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
@@ -81,6 +81,7 @@ begin
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
+      metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
       waiting_for = (i.move ->> 'waiting_for')::howdah.waiting_reason,
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
       owner_worker = case when i.move is null then e.owner_worker end,
@@ -113,7 +114,7 @@ begin
     )
     select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
       s.content, s.parts, s.tool_calls, s.tool_call_id, (m.run).agent_id,
-      case s.role when 'tool' then 'external' when 'user' then 'user' when 'system' then 'system'
+      case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
       case s.role when 'assistant' then s.tokens_out else 0 end

@@ -87,6 +87,12 @@ declare
       select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
       where coalesce(a.name, '') = ''
     ) then 'an argument has no name, and the model calls by name'
+    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'it is a trigger function'
+    when exists (
+      select from unnest(p.proargtypes::oid[] || p.prorettype) as x (type)
+      join pg_catalog.pg_type as t on t.oid = x.type
+      where t.typtype = 'p' and t.typname not in ('void', 'record')
+    ) then 'its types are not known before it is called'
     when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
   end;
 begin

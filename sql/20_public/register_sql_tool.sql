@@ -40,13 +40,14 @@ begin
   on conflict (tenant_id, name) do update
   set description = excluded.description, parameters = excluded.parameters,
     configuration = excluded.configuration, effect = excluded.effect
-  where t.kind = 'sql'
+  where t.kind = 'sql' and (t.configuration ->> 'signature' = v_function::text
+    or to_regprocedure(t.configuration ->> 'signature') is null)
   returning * into v_tool;
   if v_tool.id is null then
     raise exception using errcode = 'HWCNF',
-      message = format('a tool named %L exists already and is not a SQL function', v_proc.proname),
+      message = format('a tool named %L exists already and is another one', v_proc.proname),
       detail = jsonb_build_object('tool', v_proc.proname)::text,
-      hint = 'Rename or delete the other tool first.';
+      hint = 'A tool has its function''s bare name, whatever the schema: rename one of the two, or delete the tool.';
   end if;
   return v_tool;
 end $$;

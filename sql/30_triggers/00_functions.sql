@@ -20,6 +20,7 @@ begin
   raise exception using errcode = 'HWDEN',
     message = format('%s of %s.%s is not allowed: what happened stays', lower(tg_op), tg_table_schema,
       tg_table_name),
+    detail = jsonb_build_object('table', tg_table_name, 'operation', lower(tg_op))::text,
     hint = 'Retention and erasure remove rows; nothing changes them.';
 end $$;
 

@@ -22,7 +22,7 @@ create or replace trigger _100_stamp before update on howdah.agents
   for each row when (old.version_is_stale = new.version_is_stale)
   execute function howdah_private.tg__stamp();
 create or replace trigger _200_mark_stale
-  before update of name, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens,
+  before update of name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens,
     max_cost, max_seconds on howdah.agents
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_agents__mark_stale();
@@ -105,3 +105,26 @@ end $$;
 create or replace trigger _300_check_output_schema before insert or update of output_schema on howdah.agents
   for each row when (new.output_schema is not null)
   execute function howdah_private.tg_agents__check_output_schema();
+
+create or replace function howdah_private.tg_agent_models__check_params() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_agent_tools__check_configuration() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  return new;
+end $$;
+
+create or replace trigger _300_check_params before insert or update of request_params on howdah.agent_models
+  for each row execute function howdah_private.tg_agent_models__check_params();
+create or replace trigger _300_check_configuration before insert or update of configuration on howdah.agent_tools
+  for each row execute function howdah_private.tg_agent_tools__check_configuration();

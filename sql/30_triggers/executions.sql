@@ -10,6 +10,7 @@ declare
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
       hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
   select a.* into v_agent from howdah.agents as a
@@ -27,14 +28,18 @@ begin
       message = format('agent %L is %s', v_agent.name,
         case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
-      hint = 'Activate it: update howdah.agents set is_active = true where id = …';
+      hint = case when v_agent.deleted_at is not null
+        then 'A deleted agent stays deleted: make a new one of that name.'
+        else format('update howdah.agents set is_active = true where id = %L', v_agent.id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
       message = case when new.input is null then 'input is missing'
         else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
       detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+      hint = case when new.input is null
+        then 'Give the text for the agent in input; structured data goes into input_data.'
+        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   new.status := 'queued';
   new.agent_version_id := case when v_agent.version_is_stale
@@ -206,3 +211,15 @@ create or replace trigger _800_pass_turn after update of status on howdah.execut
     and old.waiting_for is distinct from 'turn'
   )
   execute function howdah_private.tg_executions__pass_turn();
+
+-- What happened stays: a run is not deleted, and what it ended with is not rewritten. The engine's functions may (a
+-- failed run can be tried again); retention and erasure pass as the eraser.
+create or replace trigger _100_refuse_delete before delete on howdah.executions
+  for each row execute function howdah_private.tg__refuse_change();
+create or replace trigger _100_refuse_truncate before truncate on howdah.executions
+  for each statement execute function howdah_private.tg__refuse_change();
+create or replace trigger _300_refuse_rewrite
+  before update of id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data,
+    stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count on howdah.executions
+  for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
+  execute function howdah_private.tg__refuse_change();

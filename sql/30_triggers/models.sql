@@ -25,6 +25,26 @@ begin
   return null;
 end $$;
 
+-- A tenant names model servers of the public internet by name; addresses and private names, which could reach what stands
+-- beside this database, are an owner's to write.
+create or replace function howdah_private.tg_models__refuse_private() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
+begin
+  if not howdah_private.is_operator()
+    and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
+      or v_host ~ '(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|nip\.io|sslip\.io)\.?$') then
+    raise exception using errcode = 'HWDEN',
+      message = format('base_url may not name %s: it is no public host name', v_host),
+      detail = jsonb_build_object('field', 'base_url', 'host', v_host)::text,
+      hint = 'An owner of the database may write addresses and private names.';
+  end if;
+  return new;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.models
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_adopt
@@ -43,3 +63,6 @@ create or replace trigger _520_mark_stale
   after delete on howdah.models
   for each row when (old.name = 'default')
   execute function howdah_private.tg_models__mark_stale();
+create or replace trigger _300_refuse_private before insert or update of base_url on howdah.models
+  for each row when (new.base_url is not null)
+  execute function howdah_private.tg_models__refuse_private();

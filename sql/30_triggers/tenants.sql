@@ -5,7 +5,13 @@ create or replace function howdah_private.tg_tenants__seed() returns trigger
 as $$
 begin
   insert into howdah.models (tenant_id, name, provider, model, from_environment)
-  values (new.id, 'default', 'local', 'extractive', true);
+  select new.id, 'default', coalesce(d.provider, 'local'), coalesce(d.model, 'extractive'), true
+  from (select) as one
+  left join (
+    select m.provider, m.model
+    from howdah.models as m join howdah.tenants as t on t.id = m.tenant_id and t.slug = 'default'
+    where m.name = 'default' and m.from_environment
+  ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');

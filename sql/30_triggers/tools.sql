@@ -51,6 +51,7 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
 as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   return new;
 end $$;
 
@@ -62,7 +63,7 @@ create or replace trigger _200_refuse_sql before insert or update on howdah.tool
 create or replace trigger _500_mark_stale after update on howdah.tools
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_tools__mark_stale();
-create or replace trigger _300_check_parameters before insert or update of parameters on howdah.tools
+create or replace trigger _300_check_parameters before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
 create or replace trigger _400_reserve_names after insert or update of name, aliases on howdah.tools
   for each row execute function howdah_private.tg_tools__reserve_names();

@@ -4,9 +4,9 @@ create view howdah.agent_performance with (security_invoker = true) as
     count(*) as runs,
     count(*) filter (where e.status = 'completed') as completed,
     count(*) filter (where e.status = 'failed') as failed,
-    count(*) filter (where e.status = 'completed')::numeric
-      / nullif(count(*) filter (where e.completed_at is not null), 0) as success_rate,
-    avg(e.step_count) as steps_per_run,
+    round(count(*) filter (where e.status = 'completed')::numeric
+      / nullif(count(*) filter (where e.completed_at is not null), 0), 4) as success_rate,
+    round(avg(e.step_count), 2) as steps_per_run,
     sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
     percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
       as seconds_p50,

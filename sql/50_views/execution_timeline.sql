@@ -1,12 +1,16 @@
 drop view if exists howdah.execution_timeline;
 create view howdah.execution_timeline with (security_invoker = true) as
   select s.tenant_id, s.execution_id, s.seq, s.kind, s.name, s.started_at,
-    extract(epoch from s.finished_at - s.started_at) * 1000 as ms,
+    round(extract(epoch from s.finished_at - s.started_at) * 1000, 1) as ms,
     s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,
-    left(m.content, 200) as said
+    left(concat_ws(' → ', nullif(m.content, ''), m.calls), 200) as said
   from howdah.steps as s
   left join lateral (
-    select string_agg(t.content, ' ' order by t.seq) as content
+    select string_agg(t.content, ' ' order by t.seq) as content,
+      string_agg((
+        select string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')
+        from jsonb_array_elements(t.tool_calls) as c (call)
+      ), ', ') as calls
     from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
   ) as m on true;
 comment on view howdah.execution_timeline is

@@ -4,6 +4,8 @@ import { FeedQueue } from './feed-queue.ts';
 
 /** Rows kept for a subscriber who does not take them; beyond that they stay in the database. */
 const MOST_BUFFERED = 500;
+/** A run's end may be read before the last pieces of its answer have arrived. */
+const LAST_PIECES_MS = 200;
 
 /** One who follows a run. The hub offers, the subscriber keeps what is new to him. */
 export type Subscriber<T> = {
@@ -91,7 +93,7 @@ export function followTokens({ onClose }: SubscriberEvents): Subscriber<TokenPie
     wantsAfter: () => undefined,
     offerRows: () => false,
     offerState(state) {
-      if (!state || hasEnded(state)) queue.end();
+      if (!state || hasEnded(state)) setTimeout(() => queue.end(), LAST_PIECES_MS);
     },
     offerPiece(piece) {
       if (queue.size < MOST_BUFFERED) queue.push(piece);

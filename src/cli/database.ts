@@ -10,10 +10,10 @@ export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
 ): Promise<T> {
-  const { openDatabase, prepareDatabase } = await import('../bootstrap.ts');
+  const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
   const { url } = await openDatabase(config, io.err);
-  await prepareDatabase(url, config);
+  await migrateDatabase(url);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4 });
   try {
     return await work({ url, config, pool, db: queriesOn(pool) });

@@ -14,7 +14,8 @@ export async function helpAsWorker<T>(
   if ((await countWorkers(db)) > 0) {
     return work();
   }
-  const { openWorker, createLog } = await import('../bootstrap.ts');
+  const { createLog, followEnvironment, openWorker } = await import('../bootstrap.ts');
+  await followEnvironment(url, config);
   io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
   const worker = await openWorker(url, config, createLog({ ...config, logLevel: 'error' }));
   try {

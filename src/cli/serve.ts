@@ -1,3 +1,4 @@
+import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { CliIo } from './output.ts';
@@ -10,7 +11,7 @@ export async function serve(io: CliIo, parts: Parts): Promise<void> {
   const { openHowdah } = await import('../bootstrap.ts');
   const config = await io.config();
   const howdah = await openHowdah(config, parts, io.err);
-  io.err(banner(config, howdah.apiUrl, parts.worker, howdah.isEmbedded));
+  io.err(banner(config, howdah, parts.worker));
   await new Promise<void>((resolve) => io.onInterrupt(resolve));
   if (parts.worker) {
     io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
@@ -19,13 +20,8 @@ export async function serve(io: CliIo, parts: Parts): Promise<void> {
   io.setExitCode(exitCodes.ok);
 }
 
-function banner(
-  config: Config,
-  apiUrl: string | undefined,
-  hasWorker: boolean,
-  isEmbedded: boolean,
-): string {
-  const { provider, model } = config.defaultModel;
+function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
+  const { apiUrl, isEmbedded } = howdah;
   const lines = [
     'Howdah is ready.',
     ...(apiUrl
@@ -36,7 +32,7 @@ function banner(
       : []),
     ...(hasWorker ? [`  Worker    up to ${config.workerConcurrency} runs at a time`] : []),
     `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'the one of DATABASE_URL'}`,
-    `  Model     ${provider === 'local' ? 'local: extractive, no LLM (set OPENAI_API_KEY for one)' : `${model} by ${provider}`}`,
+    `  Model     ${howdah.model}`,
   ];
   return lines.join('\n');
 }

@@ -59,7 +59,14 @@ export type StepRecord = {
 
 /** What a commit may do to the run besides logging: end it, or park it until a time. */
 export type Transition =
-  | { status: 'completed'; stop_reason: 'final_answer'; output: string; output_data: Json }
+  | {
+      status: 'completed';
+      stop_reason: 'final_answer';
+      output: string;
+      output_data: Json;
+      /** Goes into `executions.metrics`; `finish_reason` `length` says that the answer was cut off. */
+      metrics?: JsonObject;
+    }
   | { status: 'failed'; stop_reason: StopReason; error: RunError }
   | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number };
 

@@ -30,11 +30,12 @@ export function createNotifier(url: string): Notifier {
     max: 1,
     settings: { synchronous_commit: 'off' },
   });
-  const announced = gather<string>(GATHER_MS, async (ids) => {
-    await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
-  });
   const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
     await pool.query('select howdah_private.announce_tokens($1)', [storableJson(joined(pieces))]);
+  });
+  const announced = gather<string>(GATHER_MS, async (ids) => {
+    await streamed.sendNow(); // the pieces of a step come before the step
+    await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
   });
   return {
     announce: announced.add,
@@ -50,14 +51,20 @@ export function createNotifier(url: string): Notifier {
 function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
   let pending: T[] = [];
   let busy: Promise<void> | undefined;
-  const flush = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, ms));
+  const sendNow = async (): Promise<void> => {
     const items = pending;
     pending = [];
-    await send(items).catch(() => {});
+    if (items.length > 0) {
+      await send(items).catch(() => {});
+    }
+  };
+  const flush = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await sendNow();
     busy = pending.length > 0 ? flush() : undefined;
   };
   return {
+    sendNow,
     add(item: T): void {
       pending.push(item);
       busy ??= flush();

@@ -27,6 +27,22 @@ export function listAgents(db: Queries) {
     .execute();
 }
 
+/** The tenant's model for agents that name none, as one line for people. */
+export async function describeDefaultModel(db: Queries): Promise<string> {
+  const row = await db
+    .selectFrom('models')
+    .select(['provider', 'model', 'base_url'])
+    .where('tenant_id', '=', ownTenant)
+    .where('name', '=', 'default')
+    .executeTakeFirst();
+  if (!row) {
+    return 'none: agents that name no model cannot run';
+  }
+  return row.provider === 'local'
+    ? 'local: extractive, no LLM; it looks things up and cites them. Set OPENAI_API_KEY for one'
+    : `${row.model} by ${row.provider}${row.base_url ? ` at ${new URL(row.base_url).host}` : ''}`;
+}
+
 export type ExecutionFilter = {
   status?: ExecutionStatus | undefined;
   agent?: string | undefined;

@@ -52,6 +52,9 @@ export interface AgentModels {
   model_id: string;
   position: Generated<number>;
   purpose: Generated<ModelPurpose>;
+  /**
+   * Sent to the model as they are: temperature, max_tokens, …; never a key.
+   */
   request_params: Generated<Json>;
   tenant_id: Generated<string>;
 }
@@ -74,6 +77,9 @@ export interface AgentPerformance {
 }
 
 export interface Agents {
+  /**
+   * What it is good at, in words to choose it by.
+   */
   capabilities: Generated<string[]>;
   created_at: Generated<Timestamp>;
   current_version_id: string | null;
@@ -82,12 +88,18 @@ export interface Agents {
    */
   deleted_at: Timestamp | null;
   description: Generated<string>;
+  /**
+   * What it is about.
+   */
   domain: string | null;
   id: Generated<string>;
   /**
    * What this agent is to do: the mission, told to the model first.
    */
   instruction: Generated<string>;
+  /**
+   * An agent that is not active refuses new runs; those in flight go on.
+   */
   is_active: Generated<boolean>;
   max_cost: Numeric | null;
   /**
@@ -114,6 +126,9 @@ export interface Agents {
    * Whether earlier runs of the session are told to the model.
    */
   use_history: Generated<boolean>;
+  /**
+   * The user it belongs to; null for the whole tenant.
+   */
   user_id: string | null;
   /**
    * A part changed in this transaction and the version is not written yet.
@@ -160,6 +175,9 @@ export interface Executions {
    * Milliseconds of active time before active_since.
    */
   active_ms: Generated<Int8>;
+  /**
+   * Since when it is active, while it runs.
+   */
   active_since: Timestamp | null;
   agent_id: string;
   /**
@@ -171,14 +189,26 @@ export interface Executions {
    */
   at_risk: Generated<boolean>;
   completed_at: Timestamp | null;
+  /**
+   * Sum of its steps, by the prices when they committed.
+   */
   cost: Generated<Numeric>;
   /**
    * Workers that died with this run since its last commit.
    */
   crashes_without_progress: Generated<number>;
   created_at: Generated<Timestamp>;
+  /**
+   * The user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * 0 for a root, one more for each parent above.
+   */
   depth: Generated<number>;
+  /**
+   * Of a failed run: {code, message, retryable, cause}.
+   */
   error: Json | null;
   /**
    * Raised by every claim: a commit that carries an older one changes nothing.
@@ -190,9 +220,18 @@ export interface Executions {
    */
   idempotency_key: string | null;
   input: string;
+  /**
+   * Data beside the text; the model is told it as JSON below the input.
+   */
   input_data: Json | null;
   max_cost: Numeric | null;
+  /**
+   * Seconds this run may be active, waiting not counted.
+   */
   max_seconds: number;
+  /**
+   * Model answers this run may take: of the agent when it was inserted.
+   */
   max_steps: number;
   max_tokens: Int8 | null;
   message_count: Generated<number>;
@@ -200,13 +239,25 @@ export interface Executions {
    * Your own tags, indexed: where metadata @> '{"order": 4711}'.
    */
   metadata: Generated<Json>;
+  /**
+   * Facts of the end: finish_reason "length" says that the answer was cut off.
+   */
   metrics: Generated<Json>;
   /**
    * Model answers so far, counted against max_steps.
    */
   model_count: Generated<number>;
+  /**
+   * The answer.
+   */
   output: string | null;
+  /**
+   * The answer as JSON, when the agent has an output_schema.
+   */
   output_data: Json | null;
+  /**
+   * The worker process that owns it while it runs.
+   */
   owner_worker: string | null;
   parent_execution_id: string | null;
   /**
@@ -223,8 +274,14 @@ export interface Executions {
   run_at: Generated<Timestamp>;
   session_id: string | null;
   started_at: Timestamp | null;
+  /**
+   * queued, running, waiting, paused, or ended: completed, failed, cancelled.
+   */
   status: Generated<ExecutionStatus>;
   step_count: Generated<number>;
+  /**
+   * Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.
+   */
   stop_reason: StopReason | null;
   tenant_id: Generated<string>;
   tokens_in: Generated<Int8>;
@@ -235,7 +292,13 @@ export interface Executions {
   turn: number | null;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  /**
+   * What a waiting run waits for: its turn in the session, a timer.
+   */
   waiting_for: WaitingReason | null;
+  /**
+   * When its timer rings.
+   */
   wake_at: Timestamp | null;
 }
 
@@ -260,6 +323,9 @@ export interface Messages {
   created_at: Generated<Timestamp>;
   execution_id: string;
   id: Generated<string>;
+  /**
+   * Content parts beside the text, as OpenAI has them (images, files).
+   */
   parts: Json | null;
   role: MessageRole;
   seq: number;
@@ -276,6 +342,9 @@ export interface Messages {
    * Calls an assistant asked for: [{id, name, arguments}].
    */
   tool_calls: Json | null;
+  /**
+   * Where the text comes from: system, user, internal (a model), external (a tool).
+   */
   trust: Trust;
 }
 
@@ -343,6 +412,9 @@ export interface Sessions {
    * The root run whose turn it is; changed under this row's lock.
    */
   live_execution_id: string | null;
+  /**
+   * Your own document about the conversation.
+   */
   state: Generated<Json>;
   tenant_id: Generated<string>;
   title: string | null;
@@ -365,13 +437,28 @@ export interface Steps {
    * By the model's prices when the step committed.
    */
   cost: Generated<Numeric>;
+  /**
+   * What went wrong: {code, message, retryable, cause}.
+   */
   error: Json | null;
   execution_id: string;
   finished_at: Generated<Timestamp>;
+  /**
+   * Of a tool: its arguments. Of a retry: which attempt.
+   */
   input: Json | null;
+  /**
+   * model, tool, retry, guard, output, error, …: see docs/concepts.md.
+   */
   kind: StepKind;
   model_id: string | null;
+  /**
+   * The model, the tool or the guard.
+   */
   name: string | null;
+  /**
+   * Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.
+   */
   output: Json | null;
   /**
    * 1, 2, 3 … within the run; the cursor of every live feed.
@@ -381,6 +468,9 @@ export interface Steps {
   tenant_id: string;
   tokens_in: Generated<number>;
   tokens_out: Generated<number>;
+  /**
+   * The worker process that committed it.
+   */
   worker: string | null;
 }
 
@@ -403,6 +493,9 @@ export interface ToolPerformance {
 
 export interface Tools {
   aliases: Generated<string[]>;
+  /**
+   * By kind; of a sql tool what register_sql_tool found in the catalogue.
+   */
   configuration: Generated<Json>;
   created_at: Generated<Timestamp>;
   description: Generated<string>;
@@ -412,6 +505,9 @@ export interface Tools {
   effect: Generated<ToolEffect>;
   id: Generated<string>;
   is_active: Generated<boolean>;
+  /**
+   * sql: a function of this database; custom: a TypeScript function registered in code.
+   */
   kind: ToolKind;
   name: string;
   /**
@@ -431,6 +527,9 @@ export interface Users {
   created_at: Generated<Timestamp>;
   email: string | null;
   id: Generated<string>;
+  /**
+   * owner, admin, member, viewer.
+   */
   role: Generated<UserRole>;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;

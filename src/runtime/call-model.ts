@@ -13,6 +13,12 @@ import type { World } from './world.ts';
 /** Back-offs longer than this park the run: it then costs a row, not memory. */
 const PARK_AFTER_MS = 2_000;
 
+const FILTERED: RunError = {
+  code: 'content_filtered',
+  message: "the model's answer was withheld by its provider's content filter",
+  retryable: false,
+};
+
 type CallModel = Extract<Action, { type: 'call_model' }>;
 
 /** Asks the model once and commits what came of it: an answer, or one failed attempt. */
@@ -26,7 +32,9 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
   if (run.abort.signal.aborted) {
     return; // not ours any more: nothing may be committed
   }
-  if (outcome.ok) {
+  if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
+    await commitFailure(action, run, world, FILTERED, started_at);
+  } else if (outcome.ok) {
     await commitAnswer(action, run, outcome.value, started_at);
   } else if (time.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };
@@ -88,6 +96,7 @@ async function commitAnswer(
       stop_reason: 'final_answer',
       output,
       output_data,
+      metrics: { finish_reason: answer.finish_reason },
     });
   } else {
     await run.commit(records);

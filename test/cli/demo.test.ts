@@ -16,7 +16,7 @@ test('the demo answers tickets next to them, says which model it used, and may b
   for (const round of [1, 2]) {
     const { status, stdout } = await runCli(database.url, 'demo');
     expect(status).toBe(0);
-    expect(stdout).toContain('local, which is extractive and no LLM');
+    expect(stdout).toContain('local: extractive, no LLM');
     expect(stdout).toContain('insert into howdah.executions (agent_id, input, metadata)');
     const { rows } = await database.pool.query(
       `select count(*)::int as tickets, count(reply)::int as replies from shop.tickets`,

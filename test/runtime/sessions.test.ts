@@ -149,14 +149,11 @@ describe('structured output', () => {
     expect(await kindsOf(pool, run.id)).toBe('model guard model error');
   });
 
-  test('a schema that is none fails the run with a sentence that says so', async () => {
-    const { pool } = database;
-    const agent = await makeAgent(pool, {
-      script: [{ content: '{}' }],
-      output_schema: { type: 'nonsense' },
+  test('a schema that is none is refused when it is written', async () => {
+    const made = makeAgent(database.pool, { output_schema: { type: 'nonsense' } });
+    await expect(made).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('output_schema.type'),
     });
-    const run = await runToEnd(pool, agent);
-    expect(run).toMatchObject({ status: 'failed', stop_reason: 'error' });
-    expect(run.error?.message).toMatch(/output_schema/);
   });
 });

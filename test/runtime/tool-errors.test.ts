@@ -49,7 +49,7 @@ const tools: CustomTool[] = [
   tool('approved', () => 'must not run'),
   tool('bad_schema', () => 'must not run', {
     type: 'object',
-    properties: { a: { type: 'wrong' } },
+    properties: { a: { $ref: '#/$defs/nowhere' } },
   }),
 ];
 

@@ -163,3 +163,125 @@ describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', ()
     expect(rows).toEqual([]);
   });
 });
+
+describe('keys never stand in a row', () => {
+  test.each([
+    [
+      'request_params',
+      `insert into howdah.agent_models (agent_id, model_id, position, request_params)
+       select howdah.agent('development'), id, 9, '{"headers": {"X-Api-Key": "abcdef"}}' from howdah.models limit 1`,
+    ],
+    [
+      'request_params',
+      `insert into howdah.agent_models (agent_id, model_id, position, request_params)
+       select howdah.agent('development'), id, 9, '{"stop": ["sk-abcdefgh1234"]}' from howdah.models limit 1`,
+    ],
+    [
+      'configuration',
+      `insert into howdah.tools (name, kind, configuration) values ('keyed', 'custom', '{"password": "x"}')`,
+    ],
+  ])('in %s', async (field, statement) => {
+    const refusal = await db.pool.query(statement).catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
+  });
+
+  test('what only sounds like one is welcome', async () => {
+    await db.pool.query(
+      `insert into howdah.agent_models (agent_id, model_id, position, request_params)
+       select howdah.agent('development'), id, 9, '{"max_tokens": 100, "stop": ["token"]}' from howdah.models limit 1`,
+    );
+  });
+
+  test.each(['http://user:pw@example.com/v1', 'http://example.com/v1 x', 'ftp://example.com'])(
+    'a base_url is no place for one, nor for nonsense: %s',
+    async (url) => {
+      const made = db.pool.query(
+        `insert into howdah.models (name, provider, model, base_url) values ('x', 'openai', 'x', $1)`,
+        [url],
+      );
+      await expect(made).rejects.toMatchObject({ constraint: 'base_url_is_http' });
+    },
+  );
+
+  test.each([
+    'http://127.0.0.1:1/v1',
+    'http://2130706433/v1',
+    'http://[::1]/v1',
+    'http://localhost/v1',
+    'http://metadata.google.internal/v1',
+    'http://postgres:5432/',
+    'http://127.0.0.1.nip.io/v1',
+  ])('a tenant may not name a private server: %s', async (url) => {
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      const made = client.query(
+        `insert into howdah.models (name, provider, model, base_url) values ('x', 'openai', 'x', $1)`,
+        [url],
+      );
+      await expect(made).rejects.toMatchObject({ code: 'HWDEN' });
+    });
+  });
+
+  test('a tenant may name a public one, and an owner any', async () => {
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      await client.query(
+        `insert into howdah.models (name, provider, model, base_url)
+         values ('x', 'openai', 'x', 'https://api.groq.com/openai/v1')`,
+      );
+    });
+    await db.pool.query(
+      `insert into howdah.models (name, provider, model, base_url)
+       values ('at home', 'ollama', 'x', 'http://127.0.0.1:11434/v1')`,
+    );
+  });
+});
+
+describe('a SQL tool of another function with the same name', () => {
+  test('is refused, and the first one keeps its agents', async () => {
+    await db.pool.query(`create schema one; create schema two;
+      create function one.twin(a text) returns text language sql as 'select a';
+      create function two.twin(a text) returns text language sql as 'select a'`);
+    await db.pool.query(`select howdah.register_sql_tool('one.twin(text)')`);
+    await expect(
+      db.pool.query(`select howdah.register_sql_tool('two.twin(text)')`),
+    ).rejects.toMatchObject({
+      code: 'HWCNF',
+    });
+    await db.pool.query('drop function one.twin(text)');
+    await db.pool.query(`select howdah.register_sql_tool('two.twin(text)')`);
+  });
+
+  test.each([
+    [
+      `create function one.trg() returns trigger language plpgsql as 'begin return new; end'`,
+      'one.trg()',
+    ],
+    [
+      `create function one.any(a anyelement) returns text language sql as 'select null::text'`,
+      'one.any(anyelement)',
+    ],
+  ])('%s cannot be a tool', async (statement, signature) => {
+    await db.pool.query(statement);
+    await expect(
+      db.pool.query('select howdah.register_sql_tool($1)', [signature]),
+    ).rejects.toMatchObject({
+      code: 'HWINV',
+    });
+  });
+});
+
+describe('what happened stays', () => {
+  test('executions are neither deleted, truncated nor rewritten by their owner', async () => {
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x') returning id`,
+    );
+    const id = rows[0].id;
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    for (const statement of [
+      `delete from howdah.executions where id = '${id}'`,
+      'truncate howdah.executions',
+      `update howdah.executions set input = 'forged' where id = '${id}'`,
+    ]) {
+      await expect(db.pool.query(statement)).rejects.toMatchObject({ code: 'HWDEN' });
+    }
+  });
+});

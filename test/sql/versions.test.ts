@@ -96,9 +96,7 @@ describe('versions of agents', () => {
       ]);
       await client.query(`update howdah.agents set instruction = 'other' where id = $1`, [agent]);
       await client.query(`update howdah.agents set instruction = 'same' where id = $1`, [agent]);
-      await client.query(`update howdah.agents set description = 'for people' where id = $1`, [
-        agent,
-      ]);
+      await client.query(`update howdah.agents set is_active = false where id = $1`, [agent]);
     });
     expect(touched).toEqual([]);
     expect(

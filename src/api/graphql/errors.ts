@@ -2,6 +2,7 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
+import { isConnectionLoss } from '../../db/sqlstate.ts';
 import { BUSY } from '../admission.ts';
 import { type ClientError, explain, type PgError } from './database-errors.ts';
 
@@ -22,7 +23,9 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     }
     if (cause instanceof Error && isSafeError(cause))
       return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
-    const told = isPgError(cause) ? explain(cause) : explainWaiting(cause);
+    const told = isPgError(cause)
+      ? (explain(cause) ?? explainWaiting(cause))
+      : explainWaiting(cause);
     if (told) return restated(error, told.message, told.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
@@ -63,6 +66,13 @@ function causeOf(error: GraphQLError): unknown {
 
 /** node-pg's words for a connection that did not come free in time. */
 function explainWaiting(error: unknown): ClientError | undefined {
+  if (isConnectionLoss(error) && !/^timeout exceeded/.test(String((error as Error).message))) {
+    const message = 'the database cannot be reached';
+    return {
+      message,
+      extensions: { code: 'EUNREACHABLE', hint: 'Try again in a moment; /readyz tells when.' },
+    };
+  }
   if (
     !(error instanceof Error) ||
     !/^timeout exceeded when trying to connect/.test(error.message)

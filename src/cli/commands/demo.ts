@@ -5,6 +5,7 @@ import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { followExecutions } from '../../db/follow.ts';
 import type { Pool } from '../../db/pool.ts';
+import { describeDefaultModel } from '../../db/queries.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -17,9 +18,9 @@ export function register(command: Command, io: CliIo): void {
   command.action(() =>
     withDatabase(io, async (database) => {
       const { pool, config, url } = database;
-      io.out(`Model: ${describe(config)}`);
       await setUpShop(pool);
       await helpAsWorker(io, database, async () => {
+        io.out(`Model: ${await describeDefaultModel(database.db)}`);
         const ids = await insertTickets(io, pool);
         await showAll(io, url, ids);
         await writeReplies(io, pool, [...ids.keys()]);
@@ -28,13 +29,6 @@ export function register(command: Command, io: CliIo): void {
       goOn(io, config);
     }),
   );
-}
-
-function describe(config: Config): string {
-  const { provider, model, baseUrl } = config.defaultModel;
-  return provider === 'local'
-    ? 'local, which is extractive and no LLM: it looks things up and cites them. Set OPENAI_API_KEY for an LLM.'
-    : `${model} by ${provider}${baseUrl ? ` at ${new URL(baseUrl).host}` : ''}`;
 }
 
 function heading(io: CliIo, text: string): void {
@@ -123,12 +117,12 @@ const ANALYSIS = `select e.metadata ->> 'ticket_id' as ticket, e.status, e.step_
   e.tokens_in + e.tokens_out as tokens, round(e.cost, 6) as cost,
   round(extract(epoch from e.started_at - e.created_at) * 1000) as waited_ms,
   round(extract(epoch from e.completed_at - e.started_at) * 1000) as ran_ms
-from howdah.executions as e`;
+from howdah.executions as e where e.agent_id = howdah.agent('support')`;
 
 async function analyse(io: CliIo, pool: Pool, ids: string[]): Promise<void> {
   heading(io, 'And everything that happened can be asked in SQL:');
   io.out(`${ANALYSIS}\n\n`);
-  const { rows } = await pool.query(`${ANALYSIS} where e.id = any ($1) order by e.id`, [ids]);
+  const { rows } = await pool.query(`${ANALYSIS} and e.id = any ($1) order by e.id`, [ids]);
   printTable(io, rows);
 }
 

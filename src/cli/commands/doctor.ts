@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { DefaultModel } from '../../config.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { createPool, type Pool } from '../../db/pool.ts';
-import { countWorkers, listViolations, queriesOn } from '../../db/queries.ts';
+import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '../../db/queries.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
 
@@ -21,7 +21,13 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await roles(pool), await extensions(pool), await clock(pool));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
       }
-      findings.push(await modelServer(config.defaultModel));
+      findings.push(
+        await modelServer(
+          pool,
+          config.defaultModel,
+          findings.every(({ ok }) => ok),
+        ),
+      );
       report(io, findings);
     } finally {
       await pool.end();
@@ -123,9 +129,15 @@ async function queue(pool: Pool): Promise<Finding> {
   };
 }
 
-/** Asks the server of the default model for its models: whether it is there and takes the key. */
-async function modelServer({ provider, model, baseUrl, apiKey }: DefaultModel): Promise<Finding> {
-  const found = `${model} by ${provider}`;
+/** The model in use, and whether the environment's model server is there and takes the key. */
+async function modelServer(
+  pool: Pool,
+  { provider, baseUrl, apiKey }: DefaultModel,
+  isMigrated: boolean,
+): Promise<Finding> {
+  const found = isMigrated
+    ? await describeDefaultModel(queriesOn(pool))
+    : `${provider} by the environment`;
   if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
     return { check: 'model', ok: true, found };
   }

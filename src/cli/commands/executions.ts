@@ -23,7 +23,10 @@ export function register(command: Command, io: CliIo): void {
     .option('--agent <name>', 'only runs of this agent')
     .option('--limit <number>', 'at most so many', limit, 20)
     .action(async ({ status, agent, limit }: Options) => {
-      await withDatabase(io, async ({ db }) => {
+      await withDatabase(io, async ({ db, pool }) => {
+        if (agent !== undefined) {
+          await pool.query('select howdah.agent($1)', [agent]); // says so when there is none
+        }
         const rows = await listExecutions(db, { status, agent, limit });
         if (io.json) {
           printJson(io, { items: rows });

@@ -9,7 +9,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--all', 'with down: everything, not only the last migration')
     .action(async (what: 'up' | 'down' | 'status', options: { all?: true }) => {
-      const { openDatabase, prepareDatabase } = await import('../../bootstrap.ts');
+      const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
       const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
       const config = await io.config();
       const { url } = await openDatabase(config, io.err);
@@ -18,9 +18,7 @@ export function register(command: Command, io: CliIo): void {
         return io.json ? printJson(io, status) : printStatus(io, status);
       }
       const done =
-        what === 'up'
-          ? await prepareDatabase(url, config)
-          : await migrateDown(url, options.all === true);
+        what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);
       if (io.json) {
         return printJson(io, { [what]: done });
       }

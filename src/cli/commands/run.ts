@@ -1,6 +1,7 @@
 import { text as readAll } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject } from '../../contracts/json.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { type CliIo, printJson } from '../output.ts';
@@ -10,7 +11,7 @@ export type RunOptions = {
   detach?: true;
   idempotencyKey?: string;
   at?: string;
-  priority?: string;
+  priority?: number;
   session?: string;
   metadata?: string;
 };
@@ -30,8 +31,8 @@ export function withOptions(command: Command): Command {
   return command
     .option('--detach', 'print the id of the execution and return at once')
     .option('--idempotency-key <key>', 'give the first run back when the key is known')
-    .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"')
-    .option('--priority <number>', 'smaller first')
+    .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
+    .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
     .option('--metadata <json>', 'your own tags, a JSON object');
 }
@@ -68,7 +69,7 @@ async function insert(
       input,
       options.session ?? null,
       options.at ?? null,
-      Number(options.priority ?? 0),
+      options.priority ?? 0,
       options.idempotencyKey ?? null,
       metadataOf(options.metadata),
     ],
@@ -76,11 +77,33 @@ async function insert(
   return rows[0].id;
 }
 
+function priority(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || Math.abs(number) > 32_767) {
+    throw new InvalidArgumentError('It is a whole number from -32767 to 32767.');
+  }
+  return number;
+}
+
+function time(text: string): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError(
+      'It is a time such as "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',
+    );
+  }
+  return at.toISOString();
+}
+
 function metadataOf(text: string | undefined): string {
   try {
-    return JSON.stringify(JSON.parse(text ?? '{}'));
+    const value: unknown = JSON.parse(text ?? '{}');
+    if (!isJsonObject(value)) {
+      throw new Error('it is not an object');
+    }
+    return JSON.stringify(value);
   } catch (cause) {
-    throw new HowdahError('EUSAGE', `--metadata is not JSON: ${(cause as Error).message}`, {
+    throw new HowdahError('EUSAGE', `--metadata cannot be used: ${(cause as Error).message}`, {
       hint: `Write an object: --metadata '{"order": 4711}'`,
       cause,
     });

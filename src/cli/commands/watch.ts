@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { findExecution } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
@@ -9,13 +9,21 @@ import type { CliIo } from '../output.ts';
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
-    .option('--after <seq>', 'only steps after this one', '0')
-    .action(async (id: string, options: { after: string }) => {
+    .option('--after <seq>', 'only steps after this one', seq, 0)
+    .action(async (id: string, options: { after: number }) => {
       await withDatabase(io, async ({ url, db }) => {
         if (!(await findExecution(db, executionId(id)))) {
           throw notFound(id);
         }
-        await showUntilEnd(io, url, id, Number(options.after));
+        await showUntilEnd(io, url, id, options.after);
       });
     });
+}
+
+function seq(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0) {
+    throw new InvalidArgumentError('It is the seq of a step, a whole number from 0 on.');
+  }
+  return number;
 }
