@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { embeddedUrl, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 
@@ -98,6 +99,25 @@ describe.runIf(oldNode)('under an older Node', () => {
       status: 2,
       stderr: expect.stringContaining("unknown command 'nope'"),
     });
+  });
+
+  test('takes the newer one with it when it is killed', async () => {
+    const child = spawn(oldNode ?? '', [bin, 'worker'], options({ HOWDAH_LOG_LEVEL: 'error' }));
+    await new Promise<void>((resolve) => {
+      let said = '';
+      child.stderr?.on('data', (chunk) => {
+        said += chunk;
+        if (said.includes('is ready')) resolve();
+      });
+    });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const pool = new pg.Pool({ connectionString: embeddedUrl(home) ?? '' });
+    const isGone = async () =>
+      (await pool.query(`select from pg_stat_activity where application_name = 'howdah-live'`))
+        .rowCount === 0;
+    await expect.poll(isGone, { timeout: 10_000 }).toBe(true);
+    await pool.end();
   });
 
   test('says in one sentence that it cannot when there is no other', async () => {
