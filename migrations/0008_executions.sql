@@ -97,7 +97,7 @@ comment on column howdah.executions.model_count is 'Model answers so far, counte
 comment on column howdah.executions.priority is 'Smaller first.';
 comment on column howdah.executions.run_at is 'Not before this time.';
 comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
-comment on column howdah.executions.metadata is 'Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
+comment on column howdah.executions.metadata is E'@behavior +attribute:filterBy\nYour own tags, indexed: where metadata @> ''{"order": 4711}''.';
 comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
 comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
 comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';

@@ -2583,13 +2583,13 @@ CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH RO
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER _110_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
 CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.parent_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
 
 CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
+
+CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
@@ -3421,7 +3421,8 @@ comment on column howdah.executions.max_seconds is 'Seconds this run may be acti
 
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 
-comment on column howdah.executions.metadata is 'Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
+comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
+Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
 
 comment on column howdah.executions.metrics is 'Facts of the end: finish_reason "length" says that the answer was cut off.';
 

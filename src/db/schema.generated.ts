@@ -236,6 +236,7 @@ export interface Executions {
   max_tokens: Int8 | null;
   message_count: Generated<number>;
   /**
+   * @behavior +attribute:filterBy
    * Your own tags, indexed: where metadata @> '{"order": 4711}'.
    */
   metadata: Generated<Json>;
