@@ -3,12 +3,14 @@ import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import type { Figure } from './figures.ts';
 import { latency } from './latency.ts';
+import { query } from './query.ts';
 import { startServer } from './server.ts';
 import { steps } from './steps.ts';
+import { subscribers } from './subscribers.ts';
 
 // npm run bench [-- names] [--json]: measures, prints, and exits 1 when a figure misses its bound.
 
-const BENCHES: Record<string, Bench> = { steps, latency, bulk, coldstart };
+const BENCHES: Record<string, Bench> = { steps, latency, bulk, coldstart, query, subscribers };
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');

@@ -6,7 +6,7 @@ import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { GraphQLError } from 'postgraphile/graphql';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { HowdahError } from '../../contracts/errors.ts';
-import { type Admission, BUSY } from '../admission.ts';
+import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import { refuseUpgrade } from '../problem.ts';
 import type { Pace } from './pace.ts';
@@ -14,6 +14,8 @@ import { MAX_REQUEST_BYTES } from './preset.ts';
 import { createSocketLogins, type SocketLoginOptions } from './socket-logins.ts';
 
 const PING_MS = 12_000;
+/** How long a subscription may wait for its beginning. */
+const BEGIN_MS = 30_000;
 /** How long a client may take to say goodbye. */
 const FAREWELL_MS = 1_000;
 
@@ -23,7 +25,7 @@ type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
 export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
-  bounds: Pick<Bounds, 'sockets' | 'operations'>;
+  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations'>;
 };
 
 export type Sockets = {
@@ -38,6 +40,13 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
   const { bounds, admission } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
+  // After a deploy every subscriber comes back at the same moment. To begin costs one short query, and takes from
+  // requests no more than half of their connections.
+  const beginnings = createAdmission({
+    connections: Math.ceil(bounds.connections / 2),
+    waiting: bounds.sockets,
+    waitMs: BEGIN_MS,
+  });
   const config = makeGraphQLWSConfig(serv);
   const handlers = {
     ...config,
@@ -45,7 +54,7 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     onConnect: logins.admit,
     onSubscribe: withCap(config.onSubscribe as Handler<'onSubscribe'>, bounds.operations),
     execute: inTurn(config.execute as Handler<'execute'>, admission),
-    subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, admission)),
+    subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings)),
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
   return {
