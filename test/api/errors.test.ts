@@ -118,6 +118,12 @@ describe('operations that are refused before they are planned', () => {
       'depth',
       `{ executions { nodes { ${'agent { executions { nodes { '.repeat(5)} id ${'} } }'.repeat(5)} } } }`,
     ],
+    ['rows', '{ executions(first: 1000) { nodes { steps(first: 1000) { nodes { seq } } } } }'],
+    [
+      'rows',
+      `{ agents(first: 100) { ...page } } fragment page on AgentConnection { nodes { executions(first: 100) { nodes {
+        steps(first: 100) { edges { node { seq } } } } } } }`,
+    ],
     ['aliases', `{ ${Array.from({ length: 61 }, (_, i) => `a${i}: nodeId`).join(' ')} }`],
     ['roots', `{ ${'nodeId '.repeat(31)} }`],
     ['fields', `{ executions { nodes { ${'id '.repeat(20_000)} } } }`],
@@ -143,6 +149,14 @@ describe('operations that are refused before they are planned', () => {
       '{ executions { nodes { ...a } } } fragment a on Execution { ...b } fragment b on Execution { ...a }',
     );
     expect(error?.message).toContain('within itself');
+  });
+
+  test('pages in pages are welcome while they are small', async () => {
+    const { errors } = await ask(
+      api,
+      '{ executions(first: 50) { nodes { steps(first: 50) { nodes { seq } } messages { nodes { seq } } } } }',
+    );
+    expect(errors ?? []).toEqual([]);
   });
 
   test('introspection works, and has a limit of its own', async () => {

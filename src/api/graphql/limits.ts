@@ -20,12 +20,16 @@ const LIMITS = {
   aliases: { most: 60, what: 'aliases' },
   roots: { most: 30, what: 'fields at its top' },
   directives: { most: 50, what: 'directives' },
+  /** Pages in pages multiply: what the operation may read, by its page sizes. */
+  rows: { most: 200_000, what: 'rows to read' },
 } as const;
 
 type Limit = keyof typeof LIMITS;
-type Measures = Record<Limit, number>;
+/** `pages`: the set holds the rows of a page, whose size its field says. */
+type Measures = Record<Limit | 'pages', number>;
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
+const UNWRITTEN_ROWS = 10;
 const MOST_CHARACTERS = 100_000;
 /** Nobody looks deeper than this: it is refused anyway. */
 const ABYSS = 100;
@@ -36,6 +40,8 @@ const nothing: Measures = {
   aliases: 0,
   roots: 0,
   directives: 0,
+  rows: 0,
+  pages: 0,
 };
 
 /** Refuses a text before it is parsed. */
@@ -115,6 +121,7 @@ function measureField(field: FieldNode, measuring: Measuring, level: number): Me
   const inner = field.selectionSet ? measureSet(field.selectionSet, measuring, level) : nothing;
   const name = field.name.value;
   const isMeta = name.startsWith('__');
+  const isPage = name === 'nodes' || name === 'edges';
   return {
     depth: isMeta ? 0 : inner.depth + (name === 'ofType' ? 0 : 1),
     introspection: isMeta ? inner.depth : inner.introspection,
@@ -122,7 +129,15 @@ function measureField(field: FieldNode, measuring: Measuring, level: number): Me
     aliases: inner.aliases + (field.alias ? 1 : 0),
     roots: 1,
     directives: inner.directives,
+    rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
+    pages: isPage ? 1 : 0,
   };
+}
+
+/** A page whose size is not written counts as a small one: depth is bounded already, and most pages are not full. */
+function pageSize({ arguments: given = [] }: FieldNode): number {
+  const size = given.find(({ name }) => name.value === 'first' || name.value === 'last')?.value;
+  return size?.kind === Kind.INT ? Math.max(0, Number(size.value)) : UNWRITTEN_ROWS;
 }
 
 function measureFragment(name: string, measuring: Measuring, level: number): Measures {
@@ -145,5 +160,7 @@ function add(a: Measures, b: Measures): Measures {
     aliases: a.aliases + b.aliases,
     roots: a.roots + b.roots,
     directives: a.directives + b.directives,
+    rows: a.rows + b.rows,
+    pages: Math.max(a.pages, b.pages),
   };
 }

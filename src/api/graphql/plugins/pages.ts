@@ -9,10 +9,8 @@ import {
   SafeError,
   type Step,
 } from 'postgraphile/grafast';
+import { MOST_ROWS, USUAL_ROWS } from '../page-sizes.ts';
 
-/** Rows of a page when the client does not say how many. */
-const USUAL_ROWS = 100;
-const MOST_ROWS = 1_000;
 const MOST_SKIPPED = 10_000;
 
 const descriptions: Readonly<Record<string, string>> = {
