@@ -70,7 +70,8 @@ export async function openWorker(
   tools: readonly CustomTool[] = [],
 ): Promise<Worker> {
   const providers = createProviders({
-    OPENAI_API_KEY: config.defaultModel.apiKey,
+    OPENAI_API_KEY:
+      defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
     OPENAI_BASE_URL: config.defaultModel.baseUrl,
   });
   return startWorker({

@@ -73,13 +73,16 @@ async function applyInOrder(
 
 type ReplaceableObject = { drop: string; stamp: string };
 
-/** Every routine and trigger of ours with the stamp of its catalogue row, which each `create or replace` renews. */
+/** Every routine, trigger and view of ours with the stamp of its catalogue row, which each `create or replace` renews. */
 async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> {
   const { rows } = await client.query(
     `select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass) as drop, t.oid || ' ' || t.xmin as stamp
      from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
      where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
        and not c.relispartition and not t.tgisinternal
+     union all
+     select format('drop view %s', c.oid::regclass), c.oid || ' ' || c.xmin
+     from pg_catalog.pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
      union all
      select format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
      from pg_catalog.pg_proc as p
@@ -122,6 +125,10 @@ export async function dropReplaceable(client: Client): Promise<void> {
     declare
       v_drop text;
     begin
+      -- first: without its policies the table shows no row
+      if to_regclass('howdah_private.applied_sql') is not null then
+        delete from howdah_private.applied_sql;
+      end if;
       for v_drop in
         select format('drop view %s cascade', c.oid::regclass)
         from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
@@ -144,8 +151,5 @@ export async function dropReplaceable(client: Client): Promise<void> {
           null;
         end;
       end loop;
-      delete from howdah_private.applied_sql;
-    exception when undefined_table then
-      null;
     end $$`);
 }

@@ -49,6 +49,9 @@ export async function callInCommit<T>(
   return inTransaction(pool, work, FORGET_SESSION);
 }
 
+const RIGHTS =
+  'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
+
 /** What a function may leave in the session that outlives its transaction: nothing of it reaches the next call. */
 const FORGET_SESSION =
   'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
@@ -69,7 +72,11 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
         code: timedOut ? 'timeout' : 'tool_failed',
         message: timedOut ? `the tool took longer than ${call.timeoutMs} ms` : message,
         retryable: false,
-        cause: { sqlstate: code, ...(hint ? { hint } : {}), ...(detail ? { detail } : {}) },
+        cause: {
+          sqlstate: code,
+          ...(hint || code === '42501' ? { hint: hint ?? RIGHTS } : {}),
+          ...(detail ? { detail } : {}),
+        },
       },
     };
   } finally {

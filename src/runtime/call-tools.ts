@@ -99,7 +99,7 @@ async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise
         ok: false,
         error: {
           code: 'tool_failed',
-          message: `the custom tool ${tool.name} is not registered in this worker`,
+          message: `the custom tool ${tool.name} is not registered in this worker: every worker has to be started with it`,
           retryable: false,
         },
       };

@@ -1,27 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { dropReplaceable } from '../../src/db/replaceable.ts';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 import { withDatabase } from '../support/server.ts';
 
-const ALL = [
-  '0001_schemas_and_roles',
-  '0002_domains_and_enums',
-  '0003_tenants_and_users',
-  '0004_models',
-  '0005_agents',
-  '0006_tools',
-  '0007_sessions',
-  '0008_executions',
-  '0009_log',
-  '0010_workers',
-];
+const ALL = readdirSync(join(PACKAGE_ROOT, 'migrations'))
+  .sort()
+  .map((name) => name.replace('.sql', ''));
+const LAST = ALL.at(-1) ?? '';
 
 type Row = Record<string, unknown>;
 
@@ -152,13 +146,13 @@ describe('migrate', () => {
     await worksFor(db.url);
     const before = await ask(db.pool, IN_FORCE);
     const runs = await ask(db.pool, 'select id, status, agent_version_id from howdah.executions');
-    expect(await migrateDown(db.url, false)).toEqual(['0010_workers']);
+    expect(await migrateDown(db.url, false)).toEqual([LAST]);
     expect(await migrationStatus(db.url)).toEqual({
       applied: ALL.slice(0, -1),
-      pending: ['0010_workers'],
+      pending: [LAST],
       sql: 'outdated',
     });
-    expect(await up()).toEqual(['0010_workers']);
+    expect(await up()).toEqual([LAST]);
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
     expect(
       await ask(db.pool, 'select id, status, agent_version_id from howdah.executions'),
@@ -234,12 +228,27 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
+  test('what is dropped on the way down is known to be missing, so that up makes it again', async () => {
+    await up();
+    const before = await ask(db.pool, IN_FORCE);
+    const client = new pg.Client({ connectionString: db.url });
+    await client.connect();
+    await client.query('begin; set local role howdah_owner');
+    await dropReplaceable(client);
+    await client.query('commit');
+    await client.end();
+    expect((await migrationStatus(db.url)).sql).toBe('outdated');
+    await up();
+    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+  });
+
   test('what is not in sql/ any more goes, trigger before function', async () => {
     await up();
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`set role howdah_owner;
       create function howdah_private.tg_models__older() returns trigger language plpgsql as
         'begin return new; end';
+      create view howdah.older as select 1 as one;
       create trigger _300_older before update on howdah.models
         for each row execute function howdah_private.tg_models__older();
       reset role;

@@ -7,7 +7,7 @@ const find = (provider: string, base_url: string | null = null) =>
   findProvider(providers, modelRef({ provider, base_url }));
 
 test('every provider is found by its own name, in any case', () => {
-  expect([...providers.keys()]).toEqual(['openai', 'local', 'scripted']);
+  expect([...providers.keys()]).toEqual(expect.arrayContaining(['openai', 'local', 'scripted']));
   expect(answerOf(find('OpenAI')).name).toBe('openai');
 });
 
@@ -31,5 +31,5 @@ test.each([
 test('an unknown name like no other names those there are', () => {
   const { message } = errorOf(find('zzzzzzzz'));
   expect(message).not.toContain('Did you mean');
-  expect(message).toContain('openai, local, scripted');
+  expect(message).toContain([...providers.keys()].join(', '));
 });

@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
       for (const name of done) {
         io.out(`${what} ${name}`);
       }
-      io.err(done.length === 0 ? 'Nothing to do.' : `${done.length} migrations ${what}.`);
+      io.err(`${done.length} ${done.length === 1 ? 'migration' : 'migrations'} ${what}.`);
     });
 }
 
