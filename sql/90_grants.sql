@@ -81,7 +81,7 @@ grant insert (
 ) on howdah.executions to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
-grant execute on function howdah_private.refuse_schema(text, jsonb),
+grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)

@@ -444,6 +444,7 @@ CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answe
  LANGUAGE plpgsql
 AS $procedure$
 declare
+  v_rounds int := 0;
   v_id uuid;
   v_execution record;
 begin
@@ -454,6 +455,10 @@ begin
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     commit; -- lets go of the snapshot
+    v_rounds := v_rounds + 1;
+    if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
+      raise warning 'no worker is alive, so nothing will happen until one is started: howdah worker';
+    end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;
   if v_execution.status <> 'completed' then
@@ -1447,6 +1452,18 @@ begin
   update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
   return found;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+  )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_operator()
@@ -3152,6 +3169,8 @@ grant execute on function howdah_private.functions_named(text) to howdah_engine;
 grant execute on function howdah_private.heal_queue(interval) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
+
+grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
 

@@ -4,6 +4,7 @@ create or replace procedure howdah.ask(agent text, input text, inout answer text
   language plpgsql
 as $$
 declare
+  v_rounds int := 0;
   v_id uuid;
   v_execution record;
 begin
@@ -14,6 +15,10 @@ begin
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     commit; -- lets go of the snapshot
+    v_rounds := v_rounds + 1;
+    if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
+      raise warning 'no worker is alive, so nothing will happen until one is started: howdah worker';
+    end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;
   if v_execution.status <> 'completed' then
