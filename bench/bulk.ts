@@ -22,7 +22,8 @@ export const bulk: Bench = async ({ server, talk }) => {
       await pool.query(PLAIN_ROWS);
       plain.push(await timed(pool, PLAIN));
       await pool.query(
-        'truncate howdah.executions, plain.executions, plain.rows, graphile_worker._private_jobs',
+        `begin; set local session_replication_role = replica; -- executions refuse to be truncated
+         truncate howdah.executions, plain.executions, plain.rows, graphile_worker._private_jobs; commit`,
       );
     }
     talk(`10,000 rows: ${spread(ours)} ms, plain ${spread(plain)} ms`);
