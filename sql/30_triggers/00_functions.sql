@@ -13,14 +13,16 @@ create or replace function howdah_private.tg__refuse_change() returns trigger
   language plpgsql volatile
   set search_path = ''
 as $$
+declare
+  -- rows of a partition are rows of its table
+  v_table text := regexp_replace(tg_table_name, '_\d{4}_\d{2}$', '');
 begin
   if current_user = 'howdah_eraser' then
     return case tg_op when 'DELETE' then old else new end;
   end if;
   raise exception using errcode = 'HWDEN',
-    message = format('%s of %s.%s is not allowed: what happened stays', lower(tg_op), tg_table_schema,
-      tg_table_name),
-    detail = jsonb_build_object('table', tg_table_name, 'operation', lower(tg_op))::text,
+    message = format('%s of howdah.%s is not allowed: what happened stays', lower(tg_op), v_table),
+    detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
     hint = 'Retention and erasure remove rows; nothing changes them.';
 end $$;
 

@@ -1,72 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { CustomTool } from '../../src/contracts/tool.ts';
-import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
-import { type FaultProxy, loseAnswers, startFaultProxy } from '../support/fault-proxy.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
-import { startTestWorker } from '../support/worker.ts';
-import {
-  brokenPromises,
-  calling,
-  door,
-  ended,
-  insertRun,
-  kindsOf,
-  makeAgent,
-  runToEnd,
-} from './arrange.ts';
-
-let database: TestDatabase;
-let proxy: FaultProxy;
-let worker: Worker;
-let server: FakeServer;
-/** Calls of the tool `note`, by idempotency key. */
-const noted: string[] = [];
-
-const note: CustomTool = {
-  name: 'note',
-  description: '',
-  parameters: { type: 'object' },
-  run: (_args, { idempotency_key }) => noted.push(idempotency_key),
-};
-
-const inside = door();
-const gate = door();
-const gated: CustomTool = {
-  ...note,
-  name: 'gated',
-  run() {
-    inside.open();
-    return gate.opened.then(() => 'open');
-  },
-};
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  await database.pool.query(`
-    create schema shop;
-    create table shop.counters (name text primary key, value int not null);
-    grant select, insert, update on shop.counters to howdah_app;
-    create function shop.count_up(name text) returns int language sql as
-      'insert into shop.counters as c values (count_up.name, 1)
-       on conflict (name) do update set value = c.value + 1 returning value';
-    select howdah.register_sql_tool('shop.count_up(text)')`);
-  proxy = await startFaultProxy(database.url);
-  server = await startOpenAiServer(() => ({ content: 'heard' }));
-  worker = await startTestWorker(proxy.url, { tools: [note, gated], openai: server.url });
-});
-afterEach(() => {
-  proxy.toServer = () => 'pass';
-  proxy.toClient = () => 'pass';
-  proxy.isDown = false;
-});
-afterAll(async () => {
-  await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await proxy.close();
-  await server.close();
-  await database.drop();
-});
+import { describe, expect, test } from 'vitest';
+import { eventually } from '../support/database.ts';
+import { loseAnswers } from '../support/fault-proxy.ts';
+import { calling, ended, insertRun, kindsOf, makeAgent, runToEnd } from './arrange.ts';
+import { database, gate, inside, noted, proxy, server, worker } from './proxied-worker.ts';
 
 describe('a commit whose answer is lost', () => {
   test('is found to be there: the step stands once and nothing is asked again', async () => {
