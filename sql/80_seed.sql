@@ -3,16 +3,30 @@ select howdah_private.ensure_partitions();
 
 insert into howdah.status_transitions (from_status, to_status, cause) values
   ('queued', 'running', 'a worker claimed it'),
+  ('queued', 'paused', 'pause_execution'),
   ('queued', 'failed', 'it killed its workers'),
   ('queued', 'cancelled', 'cancel_execution'),
   ('running', 'completed', 'the agent answered'),
   ('running', 'failed', 'an error or a limit'),
   ('running', 'cancelled', 'cancel_execution'),
-  ('running', 'waiting', 'it waits for a timer'),
+  ('running', 'waiting', 'it waits for a person, a child or a timer'),
+  ('running', 'paused', 'pause_execution, when what was in the air had committed'),
   ('running', 'queued', 'its worker was drained or died'),
-  ('waiting', 'queued', 'its turn has come'),
+  ('waiting', 'queued', 'its turn, an answer or a child''s end has come'),
+  ('waiting', 'paused', 'pause_execution'),
+  ('waiting', 'failed', 'a question expired without an answer'),
   ('waiting', 'running', 'its timer rang and a worker claimed it'),
-  ('waiting', 'cancelled', 'cancel_execution')
+  ('waiting', 'cancelled', 'cancel_execution'),
+  ('paused', 'queued', 'resume_execution'),
+  ('paused', 'waiting', 'resume_execution, and what it waited for has not come'),
+  ('paused', 'failed', 'a question expired without an answer'),
+  ('paused', 'cancelled', 'cancel_execution'),
+  ('failed', 'queued', 'retry_execution'),
+  ('failed', 'waiting', 'retry_execution, and another run of its session is live'),
+  ('cancelled', 'queued', 'retry_execution'),
+  ('cancelled', 'waiting', 'retry_execution, and another run of its session is live')
 on conflict (from_status, to_status) do update set cause = excluded.cause;
 
 insert into howdah.tenants (slug, name) values ('default', 'Default') on conflict do nothing;
+
+select howdah_private.seed_builtin_tools(t.id) from howdah.tenants as t order by t.id;

@@ -32,18 +32,21 @@ grant execute on function howdah.current_tenant(), howdah.current_user_id(), how
   howdah_private.may_act_for(uuid)
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
 
+grant select on howdah.questions, howdah.approvals to howdah_app, howdah_analyst;
+grant delete on howdah.approvals to howdah_app;
 grant select on howdah.tenants, howdah.users, howdah.models, howdah.agent_models,
   howdah.agent_versions, howdah.tools, howdah.agent_tools, howdah.sessions,
   howdah.steps, howdah.messages, howdah.status_transitions
   to howdah_app, howdah_analyst;
 grant select (
   id, tenant_id, name, description, instruction, system_prompt, use_history, is_active, user_id,
-  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds,
+  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy,
   current_version_id, created_at, updated_at, deleted_at
 ) on howdah.agents to howdah_app, howdah_analyst;
 grant select (
   id, tenant_id, agent_id, agent_version_id, session_id, turn, user_id, parent_execution_id,
-  root_execution_id, depth, status, waiting_for, input, input_data, output, output_data, stop_reason, error,
+  root_execution_id, depth, forked_from_execution_id, forked_from_seq, compensates_execution_id, live_children,
+  children_tokens_in, children_tokens_out, children_cost, is_pause_requested, status, waiting_for, input, input_data, output, output_data, stop_reason, error,
   tokens_in, tokens_out, cost, step_count, model_count, message_count, max_steps, max_tokens, max_cost,
   max_seconds, metrics, priority, run_at, idempotency_key, metadata, created_by, wake_at, created_at,
   updated_at, started_at, completed_at
@@ -52,10 +55,10 @@ grant select (
 -- The application: definitions are edited, runs are inserted, the log is only read.
 grant insert (
   id, name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
-  output_schema, max_steps, max_tokens, max_cost, max_seconds
+  output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy
 ), update (
   name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
-  output_schema, max_steps, max_tokens, max_cost, max_seconds, deleted_at
+  output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, deleted_at
 ) on howdah.agents to howdah_app;
 grant insert (
   id, name, provider, model, purpose, domain, base_url, capabilities, input_price, output_price,
@@ -66,14 +69,15 @@ grant insert (
 grant insert (agent_id, model_id, purpose, position, request_params),
   update (model_id, purpose, position, request_params), delete on howdah.agent_models to howdah_app;
 grant insert (
-  id, name, aliases, description, kind, parameters, configuration, effect, requires_approval, timeout_ms,
-  is_active
+  id, name, aliases, description, kind, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
+  compensation_tool_id, is_active
 ), update (
-  name, aliases, description, parameters, configuration, effect, requires_approval, timeout_ms, is_active
+  name, aliases, description, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
+  compensation_tool_id, is_active
 ), delete on howdah.tools to howdah_app;
 grant insert (agent_id, tool_id, configuration, requires_approval),
   update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
-grant insert (id, user_id, agent_id, title, state), update (title, state)
+grant insert (id, user_id, agent_id, title, state, policy), update (title, state, policy)
   on howdah.sessions to howdah_app;
 grant insert (
   id, agent_id, session_id, parent_execution_id, input, input_data, run_at, priority, idempotency_key,
@@ -89,14 +93,17 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
 
 grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
-  howdah.cancel_execution(uuid), howdah.delete_agent(uuid),
+  howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
+  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int),
+  howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope),
+  howdah.reject(uuid, text), howdah.delete_agent(uuid),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
-  howdah_private.begin_risk(uuid, uuid, int),
+  howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),

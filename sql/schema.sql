@@ -4,11 +4,21 @@
 
 create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howdah_private.is_uuid_v7(VALUE));
 
+create type howdah.approval_scope as enum ('run', 'session', 'agent');
+
+create type howdah.context_policy as enum ('trim', 'summarize', 'none');
+
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
 
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
+
+create type howdah.question_kind as enum ('question', 'approval', 'effect');
+
+create type howdah.question_status as enum ('open', 'answered', 'expired', 'cancelled');
+
+create type howdah.session_policy as enum ('queue', 'reject', 'interrupt', 'steer');
 
 create type howdah.step_kind as enum ('input', 'model', 'tool_started', 'tool', 'child_started', 'child', 'question', 'answer', 'handoff', 'timer', 'guard', 'retry', 'fork', 'output', 'error');
 
@@ -98,6 +108,8 @@ create table howdah.agents (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  human_input boolean default false not null,
+  context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
@@ -112,6 +124,28 @@ alter table howdah.agents enable row level security, force row level security;
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
+
+create table howdah.approvals (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  scope howdah.approval_scope not null,
+  tool text not null,
+  execution_id uuid,
+  session_id uuid,
+  agent_id uuid,
+  created_by text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint approvals_pkey PRIMARY KEY (id),
+  constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint approvals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint approvals_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
+  constraint an_approval_names_what_it_is_for CHECK ((((scope = 'run'::howdah.approval_scope) = (execution_id IS NOT NULL)) AND ((scope = 'session'::howdah.approval_scope) = (session_id IS NOT NULL)) AND ((scope = 'agent'::howdah.approval_scope) = (agent_id IS NOT NULL))))
+);
+alter table howdah.approvals enable row level security, force row level security;
+CREATE UNIQUE INDEX approvals_agent_id_key ON howdah.approvals USING btree (tenant_id, agent_id, tool) WHERE (agent_id IS NOT NULL);
+CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tool) WHERE (execution_id IS NOT NULL);
+CREATE UNIQUE INDEX approvals_session_id_key ON howdah.approvals USING btree (tenant_id, session_id, tool) WHERE (session_id IS NOT NULL);
 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
@@ -159,6 +193,20 @@ create table howdah.executions (
   updated_at timestamp with time zone default now() not null,
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
+  ancestors uuid[] default '{}'::uuid[] not null,
+  parent_call_id text,
+  forked_from_execution_id uuid,
+  forked_from_seq integer,
+  compensates_execution_id uuid,
+  live_children integer default 0 not null,
+  children_tokens_in bigint default 0 not null,
+  children_tokens_out bigint default 0 not null,
+  children_cost numeric default 0 not null,
+  has_inbox boolean default false not null,
+  is_pause_requested boolean default false not null,
+  paused_from howdah.waiting_reason,
+  messages_at_retry integer default 0 not null,
+  first_limits jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
@@ -170,6 +218,7 @@ create table howdah.executions (
   constraint ended_runs_say_why CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL))),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint failed_runs_have_an_error CHECK (((status = 'failed'::howdah.execution_status) = (error IS NOT NULL))),
+  constraint forks_say_from_where CHECK (((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL))),
   constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint metrics_are_an_object CHECK ((jsonb_typeof(metrics) = 'object'::text)),
@@ -206,9 +255,13 @@ create table howdah.messages (
   tokens_in integer default 0 not null,
   tokens_out integer default 0 not null,
   created_at timestamp with time zone default clock_timestamp() not null,
+  parent_seq integer,
+  covers_from_seq integer,
+  covers_to_seq integer,
   constraint messages_pkey PRIMARY KEY (execution_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
+  constraint summaries_cover_a_range CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
   constraint tool_calls_are_a_list CHECK ((jsonb_typeof(tool_calls) = 'array'::text)),
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
@@ -242,6 +295,45 @@ create table howdah.models (
 );
 alter table howdah.models enable row level security, force row level security;
 
+create table howdah.questions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  execution_id uuid not null,
+  root_execution_id uuid not null,
+  session_id uuid,
+  kind howdah.question_kind not null,
+  call_id text,
+  prompt text not null,
+  schema jsonb,
+  tool_call jsonb,
+  options jsonb,
+  required_role howdah.user_role,
+  status howdah.question_status default 'open'::howdah.question_status not null,
+  answer text,
+  answer_data jsonb,
+  answered_by text,
+  answered_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  default_answer text,
+  escalate_to text,
+  escalated_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint questions_pkey PRIMARY KEY (id),
+  constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint questions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
+  constraint answered_questions_say_when CHECK (((status = 'answered'::howdah.question_status) <= (answered_at IS NOT NULL))),
+  constraint options_are_a_list CHECK ((jsonb_typeof(options) = 'array'::text)),
+  constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
+);
+alter table howdah.questions enable row level security, force row level security;
+CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
+CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE (status = 'open'::howdah.question_status);
+CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, id) WHERE (status = 'open'::howdah.question_status);
+CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
+CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+
 create table howdah.sessions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -254,6 +346,7 @@ create table howdah.sessions (
   last_activity_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
@@ -289,6 +382,9 @@ create table howdah.steps (
   started_at timestamp with time zone default clock_timestamp() not null,
   finished_at timestamp with time zone default clock_timestamp() not null,
   worker uuid,
+  call_id text,
+  effect howdah.tool_effect,
+  idempotency_key text,
   constraint steps_pkey PRIMARY KEY (execution_id, seq),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
@@ -323,18 +419,25 @@ create table howdah.tools (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  agent_id uuid,
+  compensation_tool_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
+  constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_sql_and_custom_tools_exist CHECK ((kind = ANY (ARRAY['sql'::howdah.tool_kind, 'custom'::howdah.tool_kind]))),
+  constraint only_builtin_sql_custom_and_agent_tools_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
   constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000)))
 );
 alter table howdah.tools enable row level security, force row level security;
+CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
+CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
 
 create table howdah.users (
   id uuid default howdah.uuid_v7() not null,
@@ -368,6 +471,25 @@ create table howdah_private.idempotency_keys (
   constraint idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.idempotency_keys enable row level security, force row level security;
+
+create table howdah_private.inbox (
+  id bigint generated always as identity not null,
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  kind howdah.step_kind not null,
+  name text,
+  call_id text,
+  output jsonb,
+  content text,
+  parts jsonb,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint inbox_pkey PRIMARY KEY (id),
+  constraint inbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint only_events_from_outside_come_in CHECK ((kind = ANY (ARRAY['input'::howdah.step_kind, 'answer'::howdah.step_kind, 'child'::howdah.step_kind])))
+);
+alter table howdah_private.inbox enable row level security, force row level security;
+CREATE INDEX inbox_execution_id_idx ON howdah_private.inbox USING btree (execution_id, id);
+CREATE INDEX inbox_tenant_id_idx ON howdah_private.inbox USING btree (tenant_id);
 
 create table howdah_private.login_tenants (
   login name not null,
@@ -440,6 +562,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT NULL::text, data jsonb DEFAULT NULL::jsonb)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_question howdah.questions := howdah_private.asked(answer_question.id);
+  v_run howdah.executions;
+  v_answer record;
+begin
+  perform howdah_private.refuse_answerer(v_question);
+  select * into v_answer
+  from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  return howdah_private.settle_question(
+    v_question.id, 'answered', v_answer.answer, v_answer.data, howdah_private.actor());
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.approval_scope DEFAULT NULL::howdah.approval_scope)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_question howdah.questions := howdah_private.asked(approve.question_id);
+begin
+  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  v_question := howdah.answer_question(v_question.id, 'approve');
+  perform howdah_private.remember_approval(v_question, approve.remember);
+  return v_question;
+end $function$
+;
+
 CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answer text DEFAULT NULL::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -478,49 +635,17 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  SET search_path TO ''
 AS $function$
 declare
-  v_execution howdah.executions;
-  v_cancelled uuid[];
-  v_known int := 0;
+  v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
 begin
-  select e.* into v_execution from howdah.executions as e
-  where e.id = cancel_execution.id and howdah_private.may_act_for(e.tenant_id)
-  for no key update;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', cancel_execution.id),
-      detail = jsonb_build_object('execution_id', cancel_execution.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  if v_execution.completed_at is null then
+    perform howdah_private.end_runs(howdah_private.lock_family(array[v_execution.id::uuid]), 'cancelled', null);
+  elsif not exists (
+    select from howdah.executions as e
+    where e.id = v_execution.id and e.status = 'cancelled' and e.updated_at = now() and e.xmin = pg_current_xact_id()::xid
+  ) then
+    perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
-  if v_execution.completed_at is not null then
-    raise exception using errcode = 'HWTRM',
-      message = format('execution %s has already ended: %s', cancel_execution.id, v_execution.status),
-      detail = jsonb_build_object('execution_id', cancel_execution.id, 'status', v_execution.status)::text,
-      hint = 'Only runs that have not ended can be cancelled.';
-  end if;
-  loop
-    with recursive family as (
-      select v_execution.id::uuid as id
-      union all
-      select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
-    ),
-    locked as (
-      select e.id::uuid as id from howdah.executions as e
-      where e.id in (select f.id from family as f) and e.completed_at is null
-      order by e.depth, e.id
-      for no key update
-    )
-    select array_agg(l.id) into v_cancelled from locked as l;
-    exit when cardinality(v_cancelled) = v_known;
-    v_known := cardinality(v_cancelled);
-  end loop;
-  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
-  where e.id = any (v_cancelled) and e.owner_worker is not null;
-  perform howdah_private.end_execution(c.id, 'cancelled', null) from unnest(v_cancelled) as c (id);
-  perform graphile_worker.remove_job(c.id::text) from unnest(v_cancelled) as c (id)
-  where v_execution.owner_worker is null;
-  perform howdah_private.announce_watched(v_cancelled);
-  select e.* into v_execution from howdah.executions as e where e.id = cancel_execution.id;
-  return v_execution;
+  return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
 
@@ -599,6 +724,75 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
+  v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
+  v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
+  v_id uuid := howdah.uuid_v7();
+  v_messages int;
+begin
+  if v_seq not between 0 and v_execution.step_count then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s steps, so it cannot be forked after step %s',
+        v_execution.id, v_execution.step_count, v_seq),
+      detail = jsonb_build_object('field', 'seq', 'steps', v_execution.step_count)::text,
+      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
+        'where execution_id = %L', v_execution.step_count, v_execution.id);
+  end if;
+  insert into howdah.executions (
+    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, user_id,
+    max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+  ) values (
+    v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
+    case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
+    v_execution.input_data, v_execution.user_id, v_execution.max_steps, v_execution.max_tokens,
+    v_execution.max_cost, v_execution.max_seconds, v_execution.priority, v_execution.metadata
+  );
+  v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
+  values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));
+  if v_seq > 0 and fork_execution.input is not null then
+    v_messages := v_messages + 1;
+    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
+  end if;
+  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
+  where e.id = v_id;
+  return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controlled(pause_execution.id);
+  v_family uuid[];
+begin
+  if v_execution.completed_at is not null then
+    perform howdah_private.refuse_ended(v_execution, 'paused');
+  end if;
+  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
+  update howdah.executions as e
+  set status = case when e.status = 'running' then e.status else 'paused' end,
+    is_pause_requested = e.status = 'running',
+    paused_from = e.waiting_for, waiting_for = null, updated_at = now()
+  where e.id = any (v_family) and e.status in ('queued', 'waiting', 'running');
+  perform howdah_private.announce_watched(v_family);
+  return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
  RETURNS howdah.tools
  LANGUAGE plpgsql
@@ -648,6 +842,91 @@ begin
       hint = 'A tool has its function''s bare name, whatever the schema: rename one of the two, or delete the tool.';
   end if;
   return v_tool;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.reject(question_id uuid, reason text DEFAULT NULL::text)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_question howdah.questions := howdah_private.asked(reject.question_id);
+begin
+  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controlled(resume_execution.id);
+  v_family uuid[];
+begin
+  if v_execution.completed_at is not null then
+    perform howdah_private.refuse_ended(v_execution, 'resumed');
+  end if;
+  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
+  update howdah.executions as e set is_pause_requested = false, updated_at = now()
+  where e.id = any (v_family) and e.is_pause_requested;
+  update howdah.executions as e
+  set status = case when w.reason is null then 'queued' else 'waiting' end::howdah.execution_status,
+    waiting_for = w.reason, paused_from = null, updated_at = now(),
+    wake_at = case when w.reason = 'timer' then e.wake_at end
+  from (
+    select p.id, howdah_private.still_waits_for(p) as reason
+    from howdah.executions as p where p.id = any (v_family) and p.status = 'paused'
+  ) as w
+  where e.id = w.id;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
+  perform howdah_private.announce_watched(v_family);
+  return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.retry_execution(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controlled(retry_execution.id);
+  v_live uuid;
+begin
+  perform howdah_private.refuse_retry(v_execution);
+  if v_execution.session_id is not null and v_execution.parent_execution_id is null then
+    select coalesce(s.live_execution_id, v_execution.id) into v_live
+    from howdah.sessions as s where s.id = v_execution.session_id for no key update;
+    update howdah.sessions as s set live_execution_id = v_live, last_activity_at = now()
+    where s.id = v_execution.session_id;
+  end if;
+  update howdah.executions as e
+  set status = case when v_live <> e.id then 'waiting' else 'queued' end::howdah.execution_status,
+    waiting_for = case when v_live <> e.id then 'turn' end::howdah.waiting_reason,
+    stop_reason = null, error = null, output = null, output_data = null, completed_at = null,
+    crashes_without_progress = 0, at_risk = false, live_children = 0, wake_at = null,
+    step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
+    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
+      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds))
+  where e.id = v_execution.id;
+  perform howdah_private.grant_limit(v_execution.id, v_execution.stop_reason);
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, name, input, error)
+  values (v_execution.id, v_execution.step_count + 1, v_execution.tenant_id, 'retry', 'retry_execution',
+    jsonb_build_object('by', howdah_private.actor(), 'stop_reason', v_execution.stop_reason),
+    coalesce(v_execution.error, jsonb_build_object('code', 'cancelled', 'message', 'the run was cancelled',
+      'retryable', true)));
+  perform howdah_private.reopen_questions(v_execution);
+  perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
+  perform howdah_private.announce_watched(array[v_execution.id::uuid]);
+  return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
 
@@ -746,19 +1025,24 @@ AS $function$
     from agent as a join howdah.models as m on m.tenant_id = a.tenant_id and m.name = 'default'
     where not exists (select from chosen_models)
   ),
-  tools as (
-    select t.*, t.configuration || at.configuration as merged,
-      coalesce(at.requires_approval, t.requires_approval) as must_be_approved
+  given as (
+    select t as tool, at.configuration, at.requires_approval
     from agent as a
     join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
     where t.is_active
+    union all
+    select t, '{}', null
+    from agent as a
+    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and t.name = 'ask_user'
+    where a.human_input and t.is_active
+      and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
     'agent', jsonb_build_object(
       'name', a.name, 'description', a.description, 'capabilities', a.capabilities, 'domain', a.domain,
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
-      'use_history', a.use_history, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
+      'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ),
     'models', coalesce((
@@ -768,11 +1052,13 @@ AS $function$
       ) order by m.position) from models as m
     ), '[]'),
     'tools', coalesce((
-      select jsonb_agg(jsonb_build_object(
-        'id', t.id, 'name', t.name, 'aliases', t.aliases, 'description', t.description, 'kind', t.kind,
-        'parameters', t.parameters, 'configuration', t.merged, 'effect', t.effect,
-        'timeout_ms', t.timeout_ms, 'requires_approval', t.must_be_approved
-      ) order by t.name) from tools as t
+      select jsonb_agg(
+        howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
+          || case when c.id is null then '{}' else jsonb_build_object(
+            'compensation', howdah_private.tool_definition(c, '{}', null)) end
+        order by (g.tool).name)
+      from given as g
+      left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   )
   from agent as a
@@ -823,20 +1109,75 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.approved_tools(e howdah.executions)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(distinct a.tool), '{}') from howdah.approvals as a
+  where a.tenant_id = e.tenant_id
+    and (a.execution_id = e.id or a.agent_id = e.agent_id or a.session_id = e.session_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ask_question(run howdah.executions, question jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah.questions (
+    id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
+    required_role, expires_at, default_answer, escalate_to
+  )
+  select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id, q.prompt,
+    q.schema, q.tool_call, q.options, q.required_role,
+    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to
+  from jsonb_to_record(ask_question.question) as q (
+    id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb, options jsonb,
+    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
+  )
+  join howdah.executions as r on r.id = run.root_execution_id
+  on conflict (id) do nothing
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.asked(id uuid)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_question howdah.questions;
+begin
+  select q.* into v_question from howdah.questions as q
+  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no question %s', asked.id),
+      detail = jsonb_build_object('question_id', asked.id)::text,
+      hint = 'select id, kind, prompt from howdah.questions where status = ''open''';
+  end if;
+  perform howdah_private.lock_lineage(array[v_question.execution_id]);
+  select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
+  return v_question;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'seq', s.seq, 'kind', s.kind, 'name', s.name, 'input', s.input, 'output', s.output, 'error', s.error
-  ) order by s.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
   from howdah.steps as s
   where s.execution_id = attempts_since_last_answer.execution_id
     and s.seq > coalesce((
       select l.seq from howdah.steps as l
-      where l.execution_id = attempts_since_last_answer.execution_id and l.kind = 'model'
+      where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
       order by l.seq desc limit 1
     ), 0)
 $function$
@@ -870,8 +1211,8 @@ AS $function$
   logs as materialized (
     select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
-      count(*) filter (where s.kind = 'model')::int as answers,
-      count(*) filter (where s.kind = 'output')::int as outputs,
+      count(*) filter (where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
+      count(*) filter (where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
       bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
       bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
     from runs as r join howdah.steps as s on s.execution_id = r.id
@@ -960,6 +1301,47 @@ AS $function$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for ' || r.waiting_for || ', and there is none'
+  from runs as r
+  where r.is_quiet and (
+    (r.waiting_for = 'child' and r.live_children = 0)
+    or (r.waiting_for = 'question' and not exists (
+      select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
+    ))
+  )
+  union all
+  select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
+  from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
+  union all
+  select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
+  from runs as r join howdah.questions as q on q.execution_id = r.id
+  where r.completed_at is not null and q.status = 'open' and q.kind <> 'effect'
+  union all
+  select 'live_children', r.tenant_id, r.id,
+    format('%s children are live, counted %s', count(c.id) filter (where c.completed_at is null), r.live_children)
+  from runs as r left join howdah.executions as c on c.parent_execution_id = r.id
+  where r.completed_at is null
+  group by r.tenant_id, r.id, r.live_children
+  having count(c.id) filter (where c.completed_at is null) <> r.live_children
+  union all
+  select 'orphan', r.tenant_id, r.id, 'is live, and its parent has ended as ' || p.status
+  from runs as r join howdah.executions as p on p.id = r.parent_execution_id
+  where r.completed_at is null and p.completed_at < clock_timestamp() - interval '10 seconds'
+  union all
+  select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
+    r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  from runs as r join howdah.executions as c on c.root_execution_id = r.root_execution_id and c.depth > r.depth
+    and r.id = any (c.ancestors)
+  group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
+  having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
+    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  union all
+  select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
+  from runs as r join howdah.steps as s on s.execution_id = r.id
+  where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
+  group by s.tenant_id, s.execution_id, s.idempotency_key
+  having s.idempotency_key is not null and count(*) > 1
+  union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
@@ -979,8 +1361,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.builtin_tools()
+ RETURNS TABLE(name text, description text, parameters jsonb, effect howdah.tool_effect)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  values
+    ('ask_user', 'Asks the person this work is done for, and waits for the answer. Use it when you cannot go on '
+      'without knowing something only they can know.',
+      '{"type": "object", "additionalProperties": false, "required": ["question"], "properties": {
+        "question": {"type": "string", "minLength": 1, "description": "What you want to know, in one or two sentences."},
+        "options": {"type": "array", "items": {"type": "string"}, "description": "Answers to choose from, if there are few."}
+      }}'::jsonb, 'pure'::howdah.tool_effect)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, approved_tools text[], messages jsonb, history jsonb, attempts jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -1002,7 +1400,7 @@ begin
   ),
   claimed as (
     update howdah.executions as e
-    set status = 'running', waiting_for = null, wake_at = null,
+    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
       owner_worker = claim_executions.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
@@ -1020,6 +1418,8 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id) into v_claimed from claimed as c;
+  perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
 
   -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
   -- and not claimed is woken again in a moment.
@@ -1034,10 +1434,11 @@ begin
   having count(*) > 0;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
+    e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2,
+    e.crashes_without_progress >= 2, e.messages_at_retry, howdah_private.approved_tools(e),
     howdah_private.execution_messages(e.id),
     howdah_private.session_history(e.session_id, e.turn),
     howdah_private.attempts_since_last_answer(e.id)
@@ -1047,13 +1448,19 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
+declare
+  v_more boolean := jsonb_path_exists(
+    commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
+  if v_more then
+    perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
+  end if;
   return query
   with input as materialized (
     select c.id, c.fence, c.after, c.steps, c."to" as move
@@ -1061,8 +1468,8 @@ begin
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   ),
   records as materialized (
-    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.input, r.output, r.error,
-      r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
+    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.call_id, r.effect,
+      r.idempotency_key, r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
       trim_scale(
         (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
       ) as cost,
@@ -1070,18 +1477,20 @@ begin
     from input as i
     cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
     cross join lateral jsonb_to_record(s.step) as r (
-      kind howdah.step_kind, name text, input jsonb, output jsonb, error jsonb, model_id uuid,
-      tokens_in int, tokens_out int, started_at timestamptz, messages jsonb
+      kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
+      input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
+      started_at timestamptz, messages jsonb
     )
     left join howdah.models as m on m.id = r.model_id
   ),
   said as materialized (
     select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
-      x.tool_call_id, row_number() over (partition by r.id order by r.seq, w.position)::int as position
+      x.tool_call_id, x.parent_seq, x.covers_from_seq, x.covers_to_seq, row_number() over (partition by r.id order by r.seq, w.position)::int as position
     from records as r
     cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
     cross join lateral jsonb_to_record(w.message) as x (
-      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text
+      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,
+      parent_seq int, covers_from_seq int, covers_to_seq int
     )
   ),
   sums as (
@@ -1095,6 +1504,7 @@ begin
   locked as (
     select e.id from howdah.executions as e join input as i on i.id = e.id
     where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
+      and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
     order by e.id
     for no key update of e
   ),
@@ -1109,20 +1519,21 @@ begin
       crashes_without_progress = 0,
       at_risk = false,
       updated_at = now(),
-      status = coalesce((i.move ->> 'status')::howdah.execution_status, e.status),
+      status = howdah_private.next_status(e, i.move),
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = (i.move ->> 'waiting_for')::howdah.waiting_reason,
+      waiting_for = case when howdah_private.next_status(e, i.move) = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      paused_from = case when howdah_private.next_status(e, i.move) = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      is_pause_requested = e.is_pause_requested and howdah_private.next_status(e, i.move) = 'running',
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case when i.move is null then e.owner_worker end,
-      active_since = case when i.move is null then e.active_since end,
-      active_ms = case when i.move is null then e.active_ms
+      owner_worker = case when howdah_private.next_status(e, i.move) = 'running' then e.owner_worker end,
+      active_since = case when howdah_private.next_status(e, i.move) = 'running' then e.active_since end,
+      active_ms = case when howdah_private.next_status(e, i.move) = 'running' then e.active_ms
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when i.move ->> 'status' in ('completed', 'failed')
-        then clock_timestamp() end
+      completed_at = case when howdah_private.next_status(e, i.move) in ('completed', 'failed') then clock_timestamp() end
     from locked as l
     join input as i on i.id = l.id
     left join sums as s on s.id = l.id
@@ -1132,10 +1543,10 @@ begin
   ),
   logged as (
     insert into howdah.steps (
-      execution_id, seq, tenant_id, kind, name, input, output, error, model_id, tokens_in, tokens_out,
-      cost, started_at, finished_at, worker
+      execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error,
+      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker
     )
-    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, nullif(r.input, 'null'),
+    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key, nullif(r.input, 'null'),
       nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker
     from moved as m join records as r on r.id = m.id
@@ -1143,10 +1554,12 @@ begin
   told as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls, tool_call_id,
-      agent_id, trust, tokens_in, tokens_out
+      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in, tokens_out
     )
     select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
-      s.content, s.parts, s.tool_calls, s.tool_call_id, (m.run).agent_id,
+      s.content, s.parts, s.tool_calls, s.tool_call_id,
+      coalesce(s.parent_seq, m.messages_before + s.position - 1), s.covers_from_seq, s.covers_to_seq,
+      (m.run).agent_id,
       case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
@@ -1154,48 +1567,218 @@ begin
     from moved as m join said as s on s.id = m.id
   )
   select i.id,
-    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps)
-      then 'committed' else 'stale' end,
+    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps) then 'committed'
+      when e.has_inbox and e.owner_worker = commit_steps.worker and e.step_count = i.after then 'inbox'
+      else 'stale' end,
     coalesce((m.run).status, e.status), coalesce((m.run).step_count, e.step_count),
     howdah_private.exhausted_limit(coalesce(m.run, e)), howdah_private.active_ms_left(coalesce(m.run, e)),
-    exists (select from howdah_private.watchers as w where w.execution_id = i.id)
+    exists (select from howdah_private.watchers as w where w.execution_id = i.id),
+    coalesce((m.run).has_inbox, e.has_inbox), coalesce((m.run).is_pause_requested, e.is_pause_requested)
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
     on e.fence = i.fence;
 
-  if jsonb_path_exists(commit_steps.commits, '$[*].to.delay_ms') then
-    perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
-    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, fence int)
-    join howdah.executions as e on e.id = c.id and e.fence = c.fence
-    where e.status = 'waiting' and e.waiting_for = 'timer';
+  if v_more then
+    perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
   end if;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.end_execution(id uuid, reason howdah.stop_reason, error jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.compensate(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := howdah.uuid_v7();
+  v_calls jsonb;
+begin
+  select jsonb_agg(jsonb_build_object(
+    'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
+    howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
+  ) order by s.seq desc) into v_calls
+  from howdah.agent_versions as v
+  cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+  join howdah.steps as s on s.name = t.tool ->> 'name'
+  where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
+    and s.kind = 'tool' and s.error is null and s.seq > coalesce(run.forked_from_seq, 0);
+  if v_calls is null or exists (
+    select from howdah.executions as e where e.compensates_execution_id = run.id
+  ) then
+    return;
+  end if;
+  insert into howdah.executions (
+    id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id, input, priority, max_steps
+  ) values (
+    v_id, run.tenant_id, run.agent_id, run.agent_version_id, run.id, run.user_id,
+    format('Take back what execution %s did: %s calls, the newest first.', run.id, jsonb_array_length(v_calls)),
+    run.priority, 1
+  );
+  insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
+  select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'
+  from (values
+    (1, 'user'::howdah.message_role, (select e.input from howdah.executions as e where e.id = v_id), null::jsonb),
+    (2, 'assistant', null, v_calls)
+  ) as m (seq, role, content, tool_calls);
+  update howdah.executions as e set message_count = 2 where e.id = v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compensation_arguments(parameters jsonb, call howdah.steps)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_object_agg(p.name, p.value) filter (where p.value is not null), '{}')
+  from (
+    select k.name, coalesce(
+      case when jsonb_typeof(call.output) = 'object' then call.output -> k.name end,
+      call.input -> k.name,
+      case k.name when 'arguments' then call.input when 'result' then call.output
+        when 'idempotency_key' then to_jsonb(call.idempotency_key) end
+    ) as value
+    from jsonb_object_keys(
+      case when jsonb_typeof(parameters -> 'properties') = 'object' then parameters -> 'properties' else '{}' end
+    ) as k (name)
+  ) as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions;
+begin
+  if exists (
+    select from howdah.executions as e
+    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id)
+  ) then
+    perform howdah_private.lock_lineage(array[controlled.id]);
+    select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
+  end if;
+  if v_execution.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', controlled.id),
+      detail = jsonb_build_object('execution_id', controlled.id)::text,
+      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  end if;
+  return v_execution;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_to integer)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with copied as (
+    insert into howdah.steps (
+      execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
+      started_at, finished_at, worker
+    )
+    select copy_log.copy, s.seq, s.tenant_id, s.kind, s.name, s.call_id, s.effect, s.idempotency_key, s.input, s.output,
+      s.error, s.model_id, s.started_at, s.finished_at, s.worker
+    from howdah.steps as s
+    where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
+  ),
+  told as (
+    insert into howdah.messages (
+      execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id, parent_seq,
+      covers_from_seq, covers_to_seq, agent_id, trust
+    )
+    select copy_log.copy, m.seq, m.tenant_id, m.step_seq, m.role, m.content, m.parts, m.tool_calls,
+      m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust
+    from howdah.messages as m
+    where m.execution_id = copy_log.original and copy_log.up_to > 0
+      and coalesce(m.step_seq, 0) <= copy_log.up_to
+    returning 1
+  )
+  select count(*)::int from told
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with taken as (
+    delete from howdah_private.inbox as i where i.execution_id = any (drain_inbox.ids) returning i.*
+  ),
+  placed as (
+    select t.*, row_number() over w as position, count(t.content) over w as said,
+      count(*) over (partition by t.execution_id) as steps,
+      count(t.content) over (partition by t.execution_id) as messages
+    from taken as t window w as (partition by t.execution_id order by t.id)
+  ),
+  moved as (
+    update howdah.executions as e
+    set has_inbox = false, step_count = e.step_count + coalesce(p.steps, 0),
+      message_count = e.message_count + coalesce(p.messages, 0), updated_at = now()
+    from unnest(drain_inbox.ids) as i (id)
+    left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
+      on p.execution_id = i.id
+    where e.id = i.id
+    returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
+      e.message_count - coalesce(p.messages, 0) as messages_before
+  ),
+  logged as (
+    insert into howdah.steps (execution_id, seq, tenant_id, kind, name, call_id, input, output, started_at)
+    select m.id, m.steps_before + p.position, m.tenant_id, p.kind, p.name, p.call_id,
+      case when p.content is not null then jsonb_build_object('content', p.content) end, p.output, p.created_at
+    from moved as m join placed as p on p.execution_id = m.id
+  )
+  insert into howdah.messages (execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust)
+  select m.id, m.messages_before + p.said, m.tenant_id, m.session_id, m.steps_before + p.position, 'user',
+    p.content, p.parts, 'user'
+  from moved as m join placed as p on p.execution_id = m.id
+  where p.content is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
+  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
+  where e.id = any (end_runs.ids) and e.owner_worker is not null;
+  perform graphile_worker.remove_job(e.id::text) from howdah.executions as e
+  where e.id = any (end_runs.ids) and e.owner_worker is null and e.status in ('queued', 'waiting');
   with ended as (
     update howdah.executions as e
-    set status = case end_execution.reason when 'cancelled' then 'cancelled' else 'failed' end
+    set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
           ::howdah.execution_status,
-      stop_reason = end_execution.reason,
-      error = case when end_execution.reason <> 'cancelled' then end_execution.error end,
-      step_count = e.step_count + (end_execution.error is not null)::int,
+      stop_reason = end_runs.reason,
+      error = case when end_runs.reason <> 'cancelled' then end_runs.error end,
+      step_count = e.step_count + (end_runs.error is not null)::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
-      waiting_for = null, wake_at = null, owner_worker = null, active_since = null, fence = e.fence + 1,
+      waiting_for = null, wake_at = null, paused_from = null, is_pause_requested = false,
+      owner_worker = null, active_since = null, fence = e.fence + 1,
       completed_at = clock_timestamp(), updated_at = now()
-    where e.id = end_execution.id and e.completed_at is null
+    where e.id = any (end_runs.ids) and e.completed_at is null
     returning e.id, e.tenant_id, e.step_count
+  ),
+  logged as (
+    insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
+    select d.id, d.step_count, d.tenant_id, 'error', end_runs.error
+    from ended as d where end_runs.error is not null
   )
-  insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
-  select d.id, d.step_count, d.tenant_id, 'error', end_execution.error
-  from ended as d where end_execution.error is not null;
+  update howdah.questions as q set status = 'cancelled'
+  from ended as d
+  where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
+  perform howdah_private.announce_watched(end_runs.ids);
 end $function$
 ;
 
@@ -1270,10 +1853,7 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
-    'tool_call_id', m.tool_call_id
-  )) || jsonb_build_object('content', m.content) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
   from howdah.messages as m
   where m.execution_id = execution_messages.execution_id
 $function$
@@ -1309,6 +1889,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exhausted_above(ancestors uuid[])
+ RETURNS howdah.stop_reason
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case
+    when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)
+      then 'max_tokens'
+    when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
+  end::howdah.stop_reason
+  from howdah.executions as a where a.id = any (exhausted_above.ancestors)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
  RETURNS howdah.stop_reason
  LANGUAGE sql
@@ -1317,11 +1912,66 @@ CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
 AS $function$
   select case
     when e.model_count >= e.max_steps then 'max_steps'
-    when e.tokens_in + e.tokens_out >= e.max_tokens then 'max_tokens'
-    when e.cost >= e.max_cost then 'max_cost'
+    when e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out >= e.max_tokens
+      then 'max_tokens'
+    when e.cost + e.children_cost >= e.max_cost then 'max_cost'
     when howdah_private.active_ms_left(e) <= 0 then 'max_time'
+    when e.depth > 0 then howdah_private.exhausted_above(e.ancestors)::text
   end::howdah.stop_reason
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if q.default_answer is not null then
+    perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
+      howdah_private.json_of(q.default_answer, q.schema), 'default');
+    return;
+  end if;
+  update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
+  perform howdah_private.end_runs(array[q.execution_id], 'expired', jsonb_build_object(
+    'code', 'limit_reached', 'retryable', false,
+    'message', format('nobody answered in time: %s', left(q.prompt, 500))));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.expire_questions()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+  v_question howdah.questions;
+  v_count int := 0;
+begin
+  for v_id in
+    select q.id from howdah.questions as q
+    where q.status = 'open' and q.expires_at <= clock_timestamp()
+    order by q.expires_at limit 1000
+  loop
+    select * into v_question from howdah_private.question_for_expiry(v_id);
+    if v_question.id is null then
+      continue;
+    end if;
+    v_count := v_count + 1;
+    if v_question.escalate_to is not null and v_question.escalated_at is null then
+      update howdah.questions as q
+      set escalated_at = clock_timestamp(), updated_at = now(),
+        expires_at = clock_timestamp() + (q.expires_at - q.created_at)
+      where q.id = v_id;
+    else
+      perform howdah_private.expire_question(v_question);
+    end if;
+  end loop;
+  return v_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
@@ -1330,6 +1980,38 @@ CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$ select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true) from unnest(fit_the_wire.names) as n (name) $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.follow_commit(worker uuid, commits jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_step record;
+begin
+  for v_step in
+    select e as run, s.step -> 'question' as question, s.step -> 'child' as child
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+      and l.worker = follow_commit.worker
+    where s.step ? 'question' or s.step ? 'child'
+    order by e.depth, e.id, s.position
+  loop
+    if v_step.question is not null then
+      perform howdah_private.ask_question(v_step.run, v_step.question);
+    else
+      perform howdah_private.spawn_child(v_step.run, v_step.child);
+    end if;
+  end loop;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence
+  where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
@@ -1349,6 +2031,29 @@ begin
     perform graphile_worker.force_unlock_workers(array[v_pool_id]);
     perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 10)::text);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, version integer)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := e.agent_version_id;
+begin
+  if forked_version.version is not null then
+    select v.id into v_id from howdah.agent_versions as v
+    where v.agent_id = e.agent_id and v.version = forked_version.version;
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = format('the agent has no version %s', forked_version.version),
+        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id)::text,
+        hint = format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id);
+    end if;
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -1404,6 +2109,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.grant_limit(id uuid, reason howdah.stop_reason)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.executions as e
+  set max_steps = case when grant_limit.reason = 'max_steps'
+      then e.model_count + (e.first_limits ->> 'max_steps')::int else e.max_steps end,
+    max_tokens = case when grant_limit.reason = 'max_tokens'
+      then e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+        + (e.first_limits ->> 'max_tokens')::bigint else e.max_tokens end,
+    max_cost = case when grant_limit.reason = 'max_cost'
+      then e.cost + e.children_cost + (e.first_limits ->> 'max_cost')::numeric else e.max_cost end,
+    max_seconds = case when grant_limit.reason = 'max_time'
+      then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int else e.max_seconds end
+  where e.id = grant_limit.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1454,6 +2179,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_live uuid;
+begin
+  if not exists (
+    select from howdah.sessions as s where s.id = interrupt_session.session_id
+      and s.tenant_id = interrupt_session.tenant_id and s.policy = 'interrupt'
+  ) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended(interrupt_session.session_id::text, 1214871364));
+  loop
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
+    exit when v_live is null;
+    perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  RETURNS boolean
  LANGUAGE sql
@@ -1485,6 +2234,22 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$ select get_byte(uuid_send(is_uuid_v7.id), 6) >> 4 = 7 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_of(answer text, schema jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if json_of.schema is null or json_of.schema ->> 'type' = 'string' then
+    return null;
+  end if;
+  return json_of.answer::jsonb;
+exception when invalid_text_representation then
+  return null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.keyword_fault(kind text, value jsonb, path text)
@@ -1565,6 +2330,56 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_family uuid[];
+  v_known int := 0;
+begin
+  perform howdah_private.lock_lineage(lock_family.ids);
+  loop
+    with recursive family as (
+      select i.id from unnest(lock_family.ids) as i (id)
+      union
+      select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
+    ),
+    locked as (
+      select e.id::uuid as id, e.depth from howdah.executions as e
+      where e.id in (select f.id from family as f) and e.completed_at is null
+      order by e.depth, e.id
+      for no key update
+    )
+    select array_agg(l.id order by l.depth, l.id) into v_family from locked as l;
+    exit when coalesce(cardinality(v_family), 0) = v_known;
+    v_known := cardinality(v_family);
+  end loop;
+  return coalesce(v_family, '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.executions as e
+  where e.id in (
+    select i.id from unnest(lock_lineage.ids) as i (id)
+    union
+    select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
+    where r.id = any (lock_lineage.ids)
+  )
+  order by e.depth, e.id
+  for no key update;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -1584,6 +2399,126 @@ CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
 AS $function$
   select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false) or howdah_private.is_operator()
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_status(e howdah.executions, move jsonb)
+ RETURNS howdah.execution_status
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case next_status.move ->> 'status'
+    when 'waiting' then case
+      when e.is_pause_requested then 'paused'
+      when e.has_inbox and next_status.move ->> 'waiting_for' in ('question', 'child') then 'queued'
+      else 'waiting' end
+    when 'paused' then case when e.is_pause_requested then 'paused' else e.status::text end
+    else coalesce(next_status.move ->> 'status', e.status::text)
+  end::howdah.execution_status
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prepare_commit(worker uuid, commits jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.lock_lineage(array_agg(c.id))
+  from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
+  with spent as (
+    select a.id, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(prepare_commit.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    cross join lateral unnest(e.ancestors) as a (id)
+    where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and r.tokens_in + r.tokens_out > 0
+    group by a.id
+  )
+  update howdah.executions as e
+  set children_tokens_in = e.children_tokens_in + s.tokens_in,
+    children_tokens_out = e.children_tokens_out + s.tokens_out,
+    children_cost = e.children_cost + s.cost
+  from spent as s where e.id = s.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out integer, m howdah.models)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select trim_scale((
+    coalesce(price.tokens_in * m.input_price, 0) + coalesce(price.tokens_out * m.output_price, 0)
+  ) / 1000000)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
+ RETURNS SETOF howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.lock_lineage(array_agg(q.execution_id))
+  from howdah.questions as q where q.id = question_for_expiry.id;
+  return query select q.* from howdah.questions as q
+  where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
+  for no key update;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
+ RETURNS TABLE(answer text, data jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_word text := lower(btrim(read_answer.answer));
+  v_data jsonb := nullif(read_answer.data, 'null');
+  v_words text[] := case q.kind when 'approval' then array['approve', 'reject']
+    when 'effect' then array['done', 'again', 'give_up'] end;
+  v_fault text;
+begin
+  if q.kind = 'question' then
+    v_data := coalesce(v_data, howdah_private.json_of(read_answer.answer, q.schema));
+    v_fault := case
+      when read_answer.answer is null and v_data is null then 'an answer is missing'
+      when q.schema is not null then
+        (howdah_private.json_faults(q.schema, coalesce(v_data, to_jsonb(read_answer.answer))))[1]
+      when q.options is not null and not q.options ? coalesce(read_answer.answer, v_data #>> '{}')
+        then format('%L is none of the options', coalesce(read_answer.answer, v_data #>> '{}'))
+    end;
+  else
+    v_fault := case
+      when v_word is null or v_word <> all (v_words) then
+        format('%s is no answer to a question of kind %s', coalesce(quote_literal(read_answer.answer), 'nothing'), q.kind)
+      when v_word = 'approve' and jsonb_typeof(v_data) <> 'object' then 'edited arguments are a JSON object'
+      when v_word = 'again' and exists (
+        select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
+      ) then 'the run has ended, so the call cannot be made again'
+    end;
+  end if;
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('the answer was not accepted: %s', v_fault),
+      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind)::text,
+      hint = case when q.schema is not null then 'It has to satisfy: ' || q.schema::text
+        when q.options is not null and q.kind = 'question' then 'The options: ' || q.options::text
+        else 'The answers: ' || coalesce(array_to_string(v_words, ', '), 'any text') end;
+  end if;
+  return query select coalesce(case when q.kind = 'question' then read_answer.answer else v_word end, v_data #>> '{}'),
+    v_data;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT '00:00:10'::interval)
@@ -1652,6 +2587,79 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user howdah.users;
+  v_is_for_them boolean;
+begin
+  if q.status <> 'open' then
+    raise exception using errcode = 'HWCNF',
+      message = format('question %s is not open any more: %s%s', q.id, q.status, ' by ' || q.answered_by),
+      detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
+        'answered_by', q.answered_by)::text,
+      hint = 'The first answer counts.';
+  end if;
+  select u.* into v_user from howdah.users as u
+  where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
+  if howdah_private.is_operator() or v_user.id is null then
+    return;
+  end if;
+  v_is_for_them := v_user.role in ('owner', 'admin')
+    or v_user.role = q.required_role
+    or (q.escalated_at is not null and q.escalate_to in (v_user.role::text, v_user.username))
+    or (q.kind = 'question' and q.required_role is null and exists (
+      select from howdah.executions as e where e.id = q.root_execution_id and e.user_id = v_user.id
+    ));
+  if v_user.role = 'viewer' or not v_is_for_them then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_user.role,
+        'required_role', q.required_role)::text,
+      hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
+        else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWTRM',
+    message = format('execution %s has already ended: %s', e.id, e.status),
+    detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
+    hint = case when e.status = 'completed'
+      then format('Only runs that have not ended can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+        refuse_ended.what, e.id, e.step_count)
+      else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
+        refuse_ended.what, e.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_other_kind(q howdah.questions, kind howdah.question_kind)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if q.kind <> refuse_other_kind.kind then
+    raise exception using errcode = 'HWINV',
+      message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = format('select howdah.answer_question(%L, …)', q.id);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_keys(field text, document jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1686,6 +2694,37 @@ begin
       message = format('%s holds a key, and keys never stand in a row', v_path),
       detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
       hint = 'Leave it out: the key of the environment (OPENAI_API_KEY) is sent to the environment''s URL.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_retry(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_compensation uuid;
+begin
+  if e.status = 'completed' then
+    perform howdah_private.refuse_ended(e, 'retried');
+  end if;
+  select c.id into v_compensation from howdah.executions as c
+  where c.compensates_execution_id = e.id order by c.id desc limit 1;
+  if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
+    raise exception using errcode = 'HWCNF',
+      message = case
+        when e.completed_at is null then format('execution %s has not ended: %s', e.id, e.status)
+        when e.parent_execution_id is not null then format('execution %s is a part of %s', e.id, e.root_execution_id)
+        else format('what execution %s had done was taken back by %s', e.id, v_compensation) end,
+      detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
+        'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
+      hint = case
+        when e.status = 'paused' then format('select howdah.resume_execution(%L)', e.id)
+        when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
+        when e.parent_execution_id is not null then format('select howdah.retry_execution(%L)', e.root_execution_id)
+        else format('Begin anew: select howdah.fork_execution(%L, 0)', e.id) end;
   end if;
 end $function$
 ;
@@ -1769,6 +2808,9 @@ AS $function$
 declare
   v_released uuid[];
 begin
+  perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.owner_worker = release_executions.worker and e.depth > 0
+    and (release_executions.ids is null or e.id = any (release_executions.ids));
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker
@@ -1778,7 +2820,8 @@ begin
   ),
   released as (
     update howdah.executions as e
-    set status = 'queued', owner_worker = null, fence = e.fence + 1,
+    set status = case when e.is_pause_requested then 'paused' else 'queued' end::howdah.execution_status,
+      is_pause_requested = false, owner_worker = null, fence = e.fence + 1,
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e), active_since = null,
       updated_at = now()
@@ -1787,7 +2830,7 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
-  perform howdah_private.end_execution(e.id, 'poison', jsonb_build_object(
+  perform howdah_private.end_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
@@ -1799,6 +2842,48 @@ begin
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
+  select q.tenant_id, s.scope, q.tool_call ->> 'name',
+    case s.scope when 'run' then q.execution_id end,
+    case s.scope when 'session' then q.session_id end,
+    case s.scope when 'agent' then e.agent_id end, howdah_private.actor()
+  from howdah.executions as e
+  cross join lateral (
+    -- a run without a session is all there is of one
+    select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
+      else remember_approval.scope end as scope
+  ) as s
+  where e.id = q.execution_id and s.scope is not null
+  on conflict do nothing
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.questions as q set status = 'cancelled', updated_at = now()
+  where q.execution_id = run.id and q.status = 'open';
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
+  select run.id, run.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
+    'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data, 'by', q.answered_by)
+  from howdah.questions as q
+  where q.execution_id = run.id and q.kind = 'effect' and q.status = 'answered'
+    and q.answered_at > run.completed_at;
+  update howdah.executions as e set has_inbox = true
+  where e.id = run.id
+    and exists (select from howdah_private.inbox as i where i.execution_id = run.id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid, key text, execution_id uuid)
@@ -1857,20 +2942,150 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.seed_builtin_tools(tenant_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
+  select seed_builtin_tools.tenant_id, b.name, b.description, 'builtin', b.parameters, b.effect
+  from howdah_private.builtin_tools() as b
+  where not exists (
+    select from howdah_private.tool_names as n join howdah.tools as o on o.id = n.tool_id
+    where n.tenant_id = seed_builtin_tools.tenant_id and n.name = b.name
+      and (o.kind <> 'builtin' or (o.description, o.parameters, o.effect) = (b.description, b.parameters, b.effect))
+  )
+  on conflict (tenant_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls, 'tool_call_id', m.tool_call_id
-  )) || jsonb_build_object('content', m.content) order by e.turn, m.seq), '[]')
-  from howdah.executions as e
-  join howdah.messages as m on m.execution_id = e.id
-  where e.session_id = session_history.session_id
-    and e.turn < session_history.turn
-    and e.status = 'completed'
+  with earlier as (
+    select e.id, e.turn from howdah.executions as e
+    where e.session_id = session_history.session_id
+      and e.turn < session_history.turn
+      and e.status = 'completed'
+  )
+  select coalesce(jsonb_agg(
+    (howdah_private.told_message(m) - 'seq' - 'step_seq' - 'covers_from_seq' - 'covers_to_seq')
+    order by r.turn, coalesce(m.covers_from_seq, m.seq), m.seq
+  ), '[]')
+  from earlier as r
+  join howdah.messages as m on m.execution_id = r.id
+  where r.turn >= coalesce((
+      select max(l.turn) from earlier as l
+      join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+    ), 0)
+    and not exists (
+      select from howdah.messages as s
+      where s.execution_id = r.id and s.seq > m.seq and s.covers_to_seq is not null
+        and m.seq between s.covers_from_seq and s.covers_to_seq
+    )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.compensate(e) from howdah.executions as e
+  where e.root_execution_id = run.root_execution_id
+    and (e.id = run.id or (e.status = 'completed' and run.id = any (e.ancestors)))
+  order by e.completed_at desc;
+  perform howdah_private.ask_question(run, jsonb_build_object(
+    'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
+    'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
+    'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
+    'options', jsonb_build_array('done', 'give_up')
+  ))
+  from howdah.steps as s
+  where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
+    and not exists (
+      select from howdah.steps as t
+      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
+        and t.kind in ('tool', 'tool_started')
+    )
+    and not exists (
+      select from howdah.questions as q
+      where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect' and q.status = 'open'
+    );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.settle_question(id uuid, status howdah.question_status, answer text, data jsonb, actor text)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_question howdah.questions;
+begin
+  update howdah.questions as q
+  set status = settle_question.status, answer = settle_question.answer, answer_data = settle_question.data,
+    answered_by = settle_question.actor, answered_at = clock_timestamp(), updated_at = now()
+  where q.id = settle_question.id
+  returning q.* into v_question;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
+  select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(
+    'question_id', v_question.id, 'kind', v_question.kind, 'answer', v_question.answer,
+    'data', v_question.answer_data, 'by', v_question.answered_by)
+  from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
+  if found then
+    perform howdah_private.wake_runs(array[v_question.execution_id]);
+  end if;
+  return v_question;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, child jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := spawn_child.child ->> 'id';
+  v_message text;
+  v_hint text;
+begin
+  if exists (select from howdah.executions as e where e.id = v_id) then
+    return;
+  end if;
+  insert into howdah.executions (
+    id, tenant_id, agent_id, parent_execution_id, parent_call_id, input, user_id, priority
+  ) values (
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, parent.id, child ->> 'call_id', child ->> 'input',
+    parent.user_id, parent.priority
+  );
+exception when others then
+  get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
+  values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
+    'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
+      'code', 'tool_failed', 'message', v_message, 'retryable', false)));
+  perform howdah_private.wake_runs(array[parent.id]);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.step_note(s howdah.steps)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
+    'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error)
 $function$
 ;
 
@@ -1893,6 +3108,33 @@ AS $function$
     limit steps_after.at_most
   ) as s
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.still_waits_for(e howdah.executions)
+ RETURNS howdah.waiting_reason
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_live uuid;
+begin
+  if e.paused_from = 'turn' then
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
+    for no key update;
+    update howdah.sessions as s set live_execution_id = e.id
+    where s.id = e.session_id and s.live_execution_id is null;
+    return case when v_live <> e.id then 'turn' end;
+  end if;
+  return case
+    when e.has_inbox then null
+    when e.paused_from = 'question' and exists (
+      select from howdah.questions as q where q.execution_id = e.id and q.status = 'open'
+    ) then 'question'
+    when e.paused_from = 'child' and e.live_children > 0 then 'child'
+    when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
+  end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sync_custom_tools(tools jsonb)
@@ -1925,6 +3167,31 @@ AS $function$
   where m.name = 'default' and m.from_environment
     and (m.provider, m.model) is distinct from (sync_default_model.provider, sync_default_model.model)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.take_inbox(worker uuid, id uuid, fence integer, after integer)
+ RETURNS TABLE(step_count integer, steps jsonb, messages jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.executions as e
+  where e.id = take_inbox.id and e.owner_worker = take_inbox.worker and e.fence = take_inbox.fence
+    and e.step_count >= take_inbox.after
+  for no key update;
+  if not found then
+    return;
+  end if;
+  perform howdah_private.drain_inbox(array[take_inbox.id]);
+  return query
+  select e.step_count,
+    coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
+      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
+    coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
+      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
+  from howdah.executions as e where e.id = take_inbox.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
@@ -2065,6 +3332,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__cancel_children()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+  from howdah.executions as e
+  where e.parent_execution_id = new.id and e.completed_at is null
+  having count(*) > 0;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2109,7 +3391,16 @@ begin
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
   new.root_execution_id := v_parent.root_execution_id;
+  new.ancestors := v_parent.ancestors || v_parent.id::uuid;
   new.depth := v_parent.depth + 1;
+  new.user_id := coalesce(new.user_id, v_parent.user_id);
+  -- a child knows its agent as it was when the root began
+  new.agent_version_id := coalesce((
+    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+    where v.agent_id = new.agent_id and v.created_at <= r.created_at
+    order by v.version desc limit 1
+  ), new.agent_version_id);
+  update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $function$
 ;
@@ -2192,7 +3483,9 @@ begin
   end if;
   select a.* into v_agent from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id;
-  if not found then
+  if new.compensates_execution_id is not null then
+    null; -- what an agent did is taken back also when the agent is gone
+  elsif not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
@@ -2200,7 +3493,7 @@ begin
       hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
         'The agents: select id, name from howdah.agents.';
   end if;
-  if v_agent.deleted_at is not null or not v_agent.is_active then
+  if (v_agent.deleted_at is not null or not v_agent.is_active) and new.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is %s', v_agent.name,
         case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
@@ -2219,7 +3512,10 @@ begin
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   new.status := 'queued';
-  new.agent_version_id := case when v_agent.version_is_stale
+  new.agent_version_id := case
+    when coalesce(new.forked_from_execution_id, new.compensates_execution_id) is not null
+      then new.agent_version_id
+    when v_agent.version_is_stale
     then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
   new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
   new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
@@ -2233,6 +3529,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
+  where e.id = new.parent_execution_id and e.completed_at is null;
+  if found then
+    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
+    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
+      'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
+      'output_data', new.output_data, 'error', new.error));
+    perform howdah_private.wake_runs(array[new.parent_execution_id]);
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__settle_effects()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.settle_effects(new);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__take_turn()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2241,8 +3569,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__take_turn()
 AS $function$
 declare
   v_live uuid;
+  v_policy howdah.session_policy;
 begin
-  select s.turns + 1, coalesce(s.live_execution_id, new.id) into new.turn, v_live
+  if exists (select from howdah.executions as e where e.id = new.id) then
+    return new;
+  end if;
+  perform howdah_private.interrupt_session(new.session_id, new.tenant_id);
+  select s.turns + 1, coalesce(s.live_execution_id, new.id), s.policy into new.turn, v_live, v_policy
   from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
   for no key update;
   if not found then
@@ -2251,8 +3584,11 @@ begin
       detail = jsonb_build_object('session_id', new.session_id)::text,
       hint = 'Make one: insert into howdah.sessions default values returning id.';
   end if;
-  if exists (select from howdah.executions as e where e.id = new.id) then
-    return new;
+  if v_live <> new.id and v_policy = 'reject' then
+    raise exception using errcode = 'HWCNF',
+      message = format('a run of session %s is live, and its policy is to reject', new.session_id),
+      detail = jsonb_build_object('session_id', new.session_id, 'execution_id', v_live)::text,
+      hint = 'Wait for its end, cancel it, or update howdah.sessions set policy = ''queue''.';
   end if;
   update howdah.sessions as s
   set turns = new.turn, live_execution_id = v_live, last_activity_at = now()
@@ -2346,6 +3682,7 @@ begin
   insert into howdah.agents (tenant_id, name, description, instruction)
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
+  perform howdah_private.seed_builtin_tools(new.id);
   return null;
 end $function$
 ;
@@ -2369,8 +3706,15 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  SET search_path TO ''
 AS $function$
 begin
-  perform howdah_private.mark_agents_stale(array_agg(at.agent_id))
-  from howdah.agent_tools as at where at.tool_id = new.id;
+  perform howdah_private.mark_agents_stale(array_agg(u.agent_id))
+  from (
+    select at.agent_id from howdah.agent_tools as at
+    join howdah.tools as t on t.id = at.tool_id
+    where new.id in (t.id, t.compensation_tool_id)
+    union
+    select a.id from howdah.agents as a
+    where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+  ) as u;
   return null;
 end $function$
 ;
@@ -2385,6 +3729,23 @@ begin
     raise exception using errcode = 'HWDEN', message = 'only an owner may write SQL tools',
       detail = jsonb_build_object('tool', new.name)::text,
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from howdah_private.builtin_tools() as b where b.name = new.name) then
+    raise exception using errcode = 'HWINV', message = format('there is no built-in tool %L', new.name),
+      detail = jsonb_build_object('field', 'name', 'kind', 'builtin')::text,
+      hint = (select 'The built-in tools: ' || string_agg(b.name, ', ' order by b.name)
+        from howdah_private.builtin_tools() as b);
   end if;
   return new;
 end $function$
@@ -2413,6 +3774,35 @@ exception when unique_violation then
     detail = jsonb_build_object('tool', new.name, 'aliases', new.aliases, 'other', v_other)::text,
     hint = 'A model calls tools by name and alias: choose another one.';
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
+    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
+  )) || jsonb_build_object('content', m.content)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, configuration jsonb, requires_approval boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
+    'agent_id', tool.agent_id, 'parameters', tool.parameters,
+    'configuration', tool.configuration || tool_definition.configuration, 'effect', tool.effect,
+    'timeout_ms', tool.timeout_ms,
+    'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
+  )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.type_schema(type oid)
@@ -2453,6 +3843,30 @@ AS $function$
   where w.expires_at < now()
     or (w.listener = unwatch.listener and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_woken uuid[];
+begin
+  with told as (
+    update howdah.executions as e
+    set has_inbox = true,
+      status = case when e.waiting_for in ('question', 'child') then 'queued' else e.status end,
+      waiting_for = case when e.waiting_for in ('question', 'child') then null else e.waiting_for end,
+      updated_at = now()
+    where e.id = any (wake_runs.ids) and e.completed_at is null
+    returning e.id::uuid as id, e.status
+  )
+  select array_agg(t.id) into v_woken from told as t where t.status = 'queued';
+  perform howdah_private.enqueue_advance(v_woken);
+  perform howdah_private.announce_watched(wake_runs.ids);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
@@ -2590,7 +4004,7 @@ CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECU
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
@@ -2613,6 +4027,12 @@ CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, age
 CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
 CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
+
+CREATE TRIGGER _810_report_to_parent AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__report_to_parent();
+
+CREATE TRIGGER _820_cancel_children AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.live_children > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__cancel_children();
+
+CREATE TRIGGER _830_settle_effects AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.step_count > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL) AND (new.compensates_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__settle_effects();
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
@@ -2648,6 +4068,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUN
 
 CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
 
+CREATE TRIGGER _200_refuse_unknown_builtin BEFORE INSERT OR UPDATE OF name, kind ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'builtin'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin();
+
 CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
@@ -2682,6 +4104,12 @@ create policy operator on howdah.agents to howdah_owner using (true) with check 
 
 create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
+create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.approvals to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
@@ -2699,6 +4127,12 @@ create policy engine on howdah.models to howdah_engine using (true) with check (
 create policy operator on howdah.models to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.questions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.questions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.questions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
@@ -2744,6 +4178,10 @@ create policy engine on howdah_private.idempotency_keys to howdah_engine using (
 
 create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.inbox to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.inbox to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
@@ -2784,6 +4222,10 @@ grant select on column howdah.agents.capabilities to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.capabilities to howdah_app;
 
+grant select on column howdah.agents.context_policy to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.context_policy to howdah_app;
+
 grant select on column howdah.agents.created_at to howdah_analyst;
 
 grant select on column howdah.agents.created_at to howdah_app;
@@ -2803,6 +4245,10 @@ grant insert, select, update on column howdah.agents.description to howdah_app;
 grant select on column howdah.agents.domain to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.domain to howdah_app;
+
+grant select on column howdah.agents.human_input to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.human_input to howdah_app;
 
 grant select on column howdah.agents.id to howdah_analyst;
 
@@ -2868,6 +4314,22 @@ grant select on column howdah.executions.agent_version_id to howdah_analyst;
 
 grant select on column howdah.executions.agent_version_id to howdah_app;
 
+grant select on column howdah.executions.children_cost to howdah_analyst;
+
+grant select on column howdah.executions.children_cost to howdah_app;
+
+grant select on column howdah.executions.children_tokens_in to howdah_analyst;
+
+grant select on column howdah.executions.children_tokens_in to howdah_app;
+
+grant select on column howdah.executions.children_tokens_out to howdah_analyst;
+
+grant select on column howdah.executions.children_tokens_out to howdah_app;
+
+grant select on column howdah.executions.compensates_execution_id to howdah_analyst;
+
+grant select on column howdah.executions.compensates_execution_id to howdah_app;
+
 grant select on column howdah.executions.completed_at to howdah_analyst;
 
 grant select on column howdah.executions.completed_at to howdah_app;
@@ -2892,6 +4354,14 @@ grant select on column howdah.executions.error to howdah_analyst;
 
 grant select on column howdah.executions.error to howdah_app;
 
+grant select on column howdah.executions.forked_from_execution_id to howdah_analyst;
+
+grant select on column howdah.executions.forked_from_execution_id to howdah_app;
+
+grant select on column howdah.executions.forked_from_seq to howdah_analyst;
+
+grant select on column howdah.executions.forked_from_seq to howdah_app;
+
 grant select on column howdah.executions.id to howdah_analyst;
 
 grant insert, select on column howdah.executions.id to howdah_app;
@@ -2907,6 +4377,14 @@ grant insert, select on column howdah.executions.input to howdah_app;
 grant select on column howdah.executions.input_data to howdah_analyst;
 
 grant insert, select on column howdah.executions.input_data to howdah_app;
+
+grant select on column howdah.executions.is_pause_requested to howdah_analyst;
+
+grant select on column howdah.executions.is_pause_requested to howdah_app;
+
+grant select on column howdah.executions.live_children to howdah_analyst;
+
+grant select on column howdah.executions.live_children to howdah_app;
 
 grant select on column howdah.executions.max_cost to howdah_analyst;
 
@@ -3042,13 +4520,19 @@ grant insert on column howdah.sessions.agent_id to howdah_app;
 
 grant insert on column howdah.sessions.id to howdah_app;
 
+grant insert, update on column howdah.sessions.policy to howdah_app;
+
 grant insert, update on column howdah.sessions.state to howdah_app;
 
 grant insert, update on column howdah.sessions.title to howdah_app;
 
 grant insert on column howdah.sessions.user_id to howdah_app;
 
+grant insert, update on column howdah.tools.agent_id to howdah_app;
+
 grant insert, update on column howdah.tools.aliases to howdah_app;
+
+grant insert, update on column howdah.tools.compensation_tool_id to howdah_app;
 
 grant insert, update on column howdah.tools.configuration to howdah_app;
 
@@ -3073,6 +4557,10 @@ grant insert, update on column howdah.tools.timeout_ms to howdah_app;
 grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
+
+grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
+
+grant execute on function howdah.approve(uuid,howdah.approval_scope) to howdah_app;
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
@@ -3100,7 +4588,17 @@ grant execute on function howdah.current_user_id() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
+
+grant execute on function howdah.pause_execution(uuid) to howdah_app;
+
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
+
+grant execute on function howdah.reject(uuid,text) to howdah_app;
+
+grant execute on function howdah.resume_execution(uuid) to howdah_app;
+
+grant execute on function howdah.retry_execution(uuid) to howdah_app;
 
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
 
@@ -3136,9 +4634,13 @@ grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.builtin_tools() to howdah_engine;
+
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
@@ -3194,6 +4696,8 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
+grant execute on function howdah_private.json_of(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_engine;
@@ -3212,11 +4716,21 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
+grant execute on function howdah_private.next_status(howdah.executions,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
+
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
+
+grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_retry(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
 
@@ -3234,11 +4748,15 @@ grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
+
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
+
+grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
@@ -3261,6 +4779,10 @@ grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_en
 grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
+
+grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
+
+grant execute on function howdah_private.tool_definition(howdah.tools,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
@@ -3288,6 +4810,12 @@ grant delete, insert, select, update on table howdah.agent_versions to howdah_en
 
 grant delete, insert, select, update on table howdah.agents to howdah_engine;
 
+grant select on table howdah.approvals to howdah_analyst;
+
+grant delete, select on table howdah.approvals to howdah_app;
+
+grant delete, insert, select, update on table howdah.approvals to howdah_engine;
+
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
 grant select on table howdah.messages to howdah_analyst;
@@ -3301,6 +4829,12 @@ grant select on table howdah.models to howdah_analyst;
 grant delete, select on table howdah.models to howdah_app;
 
 grant delete, insert, select, update on table howdah.models to howdah_engine;
+
+grant select on table howdah.questions to howdah_analyst;
+
+grant select on table howdah.questions to howdah_app;
+
+grant delete, insert, select, update on table howdah.questions to howdah_engine;
 
 grant select on table howdah.sessions to howdah_analyst;
 
@@ -3341,6 +4875,8 @@ grant delete, insert, select, update on table howdah.users to howdah_engine;
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.inbox to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
@@ -3392,9 +4928,13 @@ comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in
 
 comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
 
+comment on column howdah.agents.context_policy is 'What happens when the conversation outgrows the model''s context_tokens.';
+
 comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
 
 comment on column howdah.agents.domain is 'What it is about.';
+
+comment on column howdah.agents.human_input is 'Whether it may ask people: true gives it the tool ask_user.';
 
 comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
 
@@ -3420,7 +4960,17 @@ comment on column howdah.executions.active_since is 'Since when it is active, wh
 
 comment on column howdah.executions.agent_version_id is 'The version pinned when the row was inserted.';
 
+comment on column howdah.executions.ancestors is 'Its parent, the parent of that, … with the root first: the order of locks.';
+
 comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
+
+comment on column howdah.executions.children_cost is 'Cost of all runs below it, counted against its max_cost.';
+
+comment on column howdah.executions.children_tokens_in is 'Tokens of all runs below it, counted against its max_tokens.';
+
+comment on column howdah.executions.children_tokens_out is 'Tokens of all runs below it, counted against its max_tokens.';
+
+comment on column howdah.executions.compensates_execution_id is 'The run whose effects it takes back, newest first.';
 
 comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
 
@@ -3434,13 +4984,27 @@ comment on column howdah.executions.error is 'Of a failed run: {code, message, r
 
 comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
 
+comment on column howdah.executions.first_limits is 'The limits before retry_execution granted one once more.';
+
+comment on column howdah.executions.forked_from_execution_id is 'The run it was forked from; the original is untouched.';
+
+comment on column howdah.executions.forked_from_seq is 'Steps it has in common with that run: copies, with zero usage.';
+
+comment on column howdah.executions.has_inbox is 'Something came from outside and is not in the log yet.';
+
 comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
 
 comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
 
+comment on column howdah.executions.is_pause_requested is 'Somebody asked a running run to pause: what is in the air still commits.';
+
+comment on column howdah.executions.live_children is 'Children that have not ended.';
+
 comment on column howdah.executions.max_seconds is 'Seconds this run may be active, waiting not counted.';
 
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
+
+comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
 
 comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
 Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
@@ -3454,6 +5018,10 @@ comment on column howdah.executions.output is 'The answer.';
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
 
 comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
+
+comment on column howdah.executions.parent_call_id is 'The tool call of the parent that it answers.';
+
+comment on column howdah.executions.paused_from is 'What a paused run waited for.';
 
 comment on column howdah.executions.priority is 'Smaller first.';
 
@@ -3470,6 +5038,12 @@ comment on column howdah.executions.turn is 'Its place in the session.';
 comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a timer.';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
+
+comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
+
+comment on column howdah.messages.covers_to_seq is 'Of a summary: the last message it stands for. The originals stay.';
+
+comment on column howdah.messages.parent_seq is 'The message it answers: of a tool''s result the one that asked for the call.';
 
 comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
 
@@ -3489,15 +5063,37 @@ comment on column howdah.models.model is 'The provider''s own id of the model, s
 
 comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
 
+comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
+
+comment on column howdah.questions.expires_at is 'The deadline: then it escalates, else the default answer counts, else the run fails.';
+
+comment on column howdah.questions.options is 'Answers to choose from.';
+
+comment on column howdah.questions.required_role is 'Who may answer besides admins and owners; null: for a question the run''s user.';
+
+comment on column howdah.questions.root_execution_id is 'The run at the top, where a sub-agent''s question is listed too.';
+
+comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
+
+comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';
+
 comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
+
+comment on column howdah.sessions.policy is 'A message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.';
 
 comment on column howdah.sessions.state is 'Your own document about the conversation.';
 
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
+comment on column howdah.steps.call_id is 'The tool call it belongs to.';
+
 comment on column howdah.steps.cost is 'By the model''s prices when the step committed.';
 
+comment on column howdah.steps.effect is 'What repeating the call would do, as the tool declares it.';
+
 comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
+
+comment on column howdah.steps.idempotency_key is 'Given to the tool; the same over every attempt of the call.';
 
 comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: which attempt.';
 
@@ -3510,6 +5106,10 @@ comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why
 comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
 
 comment on column howdah.steps.worker is 'The worker process that committed it.';
+
+comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
+
+comment on column howdah.tools.compensation_tool_id is 'The tool that takes a finished call back when its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
 
@@ -3526,6 +5126,10 @@ comment on column howdah.users.role is 'owner, admin, member, viewer.';
 comment on routine howdah.agent(text) is '@behavior -*
 The id of the agent with this name in the current tenant; HWNTF when there is none.';
 
+comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
+
+comment on routine howdah.approve(uuid,howdah.approval_scope) is 'Allows the call that a question of kind approval is about; remember makes it stick for the run, its session or its agent.';
+
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, also in the middle of a model call. HWTRM when it has ended already.';
@@ -3541,8 +5145,18 @@ The user this session acts for, null for a plain database login.';
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
+
+comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
+
 comment on routine howdah.register_sql_tool(text) is '@behavior -*
 Makes a SQL function a tool, described by the catalogue. Owners only. Calling it again takes over changes of the function.';
+
+comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
+
+comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
+
+comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled run go on after its last good step; a limit that was used up is granted once more.';
 
 comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
 
@@ -3560,12 +5174,17 @@ comment on table howdah.agent_versions is 'What an agent was, whole and by value
 
 comment on table howdah.agents is 'Agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
 
+comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
+
 comment on table howdah.executions is 'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
 What was said in a run, each message once, in order. Message 1 is the input.';
 
 comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
+
+comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
+What runs ask people. An open question costs a row; its answer wakes the run.';
 
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
@@ -3583,6 +5202,8 @@ comment on table howdah.users is 'People of a tenant.';
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
+
+comment on table howdah_private.inbox is 'What came for a live run and is not in its log yet: its owner takes it at the next step, or whoever claims it next.';
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
 

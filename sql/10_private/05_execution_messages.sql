@@ -1,45 +1,77 @@
+-- What a worker reads of a log when it claims a run.
+
+-- A step as a strategy looks at it. A tool's result is among the messages.
+create or replace function howdah_private.step_note(s howdah.steps) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
+    'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error)
+$$;
+
+-- A message as models are told it, with its place in the run.
+create or replace function howdah_private.told_message(m howdah.messages) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
+    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
+  )) || jsonb_build_object('content', m.content)
+$$;
+
 -- The conversation of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
-    'tool_call_id', m.tool_call_id
-  )) || jsonb_build_object('content', m.content) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
   from howdah.messages as m
   where m.execution_id = execution_messages.execution_id
 $$;
 
 -- What the session said before this turn: the runs that completed, in the order of their turns. A run that
--- failed or was cancelled is left out, since its calls may stand without results.
+-- failed or was cancelled is left out, since its calls may stand without results. Where a run summed up all
+-- that was before it, its own messages and those of later runs are all there is to tell.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable security definer
   set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls, 'tool_call_id', m.tool_call_id
-  )) || jsonb_build_object('content', m.content) order by e.turn, m.seq), '[]')
-  from howdah.executions as e
-  join howdah.messages as m on m.execution_id = e.id
-  where e.session_id = session_history.session_id
-    and e.turn < session_history.turn
-    and e.status = 'completed'
+  with earlier as (
+    select e.id, e.turn from howdah.executions as e
+    where e.session_id = session_history.session_id
+      and e.turn < session_history.turn
+      and e.status = 'completed'
+  )
+  select coalesce(jsonb_agg(
+    (howdah_private.told_message(m) - 'seq' - 'step_seq' - 'covers_from_seq' - 'covers_to_seq')
+    order by r.turn, coalesce(m.covers_from_seq, m.seq), m.seq
+  ), '[]')
+  from earlier as r
+  join howdah.messages as m on m.execution_id = r.id
+  where r.turn >= coalesce((
+      select max(l.turn) from earlier as l
+      join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+    ), 0)
+    and not exists (
+      select from howdah.messages as s
+      where s.execution_id = r.id and s.seq > m.seq and s.covers_to_seq is not null
+        and m.seq between s.covers_from_seq and s.covers_to_seq
+    )
 $$;
 
--- Failed attempts and guards after the last model answer: how often, and with which model, it was tried.
+-- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.
+-- What a fork copied belongs to the original run and counts for nothing.
 create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'seq', s.seq, 'kind', s.kind, 'name', s.name, 'input', s.input, 'output', s.output, 'error', s.error
-  ) order by s.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
   from howdah.steps as s
   where s.execution_id = attempts_since_last_answer.execution_id
     and s.seq > coalesce((
       select l.seq from howdah.steps as l
-      where l.execution_id = attempts_since_last_answer.execution_id and l.kind = 'model'
+      where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
       order by l.seq desc limit 1
     ), 0)
 $$;

@@ -20,19 +20,24 @@ as $$
     from agent as a join howdah.models as m on m.tenant_id = a.tenant_id and m.name = 'default'
     where not exists (select from chosen_models)
   ),
-  tools as (
-    select t.*, t.configuration || at.configuration as merged,
-      coalesce(at.requires_approval, t.requires_approval) as must_be_approved
+  given as (
+    select t as tool, at.configuration, at.requires_approval
     from agent as a
     join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
     where t.is_active
+    union all
+    select t, '{}', null
+    from agent as a
+    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and t.name = 'ask_user'
+    where a.human_input and t.is_active
+      and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
     'agent', jsonb_build_object(
       'name', a.name, 'description', a.description, 'capabilities', a.capabilities, 'domain', a.domain,
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
-      'use_history', a.use_history, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
+      'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ),
     'models', coalesce((
@@ -42,12 +47,30 @@ as $$
       ) order by m.position) from models as m
     ), '[]'),
     'tools', coalesce((
-      select jsonb_agg(jsonb_build_object(
-        'id', t.id, 'name', t.name, 'aliases', t.aliases, 'description', t.description, 'kind', t.kind,
-        'parameters', t.parameters, 'configuration', t.merged, 'effect', t.effect,
-        'timeout_ms', t.timeout_ms, 'requires_approval', t.must_be_approved
-      ) order by t.name) from tools as t
+      select jsonb_agg(
+        howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
+          || case when c.id is null then '{}' else jsonb_build_object(
+            'compensation', howdah_private.tool_definition(c, '{}', null)) end
+        order by (g.tool).name)
+      from given as g
+      left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   )
   from agent as a
+$$;
+
+-- A tool as an agent has it: its configuration goes over the tool's own, key by key.
+create or replace function howdah_private.tool_definition(
+  tool howdah.tools, configuration jsonb, requires_approval boolean
+) returns jsonb
+  language sql stable
+  set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
+    'agent_id', tool.agent_id, 'parameters', tool.parameters,
+    'configuration', tool.configuration || tool_definition.configuration, 'effect', tool.effect,
+    'timeout_ms', tool.timeout_ms,
+    'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
+  )
 $$;

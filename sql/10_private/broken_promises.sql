@@ -14,8 +14,8 @@ as $$
   logs as materialized (
     select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
-      count(*) filter (where s.kind = 'model')::int as answers,
-      count(*) filter (where s.kind = 'output')::int as outputs,
+      count(*) filter (where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
+      count(*) filter (where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
       bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
       bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
     from runs as r join howdah.steps as s on s.execution_id = r.id
@@ -103,6 +103,47 @@ as $$
   left join howdah.agent_versions as v on v.id = used.agent_version_id
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
+  union all
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for ' || r.waiting_for || ', and there is none'
+  from runs as r
+  where r.is_quiet and (
+    (r.waiting_for = 'child' and r.live_children = 0)
+    or (r.waiting_for = 'question' and not exists (
+      select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
+    ))
+  )
+  union all
+  select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
+  from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
+  union all
+  select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
+  from runs as r join howdah.questions as q on q.execution_id = r.id
+  where r.completed_at is not null and q.status = 'open' and q.kind <> 'effect'
+  union all
+  select 'live_children', r.tenant_id, r.id,
+    format('%s children are live, counted %s', count(c.id) filter (where c.completed_at is null), r.live_children)
+  from runs as r left join howdah.executions as c on c.parent_execution_id = r.id
+  where r.completed_at is null
+  group by r.tenant_id, r.id, r.live_children
+  having count(c.id) filter (where c.completed_at is null) <> r.live_children
+  union all
+  select 'orphan', r.tenant_id, r.id, 'is live, and its parent has ended as ' || p.status
+  from runs as r join howdah.executions as p on p.id = r.parent_execution_id
+  where r.completed_at is null and p.completed_at < clock_timestamp() - interval '10 seconds'
+  union all
+  select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
+    r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  from runs as r join howdah.executions as c on c.root_execution_id = r.root_execution_id and c.depth > r.depth
+    and r.id = any (c.ancestors)
+  group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
+  having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
+    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  union all
+  select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
+  from runs as r join howdah.steps as s on s.execution_id = r.id
+  where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
+  group by s.tenant_id, s.execution_id, s.idempotency_key
+  having s.idempotency_key is not null and count(*) > 1
   union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s

@@ -6,8 +6,8 @@
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
-    metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
-    is_suspect boolean,
+    root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
+    is_suspect boolean, messages_at_retry int, approved_tools text[],
     messages jsonb, history jsonb, attempts jsonb
   )
   language plpgsql volatile security definer
@@ -30,7 +30,7 @@ begin
   ),
   claimed as (
     update howdah.executions as e
-    set status = 'running', waiting_for = null, wake_at = null,
+    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
       owner_worker = claim_executions.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
@@ -48,6 +48,8 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id) into v_claimed from claimed as c;
+  perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
 
   -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
   -- and not claimed is woken again in a moment.
@@ -62,10 +64,11 @@ begin
   having count(*) > 0;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id, e.metadata,
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
+    e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2,
+    e.crashes_without_progress >= 2, e.messages_at_retry, howdah_private.approved_tools(e),
     howdah_private.execution_messages(e.id),
     howdah_private.session_history(e.session_id, e.turn),
     howdah_private.attempts_since_last_answer(e.id)

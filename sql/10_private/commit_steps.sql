@@ -1,8 +1,14 @@
 -- Commits the steps of many runs at once: the heart of the runtime. One element per run:
 --
---   {id, fence, after, steps: [{kind, name, input, output, error, model_id, tokens_in, tokens_out,
---     started_at, messages: [{role, content, parts, tool_calls, tool_call_id}]}],
---    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}}
+--   {id, fence, after, steps: [{kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
+--     tokens_in, tokens_out, started_at, question, child,
+--     messages: [{role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq, covers_to_seq}]}],
+--    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}, more}
+--
+-- `more` says that the commit concerns other rows as well (a child's ancestors, a question, a new child, a wake-up):
+-- prepare_commit and follow_commit see to that, and nobody else pays for it. A run is not completed while something
+-- waits in its inbox: it says `inbox` then and nothing is written. It does not wait either, and one that was asked to
+-- pause pauses instead: next_status.
 --
 -- A run takes part when this worker still owns it under that fence and its log still ends at `after`;
 -- otherwise its row is left out and says `stale`, and nobody else is hurt. When the answer to an earlier call
@@ -14,13 +20,20 @@
 create or replace function howdah_private.commit_steps(worker uuid, commits jsonb)
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
-    exhausted howdah.stop_reason, active_ms_left bigint, watched boolean
+    exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,
+    is_pause_requested boolean
   )
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 #variable_conflict use_column
+declare
+  v_more boolean := jsonb_path_exists(
+    commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
+  if v_more then
+    perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
+  end if;
   return query
   with input as materialized (
     select c.id, c.fence, c.after, c.steps, c."to" as move
@@ -28,8 +41,8 @@ begin
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   ),
   records as materialized (
-    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.input, r.output, r.error,
-      r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
+    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.call_id, r.effect,
+      r.idempotency_key, r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
       trim_scale(
         (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
       ) as cost,
@@ -37,18 +50,20 @@ begin
     from input as i
     cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
     cross join lateral jsonb_to_record(s.step) as r (
-      kind howdah.step_kind, name text, input jsonb, output jsonb, error jsonb, model_id uuid,
-      tokens_in int, tokens_out int, started_at timestamptz, messages jsonb
+      kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
+      input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
+      started_at timestamptz, messages jsonb
     )
     left join howdah.models as m on m.id = r.model_id
   ),
   said as materialized (
     select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
-      x.tool_call_id, row_number() over (partition by r.id order by r.seq, w.position)::int as position
+      x.tool_call_id, x.parent_seq, x.covers_from_seq, x.covers_to_seq, row_number() over (partition by r.id order by r.seq, w.position)::int as position
     from records as r
     cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
     cross join lateral jsonb_to_record(w.message) as x (
-      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text
+      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,
+      parent_seq int, covers_from_seq int, covers_to_seq int
     )
   ),
   sums as (
@@ -62,6 +77,7 @@ begin
   locked as (
     select e.id from howdah.executions as e join input as i on i.id = e.id
     where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
+      and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
     order by e.id
     for no key update of e
   ),
@@ -76,20 +92,21 @@ begin
       crashes_without_progress = 0,
       at_risk = false,
       updated_at = now(),
-      status = coalesce((i.move ->> 'status')::howdah.execution_status, e.status),
+      status = howdah_private.next_status(e, i.move),
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = (i.move ->> 'waiting_for')::howdah.waiting_reason,
+      waiting_for = case when howdah_private.next_status(e, i.move) = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      paused_from = case when howdah_private.next_status(e, i.move) = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      is_pause_requested = e.is_pause_requested and howdah_private.next_status(e, i.move) = 'running',
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case when i.move is null then e.owner_worker end,
-      active_since = case when i.move is null then e.active_since end,
-      active_ms = case when i.move is null then e.active_ms
+      owner_worker = case when howdah_private.next_status(e, i.move) = 'running' then e.owner_worker end,
+      active_since = case when howdah_private.next_status(e, i.move) = 'running' then e.active_since end,
+      active_ms = case when howdah_private.next_status(e, i.move) = 'running' then e.active_ms
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when i.move ->> 'status' in ('completed', 'failed')
-        then clock_timestamp() end
+      completed_at = case when howdah_private.next_status(e, i.move) in ('completed', 'failed') then clock_timestamp() end
     from locked as l
     join input as i on i.id = l.id
     left join sums as s on s.id = l.id
@@ -99,10 +116,10 @@ begin
   ),
   logged as (
     insert into howdah.steps (
-      execution_id, seq, tenant_id, kind, name, input, output, error, model_id, tokens_in, tokens_out,
-      cost, started_at, finished_at, worker
+      execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error,
+      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker
     )
-    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, nullif(r.input, 'null'),
+    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key, nullif(r.input, 'null'),
       nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker
     from moved as m join records as r on r.id = m.id
@@ -110,10 +127,12 @@ begin
   told as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls, tool_call_id,
-      agent_id, trust, tokens_in, tokens_out
+      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in, tokens_out
     )
     select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
-      s.content, s.parts, s.tool_calls, s.tool_call_id, (m.run).agent_id,
+      s.content, s.parts, s.tool_calls, s.tool_call_id,
+      coalesce(s.parent_seq, m.messages_before + s.position - 1), s.covers_from_seq, s.covers_to_seq,
+      (m.run).agent_id,
       case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
@@ -121,20 +140,19 @@ begin
     from moved as m join said as s on s.id = m.id
   )
   select i.id,
-    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps)
-      then 'committed' else 'stale' end,
+    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps) then 'committed'
+      when e.has_inbox and e.owner_worker = commit_steps.worker and e.step_count = i.after then 'inbox'
+      else 'stale' end,
     coalesce((m.run).status, e.status), coalesce((m.run).step_count, e.step_count),
     howdah_private.exhausted_limit(coalesce(m.run, e)), howdah_private.active_ms_left(coalesce(m.run, e)),
-    exists (select from howdah_private.watchers as w where w.execution_id = i.id)
+    exists (select from howdah_private.watchers as w where w.execution_id = i.id),
+    coalesce((m.run).has_inbox, e.has_inbox), coalesce((m.run).is_pause_requested, e.is_pause_requested)
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
     on e.fence = i.fence;
 
-  if jsonb_path_exists(commit_steps.commits, '$[*].to.delay_ms') then
-    perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
-    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, fence int)
-    join howdah.executions as e on e.id = c.id and e.fence = c.fence
-    where e.status = 'waiting' and e.waiting_for = 'timer';
+  if v_more then
+    perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
   end if;
 end $$;

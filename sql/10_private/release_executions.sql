@@ -13,6 +13,9 @@ as $$
 declare
   v_released uuid[];
 begin
+  perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.owner_worker = release_executions.worker and e.depth > 0
+    and (release_executions.ids is null or e.id = any (release_executions.ids));
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker
@@ -22,7 +25,8 @@ begin
   ),
   released as (
     update howdah.executions as e
-    set status = 'queued', owner_worker = null, fence = e.fence + 1,
+    set status = case when e.is_pause_requested then 'paused' else 'queued' end::howdah.execution_status,
+      is_pause_requested = false, owner_worker = null, fence = e.fence + 1,
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e), active_since = null,
       updated_at = now()
@@ -31,7 +35,7 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
-  perform howdah_private.end_execution(e.id, 'poison', jsonb_build_object(
+  perform howdah_private.end_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))

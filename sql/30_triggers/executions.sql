@@ -15,7 +15,9 @@ begin
   end if;
   select a.* into v_agent from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id;
-  if not found then
+  if new.compensates_execution_id is not null then
+    null; -- what an agent did is taken back also when the agent is gone
+  elsif not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
@@ -23,7 +25,7 @@ begin
       hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
         'The agents: select id, name from howdah.agents.';
   end if;
-  if v_agent.deleted_at is not null or not v_agent.is_active then
+  if (v_agent.deleted_at is not null or not v_agent.is_active) and new.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is %s', v_agent.name,
         case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
@@ -42,7 +44,10 @@ begin
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   new.status := 'queued';
-  new.agent_version_id := case when v_agent.version_is_stale
+  new.agent_version_id := case
+    when coalesce(new.forked_from_execution_id, new.compensates_execution_id) is not null
+      then new.agent_version_id
+    when v_agent.version_is_stale
     then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
   new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
   new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
@@ -78,38 +83,16 @@ begin
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
   new.root_execution_id := v_parent.root_execution_id;
+  new.ancestors := v_parent.ancestors || v_parent.id::uuid;
   new.depth := v_parent.depth + 1;
-  return new;
-end $$;
-
--- One run of a session is live; the next waits for its turn. Decided under the session's lock. A row that stands
--- already (on conflict do nothing) is no new message and takes no turn.
-create or replace function howdah_private.tg_executions__take_turn() returns trigger
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-declare
-  v_live uuid;
-begin
-  select s.turns + 1, coalesce(s.live_execution_id, new.id) into new.turn, v_live
-  from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
-  for no key update;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', new.session_id),
-      detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'Make one: insert into howdah.sessions default values returning id.';
-  end if;
-  if exists (select from howdah.executions as e where e.id = new.id) then
-    return new;
-  end if;
-  update howdah.sessions as s
-  set turns = new.turn, live_execution_id = v_live, last_activity_at = now()
-  where s.id = new.session_id;
-  if v_live <> new.id then
-    new.status := 'waiting';
-    new.waiting_for := 'turn';
-  end if;
+  new.user_id := coalesce(new.user_id, v_parent.user_id);
+  -- a child knows its agent as it was when the root began
+  new.agent_version_id := coalesce((
+    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+    where v.agent_id = new.agent_id and v.created_at <= r.created_at
+    order by v.version desc limit 1
+  ), new.agent_version_id);
+  update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $$;
 
@@ -160,32 +143,6 @@ begin
   return new;
 end $$;
 
--- A turn is over: the next run of the session that waits for it goes on. It is locked while it is chosen, so that
--- one which is just being cancelled is passed over; a run that only waited holds no turn and never comes here, which
--- keeps the order of locks: run, session, next run.
-create or replace function howdah_private.tg_executions__pass_turn() returns trigger
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-declare
-  v_next uuid;
-begin
-  perform from howdah.sessions as s where s.id = new.session_id for no key update;
-  select e.id into v_next from howdah.executions as e
-  where e.tenant_id = new.tenant_id and e.session_id = new.session_id
-    and e.status = 'waiting' and e.waiting_for = 'turn'
-  order by e.turn limit 1
-  for no key update;
-  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
-  where s.id = new.session_id and s.live_execution_id = new.id;
-  if found and v_next is not null then
-    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    where e.id = v_next;
-    perform howdah_private.enqueue_advance(array[v_next]);
-  end if;
-  return null;
-end $$;
-
 create or replace trigger _100_prepare before insert on howdah.executions
   for each row execute function howdah_private.tg_executions__prepare();
 create or replace trigger _200_check_parent before insert on howdah.executions
@@ -195,23 +152,12 @@ create or replace trigger _200_check_parent before insert on howdah.executions
 create or replace trigger _300_keep_key before insert on howdah.executions
   for each row when (new.idempotency_key is not null)
   execute function howdah_private.tg_executions__keep_key();
-create or replace trigger _400_take_turn before insert on howdah.executions
-  for each row when (new.session_id is not null and new.parent_execution_id is null)
-  execute function howdah_private.tg_executions__take_turn();
 create or replace trigger _900_enqueue after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__enqueue();
 create or replace trigger _200_check_move before update of status on howdah.executions
   for each row when (old.status is distinct from new.status)
   execute function howdah_private.tg_executions__check_move();
-create or replace trigger _800_pass_turn after update of status on howdah.executions
-  for each row when (
-    new.session_id is not null and new.parent_execution_id is null
-    and new.completed_at is not null and old.completed_at is null
-    and old.waiting_for is distinct from 'turn'
-  )
-  execute function howdah_private.tg_executions__pass_turn();
-
 -- What happened stays: a run is not deleted, and what it ended with is not rewritten. The engine's functions may (a
 -- failed run can be tried again); retention and erasure pass as the eraser.
 create or replace trigger _100_refuse_delete before delete on howdah.executions

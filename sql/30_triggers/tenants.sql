@@ -1,4 +1,5 @@
--- A new tenant can run something at once: a model that follows the environment and an agent that uses it.
+-- A new tenant can run something at once: a model that follows the environment, an agent that uses it,
+-- and the built-in tools.
 create or replace function howdah_private.tg_tenants__seed() returns trigger
   language plpgsql volatile security definer
   set search_path = ''
@@ -15,6 +16,7 @@ begin
   insert into howdah.agents (tenant_id, name, description, instruction)
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
+  perform howdah_private.seed_builtin_tools(new.id);
   return null;
 end $$;
 

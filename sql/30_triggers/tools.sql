@@ -17,8 +17,15 @@ create or replace function howdah_private.tg_tools__mark_stale() returns trigger
   set search_path = ''
 as $$
 begin
-  perform howdah_private.mark_agents_stale(array_agg(at.agent_id))
-  from howdah.agent_tools as at where at.tool_id = new.id;
+  perform howdah_private.mark_agents_stale(array_agg(u.agent_id))
+  from (
+    select at.agent_id from howdah.agent_tools as at
+    join howdah.tools as t on t.id = at.tool_id
+    where new.id in (t.id, t.compensation_tool_id)
+    union
+    select a.id from howdah.agents as a
+    where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+  ) as u;
   return null;
 end $$;
 
@@ -55,11 +62,28 @@ begin
   return new;
 end $$;
 
+create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  if not exists (select from howdah_private.builtin_tools() as b where b.name = new.name) then
+    raise exception using errcode = 'HWINV', message = format('there is no built-in tool %L', new.name),
+      detail = jsonb_build_object('field', 'name', 'kind', 'builtin')::text,
+      hint = (select 'The built-in tools: ' || string_agg(b.name, ', ' order by b.name)
+        from howdah_private.builtin_tools() as b);
+  end if;
+  return new;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.tools
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_sql before insert or update on howdah.tools
   for each row when (new.kind = 'sql')
   execute function howdah_private.tg_tools__refuse_sql();
+create or replace trigger _200_refuse_unknown_builtin before insert or update of name, kind on howdah.tools
+  for each row when (new.kind = 'builtin')
+  execute function howdah_private.tg_tools__refuse_unknown_builtin();
 create or replace trigger _500_mark_stale after update on howdah.tools
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_tools__mark_stale();

@@ -1,25 +1,35 @@
 import type { RunError } from './errors.ts';
 import type { Json } from './json.ts';
-import type { Message, ToolCall } from './message.ts';
+import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ModelRef } from './model.ts';
 import type { LoggedStep, StopReason } from './step.ts';
+
+/** A step as a strategy looks at it. */
+export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
 
 /** What a run has been told and what it tried since: everything a strategy may look at. */
 export type RunState = {
   /** Earlier turns of the session, empty when the agent does not use history. */
   readonly history: readonly Message[];
   /** The run's own conversation; the first message is the input. */
-  readonly messages: readonly Message[];
-  /** Failed attempts and guards after the last model answer. */
-  readonly attempts: readonly Pick<LoggedStep, 'kind' | 'name' | 'input' | 'error'>[];
+  readonly messages: readonly LoggedMessage[];
+  /** What was tried after the last model answer: failed attempts, guards, calls begun, questions and answers. */
+  readonly attempts: readonly StepNote[];
   /** A used-up limit that forbids another model call. */
   readonly exhausted: StopReason | null;
+  /** Messages there were when the run was last retried by hand: guards look only at what came after. */
+  readonly messages_at_retry: number;
+  /** Tools whose calls need no approval any more. */
+  readonly approved_tools: readonly string[];
 };
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
 export type Action =
   | { type: 'call_model'; model: ModelRef; attempt: number }
   | { type: 'call_tools'; calls: ToolCall[] }
-  | { type: 'repair'; message: string }
+  /** Nothing can be done before a person has answered or a child has ended. */
+  | { type: 'wait'; for: 'question' | 'child' }
+  /** A guard speaks: its message is told to the model, which then goes on. */
+  | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | { type: 'fail'; stop_reason: StopReason; error: RunError };

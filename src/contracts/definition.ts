@@ -24,6 +24,10 @@ export type ToolDefinition = {
   effect: ToolEffect;
   timeout_ms: number;
   requires_approval: boolean;
+  /** Of kind agent: whose run does the work. */
+  agent_id?: string | null;
+  /** The tool that takes a finished call back when its run fails or is cancelled. */
+  compensation?: ToolDefinition;
 };
 
 /**
@@ -37,6 +41,8 @@ export type AgentDefinition = {
     system_prompt: string | null;
     use_history: boolean;
     output_schema: JsonSchema | null;
+    /** Absent in versions of releases that had only `none`. */
+    context_policy?: 'trim' | 'summarize' | 'none';
   };
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];

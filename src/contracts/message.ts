@@ -16,3 +16,13 @@ export type Message = {
   tool_calls?: ToolCall[] | null;
   tool_call_id?: string | null;
 };
+
+/** A message as it stands in the log. */
+export type LoggedMessage = Message & {
+  /** 1, 2, 3 … within the run. */
+  seq: number;
+  step_seq?: number | null;
+  /** Of a summary: the messages it stands for; from 0 means what was before the run as well. */
+  covers_from_seq?: number | null;
+  covers_to_seq?: number | null;
+};

@@ -1,5 +1,6 @@
+import type { ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json, JsonObject } from './json.ts';
+import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
 
 export const STEP_KINDS = [
@@ -46,6 +47,10 @@ export type StopReason =
 export type StepRecord = {
   kind: StepKind;
   name?: string | null;
+  /** The tool call it belongs to. */
+  call_id?: string;
+  effect?: ToolEffect;
+  idempotency_key?: string;
   input?: Json;
   output?: Json;
   error?: RunError | null;
@@ -54,10 +59,44 @@ export type StepRecord = {
   tokens_out?: number;
   started_at?: string;
   /** Messages this step adds to the conversation, in order. */
-  messages?: Message[];
+  messages?: NewMessage[];
+  /** A question to people that is asked with this step. */
+  question?: NewQuestion;
+  /** A run below this one that begins with this step. */
+  child?: NewChild;
 };
 
-/** What a commit may do to the run besides logging: end it, or park it until a time. */
+/** A message on its way into the log; the database gives it its `seq`. */
+export type NewMessage = Message & {
+  /** Of a tool's result the message that asked for the call; else the one before. */
+  parent_seq?: number;
+  covers_from_seq?: number;
+  covers_to_seq?: number;
+};
+
+/** A row of `howdah.questions` to be. */
+export type NewQuestion = {
+  /** Made here (uuid v7), so that a commit sent twice asks once. */
+  id: string;
+  kind: QuestionKind;
+  call_id: string;
+  prompt: string;
+  schema?: JsonSchema;
+  options?: string[];
+  tool_call?: Json;
+  required_role?: string;
+  expires_in_ms?: number;
+  default_answer?: string;
+  escalate_to?: string;
+};
+
+/** `question`: the agent wants to know; `approval`: may it; `effect`: did it, nobody saw the end of the call. */
+export type QuestionKind = 'question' | 'approval' | 'effect';
+
+/** A run to be, for one tool call of its parent. */
+export type NewChild = { id: string; agent_id: string; call_id: string; input: string };
+
+/** What a commit may do to the run besides logging: end it, or park it. */
 export type Transition =
   | {
       status: 'completed';
@@ -68,20 +107,20 @@ export type Transition =
       metrics?: JsonObject;
     }
   | { status: 'failed'; stop_reason: StopReason; error: RunError }
-  | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number };
+  | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number }
+  | { status: 'waiting'; waiting_for: 'question' | 'child' }
+  | { status: 'paused' };
 
 /** A step as it stands in the log. */
 export type LoggedStep = {
   seq: number;
   kind: StepKind;
   name: string | null;
+  call_id: string | null;
   input: Json;
   output: Json;
   error: RunError | null;
 };
-
-/** A message as it stands in the log. */
-export type LoggedMessage = Message & { seq: number; step_seq: number | null };
 
 /** What a claim or a commit tells the worker of the run it holds. */
 export type Control = {
@@ -94,6 +133,10 @@ export type Control = {
   active_ms_left: number | null;
   /** Somebody subscribed: announce what is committed. */
   watched: boolean;
+  /** Something came from outside that is not in the log yet. */
+  has_inbox: boolean;
+  /** Somebody asked the run to pause: it parks once nothing is in the air. */
+  is_pause_requested: boolean;
 };
 
 /** A piece of an answer while it streams; ephemeral, replaced by the committed message. */
@@ -112,5 +155,7 @@ export type RunContext = {
   tenant_id: string;
   agent_id: string;
   session_id: string | null;
+  /** The run at the top of the tree this one belongs to; its own id for a root. */
+  root_execution_id: string;
   metadata: JsonObject;
 };

@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
-import type { Message } from '../contracts/message.ts';
+import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
@@ -12,6 +12,10 @@ export type ClaimedRun = {
   agent_id: string;
   agent_version_id: string;
   session_id: string | null;
+  root_execution_id: string;
+  is_child: boolean;
+  /** It takes back what another run did. */
+  is_compensation: boolean;
   metadata: JsonObject;
   step_count: number;
   exhausted: StopReason | null;
@@ -19,7 +23,9 @@ export type ClaimedRun = {
   watched: boolean;
   /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
   is_suspect: boolean;
-  messages: (Message & { seq: number })[];
+  messages_at_retry: number;
+  approved_tools: string[];
+  messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
 };
@@ -31,9 +37,12 @@ export type Commit = {
   after: number;
   steps: StepRecord[];
   to?: Transition | undefined;
+  /** It concerns other rows too: a parent, a question, a child, a wake-up. */
+  more?: boolean;
 };
 
-export type CommitResult = Control & { outcome: 'committed' | 'stale' };
+/** `inbox`: the run was not completed, since something came for it; nothing was written. */
+export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** Claims those of the runs that are due and free; the others are simply not among the result. */
 export async function claimExecutions(
@@ -66,6 +75,21 @@ export async function commitSteps(
       { ...row, active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left) },
     ]),
   );
+}
+
+/** Takes what came for a run into its log; gives what is new there, undefined when the run is not ours any more. */
+export async function takeInbox(
+  pool: Pool,
+  worker: string,
+  run: Pick<Commit, 'id' | 'fence' | 'after'>,
+): Promise<{ step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] } | undefined> {
+  const { rows } = await pool.query('select * from howdah_private.take_inbox($1, $2, $3, $4)', [
+    worker,
+    run.id,
+    run.fence,
+    run.after,
+  ]);
+  return rows[0];
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

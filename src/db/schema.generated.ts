@@ -5,6 +5,10 @@
 
 import type { ColumnType } from "kysely";
 
+export type ApprovalScope = "agent" | "run" | "session";
+
+export type ContextPolicy = "none" | "summarize" | "trim";
+
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
@@ -30,6 +34,12 @@ export type MessageRole = "assistant" | "system" | "tool" | "user";
 export type ModelPurpose = "embedding" | "llm" | "stt" | "tts";
 
 export type Numeric = ColumnType<string, number | string, number | string>;
+
+export type QuestionKind = "approval" | "effect" | "question";
+
+export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
+
+export type SessionPolicy = "interrupt" | "queue" | "reject" | "steer";
 
 export type StepKind = "answer" | "child" | "child_started" | "error" | "fork" | "guard" | "handoff" | "input" | "model" | "output" | "question" | "retry" | "timer" | "tool" | "tool_started";
 
@@ -81,6 +91,10 @@ export interface Agents {
    * What it is good at, in words to choose it by.
    */
   capabilities: Generated<string[]>;
+  /**
+   * What happens when the conversation outgrows the model's context_tokens.
+   */
+  context_policy: Generated<ContextPolicy>;
   created_at: Generated<Timestamp>;
   current_version_id: string | null;
   /**
@@ -92,6 +106,10 @@ export interface Agents {
    * What it is about.
    */
   domain: string | null;
+  /**
+   * Whether it may ask people: true gives it the tool ask_user.
+   */
+  human_input: Generated<boolean>;
   id: Generated<string>;
   /**
    * What this agent is to do: the mission, told to the model first.
@@ -158,6 +176,18 @@ export interface AgentVersions {
   version: number;
 }
 
+export interface Approvals {
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  execution_id: string | null;
+  id: Generated<string>;
+  scope: ApprovalScope;
+  session_id: string | null;
+  tenant_id: Generated<string>;
+  tool: string;
+}
+
 export interface DailyUsage {
   agent: string | null;
   agent_id: string | null;
@@ -185,9 +215,29 @@ export interface Executions {
    */
   agent_version_id: string;
   /**
+   * Its parent, the parent of that, … with the root first: the order of locks.
+   */
+  ancestors: Generated<string[]>;
+  /**
    * A suspect began something that may kill its worker and has not committed since: the third such death is poison.
    */
   at_risk: Generated<boolean>;
+  /**
+   * Cost of all runs below it, counted against its max_cost.
+   */
+  children_cost: Generated<Numeric>;
+  /**
+   * Tokens of all runs below it, counted against its max_tokens.
+   */
+  children_tokens_in: Generated<Int8>;
+  /**
+   * Tokens of all runs below it, counted against its max_tokens.
+   */
+  children_tokens_out: Generated<Int8>;
+  /**
+   * The run whose effects it takes back, newest first.
+   */
+  compensates_execution_id: string | null;
   completed_at: Timestamp | null;
   /**
    * Sum of its steps, by the prices when they committed.
@@ -214,6 +264,22 @@ export interface Executions {
    * Raised by every claim: a commit that carries an older one changes nothing.
    */
   fence: Generated<number>;
+  /**
+   * The limits before retry_execution granted one once more.
+   */
+  first_limits: Json | null;
+  /**
+   * The run it was forked from; the original is untouched.
+   */
+  forked_from_execution_id: string | null;
+  /**
+   * Steps it has in common with that run: copies, with zero usage.
+   */
+  forked_from_seq: number | null;
+  /**
+   * Something came from outside and is not in the log yet.
+   */
+  has_inbox: Generated<boolean>;
   id: Generated<string>;
   /**
    * A second insert with the same key is refused; run() gives the first row back.
@@ -224,6 +290,14 @@ export interface Executions {
    * Data beside the text; the model is told it as JSON below the input.
    */
   input_data: Json | null;
+  /**
+   * Somebody asked a running run to pause: what is in the air still commits.
+   */
+  is_pause_requested: Generated<boolean>;
+  /**
+   * Children that have not ended.
+   */
+  live_children: Generated<number>;
   max_cost: Numeric | null;
   /**
    * Seconds this run may be active, waiting not counted.
@@ -235,6 +309,10 @@ export interface Executions {
   max_steps: number;
   max_tokens: Int8 | null;
   message_count: Generated<number>;
+  /**
+   * Messages there were at the last retry_execution: guards look only at what came after.
+   */
+  messages_at_retry: Generated<number>;
   /**
    * @behavior +attribute:filterBy
    * Your own tags, indexed: where metadata @> '{"order": 4711}'.
@@ -260,7 +338,15 @@ export interface Executions {
    * The worker process that owns it while it runs.
    */
   owner_worker: string | null;
+  /**
+   * The tool call of the parent that it answers.
+   */
+  parent_call_id: string | null;
   parent_execution_id: string | null;
+  /**
+   * What a paused run waited for.
+   */
+  paused_from: WaitingReason | null;
   /**
    * Smaller first.
    */
@@ -321,9 +407,21 @@ export interface ExecutionTimeline {
 export interface Messages {
   agent_id: string | null;
   content: string | null;
+  /**
+   * Of a summary: the first message it stands for; 0 means earlier turns of the session too.
+   */
+  covers_from_seq: number | null;
+  /**
+   * Of a summary: the last message it stands for. The originals stay.
+   */
+  covers_to_seq: number | null;
   created_at: Generated<Timestamp>;
   execution_id: string;
   id: Generated<string>;
+  /**
+   * The message it answers: of a tool's result the one that asked for the call.
+   */
+  parent_seq: number | null;
   /**
    * Content parts beside the text, as OpenAI has them (images, files).
    */
@@ -395,6 +493,53 @@ export interface ModelUsage {
   tokens_out: Int8 | null;
 }
 
+export interface Questions {
+  answer: string | null;
+  answer_data: Json | null;
+  answered_at: Timestamp | null;
+  answered_by: string | null;
+  call_id: string | null;
+  created_at: Generated<Timestamp>;
+  default_answer: string | null;
+  /**
+   * A role or a username that may answer after the deadline, for as long again.
+   */
+  escalate_to: string | null;
+  escalated_at: Timestamp | null;
+  execution_id: string;
+  /**
+   * The deadline: then it escalates, else the default answer counts, else the run fails.
+   */
+  expires_at: Timestamp | null;
+  id: Generated<string>;
+  kind: QuestionKind;
+  /**
+   * Answers to choose from.
+   */
+  options: Json | null;
+  prompt: string;
+  /**
+   * Who may answer besides admins and owners; null: for a question the run's user.
+   */
+  required_role: UserRole | null;
+  /**
+   * The run at the top, where a sub-agent's question is listed too.
+   */
+  root_execution_id: string;
+  /**
+   * A JSON Schema that answer_data must satisfy.
+   */
+  schema: Json | null;
+  session_id: string | null;
+  status: Generated<QuestionStatus>;
+  tenant_id: Generated<string>;
+  /**
+   * The call it is about: {id, name, arguments}.
+   */
+  tool_call: Json | null;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface QueueHealth {
   oldest_due: Timestamp | null;
   oldest_due_seconds: Numeric | null;
@@ -413,6 +558,10 @@ export interface Sessions {
    * The root run whose turn it is; changed under this row's lock.
    */
   live_execution_id: string | null;
+  /**
+   * A message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.
+   */
+  policy: Generated<SessionPolicy>;
   /**
    * Your own document about the conversation.
    */
@@ -435,15 +584,27 @@ export interface StatusTransitions {
 
 export interface Steps {
   /**
+   * The tool call it belongs to.
+   */
+  call_id: string | null;
+  /**
    * By the model's prices when the step committed.
    */
   cost: Generated<Numeric>;
+  /**
+   * What repeating the call would do, as the tool declares it.
+   */
+  effect: ToolEffect | null;
   /**
    * What went wrong: {code, message, retryable, cause}.
    */
   error: Json | null;
   execution_id: string;
   finished_at: Generated<Timestamp>;
+  /**
+   * Given to the tool; the same over every attempt of the call.
+   */
+  idempotency_key: string | null;
   /**
    * Of a tool: its arguments. Of a retry: which attempt.
    */
@@ -493,7 +654,15 @@ export interface ToolPerformance {
 }
 
 export interface Tools {
+  /**
+   * Of kind agent: the agent that does the work, in a run of its own below the caller's.
+   */
+  agent_id: string | null;
   aliases: Generated<string[]>;
+  /**
+   * The tool that takes a finished call back when its run fails or is cancelled.
+   */
+  compensation_tool_id: string | null;
   /**
    * By kind; of a sql tool what register_sql_tool found in the catalogue.
    */
@@ -550,12 +719,14 @@ export interface DB {
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
+  approvals: Approvals;
   daily_usage: DailyUsage;
   execution_timeline: ExecutionTimeline;
   executions: Executions;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
+  questions: Questions;
   queue_health: QueueHealth;
   sessions: Sessions;
   status_transitions: StatusTransitions;

@@ -5,7 +5,6 @@ import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
 import { type HeldRun, StaleRun } from './held-run.ts';
-import { next } from './strategies/agent.ts';
 import type { World } from './world.ts';
 
 /**
@@ -20,24 +19,34 @@ export async function advance(
 ): Promise<void> {
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
-      await perform(next(run.definition, run.state), run, world);
+      await (parked(run) ?? perform(run.next(), run, world));
     } catch (error) {
       await recover(error, run);
     }
   }
 }
 
-async function perform(action: Action, run: HeldRun, world: World): Promise<void> {
+/** What somebody asked of the run meanwhile comes first: to pause, or to hear what came for it. */
+function parked(run: HeldRun): Promise<unknown> | undefined {
+  if (run.isPauseRequested) {
+    return run.commit([], { status: 'paused' });
+  }
+  return run.hasInbox ? run.takeInbox() : undefined;
+}
+
+async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
   switch (action.type) {
     case 'call_model':
       return callModel(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
-    case 'repair':
+    case 'wait':
+      return run.commit([], { status: 'waiting', waiting_for: action.for });
+    case 'guard':
       return run.commit([
         {
           kind: 'guard',
-          name: 'output_schema',
+          name: action.name,
           output: { message: action.message },
           messages: [{ role: 'user', content: action.message }],
         },
@@ -54,7 +63,7 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<void
   }
 }
 
-function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<void> {
+function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<boolean> {
   const step =
     stop_reason === 'error'
       ? ({ kind: 'error', error } as const)

@@ -4,14 +4,11 @@ import type { RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
-import { backOff } from './backoff.ts';
+import { backOff, PARK_AFTER_MS } from './backoff.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
 import { conversation, next } from './strategies/agent.ts';
 import type { World } from './world.ts';
-
-/** Back-offs longer than this park the run: it then costs a row, not memory. */
-const PARK_AFTER_MS = 2_000;
 
 const FILTERED: RunError = {
   code: 'content_filtered',
@@ -91,16 +88,18 @@ async function commitAnswer(
   const ahead = next(run.definition, foldRecords(run.state, records, SAME));
   if (ahead.type === 'finish') {
     const { output, output_data } = ahead;
-    await run.commit([...records, { kind: 'output' }], {
+    const isOver = await run.commit([...records, { kind: 'output' }], {
       status: 'completed',
       stop_reason: 'final_answer',
       output,
       output_data,
       metrics: { finish_reason: answer.finish_reason },
     });
-  } else {
-    await run.commit(records);
+    if (isOver) {
+      return;
+    }
   }
+  await run.commit(records);
 }
 
 /** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */
@@ -144,10 +143,4 @@ async function commitFailure(
 }
 
 /** Folding ahead of a commit: what the database will say of limits is not needed to see an end. */
-const SAME = {
-  status: 'running',
-  step_count: 0,
-  exhausted: null,
-  active_ms_left: null,
-  watched: false,
-} as const;
+const SAME = { exhausted: null } as const;

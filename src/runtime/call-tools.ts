@@ -1,153 +1,208 @@
+import { v7 as uuidV7 } from 'uuid';
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
-import type { StepRecord } from '../contracts/step.ts';
+import type { NewQuestion, StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
-import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
-import { invalidArguments, parseArguments } from '../tools/arguments.ts';
-import { runCustomTool } from '../tools/custom.ts';
 import { loggedResult, resultText } from '../tools/result.ts';
-import type { HeldRun, OwnCommit } from './held-run.ts';
-import { faultsOf } from './json-schema.ts';
+import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
+import type { OpenCall } from './calls.ts';
+import type { HeldRun } from './held-run.ts';
+import { type CallPlan, planCalls } from './plan-call.ts';
+import { questionAbout } from './question-about.ts';
+import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import type { World } from './world.ts';
-
-/** A call that may be made: its tool is there and its arguments fit. */
-type ReadyCall = { call: ToolCall; tool: ToolDefinition; args: JsonObject; started_at: string };
 
 const ERROR_CHARACTERS = 4_000;
 
-/** Runs the calls at the same time; each result is committed when it arrives. */
+/**
+ * Goes on with the calls at the same time; what comes of each is committed when it arrives. When nothing is in the air
+ * any more and some call is to be tried again only later, the run is parked until then.
+ */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  await Promise.all(calls.map((call) => callTool(call, run, world)));
-}
-
-async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<void> {
-  const started_at = new Date().toISOString();
-  const prepared = prepare(call, run);
-  if (!prepared.ok) {
-    await run.commit([recordOf(call, call.name, prepared.input, prepared, started_at)]);
-    return;
-  }
-  const ready = { call, tool: prepared.tool, args: prepared.args, started_at };
-  await (ready.tool.kind === 'sql' ? callSql(ready, run, world) : callCustom(ready, run, world));
-}
-
-type Prepared =
-  | { ok: true; tool: ToolDefinition; args: JsonObject }
-  | { ok: false; error: RunError; input: Json };
-
-/** Finds the tool among those the agent was given and checks the arguments; both faults a model can mend. */
-function prepare(call: ToolCall, run: HeldRun): Prepared {
-  const { tools } = run.definition;
-  const tool = tools.find(({ name, aliases }) => name === call.name || aliases.includes(call.name));
-  if (!tool) {
-    const known = tools.map(({ name }) => name).join(', ') || 'none';
-    const message = `there is no tool named ${call.name}; the tools are: ${known}`;
-    return {
-      ok: false,
-      input: call.arguments,
-      error: { code: 'unknown_tool', message, retryable: false },
-    };
-  }
-  const parsed = parseArguments(call.arguments);
-  if (!parsed.ok) {
-    return { ok: false, input: call.arguments, error: parsed.error };
-  }
-  const error = misfit(tool, parsed.value);
-  if (error) {
-    return { ok: false, input: parsed.value, error };
-  }
-  if (tool.requires_approval) {
-    const message = `${tool.name} needs the approval of a person, and nobody can be asked here`;
-    return {
-      ok: false,
-      input: parsed.value,
-      error: { code: 'tool_failed', message, retryable: false },
-    };
-  }
-  return { ok: true, tool, args: parsed.value };
-}
-
-/** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
-function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
-  try {
-    const faults = faultsOf(tool.parameters, args);
-    return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
-  } catch (cause) {
-    const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
-    return { code: 'tool_failed', message, retryable: false };
+  const delays = await Promise.all(calls.map((call) => callTool(call, run, world)));
+  const delay_ms = Math.min(...delays.filter((delay) => delay > 0));
+  if (Number.isFinite(delay_ms) && run.isHeld && !run.abort.signal.aborted) {
+    await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
   }
 }
 
-/** A call may take its tool's time-out, but no longer than the run has left. */
-function timeOut(tool: ToolDefinition, run: HeldRun): number {
-  return Math.min(tool.timeout_ms, run.timeLeft);
-}
-
-async function callCustom(ready: ReadyCall, run: HeldRun, world: World): Promise<void> {
-  const { call, tool, args, started_at } = ready;
-  const custom = world.customTools.get(tool.name);
-  await run.beginRisk();
-  const outcome: ToolOutcome = custom
-    ? await runCustomTool(custom, args, {
-        ...run.context,
-        idempotency_key: idempotencyKey(call, run),
-        signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
-      })
-    : {
-        ok: false,
-        error: {
-          code: 'tool_failed',
-          message: `the custom tool ${tool.name} is not registered in this worker: every worker has to be started with it`,
-          retryable: false,
-        },
-      };
-  if (!run.abort.signal.aborted) {
-    await run.commit([recordOf(call, tool.name, args, outcome, started_at)]);
-  }
-}
-
-/** The call and the commit of its step are one transaction; see `callInCommit`. */
-async function callSql(ready: ReadyCall, run: HeldRun, world: World): Promise<void> {
-  const { call, tool, args, started_at } = ready;
-  let own: OwnCommit | undefined;
-  let committed = false;
-  try {
-    await callInCommit(
-      world.sqlToolPool,
-      {
-        tenantId: run.context.tenant_id,
-        fn: tool.configuration as unknown as SqlFunction,
-        args,
-        timeoutMs: timeOut(tool, run),
-        signal: run.abort.signal,
-      },
-      async (client, outcome) => {
-        own = await run.beginCommit();
-        await own.write(client, [recordOf(call, tool.name, args, outcome, started_at)]);
-      },
+/** One call until it has a result or has to wait; gives the milliseconds until it is worth another try. */
+async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
+  for (;;) {
+    const planned = planCalls(run.definition, run.state).find(
+      ({ open }) => open.call.id === call.id,
     );
-    committed = true;
-  } finally {
-    own?.end(committed);
+    if (!planned || planned.plan.do === 'wait' || run.abort.signal.aborted || !run.isHeld) {
+      return 0;
+    }
+    const delay = await perform(planned.plan, planned.open, run, world);
+    if (delay > PARK_AFTER_MS || run.isPauseRequested) {
+      return delay;
+    }
+    await world.sleep(delay, run.abort.signal);
   }
 }
 
-function recordOf(
-  call: ToolCall,
+async function perform(
+  plan: Exclude<CallPlan, { do: 'wait' }>,
+  open: OpenCall,
+  run: HeldRun,
+  world: World,
+): Promise<number> {
+  const started_at = new Date().toISOString();
+  const { call } = open;
+  switch (plan.do) {
+    case 'tell':
+      await run.commit([finished(open, plan.name, plan.input, plan.outcome, started_at)]);
+      return 0;
+    case 'ask':
+      await run.commit([asked(plan.question)]);
+      return 0;
+    case 'spawn': {
+      const child = {
+        id: uuidV7(),
+        agent_id: plan.agent_id,
+        call_id: call.id,
+        input: plan.message,
+      };
+      await run.commit([
+        {
+          kind: 'child_started',
+          name: plan.tool.name,
+          call_id: call.id,
+          input: { message: plan.message },
+          output: { execution_id: child.id },
+          child,
+        },
+      ]);
+      return 0;
+    }
+    case 'run':
+      return callIt(plan.tool, plan.args, open, run, world);
+  }
+}
+
+async function callIt(
+  tool: ToolDefinition,
+  args: JsonObject,
+  open: OpenCall,
+  run: HeldRun,
+  world: World,
+): Promise<number> {
+  const started_at = new Date().toISOString();
+  const idempotency_key = `${run.id}:${open.asked_seq}:${open.call.id}`;
+  const record = (outcome: ToolOutcome): StepRecord => ({
+    ...finished(open, tool.name, args, outcome, started_at),
+    effect: tool.effect,
+    idempotency_key,
+  });
+  if (isCommittedWithItsCall(tool)) {
+    await runInCommit(tool, args, run, world, record);
+    return 0;
+  }
+  if (tool.effect === 'once' || tool.compensation) {
+    await run.commit([intent(tool, args, open, idempotency_key)]);
+  }
+  const outcome = await runTool(tool, args, idempotency_key, run, world);
+  if (run.abort.signal.aborted) {
+    return 0; // not ours any more: nothing may be committed
+  }
+  return outcome.ok
+    ? commitAll(run, [record(outcome)])
+    : commitFailure(tool, open, outcome.error, run, world, record(outcome));
+}
+
+/** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
+async function commitFailure(
+  tool: ToolDefinition,
+  open: OpenCall,
+  error: RunError,
+  run: HeldRun,
+  world: World,
+  result: StepRecord,
+): Promise<number> {
+  if (tool.effect === 'once' && mayHaveHappened(error)) {
+    const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
+    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, prompt)), error }]);
+  }
+  const attempt = open.failures.length + 1;
+  if (!error.retryable || attempt >= triesOf(error)) {
+    return commitAll(run, [result]);
+  }
+  const delay_ms = backOff(error, attempt, world.random);
+  const { kind: _, messages: __, ...attempted } = result;
+  const retry: StepRecord = {
+    ...attempted,
+    kind: 'retry',
+    input: { attempt },
+    output: { delay_ms },
+  };
+  await run.commit([retry]);
+  return delay_ms;
+}
+
+async function commitAll(run: HeldRun, records: StepRecord[]): Promise<number> {
+  await run.commit(records);
+  return 0;
+}
+
+/** Nothing came back, so nobody knows; any other error is the tool's own word. */
+function mayHaveHappened({ code }: RunError): boolean {
+  return code === 'timeout' || code === 'unreachable' || code === 'cancelled';
+}
+
+function intent(
+  tool: ToolDefinition,
+  input: JsonObject,
+  open: OpenCall,
+  idempotency_key: string,
+): StepRecord {
+  return {
+    kind: 'tool_started',
+    name: tool.name,
+    call_id: open.call.id,
+    effect: tool.effect,
+    idempotency_key,
+    input,
+  };
+}
+
+function asked(question: Omit<NewQuestion, 'id'>): StepRecord {
+  const id = uuidV7();
+  return {
+    kind: 'question',
+    name: question.kind,
+    call_id: question.call_id,
+    input: { question_id: id, prompt: question.prompt },
+    question: { id, ...question },
+  };
+}
+
+function finished(
+  open: OpenCall,
   name: string,
   input: Json,
   outcome: ToolOutcome,
   started_at: string,
 ): StepRecord {
+  const { call, asked_seq } = open;
   return {
     kind: 'tool',
     name,
+    call_id: call.id,
     input,
     ...(outcome.ok ? { output: loggedResult(outcome.value) } : { error: shortened(outcome.error) }),
     started_at,
-    messages: [{ role: 'tool', content: resultText(outcome), tool_call_id: call.id }],
+    messages: [
+      {
+        role: 'tool',
+        content: resultText(outcome),
+        tool_call_id: call.id,
+        parent_seq: asked_seq,
+      },
+    ],
   };
 }
 
@@ -156,12 +211,4 @@ function shortened(error: RunError): RunError {
   return error.message.length > ERROR_CHARACTERS
     ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }
     : error;
-}
-
-/** The same over every retry of the call: the run, the place of the answer that asked, and the call. */
-function idempotencyKey(call: ToolCall, run: HeldRun): string {
-  const asked = run.state.messages.findIndex((message) =>
-    message.tool_calls?.some(({ id }) => id === call.id),
-  );
-  return `${run.id}:${asked + 1}:${call.id}`;
 }

@@ -111,4 +111,6 @@ const STALE: CommitResult = {
   exhausted: null,
   active_ms_left: null,
   watched: false,
+  has_inbox: false,
+  is_pause_requested: false,
 };

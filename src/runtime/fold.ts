@@ -1,5 +1,6 @@
-import type { RunState } from '../contracts/action.ts';
-import type { Control, StepRecord } from '../contracts/step.ts';
+import type { RunState, StepNote } from '../contracts/action.ts';
+import type { LoggedMessage } from '../contracts/message.ts';
+import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 
 /** The state of a run as its log tells it at the moment of a claim. */
@@ -9,26 +10,45 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     messages: run.messages,
     attempts: run.attempts,
     exhausted: run.exhausted,
+    messages_at_retry: run.messages_at_retry,
+    approved_tools: run.approved_tools,
   };
 }
 
-/**
- * The state after a commit: what `foldLog` would give if the log were read again. A model answer begins a new
- * count of attempts.
- */
+/** The state after a commit: what `foldLog` would give if the log were read again. */
 export function foldRecords(
   state: RunState,
   records: readonly StepRecord[],
-  control: Control,
+  control: Pick<Control, 'exhausted'>,
 ): RunState {
-  let attempts = [...state.attempts];
-  for (const { kind, name = null, input = null, error = null } of records) {
-    attempts = kind === 'model' ? [] : [...attempts, { kind, name, input, error }];
-  }
+  const said = records.flatMap((record) => record.messages ?? []);
+  const first = state.messages.length + 1;
   return {
-    history: state.history,
-    messages: [...state.messages, ...records.flatMap((record) => record.messages ?? [])],
-    attempts,
+    ...state,
+    messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
+    attempts: records.reduce(addAttempt, state.attempts),
     exhausted: control.exhausted,
   };
+}
+
+/** The state when what came from outside has been added to the log. */
+export function foldInbox(
+  state: RunState,
+  taken: { steps: LoggedStep[]; messages: LoggedMessage[] },
+): RunState {
+  return {
+    ...state,
+    messages: [...state.messages, ...taken.messages],
+    attempts: [...state.attempts, ...taken.steps],
+  };
+}
+
+/** A model answer begins a new count. */
+function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
+  if (record.kind === 'model') {
+    return [];
+  }
+  const { kind, name = null, call_id = null, input = null, error = null } = record;
+  const output = kind === 'tool' ? null : (record.output ?? null); // a result is among the messages
+  return [...attempts, { kind, name, call_id, input, output, error }];
 }

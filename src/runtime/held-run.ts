@@ -1,4 +1,4 @@
-import type { RunState } from '../contracts/action.ts';
+import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
@@ -8,9 +8,12 @@ import {
   type Commit,
   type CommitResult,
   commitSteps,
+  takeInbox,
 } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
-import { foldLog, foldRecords } from './fold.ts';
+import { foldInbox, foldLog, foldRecords } from './fold.ts';
+import { undoing } from './strategies/compensation.ts';
+import { strategyOf } from './strategies/registry.ts';
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
 export type OwnCommit = {
@@ -48,6 +51,10 @@ export class HeldRun {
   state: RunState;
   /** False once the run has ended, is parked or belongs to somebody else. */
   isHeld = true;
+  /** Something came from outside: take it before going on. */
+  hasInbox = false;
+  /** Somebody asked it to pause. */
+  isPauseRequested = false;
 
   readonly #options: HoldOptions;
   /** Steps in the log. */
@@ -63,7 +70,7 @@ export class HeldRun {
     const { claimed, definition } = options;
     this.#options = options;
     this.id = claimed.execution_id;
-    this.definition = definition;
+    this.definition = claimed.is_compensation ? undoing(definition) : definition;
     this.context = contextOf(claimed);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
@@ -79,10 +86,38 @@ export class HeldRun {
     return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
   }
 
-  /** Adds steps and perhaps ends or parks the run; durable when it resolves. */
-  commit(records: StepRecord[], to?: Transition): Promise<void> {
+  /** What its strategy does next. */
+  next(): Action {
+    return strategyOf(this.#options.claimed)(this.definition, this.state);
+  }
+
+  /**
+   * Adds steps and perhaps ends or parks the run; durable when it resolves. False when it was not completed because
+   * something came for it from outside: then nothing was written.
+   */
+  async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
+    let isWritten = true;
+    await this.#inTurn(async () => {
+      const result = await this.#options.committer.commit(this.#commitOf(records, to));
+      isWritten = result.outcome !== 'inbox';
+      this.#settle(records, result);
+    });
+    return isWritten;
+  }
+
+  /** Adds to the log what came from outside, so that the next step knows it. */
+  takeInbox(): Promise<void> {
+    const { pool, owner } = this.#options;
     return this.#inTurn(async () => {
-      this.#settle(records, await this.#options.committer.commit(this.#commitOf(records, to)));
+      const taken = await takeInbox(pool, owner, this.#commitOf([]));
+      if (!taken) {
+        this.lose();
+        return;
+      }
+      this.hasInbox = false;
+      this.#after = taken.step_count;
+      this.state = foldInbox(this.state, taken);
+      this.#announceIfWatched();
     });
   }
 
@@ -131,7 +166,14 @@ export class HeldRun {
   }
 
   #commitOf(steps: StepRecord[], to?: Transition): Commit {
-    return { id: this.id, fence: this.#options.claimed.fence, after: this.#after, steps, to };
+    const { claimed } = this.#options;
+    const commit = { id: this.id, fence: claimed.fence, after: this.#after, steps, to };
+    const isMore =
+      claimed.is_child ||
+      to?.status === 'waiting' ||
+      to?.status === 'paused' ||
+      steps.some((step) => step.question || step.child);
+    return isMore ? { ...commit, more: true } : commit;
   }
 
   #settle(records: StepRecord[], result: CommitResult): void {
@@ -139,12 +181,21 @@ export class HeldRun {
       this.lose();
       return;
     }
+    this.hasInbox = result.has_inbox;
+    this.isPauseRequested = result.is_pause_requested;
+    if (result.outcome === 'inbox') {
+      return;
+    }
     this.#after = result.step_count;
     this.state = foldRecords(this.state, records, result);
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
-    if (result.watched) {
+    this.#announceIfWatched();
+  }
+
+  #announceIfWatched(): void {
+    if (this.#isWatched) {
       this.#options.announce(this.id);
     }
   }
@@ -172,6 +223,6 @@ export class HeldRun {
 }
 
 function contextOf(claimed: ClaimedRun): RunContext {
-  const { execution_id, tenant_id, agent_id, session_id, metadata } = claimed;
-  return { execution_id, tenant_id, agent_id, session_id, metadata };
+  const { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata } = claimed;
+  return { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata };
 }

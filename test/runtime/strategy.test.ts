@@ -5,7 +5,7 @@ import type { ErrorCode, RunError } from '../../src/contracts/errors.ts';
 import type { JsonSchema } from '../../src/contracts/json.ts';
 import type { Message, ToolCall } from '../../src/contracts/message.ts';
 import type { ModelRef } from '../../src/contracts/model.ts';
-import { ATTEMPTS_PER_MODEL } from '../../src/runtime/backoff.ts';
+import { ATTEMPTS } from '../../src/runtime/backoff.ts';
 import { conversation, next } from '../../src/runtime/strategies/agent.ts';
 
 const question: Message = { role: 'user', content: 'Where is my order?' };
@@ -47,7 +47,15 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}, names = ['fir
 }
 
 function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
-  return { history: [], messages, attempts: [], exhausted: null, ...rest };
+  return {
+    history: [],
+    messages: messages.map((message, index) => ({ ...message, seq: index + 1 })),
+    attempts: [],
+    exhausted: null,
+    messages_at_retry: 0,
+    approved_tools: [],
+    ...rest,
+  };
 }
 
 function failures(name: string, count: number, retryable = true, code: ErrorCode = 'overloaded') {
@@ -55,7 +63,9 @@ function failures(name: string, count: number, retryable = true, code: ErrorCode
   return Array.from({ length: count }, () => ({
     kind: 'retry' as const,
     name,
+    call_id: null,
     input: null,
+    output: null,
     error,
   }));
 }
@@ -126,7 +136,7 @@ describe('structured output', () => {
 
   test('an answer that does not is told what is wrong, once', () => {
     const action = next(strict, state([question, bad]));
-    expect(action).toMatchObject({ type: 'repair' });
+    expect(action).toMatchObject({ type: 'guard' });
     expect(action).toHaveProperty('message', expect.stringMatching(/colour.*red, green/));
   });
 
@@ -137,7 +147,7 @@ describe('structured output', () => {
 
   test('after one repair the run fails', () => {
     const repair = next(strict, state([question, bad]));
-    const told: Message = { role: 'user', content: repair.type === 'repair' ? repair.message : '' };
+    const told: Message = { role: 'user', content: repair.type === 'guard' ? repair.message : '' };
     expect(next(strict, state([question, bad, told, bad]))).toMatchObject({
       type: 'fail',
       stop_reason: 'error',
@@ -155,7 +165,7 @@ describe('attempts and fallbacks', () => {
   });
 
   test('after its attempts the next model is asked, with a count of its own', () => {
-    const attempts = failures('first', ATTEMPTS_PER_MODEL);
+    const attempts = failures('first', ATTEMPTS);
     const action = next(definition(), state([question], { attempts }));
     expect(action).toMatchObject({ model: { name: 'second' }, attempt: 1 });
   });
@@ -169,7 +179,7 @@ describe('attempts and fallbacks', () => {
   });
 
   test('when all models are spent the last error ends the run', () => {
-    const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS_PER_MODEL)];
+    const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
     expect(next(definition(), state([question], { attempts }))).toEqual({
       type: 'fail',
       stop_reason: 'error',

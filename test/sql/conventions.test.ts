@@ -42,6 +42,11 @@ const UNINDEXED_KEYS: Record<string, string> = {
 const ANY_JSON: Record<string, string> = {
   'howdah.executions.input_data': 'whatever the caller hands over',
   'howdah.executions.output_data': 'whatever the output schema describes',
+  'howdah.questions.answer_data': 'whatever its schema describes',
+  'howdah.questions.tool_call': 'written by the engine only, a copy of the call',
+  'howdah.executions.first_limits': 'written by the engine only',
+  'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
+  'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
 };
@@ -53,6 +58,7 @@ const OTHER_TIMES: Record<string, string> = {
 
 /** Ids that somebody else makes. */
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
+  'howdah_private.inbox': 'the order in which events came; never shown to anybody',
   'howdah_private.workers': 'a worker names itself before it connects',
 };
 
@@ -61,6 +67,17 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
+  'howdah.executions.forked_from_execution_id':
+    'none points at executions; the original may be gone, the copy stands for itself',
+  'howdah.executions.compensates_execution_id': 'none points at executions; made by the engine',
+  'howdah.executions.parent_call_id': 'a call of a message, no row',
+  'howdah.steps.call_id': 'a call of a message, no row',
+  'howdah.questions.call_id': 'a call of a message, no row',
+  'howdah_private.inbox.call_id': 'a call of a message, no row',
+  'howdah.questions.execution_id': 'none points at executions; asked under the lock of the run',
+  'howdah.questions.root_execution_id': 'none points at executions; copied from the run',
+  'howdah.approvals.execution_id': 'none points at executions; copied from the question',
+  'howdah_private.inbox.execution_id': 'none points at executions; written under the lock of the run',
   'howdah.sessions.live_execution_id':
     'none points at executions; changed under the lock, violations',
   'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',
@@ -686,7 +703,7 @@ describe('conventions', () => {
           grant update (status) on howdah.executions to howdah_app;
           grant insert on howdah.steps to howdah_worker;
           grant select on howdah_private.login_tenants to howdah_authenticator;
-          grant execute on function howdah_private.end_execution(uuid, howdah.stop_reason, jsonb) to howdah_app`);
+          grant execute on function howdah_private.end_runs(uuid[], howdah.stop_reason, jsonb) to howdah_app`);
         await client.query(grants?.text ?? '');
         expect(await sorted()).toEqual(before);
       });

@@ -1,43 +1,46 @@
-import type { Action, RunState } from '../../contracts/action.ts';
+import type { Action, RunState, StepNote } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { Json, JsonSchema } from '../../contracts/json.ts';
-import type { Message, ToolCall } from '../../contracts/message.ts';
+import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
-import { ATTEMPTS_PER_MODEL } from '../backoff.ts';
+import { triesOf } from '../backoff.ts';
+import { RETRIED } from '../calls.ts';
 import { faultsOf } from '../json-schema.ts';
+import { type PlannedCall, planCalls } from '../plan-call.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
  * without a call. Pure: the same definition and state give the same action.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
+  const planned = planCalls(definition, state);
+  if (planned.length > 0) {
+    return goOn(planned);
+  }
   const last = state.messages.at(-1);
-  const answer = state.messages.findLast((message) => message.role === 'assistant');
-  const open = answer ? openCalls(answer, state.messages) : [];
-  if (open.length > 0) {
-    return { type: 'call_tools', calls: open };
-  }
-  if (last?.role === 'assistant') {
-    return conclude(definition, state, last);
-  }
-  return askModel(definition, state);
+  return last?.role === 'assistant'
+    ? conclude(definition, state, last)
+    : askModel(definition, state);
 }
 
-/** Calls of the last answer that have no result yet, in the order they were asked for. */
-function openCalls(answer: Message, messages: readonly Message[]): ToolCall[] {
-  const done = new Set(messages.map((message) => message.tool_call_id));
-  return (answer.tool_calls ?? []).filter((call) => !done.has(call.id));
+/** Calls whose turn it is are made; when all the others wait for somebody, so does the run. */
+function goOn(planned: readonly PlannedCall[]): Action {
+  const ready = planned.filter(({ plan }) => plan.do !== 'wait');
+  if (ready.length > 0) {
+    return { type: 'call_tools', calls: ready.map(({ open }) => open.call) };
+  }
+  const isAsked = planned.some(({ plan }) => plan.do === 'wait' && plan.for === 'question');
+  return { type: 'wait', for: isAsked ? 'question' : 'child' };
 }
 
 function askModel(definition: AgentDefinition, state: RunState): Action {
   if (state.exhausted) {
     return fail(state.exhausted, limitMessage(state.exhausted));
   }
-  const failures = state.attempts.filter((attempt) => attempt.kind === 'retry');
+  const failures = failuresOf(state);
   for (const model of definition.models) {
     const own = failures.filter((failure) => failure.name === model.name);
-    const isSpent =
-      own.length >= ATTEMPTS_PER_MODEL || own.some((failure) => failure.error?.retryable === false);
+    const isSpent = own.some((failure) => failure.error && own.length >= triesOf(failure.error));
     if (!isSpent) {
       return { type: 'call_model', model, attempt: own.length + 1 };
     }
@@ -51,6 +54,12 @@ function askModel(definition: AgentDefinition, state: RunState): Action {
       );
 }
 
+/** Failed attempts to get an answer, since the last one or since somebody retried the run. */
+function failuresOf({ attempts }: RunState): readonly StepNote[] {
+  const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+  return attempts.slice(retried + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
+}
+
 function conclude(definition: AgentDefinition, state: RunState, last: Message): Action {
   const text = last.content ?? '';
   const schema = definition.agent.output_schema;
@@ -62,14 +71,19 @@ function conclude(definition: AgentDefinition, state: RunState, last: Message): 
     return { type: 'finish', output: text, output_data: parsed.value };
   }
   const faults = parsed.faults.join('; ');
-  if (!parsed.isMendable || state.messages.some(isRepair)) {
+  const later = state.messages.slice(state.messages_at_retry);
+  if (!parsed.isMendable || later.some(isRepair)) {
     const message = parsed.isMendable
       ? `the answer does not satisfy the agent's output_schema, also after a repair: ${faults}`
       : `the agent's output_schema is no JSON Schema: ${faults}`;
     const error = { code: 'invalid_output', message, retryable: false } as const;
     return { type: 'fail', stop_reason: 'error', error };
   }
-  return { type: 'repair', message: `${REPAIR}: ${faults}. Answer again with JSON only.` };
+  return {
+    type: 'guard',
+    name: 'output_schema',
+    message: `${REPAIR}: ${faults}. Answer again with JSON only.`,
+  };
 }
 
 const REPAIR = 'Your answer does not satisfy the required JSON Schema';

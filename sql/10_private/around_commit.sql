@@ -1,0 +1,112 @@
+-- What a commit does beyond its own runs. Both halves are part of commit_steps and its transaction, and are called only
+-- for batches in which somebody asks for it.
+
+-- Before: everything above the children of the batch is locked, roots first, and their usage is counted upwards, so
+-- that the commit already answers by what is left of the budgets above. Only what will be committed counts.
+create or replace function howdah_private.prepare_commit(worker uuid, commits jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.lock_lineage(array_agg(c.id))
+  from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
+  with spent as (
+    select a.id, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(prepare_commit.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    cross join lateral unnest(e.ancestors) as a (id)
+    where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and r.tokens_in + r.tokens_out > 0
+    group by a.id
+  )
+  update howdah.executions as e
+  set children_tokens_in = e.children_tokens_in + s.tokens_in,
+    children_tokens_out = e.children_tokens_out + s.tokens_out,
+    children_cost = e.children_cost + s.cost
+  from spent as s where e.id = s.id;
+end $$;
+
+-- After: questions and children that steps announced, and wake-ups of runs that wait for a time or had no
+-- need to wait. A commit that was sent twice finds them there already.
+create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_step record;
+begin
+  for v_step in
+    select e as run, s.step -> 'question' as question, s.step -> 'child' as child
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+      and l.worker = follow_commit.worker
+    where s.step ? 'question' or s.step ? 'child'
+    order by e.depth, e.id, s.position
+  loop
+    if v_step.question is not null then
+      perform howdah_private.ask_question(v_step.run, v_step.question);
+    else
+      perform howdah_private.spawn_child(v_step.run, v_step.child);
+    end if;
+  end loop;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence
+  where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
+end $$;
+
+-- The row of a question; its id was given by the worker. What a question listed at its root needs is copied.
+create or replace function howdah_private.ask_question(run howdah.executions, question jsonb) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  insert into howdah.questions (
+    id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
+    required_role, expires_at, default_answer, escalate_to
+  )
+  select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id, q.prompt,
+    q.schema, q.tool_call, q.options, q.required_role,
+    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to
+  from jsonb_to_record(ask_question.question) as q (
+    id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb, options jsonb,
+    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
+  )
+  join howdah.executions as r on r.id = run.root_execution_id
+  on conflict (id) do nothing
+$$;
+
+-- A run below another one, for one of its tool calls. What refuses it is told to the parent as the end of the child,
+-- so that the model hears of it and nobody else's commit is hurt.
+create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_id uuid := spawn_child.child ->> 'id';
+  v_message text;
+  v_hint text;
+begin
+  if exists (select from howdah.executions as e where e.id = v_id) then
+    return;
+  end if;
+  insert into howdah.executions (
+    id, tenant_id, agent_id, parent_execution_id, parent_call_id, input, user_id, priority
+  ) values (
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, parent.id, child ->> 'call_id', child ->> 'input',
+    parent.user_id, parent.priority
+  );
+exception when others then
+  get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
+  values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
+    'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
+      'code', 'tool_failed', 'message', v_message, 'retryable', false)));
+  perform howdah_private.wake_runs(array[parent.id]);
+end $$;

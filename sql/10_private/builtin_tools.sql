@@ -1,0 +1,31 @@
+-- The tools that every tenant has: what a worker runs by itself. A row of howdah.tools with kind builtin configures one.
+create or replace function howdah_private.builtin_tools()
+  returns table (name text, description text, parameters jsonb, effect howdah.tool_effect)
+  language sql immutable
+  set search_path = ''
+as $$
+  values
+    ('ask_user', 'Asks the person this work is done for, and waits for the answer. Use it when you cannot go on '
+      'without knowing something only they can know.',
+      '{"type": "object", "additionalProperties": false, "required": ["question"], "properties": {
+        "question": {"type": "string", "minLength": 1, "description": "What you want to know, in one or two sentences."},
+        "options": {"type": "array", "items": {"type": "string"}, "description": "Answers to choose from, if there are few."}
+      }}'::jsonb, 'pure'::howdah.tool_effect)
+$$;
+
+-- Gives a tenant those it lacks and brings descriptions up to date; a tool of the tenant's own with that name is kept.
+create or replace function howdah_private.seed_builtin_tools(tenant_id uuid) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
+  select seed_builtin_tools.tenant_id, b.name, b.description, 'builtin', b.parameters, b.effect
+  from howdah_private.builtin_tools() as b
+  where not exists (
+    select from howdah_private.tool_names as n join howdah.tools as o on o.id = n.tool_id
+    where n.tenant_id = seed_builtin_tools.tenant_id and n.name = b.name
+      and (o.kind <> 'builtin' or (o.description, o.parameters, o.effect) = (b.description, b.parameters, b.effect))
+  )
+  on conflict (tenant_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+$$;

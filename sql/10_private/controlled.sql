@@ -1,0 +1,38 @@
+-- The run a control is about, with its ancestors and itself locked; refused when it is not the caller's to see.
+create or replace function howdah_private.controlled(id uuid) returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_execution howdah.executions;
+begin
+  if exists (
+    select from howdah.executions as e
+    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id)
+  ) then
+    perform howdah_private.lock_lineage(array[controlled.id]);
+    select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
+  end if;
+  if v_execution.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', controlled.id),
+      detail = jsonb_build_object('execution_id', controlled.id)::text,
+      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  end if;
+  return v_execution;
+end $$;
+
+create or replace function howdah_private.refuse_ended(e howdah.executions, what text) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'HWTRM',
+    message = format('execution %s has already ended: %s', e.id, e.status),
+    detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
+    hint = case when e.status = 'completed'
+      then format('Only runs that have not ended can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+        refuse_ended.what, e.id, e.step_count)
+      else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
+        refuse_ended.what, e.id) end;
+end $$;

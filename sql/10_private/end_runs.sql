@@ -1,0 +1,38 @@
+-- Ends runs from outside their worker: fences rise, so that whatever is in the air commits nothing, and their
+-- owners are told to abort it. The caller holds their locks (lock_lineage or lock_family). What they asked people is
+-- withdrawn, but for effects nobody knows the end of: those stay open until somebody has looked.
+create or replace function howdah_private.end_runs(
+  ids uuid[], reason howdah.stop_reason, error jsonb
+) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
+  where e.id = any (end_runs.ids) and e.owner_worker is not null;
+  perform graphile_worker.remove_job(e.id::text) from howdah.executions as e
+  where e.id = any (end_runs.ids) and e.owner_worker is null and e.status in ('queued', 'waiting');
+  with ended as (
+    update howdah.executions as e
+    set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
+          ::howdah.execution_status,
+      stop_reason = end_runs.reason,
+      error = case when end_runs.reason <> 'cancelled' then end_runs.error end,
+      step_count = e.step_count + (end_runs.error is not null)::int,
+      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
+      waiting_for = null, wake_at = null, paused_from = null, is_pause_requested = false,
+      owner_worker = null, active_since = null, fence = e.fence + 1,
+      completed_at = clock_timestamp(), updated_at = now()
+    where e.id = any (end_runs.ids) and e.completed_at is null
+    returning e.id, e.tenant_id, e.step_count
+  ),
+  logged as (
+    insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
+    select d.id, d.step_count, d.tenant_id, 'error', end_runs.error
+    from ended as d where end_runs.error is not null
+  )
+  update howdah.questions as q set status = 'cancelled'
+  from ended as d
+  where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
+  perform howdah_private.announce_watched(end_runs.ids);
+end $$;

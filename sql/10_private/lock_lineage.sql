@@ -1,0 +1,47 @@
+-- Locks runs together with all that stand above them, in the one order everybody uses: roots first, then by depth
+-- and id. Whoever ends a child or counts its usage upwards needs its ancestors, so it takes them before the child.
+create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah.executions as e
+  where e.id in (
+    select i.id from unnest(lock_lineage.ids) as i (id)
+    union
+    select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
+    where r.id = any (lock_lineage.ids)
+  )
+  order by e.depth, e.id
+  for no key update;
+end $$;
+
+-- A run that has not ended and everything live below it, locked from the top downwards. Whoever inserts a child holds
+-- its parent's lock: once everything that is known is locked and another look finds no more, the family is whole.
+create or replace function howdah_private.lock_family(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_family uuid[];
+  v_known int := 0;
+begin
+  perform howdah_private.lock_lineage(lock_family.ids);
+  loop
+    with recursive family as (
+      select i.id from unnest(lock_family.ids) as i (id)
+      union
+      select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
+    ),
+    locked as (
+      select e.id::uuid as id, e.depth from howdah.executions as e
+      where e.id in (select f.id from family as f) and e.completed_at is null
+      order by e.depth, e.id
+      for no key update
+    )
+    select array_agg(l.id order by l.depth, l.id) into v_family from locked as l;
+    exit when coalesce(cardinality(v_family), 0) = v_known;
+    v_known := cardinality(v_family);
+  end loop;
+  return coalesce(v_family, '{}');
+end $$;

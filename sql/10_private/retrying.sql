@@ -1,0 +1,64 @@
+-- Why a run cannot be retried.
+create or replace function howdah_private.refuse_retry(e howdah.executions) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_compensation uuid;
+begin
+  if e.status = 'completed' then
+    perform howdah_private.refuse_ended(e, 'retried');
+  end if;
+  select c.id into v_compensation from howdah.executions as c
+  where c.compensates_execution_id = e.id order by c.id desc limit 1;
+  if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
+    raise exception using errcode = 'HWCNF',
+      message = case
+        when e.completed_at is null then format('execution %s has not ended: %s', e.id, e.status)
+        when e.parent_execution_id is not null then format('execution %s is a part of %s', e.id, e.root_execution_id)
+        else format('what execution %s had done was taken back by %s', e.id, v_compensation) end,
+      detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
+        'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
+      hint = case
+        when e.status = 'paused' then format('select howdah.resume_execution(%L)', e.id)
+        when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
+        when e.parent_execution_id is not null then format('select howdah.retry_execution(%L)', e.root_execution_id)
+        else format('Begin anew: select howdah.fork_execution(%L, 0)', e.id) end;
+  end if;
+end $$;
+
+-- The limit that ended a run is raised by what it was at first, beyond what is used already.
+create or replace function howdah_private.grant_limit(id uuid, reason howdah.stop_reason) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.executions as e
+  set max_steps = case when grant_limit.reason = 'max_steps'
+      then e.model_count + (e.first_limits ->> 'max_steps')::int else e.max_steps end,
+    max_tokens = case when grant_limit.reason = 'max_tokens'
+      then e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+        + (e.first_limits ->> 'max_tokens')::bigint else e.max_tokens end,
+    max_cost = case when grant_limit.reason = 'max_cost'
+      then e.cost + e.children_cost + (e.first_limits ->> 'max_cost')::numeric else e.max_cost end,
+    max_seconds = case when grant_limit.reason = 'max_time'
+      then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int else e.max_seconds end
+  where e.id = grant_limit.id
+$$;
+
+-- What a person said about an effect after the run had ended counts now; what nobody has answered is asked anew.
+create or replace function howdah_private.reopen_questions(run howdah.executions) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.questions as q set status = 'cancelled', updated_at = now()
+  where q.execution_id = run.id and q.status = 'open';
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
+  select run.id, run.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
+    'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data, 'by', q.answered_by)
+  from howdah.questions as q
+  where q.execution_id = run.id and q.kind = 'effect' and q.status = 'answered'
+    and q.answered_at > run.completed_at;
+  update howdah.executions as e set has_inbox = true
+  where e.id = run.id
+    and exists (select from howdah_private.inbox as i where i.execution_id = run.id)
+$$;

@@ -1,0 +1,24 @@
+-- What a paused run still waits for; null when it may go on. A turn is looked at under the lock of its session.
+create or replace function howdah_private.still_waits_for(e howdah.executions) returns howdah.waiting_reason
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_live uuid;
+begin
+  if e.paused_from = 'turn' then
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
+    for no key update;
+    update howdah.sessions as s set live_execution_id = e.id
+    where s.id = e.session_id and s.live_execution_id is null;
+    return case when v_live <> e.id then 'turn' end;
+  end if;
+  return case
+    when e.has_inbox then null
+    when e.paused_from = 'question' and exists (
+      select from howdah.questions as q where q.execution_id = e.id and q.status = 'open'
+    ) then 'question'
+    when e.paused_from = 'child' and e.live_children > 0 then 'child'
+    when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
+  end;
+end $$;

@@ -1,0 +1,49 @@
+-- The first answer wins, the next gets HWCNF. It goes into the inbox of its run, which goes on. What an answer may be
+-- depends on what was asked: howdah_private.read_answer.
+create or replace function howdah.answer_question(id uuid, answer text default null, data jsonb default null)
+  returns howdah.questions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_question howdah.questions := howdah_private.asked(answer_question.id);
+  v_run howdah.executions;
+  v_answer record;
+begin
+  perform howdah_private.refuse_answerer(v_question);
+  select * into v_answer
+  from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  return howdah_private.settle_question(
+    v_question.id, 'answered', v_answer.answer, v_answer.data, howdah_private.actor());
+end $$;
+comment on function howdah.answer_question(uuid, text, jsonb) is
+  'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
+
+create or replace function howdah.approve(question_id uuid, remember howdah.approval_scope default null)
+  returns howdah.questions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_question howdah.questions := howdah_private.asked(approve.question_id);
+begin
+  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  v_question := howdah.answer_question(v_question.id, 'approve');
+  perform howdah_private.remember_approval(v_question, approve.remember);
+  return v_question;
+end $$;
+comment on function howdah.approve(uuid, howdah.approval_scope) is
+  'Allows the call that a question of kind approval is about; remember makes it stick for the run, its session or its agent.';
+
+create or replace function howdah.reject(question_id uuid, reason text default null) returns howdah.questions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_question howdah.questions := howdah_private.asked(reject.question_id);
+begin
+  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
+end $$;
+comment on function howdah.reject(uuid, text) is
+  'Refuses the call that a question of kind approval is about; the model is told the reason.';

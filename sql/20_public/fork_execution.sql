@@ -1,0 +1,48 @@
+-- Time travel: a new root run that shares the first `seq` steps of another, as copies with zero usage, and goes on from
+-- there. The original is never touched, nothing copied is repeated; what was asked or begun there without an end is
+-- asked and begun anew. The pinned version stays unless another is named.
+create or replace function howdah.fork_execution(
+  id uuid, seq int default null, input text default null, version int default null
+) returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
+  v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
+  v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
+  v_id uuid := howdah.uuid_v7();
+  v_messages int;
+begin
+  if v_seq not between 0 and v_execution.step_count then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s steps, so it cannot be forked after step %s',
+        v_execution.id, v_execution.step_count, v_seq),
+      detail = jsonb_build_object('field', 'seq', 'steps', v_execution.step_count)::text,
+      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
+        'where execution_id = %L', v_execution.step_count, v_execution.id);
+  end if;
+  insert into howdah.executions (
+    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, user_id,
+    max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+  ) values (
+    v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
+    case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
+    v_execution.input_data, v_execution.user_id, v_execution.max_steps, v_execution.max_tokens,
+    v_execution.max_cost, v_execution.max_seconds, v_execution.priority, v_execution.metadata
+  );
+  v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
+  values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));
+  if v_seq > 0 and fork_execution.input is not null then
+    v_messages := v_messages + 1;
+    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
+  end if;
+  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
+  where e.id = v_id;
+  return howdah_private.execution_row(v_id);
+end $$;
+comment on function howdah.fork_execution(uuid, int, text, int) is
+  'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';

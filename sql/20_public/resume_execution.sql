@@ -1,0 +1,32 @@
+-- A paused run goes on where it was: it waits again if what it waited for has not come, else it is queued. A run that
+-- is not paused is left as it is. Acts on the whole subtree.
+create or replace function howdah.resume_execution(id uuid) returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_execution howdah.executions := howdah_private.controlled(resume_execution.id);
+  v_family uuid[];
+begin
+  if v_execution.completed_at is not null then
+    perform howdah_private.refuse_ended(v_execution, 'resumed');
+  end if;
+  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
+  update howdah.executions as e set is_pause_requested = false, updated_at = now()
+  where e.id = any (v_family) and e.is_pause_requested;
+  update howdah.executions as e
+  set status = case when w.reason is null then 'queued' else 'waiting' end::howdah.execution_status,
+    waiting_for = w.reason, paused_from = null, updated_at = now(),
+    wake_at = case when w.reason = 'timer' then e.wake_at end
+  from (
+    select p.id, howdah_private.still_waits_for(p) as reason
+    from howdah.executions as p where p.id = any (v_family) and p.status = 'paused'
+  ) as w
+  where e.id = w.id;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
+  perform howdah_private.announce_watched(v_family);
+  return howdah_private.execution_row(v_execution.id);
+end $$;
+comment on function howdah.resume_execution(uuid) is
+  'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';

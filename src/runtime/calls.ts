@@ -1,0 +1,111 @@
+import type { RunState, StepNote } from '../contracts/action.ts';
+import type { RunError } from '../contracts/errors.ts';
+import { isJsonObject, type Json } from '../contracts/json.ts';
+import type { LoggedMessage, ToolCall } from '../contracts/message.ts';
+import type { QuestionKind } from '../contracts/step.ts';
+
+/** What a person said to a question about a call. */
+export type Answer = { answer: string; data: Json; by: string };
+
+/** A call that has no result yet, and what the log says of it. */
+export type OpenCall = {
+  call: ToolCall;
+  /** The message that asked for it. */
+  asked_seq: number;
+  /** It was begun, and nobody has seen its end. */
+  isBegun: boolean;
+  /** A person has been asked and has not answered. */
+  question: QuestionKind | undefined;
+  answers: Partial<Record<QuestionKind, Answer>>;
+  /** A run below this one is at work on it. */
+  isWithChild: boolean;
+  /** How that run ended. */
+  childEnd: Json | undefined;
+  /** Failed attempts since the run was last retried by hand. */
+  failures: RunError[];
+};
+
+/** Calls of the last answer that have no result yet, in the order they were asked for. */
+export function openCalls(state: RunState): OpenCall[] {
+  const answer = state.messages.findLast((message) => message.role === 'assistant');
+  const done = new Set(state.messages.map((message) => message.tool_call_id));
+  const open = (answer?.tool_calls ?? []).filter((call) => !done.has(call.id));
+  return open.map((call) => fold(call, answer as LoggedMessage, state.attempts));
+}
+
+function fold(call: ToolCall, asked: LoggedMessage, notes: readonly StepNote[]): OpenCall {
+  const open: OpenCall = {
+    call,
+    asked_seq: asked.seq,
+    isBegun: false,
+    question: undefined,
+    answers: {},
+    isWithChild: false,
+    childEnd: undefined,
+    failures: [],
+  };
+  for (const note of notes) {
+    if (note.call_id === call.id) {
+      add(open, note);
+    } else if (note.kind === 'retry' && note.name === RETRIED) {
+      forget(open);
+    }
+  }
+  return open;
+}
+
+/** The name of the step `retry_execution` leaves. */
+export const RETRIED = 'retry_execution';
+
+function add(open: OpenCall, note: StepNote): void {
+  switch (note.kind) {
+    case 'tool_started':
+      open.isBegun = true;
+      delete open.answers.effect; // it was about the call before
+      break;
+    case 'retry':
+      open.isBegun = false;
+      open.failures.push(note.error as RunError);
+      break;
+    case 'question':
+      open.question = note.name as QuestionKind;
+      break;
+    case 'answer':
+      answered(open, note);
+      break;
+    case 'child_started':
+      open.isWithChild = true;
+      break;
+    case 'child':
+      open.isWithChild = false;
+      open.childEnd = note.output;
+      break;
+  }
+}
+
+function answered(open: OpenCall, note: StepNote): void {
+  const kind = note.name as QuestionKind;
+  open.question = undefined;
+  open.answers[kind] = note.output as Answer;
+  if (kind === 'effect') {
+    open.isBegun = false;
+  }
+}
+
+/** What was asked and who worked on it was withdrawn with the run; that the call was begun is not forgotten. */
+function forget(open: OpenCall): void {
+  open.question = undefined;
+  open.isWithChild = false;
+  open.failures = [];
+}
+
+/** The message of a child's end, and whether it is an answer. */
+export function childOutcome(end: Json): { isAnswer: boolean; value: Json; message: string } {
+  const told = isJsonObject(end) ? end : {};
+  const error = isJsonObject(told.error) ? told.error : {};
+  return {
+    isAnswer: told.status === 'completed',
+    value: told.output_data ?? told.output ?? null,
+    message: String(error.message ?? `its run ended as ${told.status}`),
+  };
+}

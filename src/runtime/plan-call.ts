@@ -1,0 +1,160 @@
+import type { RunState } from '../contracts/action.ts';
+import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts';
+import type { RunError } from '../contracts/errors.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
+import type { NewQuestion } from '../contracts/step.ts';
+import type { ToolOutcome } from '../contracts/tool.ts';
+import { invalidArguments, parseArguments } from '../tools/arguments.ts';
+import { childOutcome, type OpenCall, openCalls } from './calls.ts';
+import { faultsOf } from './json-schema.ts';
+import { questionAbout } from './question-about.ts';
+
+/** What is to be done about a call next. */
+export type CallPlan =
+  /** Somebody has it: a person or a child. */
+  | { do: 'wait'; for: 'question' | 'child' }
+  /** The result is known without calling anything. */
+  | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
+  | { do: 'ask'; tool: ToolDefinition; question: Omit<NewQuestion, 'id'> }
+  | { do: 'spawn'; tool: ToolDefinition; agent_id: string; message: string }
+  | { do: 'run'; tool: ToolDefinition; args: JsonObject };
+
+export type PlannedCall = { open: OpenCall; plan: CallPlan };
+
+/** The plans of all calls without a result. Pure: what the log says decides. */
+export function planCalls(definition: AgentDefinition, state: RunState): PlannedCall[] {
+  return openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
+}
+
+function planCall(definition: AgentDefinition, state: RunState, open: OpenCall): CallPlan {
+  if (open.question) {
+    return { do: 'wait', for: 'question' };
+  }
+  if (open.isWithChild) {
+    return { do: 'wait', for: 'child' };
+  }
+  const tool = findTool(definition, open.call.name);
+  const parsed = parseArguments(open.call.arguments);
+  if (!tool || !parsed.ok) {
+    const error = tool ? (parsed as { error: RunError }).error : unknownTool(definition, open);
+    return tellError(open.call.name, open.call.arguments, error);
+  }
+  const error = misfit(tool, parsed.value);
+  if (error) {
+    return tellError(tool.name, parsed.value, error);
+  }
+  return (
+    approvalOf(tool, parsed.value, open, state) ??
+    effectOf(tool, parsed.value, open) ??
+    workOf(tool, open.answers.approval?.data ?? parsed.value, open)
+  );
+}
+
+function findTool(definition: AgentDefinition, called: string): ToolDefinition | undefined {
+  return definition.tools.find(({ name, aliases }) => name === called || aliases.includes(called));
+}
+
+function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError {
+  const known = definition.tools.map(({ name }) => name).join(', ') || 'none';
+  const message = `there is no tool named ${call.name}; the tools are: ${known}`;
+  return { code: 'unknown_tool', message, retryable: false };
+}
+
+function tellError(name: string, input: Json, error: RunError): CallPlan {
+  return { do: 'tell', name, input, outcome: { ok: false, error } };
+}
+
+/** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
+function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
+  try {
+    const faults = faultsOf(tool.parameters, args);
+    return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
+  } catch (cause) {
+    const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
+    return { code: 'tool_failed', message, retryable: false };
+  }
+}
+
+/** Undefined when the call may be made. */
+function approvalOf(
+  tool: ToolDefinition,
+  args: JsonObject,
+  open: OpenCall,
+  state: RunState,
+): CallPlan | undefined {
+  const approval = open.answers.approval;
+  if (!tool.requires_approval || approval?.answer === 'approve') {
+    return undefined;
+  }
+  if (approval) {
+    const reason = typeof approval.data === 'string' ? `: ${approval.data}` : '';
+    const message = `${approval.by} did not allow this call${reason}`;
+    return tellError(tool.name, args, { code: 'rejected', message, retryable: false });
+  }
+  if (state.approved_tools.includes(tool.name)) {
+    return undefined;
+  }
+  const prompt = `May ${tool.name} be called with ${JSON.stringify(args)}?`;
+  return { do: 'ask', tool, question: questionAbout('approval', tool, open, prompt) };
+}
+
+/** A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that. */
+function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
+  const seen = open.answers.effect;
+  if (open.isBegun) {
+    const prompt = `${tool.name} was called with ${JSON.stringify(args)}, and nobody saw the end of it. Did the call take effect?`;
+    return { do: 'ask', tool, question: questionAbout('effect', tool, open, prompt) };
+  }
+  if (seen?.answer === 'done') {
+    return { do: 'tell', name: tool.name, input: args, outcome: { ok: true, value: seen.data } };
+  }
+  if (seen?.answer === 'give_up') {
+    const message = `it is not known whether this call took effect, and ${seen.by} gave it up`;
+    return tellError(tool.name, args, { code: 'tool_failed', message, retryable: false });
+  }
+  return undefined;
+}
+
+function workOf(tool: ToolDefinition, args: Json, open: OpenCall): CallPlan {
+  const given = args as JsonObject;
+  if (tool.kind === 'builtin' && tool.name === 'ask_user') {
+    const reply = open.answers.question;
+    return reply
+      ? {
+          do: 'tell',
+          name: tool.name,
+          input: given,
+          outcome: { ok: true, value: reply.data ?? reply.answer },
+        }
+      : {
+          do: 'ask',
+          tool,
+          question: questionAbout('question', tool, open, String(given.question)),
+        };
+  }
+  if (tool.kind === 'agent' && tool.agent_id) {
+    return open.childEnd === undefined
+      ? { do: 'spawn', tool, agent_id: tool.agent_id, message: messageOf(given) }
+      : childEnded(tool, given, open.childEnd);
+  }
+  return { do: 'run', tool, args: given };
+}
+
+/** A sub-agent is told its message; whatever else its tool declares it gets as JSON. */
+function messageOf(args: JsonObject): string {
+  const { message, ...others } = args;
+  return typeof message === 'string' && Object.keys(others).length === 0
+    ? message
+    : JSON.stringify(args);
+}
+
+function childEnded(tool: ToolDefinition, input: Json, end: Json): CallPlan {
+  const { isAnswer, value, message } = childOutcome(end);
+  return isAnswer
+    ? { do: 'tell', name: tool.name, input, outcome: { ok: true, value } }
+    : tellError(tool.name, input, {
+        code: 'tool_failed',
+        message: `${tool.name} gave no answer: ${message}`,
+        retryable: false,
+      });
+}

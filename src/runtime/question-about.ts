@@ -1,0 +1,63 @@
+import type { ToolDefinition } from '../contracts/definition.ts';
+import { isJsonObject, type Json, type JsonSchema } from '../contracts/json.ts';
+import type { NewQuestion, QuestionKind } from '../contracts/step.ts';
+import { parseArguments } from '../tools/arguments.ts';
+import type { OpenCall } from './calls.ts';
+
+/**
+ * A question about a call. What the tool's configuration says under `question` goes with it: `schema` (of an answer to
+ * ask_user), `expires_in_seconds`, `default_answer`, `required_role`, `escalate_to`.
+ */
+export function questionAbout(
+  kind: QuestionKind,
+  tool: ToolDefinition,
+  { call }: OpenCall,
+  prompt: string,
+): Omit<NewQuestion, 'id'> {
+  const parsed = parseArguments(call.arguments);
+  const args: Json = parsed.ok ? parsed.value : call.arguments;
+  const question: Omit<NewQuestion, 'id'> = {
+    kind,
+    call_id: call.id,
+    prompt,
+    tool_call: { id: call.id, name: tool.name, arguments: args },
+  };
+  return { ...question, ...shapeOf(kind, tool, args), ...settingsOf(kind, tool) };
+}
+
+/** What an answer may be. */
+function shapeOf(
+  kind: QuestionKind,
+  tool: ToolDefinition,
+  args: Json,
+): Pick<NewQuestion, 'schema' | 'options'> {
+  switch (kind) {
+    case 'approval':
+      return { schema: tool.parameters, options: ['approve', 'reject'] }; // edited arguments have to fit as well
+    case 'effect':
+      return { options: ['done', 'again', 'give_up'] };
+    case 'question': {
+      const { schema } = settings(tool);
+      const options = isJsonObject(args) && Array.isArray(args.options) ? args.options : [];
+      return {
+        ...(isJsonObject(schema) ? { schema: schema as JsonSchema } : {}),
+        ...(options.length > 0 ? { options: options.map(String) } : {}),
+      };
+    }
+  }
+}
+
+function settingsOf(kind: QuestionKind, tool: ToolDefinition): Partial<NewQuestion> {
+  const { expires_in_seconds, default_answer, required_role, escalate_to } = settings(tool);
+  const hasDeadline = typeof expires_in_seconds === 'number' && kind !== 'effect';
+  return {
+    ...(hasDeadline ? { expires_in_ms: Math.round(expires_in_seconds * 1000) } : {}),
+    ...(hasDeadline && typeof default_answer === 'string' ? { default_answer } : {}),
+    ...(typeof required_role === 'string' ? { required_role } : {}),
+    ...(typeof escalate_to === 'string' ? { escalate_to } : {}),
+  };
+}
+
+function settings(tool: ToolDefinition): Record<string, Json> {
+  return isJsonObject(tool.configuration.question) ? tool.configuration.question : {};
+}

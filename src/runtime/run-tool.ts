@@ -1,0 +1,74 @@
+import type { ToolDefinition } from '../contracts/definition.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { StepRecord } from '../contracts/step.ts';
+import type { ToolOutcome } from '../contracts/tool.ts';
+import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
+import { runCustomTool } from '../tools/custom.ts';
+import type { HeldRun, OwnCommit } from './held-run.ts';
+import type { World } from './world.ts';
+
+/** Tools that are functions of the database run in the transaction that commits their step. */
+export function isCommittedWithItsCall(tool: ToolDefinition): boolean {
+  return tool.kind === 'sql';
+}
+
+/** A call may take its tool's time-out, but no longer than the run has left. */
+function timeOut(tool: ToolDefinition, run: HeldRun): number {
+  return Math.min(tool.timeout_ms, run.timeLeft);
+}
+
+/** Runs a tool of this process. Its outcome is data; nothing is committed here. */
+export async function runTool(
+  tool: ToolDefinition,
+  args: JsonObject,
+  idempotency_key: string,
+  run: HeldRun,
+  world: World,
+): Promise<ToolOutcome> {
+  const custom = world.customTools.get(tool.name);
+  if (!custom) {
+    return notHere(tool);
+  }
+  await run.beginRisk();
+  return runCustomTool(custom, args, {
+    ...run.context,
+    idempotency_key,
+    signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
+  });
+}
+
+function notHere(tool: ToolDefinition): ToolOutcome {
+  const message = `the ${tool.kind} tool ${tool.name} is not registered in this worker: every worker has to be started with it`;
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+}
+
+/** The call and the commit of its step are one transaction; see `callInCommit`. */
+export async function runInCommit(
+  tool: ToolDefinition,
+  args: JsonObject,
+  run: HeldRun,
+  world: World,
+  record: (outcome: ToolOutcome) => StepRecord,
+): Promise<void> {
+  let own: OwnCommit | undefined;
+  let committed = false;
+  try {
+    await callInCommit(
+      world.sqlToolPool,
+      {
+        tenantId: run.context.tenant_id,
+        fn: tool.configuration as unknown as SqlFunction,
+        args,
+        timeoutMs: timeOut(tool, run),
+        signal: run.abort.signal,
+      },
+      async (client, outcome) => {
+        own = await run.beginCommit();
+        await own.write(client, [record(outcome)]);
+      },
+    );
+    committed = true;
+  } finally {
+    own?.end(committed);
+  }
+}

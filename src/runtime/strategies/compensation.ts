@@ -1,0 +1,39 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import { planCalls } from '../plan-call.ts';
+
+/**
+ * Takes back what another run did: its calls stand in the second message, the newest first, and are made one after the
+ * other. No model is asked. The run fails when one of them could not be made, and says which.
+ */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const [first] = planCalls(definition, state);
+  if (first) {
+    return first.plan.do === 'wait'
+      ? { type: 'wait', for: first.plan.for }
+      : { type: 'call_tools', calls: [first.open.call] };
+  }
+  const results = state.messages.filter((message) => message.role === 'tool');
+  const failed = results.filter((message) => message.content?.startsWith('{"error":'));
+  if (failed.length > 0) {
+    const message = `${failed.length} of ${results.length} effects could not be taken back: ${failed.map(({ content }) => content).join('; ')}`;
+    return {
+      type: 'fail',
+      stop_reason: 'error',
+      error: { code: 'tool_failed', message, retryable: false },
+    };
+  }
+  return {
+    type: 'finish',
+    output: `${results.length} effects were taken back.`,
+    output_data: null,
+  };
+}
+
+/** The definition of such a run: its tools are those that take others back. */
+export function undoing(definition: AgentDefinition): AgentDefinition {
+  return {
+    ...definition,
+    tools: definition.tools.flatMap(({ compensation }) => compensation ?? []),
+  };
+}
