@@ -5,6 +5,7 @@ import {
   fit as fitWindow,
 } from '../../src/runtime/context-window.ts';
 import { type NumberedMessage, SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
+import { shorten } from '../../src/runtime/shorten.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
 
@@ -26,6 +27,10 @@ describe('an estimate', () => {
       estimateTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
     expect(seen('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(seen('http://x/y.png'));
     expect(seen('')).toBe(estimateTokens([user('See:')]) + 1_000);
+    // Of an assistant only text is sent.
+    expect(estimateTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
+      estimateTokens([answer('See:')]),
+    );
   });
 
   test('counts the schemas of tools', () => {
@@ -93,6 +98,16 @@ describe('trim', () => {
     ]);
   });
 
+  test('keeps the task also when it is new and more was said since', () => {
+    const said = numbered(user('task'), user(long('one')), user('two'));
+    const { messages } = sentOf([system, user('old'), answer(long('a')), ...said], trimTo(60));
+    expect(names(messages).filter((name) => !name.startsWith('['))).toEqual([
+      'You help.',
+      'task',
+      'two',
+    ]);
+  });
+
   test('drops a summary last, and never the one that stands for the task', () => {
     const run = worked(6);
     const { covered } = retold(run, [user(long('before'))]);
@@ -120,11 +135,23 @@ describe('trim', () => {
   });
 
   test('a cut splits no character', () => {
-    for (const window of [100, 101, 102, 103, 104]) {
-      const newest = [asking('a'), result('a', `${'🐘'.repeat(window % 3)}é${'🐘'.repeat(5_000)}`)];
-      const { messages } = sentOf(numbered(user('task'), ...newest), trimTo(window * 3));
-      expect(messages.at(-1)?.content?.isWellFormed()).toBe(true);
-      expect(messages.at(-1)?.content).toContain('cut out');
+    for (const text of ['🐘'.repeat(500), `é${'🐘'.repeat(500)}`, `${'🐘'.repeat(500)}é`]) {
+      for (let limit = 100; limit < 108; limit += 1) {
+        const cut = shorten(text, limit);
+        expect(cut.isWellFormed()).toBe(true);
+        expect(cut.length).toBeLessThanOrEqual(limit);
+        const [head = '', gone, tail = ''] = cut.split(/\n.*?(\d+) .*\n/);
+        expect(head.length + Number(gone) + tail.length).toBe(text.length);
+      }
+    }
+  });
+
+  test('says that something is left out while there is room to say it', () => {
+    const messages = [system, ...worked(5)];
+    for (let window = 200; window < estimateTokens(messages); window += 1) {
+      const { messages: kept, left_out } = sentOf(messages, trimTo(window));
+      expect(names(kept)[2]).toMatch(`[${left_out} earlier messages are left out`);
+      expect(kept.at(-1)).toEqual(messages.at(-1));
     }
   });
 

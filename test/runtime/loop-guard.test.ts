@@ -139,10 +139,14 @@ describe('something new', () => {
     // The call stands before, its result behind.
     const open = [user('q'), asking('1', '2', '3'), ...['1', '2', '3'].map((id) => result(id))];
     expect(loopVerdict(open, 2).kind).toBe('ok');
+    const thrice = [user('q'), ...twice, ...called('c', {})];
+    expect(loopVerdict(thrice, 2).kind).toBe('warn');
+    expect(loopVerdict(thrice, 3).kind).toBe('ok');
   });
 
-  test('results without a call, and calls without a result, are nothing', () => {
+  test('results without a call or a second time, and calls without a result, are nothing', () => {
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    expect(loopVerdict([user('q'), asking('a'), ...ids.map(() => result('a'))], 0).kind).toBe('ok');
     expect(loopVerdict([user('q'), ...ids.map((id) => result(id, 'same'))], 0).kind).toBe('ok');
     expect(loopVerdict([user('q'), asking(...ids)], 0).kind).toBe('ok');
   });

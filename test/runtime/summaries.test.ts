@@ -63,6 +63,13 @@ describe('summarize', () => {
     expect(messages[0]?.content).toBe(`${SUMMARY_OPENING}short`);
   });
 
+  test('never summarizes a summary alone: the next group goes with it', () => {
+    const { covered } = retold(worked(5, 10), [], long('S', 600));
+    const decision = summarizedOf(covered(1, 5), trimTo(800, { policy }));
+    expect(decision).toMatchObject({ from_seq: 1, to_seq: 7 });
+    expect(names(decision.messages).slice(1)).toEqual(['c2', 'r2']);
+  });
+
   test('never covers the newest two groups, nor a summary alone: what is too long then is trimmed', () => {
     const two = numbered(user(long('task', 10)), asking('a'), result('a', long('r', 1_000)));
     const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
