@@ -1,0 +1,112 @@
+import type { RunState } from '../contracts/action.ts';
+import type { AgentDefinition } from '../contracts/definition.ts';
+import {
+  groupsOf,
+  isSummary,
+  type MessageGroup,
+  type NumberedMessage,
+  SUMMARY_OPENING,
+} from './message-groups.ts';
+
+/**
+ * What a model is sent: the prompt, earlier turns, then the run's own conversation. Every call is followed by its
+ * results, and a summary stands where the first message stood that it covers. The run's own messages keep their
+ * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either.
+ */
+export function conversation(definition: AgentDefinition, state: RunState): NumberedMessage[] {
+  const prompt = [definition.agent.system_prompt, definition.agent.instruction]
+    .filter((part) => part)
+    .join('\n\n');
+  const system: NumberedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];
+  let history: MessageGroup[] = [];
+  for (const turn of turnsOf(state.history)) {
+    history = summarized(history, turn).map(asHistory);
+  }
+  return [...system, ...summarized(history, state.messages).flat()];
+}
+
+/** The runs a history consists of: numbers begin again with each. A history without numbers is taken as one. */
+function turnsOf(history: readonly NumberedMessage[]): NumberedMessage[][] {
+  const turns: NumberedMessage[][] = [];
+  let last = Number.POSITIVE_INFINITY;
+  for (const message of history) {
+    const turn = turns.at(-1);
+    if (turn && (message.seq === undefined || message.seq > last)) {
+      turn.push(message);
+    } else {
+      turns.push([message]);
+    }
+    last = message.seq ?? last;
+  }
+  return turns;
+}
+
+/** Numbers count within a run: to the next one all that was before is number 0. */
+function asHistory(group: MessageGroup): MessageGroup {
+  const [first, ...rest] = group.map(({ seq, ...message }): NumberedMessage => {
+    return isSummary(message) ? { ...message, covers_from_seq: 0, covers_to_seq: 0 } : message;
+  });
+  return first ? [first, ...rest] : group;
+}
+
+/** Something a summary may stand for, with its numbers: the history is number 0. */
+type Place = { group: MessageGroup; seqs: number[]; summary: NumberedMessage | undefined };
+
+/** The groups of a run behind those before it; what summaries cover is replaced by them. The last of them wins. */
+function summarized(
+  earlier: readonly MessageGroup[],
+  run: readonly NumberedMessage[],
+): MessageGroup[] {
+  const numbered = countedOn(run);
+  const summaries = numbered.filter(isSummary);
+  const place = (group: MessageGroup, seqs: number[]): Place => {
+    return { group, seqs, summary: summaries.findLast((summary) => covers(summary, seqs)) };
+  };
+  const own = groupsOf(numbered.filter((message) => !isSummary(message)));
+  const places = [
+    ...earlier.map((group) => place(group, [0])),
+    ...own.map((group) =>
+      place(
+        group,
+        group.flatMap(({ seq }) => seq ?? []),
+      ),
+    ),
+  ];
+  const covered = Map.groupBy(places, ({ summary }) => summary);
+  return places.flatMap((one): MessageGroup[] => {
+    if (!one.summary) {
+      return [one.group];
+    }
+    const all = covered.get(one.summary) ?? [];
+    return all[0] === one ? [[spoken(one.summary, all)]] : [];
+  });
+}
+
+/** Messages folded ahead of the log have no number yet: they count on from the last that has one. */
+function countedOn(run: readonly NumberedMessage[]): NumberedMessage[] {
+  let last: number | undefined;
+  return run.map((message) => {
+    last = message.seq ?? (last === undefined ? undefined : last + 1);
+    return last === undefined || message.seq === last ? message : { ...message, seq: last };
+  });
+}
+
+/** One message of a group is enough; but a summary cannot stand for what was said after it. */
+function covers(summary: NumberedMessage, seqs: readonly number[]): boolean {
+  const { covers_from_seq: from, covers_to_seq: to, seq: own = Number.POSITIVE_INFINITY } = summary;
+  return (
+    seqs.some((seq) => seq >= (from ?? Number.POSITIVE_INFINITY) && seq <= (to ?? -1)) &&
+    seqs.every((seq) => seq < own)
+  );
+}
+
+function spoken({ content }: NumberedMessage, places: readonly Place[]): NumberedMessage {
+  const seqs = places.flatMap((place) => place.seqs);
+  const text = content ?? '';
+  return {
+    role: 'user',
+    content: text.startsWith(SUMMARY_OPENING) ? text : SUMMARY_OPENING + text,
+    covers_from_seq: Math.min(...seqs),
+    covers_to_seq: Math.max(...seqs),
+  };
+}
