@@ -25,6 +25,8 @@ create index todos_session_id_idx on howdah.todos (tenant_id, session_id, positi
 alter table howdah.todos enable row level security, force row level security;
 comment on table howdah.todos is
   'The todo list of a session: agents keep it by the tool todo, people by SQL and GraphQL.';
+comment on constraint todos_session_id_position_key on howdah.todos is
+  E'@behavior -*\nPositions change: a todo is named by its id.';
 comment on column howdah.todos.position is E'@hasDefault\nIts place in the list; left out, the end.';
 comment on column howdah.todos.note is 'What stands in the way, or what came of it.';
 
@@ -70,7 +72,7 @@ comment on table howdah.resources is
 comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
 comment on column howdah.resources.bytes is 'The content; read only when it is asked for.';
 comment on column howdah.resources.storage_path is 'Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.';
-comment on column howdah.resources.size is E'@hasDefault\nBytes of the content.';
+comment on column howdah.resources.size is 'Bytes of the content.';
 comment on column howdah.resources.sha256 is E'@hasDefault\nThe hash of the content, in hex: computed from the bytes, and when it is given it must match.';
 comment on column howdah.resources.metadata is 'Your own tags.';
 comment on column howdah.resources.execution_id is 'The run it belongs to.';

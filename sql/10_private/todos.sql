@@ -56,9 +56,12 @@ begin
       detail = jsonb_build_object('execution_id', session_of_root.execution_id)::text;
   end if;
   if v_root.session_id is null then
-    select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
+    -- the second of two waits here, without the run's row: then it finds the session of the first
+    perform howdah_private.lock_todos(v_root.id);
+    select e.session_id into v_root.session_id from howdah.executions as e where e.id = v_root.id;
   end if;
   if v_root.session_id is null then
+    select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
     insert into howdah.sessions as s (tenant_id, agent_id, user_id, turns, live_execution_id)
     values (v_root.tenant_id, v_root.agent_id, v_root.user_id, 1,
       case when v_root.completed_at is null then v_root.id end)
