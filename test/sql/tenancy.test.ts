@@ -187,7 +187,16 @@ describe('tenants', () => {
 
   test('nobody can write tenant_id but the owner', async () => {
     await asApp(a, async (client) => {
-      for (const table of ['agents', 'models', 'tools', 'sessions', 'executions', 'users', 'todos', 'resources']) {
+      for (const table of [
+        'agents',
+        'models',
+        'tools',
+        'sessions',
+        'executions',
+        'users',
+        'todos',
+        'resources',
+      ]) {
         expect(
           await refusedInside(client, `insert into howdah.${table} (tenant_id) values ($1)`, [b]),
         ).toMatchObject({ code: '42501' });
