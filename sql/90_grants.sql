@@ -84,6 +84,21 @@ grant insert (
   metadata
 ) on howdah.executions to howdah_app;
 
+-- Artifacts: the list is everybody's to keep; the content of a file is written once, and paths are an owner's to write.
+grant select on howdah.todos, howdah.resources to howdah_app, howdah_analyst;
+grant select (input_parts) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (input_parts) on howdah.executions to howdah_app;
+grant insert (id, session_id, position, title, status, note), update (position, title, status, note), delete
+  on howdah.todos to howdah_app;
+grant insert (id, name, type, bytes, sha256, metadata, execution_id, session_id), update (name, metadata), delete
+  on howdah.resources to howdah_app;
+grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(uuid),
+  howdah_private.markdown_line(text), howdah_private.is_text_type(text)
+  to howdah_app, howdah_analyst;
+grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
+grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
+  to howdah_worker;
+
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb),
@@ -92,7 +107,7 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   to howdah_app;
 
 grant execute on function howdah.agent(text),
-  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
+  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope),

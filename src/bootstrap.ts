@@ -80,6 +80,7 @@ export async function openWorker(
     tools,
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
+    resourceFolder: config.resourceFolder,
     provider: (model) => findProvider(providers, model),
   });
 }

@@ -24,6 +24,8 @@ export type Config = Readonly<{
   host: string;
   /** Absolute. */
   home: string;
+  /** Absolute: where files lie that rows of howdah.resources name by their path. */
+  resourceFolder: string;
   auth: 'none' | 'required';
   /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
   jwtSecret: string | undefined;
@@ -126,6 +128,7 @@ export function readConfig(env: Environment): Config {
     port: values.PORT,
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),
+    resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
     auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
     jwtSecret: values.HOWDAH_JWT_SECRET,
     jwksUrl: values.HOWDAH_JWKS_URL,

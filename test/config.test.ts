@@ -14,6 +14,7 @@ test('an empty environment gives the defaults, frozen', () => {
     port: 8000,
     host: '127.0.0.1',
     home: resolve('.howdah'),
+    resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
     jwtSecret: undefined,
     jwksUrl: undefined,

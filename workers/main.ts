@@ -3,6 +3,8 @@ import type { CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { createPool } from '../src/db/pool.ts';
+import { loadResource } from '../src/db/resources.ts';
+import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import { sleep, type World } from '../src/runtime/world.ts';
 import { customTools } from '../src/tools/custom.ts';
@@ -17,6 +19,8 @@ export type WorkerOptions = {
   /** Runs in flight at once. */
   concurrency: number;
   release: string;
+  /** Where the files of resources lie; without one only content in the database is given to models. */
+  resourceFolder?: string;
   log: Log;
 };
 
@@ -46,6 +50,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       provider: options.provider,
       customTools: customTools(options.tools),
       sqlToolPool,
+      loadResource: (tenantId, id) =>
+        loadResource(pool, tenantId, id, {
+          folder: options.resourceFolder,
+          maxBytes: MAX_FILE_BYTES,
+        }),
       random: Math.random,
       sleep,
     },

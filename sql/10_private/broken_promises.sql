@@ -159,6 +159,10 @@ as $$
   where broken_promises.since = '-infinity' and s.seq = 1
     and not exists (select from howdah.executions as e where e.id = s.execution_id)
   union all
+  select 'resource_hash', f.tenant_id, f.execution_id, 'the bytes of resource ' || f.id || ' do not match its sha256'
+  from howdah.resources as f
+  where broken_promises.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
+  union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
   from howdah.agents as a where a.version_is_stale or a.current_version_id is null
 $$;

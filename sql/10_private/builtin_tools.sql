@@ -10,7 +10,25 @@ as $$
       '{"type": "object", "additionalProperties": false, "required": ["question"], "properties": {
         "question": {"type": "string", "minLength": 1, "description": "What you want to know, in one or two sentences."},
         "options": {"type": "array", "items": {"type": "string"}, "description": "Answers to choose from, if there are few."}
-      }}'::jsonb, 'pure'::howdah.tool_effect)
+      }}'::jsonb, 'pure'::howdah.tool_effect),
+    ('todo',
+      'Keeps the todo list of this conversation; people see it. Add what is to be done before you begin, set a todo to '
+        'doing when you begin it and complete it when it is done. Every call gives the whole list.',
+      '{
+        "type": "object",
+        "properties": {
+          "action": {"type": "string", "enum": ["add", "update", "complete", "reorder", "list"]},
+          "title": {"type": "string", "description": "what to do, one line: of add and update"},
+          "items": {"type": "array", "items": {"type": "string"}, "description": "of add: several titles at once"},
+          "position": {"type": "integer", "description": "which todo, by its position; of add: where to put it, left out the end"},
+          "id": {"type": "string", "description": "which todo, by its id, instead of position"},
+          "status": {"type": "string", "enum": ["open", "doing", "done", "blocked", "cancelled"], "description": "of update"},
+          "note": {"type": "string", "description": "what stands in the way, or what came of it"},
+          "order": {"type": "array", "items": {"type": ["integer", "string"]}, "description": "of reorder: positions or ids in the new order"}
+        },
+        "required": ["action"]
+      }'::jsonb,
+      'idempotent'::howdah.tool_effect)
 $$;
 
 -- Gives a tenant those it lacks and brings descriptions up to date; a tool of the tenant's own with that name is kept.

@@ -37,13 +37,13 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     from due as d where e.id = d.id
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
-    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
+    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), 'user'
+      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )

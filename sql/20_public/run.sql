@@ -8,7 +8,8 @@ create or replace function howdah.run(
   run_at timestamptz default null,
   priority int default 0,
   idempotency_key text default null,
-  metadata jsonb default '{}'
+  metadata jsonb default '{}',
+  input_parts jsonb default null
 ) returns howdah.executions
   language plpgsql volatile
   set search_path = ''
@@ -24,13 +25,15 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
+      input_parts
     ) values (
       v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}')
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'),
+      run.input_parts
     );
   end if;
   return howdah_private.execution_row(v_first);
 end $$;
-comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb) is
+comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb) is
   'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';

@@ -22,8 +22,13 @@ export function estimateUsage(
 
 function textOf(message: ModelRequest['messages'][number]): string {
   const calls = (message.tool_calls ?? []).map((call) => call.name + call.arguments).join('');
-  const parts = message.parts?.length ? JSON.stringify(message.parts) : '';
+  const parts = message.parts?.length ? JSON.stringify(message.parts, withoutData) : '';
   return (message.content ?? '') + parts + calls;
+}
+
+/** Models do not read an image or a file by its Base64: it counts as about a thousand tokens, whatever its size. */
+function withoutData(_name: string, value: unknown): unknown {
+  return typeof value === 'string' && value.startsWith('data:') ? value.slice(0, 4_000) : value;
 }
 
 /** Hands a piece of text to the listener. A listener that throws is its own problem, not the run's. */

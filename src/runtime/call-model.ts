@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Action } from '../contracts/action.ts';
-import type { RunError } from '../contracts/errors.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff, PARK_AFTER_MS } from './backoff.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
+import { remembering, resolveParts } from './resolve-parts.ts';
 import { conversation, next } from './strategies/agent.ts';
 import type { World } from './world.ts';
 
@@ -24,7 +25,7 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
   const found = world.provider(action.model);
   const time = AbortSignal.timeout(run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, run, AbortSignal.any([run.abort.signal, time]))
+    ? await ask(found.value, action, run, world, AbortSignal.any([run.abort.signal, time]))
     : found;
   if (run.abort.signal.aborted) {
     return; // not ours any more: nothing may be committed
@@ -40,12 +41,24 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
   }
 }
 
-function ask(provider: ModelProvider, action: CallModel, run: HeldRun, signal: AbortSignal) {
+async function ask(
+  provider: ModelProvider,
+  action: CallModel,
+  run: HeldRun,
+  world: World,
+  signal: AbortSignal,
+): Promise<Outcome<ModelAnswer>> {
+  const load = remembering(run, (id) => world.loadResource(run.context.tenant_id, id));
+  const messages = conversation(run.definition, run.state);
+  const told = await resolveParts(messages, load, run.state.history);
+  if (!told.ok) {
+    return told;
+  }
   const onToken = run.tokenSink(action.attempt);
   return provider.generate(
     {
       model: action.model,
-      messages: conversation(run.definition, run.state),
+      messages: told.value,
       tools: toolSchemas(run),
       output_schema: run.definition.agent.output_schema,
     },

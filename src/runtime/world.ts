@@ -1,5 +1,6 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import type { Resource } from '../contracts/resource.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 
@@ -9,6 +10,8 @@ export type World = {
   customTools: CustomTools;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
+  /** The content of a resource of the tenant. */
+  loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   random(): number;
   /** Resolves after the time, or at once when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

@@ -38,10 +38,12 @@ const READABLE = [
   'model_usage',
   'models',
   'questions',
+  'resources',
   'sessions',
   'status_transitions',
   'steps',
   'tenants',
+  'todos',
   'tool_performance',
   'tools',
   'users',
@@ -73,6 +75,14 @@ describe('tenants', () => {
         [tenant_id, agent, tool],
       );
       const session_id = await makeSession(db.pool, { tenant_id });
+      await db.pool.query(
+        `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
+        [tenant_id, session_id],
+      );
+      await db.pool.query(
+        `insert into howdah.resources (tenant_id, name, type, bytes) values ($1, 'a.txt', 'text/plain', 'a')`,
+        [tenant_id],
+      );
       const run = await makeRun(db.pool, { tenant_id, agent_id: agent, session_id });
       await claim(db.pool, worker, [run]);
       await commit(db.pool, worker, [
@@ -179,7 +189,16 @@ describe('tenants', () => {
 
   test('nobody can write tenant_id but the owner', async () => {
     await asApp(a, async (client) => {
-      for (const table of ['agents', 'models', 'tools', 'sessions', 'executions', 'users']) {
+      for (const table of [
+        'agents',
+        'models',
+        'tools',
+        'sessions',
+        'executions',
+        'users',
+        'todos',
+        'resources',
+      ]) {
         expect(
           await refusedInside(client, `insert into howdah.${table} (tenant_id) values ($1)`, [b]),
         ).toMatchObject({ code: '42501' });

@@ -8,6 +8,7 @@ export type TestWorkerOptions = {
   openai?: string;
   tools?: readonly CustomTool[];
   concurrency?: number;
+  resourceFolder?: string;
 };
 
 /** A worker in this process, as `howdah worker` starts it. */
@@ -18,6 +19,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     tools: options.tools ?? [],
     concurrency: options.concurrency ?? 100,
     release: 'test',
+    ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
     log: pino({ level: 'silent' }),
     provider: (model) => findProvider(providers, model),
   });

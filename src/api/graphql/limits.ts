@@ -22,6 +22,8 @@ const LIMITS = {
   directives: { most: 50, what: 'directives' },
   /** Pages in pages multiply: what the operation may read, by its page sizes. */
   rows: { most: 200_000, what: 'rows to read' },
+  /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
+  files: { most: 8, what: 'bytes of files to read' },
 } as const;
 
 type Limit = keyof typeof LIMITS;
@@ -41,6 +43,7 @@ const nothing: Measures = {
   roots: 0,
   directives: 0,
   rows: 0,
+  files: 0,
   pages: 0,
 };
 
@@ -130,6 +133,7 @@ function measureField(field: FieldNode, measuring: Measuring, level: number): Me
     roots: 1,
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
+    files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
     pages: isPage ? 1 : 0,
   };
 }
@@ -161,6 +165,7 @@ function add(a: Measures, b: Measures): Measures {
     roots: a.roots + b.roots,
     directives: a.directives + b.directives,
     rows: a.rows + b.rows,
+    files: a.files + b.files,
     pages: Math.max(a.pages, b.pages),
   };
 }

@@ -1,0 +1,35 @@
+-- The text of a small file, for people and reports; what is no text is refused rather than shown as nonsense.
+create or replace function howdah.resource_text(id uuid) returns text
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_resource record;
+  v_reason text;
+begin
+  select r.name, r.type, r.storage_path into v_resource
+  from howdah.resources as r where r.id = resource_text.id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no resource %s', resource_text.id),
+      detail = jsonb_build_object('resource_id', resource_text.id)::text,
+      hint = 'The resources: select id, name, type from howdah.resources.';
+  end if;
+  v_reason := case
+    when v_resource.storage_path is not null then 'its content is in a file of the workers, not in the database'
+    when not howdah_private.is_text_type(v_resource.type) then v_resource.type || ' is no type of text'
+  end;
+  if v_reason is null then
+    begin
+      return (select convert_from(r.bytes, 'UTF8') from howdah.resources as r where r.id = resource_text.id);
+    exception when character_not_in_repertoire or untranslatable_character then
+      v_reason := 'its bytes are not UTF-8';
+    end;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('resource %L cannot be read as text: %s', v_resource.name, v_reason),
+    detail = jsonb_build_object('resource_id', resource_text.id, 'type', v_resource.type)::text,
+    hint = 'Text is text/*, JSON, XML, YAML and the like, in UTF-8; other content is in resources.bytes.';
+end $$;
+comment on function howdah.resource_text(uuid) is
+  'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';

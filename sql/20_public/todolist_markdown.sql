@@ -1,0 +1,40 @@
+-- One line of Markdown for a text somebody else wrote: it can neither end the line nor mean anything.
+create or replace function howdah_private.markdown_line(content text) returns text
+  language sql immutable
+  set search_path = ''
+as $$
+  select regexp_replace(
+    btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
+    '([\\`*_\[\]<>#|~])', '\\\1', 'g')
+$$;
+
+-- The todo list of a session as a document: the same rows give the same bytes.
+create or replace function howdah.todolist_markdown(session_id uuid) returns text
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_title text;
+  v_lines text;
+begin
+  select coalesce(nullif(howdah_private.markdown_line(s.title), ''), 'Todo list') into v_title
+  from howdah.sessions as s where s.id = todolist_markdown.session_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', todolist_markdown.session_id),
+      detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
+      hint = 'The sessions: select id, title from howdah.sessions.';
+  end if;
+  select string_agg(
+    case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
+      when 'blocked' then '- [!] ' when 'cancelled' then '- [-] ~~' end
+    || howdah_private.markdown_line(t.title)
+    || case when t.status = 'cancelled' then '~~' else '' end
+    || coalesce(' — ' || nullif(howdah_private.markdown_line(t.note), ''), ''),
+    E'\n' order by t.position
+  ) into v_lines
+  from howdah.todos as t where t.session_id = todolist_markdown.session_id;
+  return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
+end $$;
+comment on function howdah.todolist_markdown(uuid) is
+  'The todo list of a session as Markdown; the same list always gives the same bytes.';

@@ -1,0 +1,17 @@
+-- Images and files of an input are checked with the row; what the run was given stays what it was given.
+create or replace function howdah_private.tg_executions__check_parts() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_parts(new.tenant_id, new.input_parts);
+  new.input_parts := nullif(new.input_parts, '[]');
+  return new;
+end $$;
+
+create or replace trigger _150_check_parts before insert on howdah.executions
+  for each row when (new.input_parts is not null)
+  execute function howdah_private.tg_executions__check_parts();
+create or replace trigger _310_refuse_rewrite before update of input_parts on howdah.executions
+  for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
+  execute function howdah_private.tg__refuse_change();

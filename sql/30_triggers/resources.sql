@@ -1,0 +1,79 @@
+-- The content of a resource never changes, so its size and hash are facts: computed from the bytes, or told with a path.
+create or replace function howdah_private.tg_resources__measure() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_hash text := encode(sha256(new.bytes), 'hex');
+  v_missing text := case when new.storage_path is null or new.bytes is not null then null
+    when new.sha256 is null then 'sha256' when new.size is null then 'size' end;
+begin
+  new.type := lower(new.type);
+  new.sha256 := lower(new.sha256);
+  if new.sha256 <> v_hash or new.size <> octet_length(new.bytes) or v_missing is not null then
+    raise exception using errcode = 'HWINV',
+      message = case when v_missing is not null
+          then format('%s is missing: a file that is named by its path needs its sha256 and size', v_missing)
+        when new.sha256 <> v_hash then format('sha256 is %s, but the bytes have %s', new.sha256, v_hash)
+        else format('size is %s, but there are %s bytes', new.size, octet_length(new.bytes)) end,
+      detail = jsonb_build_object('field', coalesce(v_missing,
+        case when new.sha256 <> v_hash then 'sha256' else 'size' end))::text,
+      hint = case when v_missing is null then 'Leave sha256 and size out: they are computed from the bytes.'
+        else 'The command sha256sum gives the one, stat the other.' end;
+  end if;
+  if new.bytes is not null then
+    new.sha256 := v_hash;
+    new.size := octet_length(new.bytes);
+  end if;
+  return new;
+end $$;
+
+-- No foreign key points at executions, so this is where the run is checked.
+create or replace function howdah_private.tg_resources__check_execution() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if not exists (
+    select from howdah.executions as e where e.id = new.execution_id and e.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', new.execution_id),
+      detail = jsonb_build_object('execution_id', new.execution_id)::text,
+      hint = 'Leave execution_id out when the file belongs to no run.';
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_resources__sign() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  new.created_by := howdah_private.actor();
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_resources__refuse_rewrite() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'HWDEN',
+    message = format('the content of resource %L never changes', old.name),
+    detail = jsonb_build_object('resource_id', old.id)::text,
+    hint = 'Insert a new resource and delete this one; its name and metadata may be changed.';
+end $$;
+
+create or replace trigger _100_sign before insert on howdah.resources
+  for each row execute function howdah_private.tg_resources__sign();
+create or replace trigger _200_measure before insert on howdah.resources
+  for each row execute function howdah_private.tg_resources__measure();
+create or replace trigger _300_check_execution before insert on howdah.resources
+  for each row when (new.execution_id is not null)
+  execute function howdah_private.tg_resources__check_execution();
+-- The session goes to null when it is deleted, so it is not among these.
+create or replace trigger _200_refuse_rewrite
+  before update of id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by, created_at
+  on howdah.resources
+  for each row execute function howdah_private.tg_resources__refuse_rewrite();

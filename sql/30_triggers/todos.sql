@@ -1,0 +1,37 @@
+-- A todo without a position goes to the end of its list. Positions of one list are handed out under the list's lock,
+-- so that two writers at once get two of them.
+create or replace function howdah_private.tg_todos__take_position() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.lock_todos(new.session_id);
+  select coalesce(max(t.position), 0) + 1 into new.position
+  from howdah.todos as t where t.session_id = new.session_id;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_todos__check_session() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if new.session_id is null or not exists (
+    select from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = case when new.session_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when new.session_id is null then 'session_id is missing'
+        else format('there is no session %s', new.session_id) end,
+      detail = jsonb_build_object('session_id', new.session_id)::text,
+      hint = 'A todo list belongs to a session: insert into howdah.sessions default values returning id.';
+  end if;
+  return new;
+end $$;
+
+create or replace trigger _100_stamp before update on howdah.todos
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _200_check_session before insert on howdah.todos
+  for each row execute function howdah_private.tg_todos__check_session();
+create or replace trigger _300_take_position before insert on howdah.todos
+  for each row when (new.position is null)
+  execute function howdah_private.tg_todos__take_position();

@@ -1,0 +1,248 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Json } from '../../src/contracts/json.ts';
+import type { Worker } from '../../workers/main.ts';
+import { makeSession, makeTenant, one, refusal } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { brokenPromises, ended, kindsOf, makeAgent, messagesOf, stepsOf } from './arrange.ts';
+
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+let database: TestDatabase;
+let server: FakeServer;
+let worker: Worker;
+let home: string;
+let agent: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await startOpenAiServer(() => ({ content: 'a pixel' }));
+  home = await mkdtemp(join(tmpdir(), 'howdah-parts-'));
+  await mkdir(join(home, 'resources'));
+  worker = await startTestWorker(database.url, {
+    openai: server.url,
+    resourceFolder: join(home, 'resources'),
+  });
+  agent = await makeAgent(database.pool, { models: [{ provider: 'openai' }] });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  await server.close();
+  await rm(home, { recursive: true });
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+
+async function resource(columns: Record<string, unknown>): Promise<string> {
+  const row = { name: 'pixel.png', type: 'image/png', ...columns };
+  const places = Object.keys(row).map((_, index) => `$${index + 1}`);
+  const { id } = await one(
+    database.pool,
+    `insert into howdah.resources (${Object.keys(row).join(', ')}) values (${places.join(', ')}) returning id`,
+    Object.values(row),
+  );
+  return id;
+}
+
+const part = (resource_id: string) => ({ type: 'resource', resource_id });
+
+async function insert(parts: Json, input = 'What is this?', session: string | null = null) {
+  const { id } = await one(
+    database.pool,
+    `insert into howdah.executions (agent_id, input, input_parts, session_id) values ($1, $2, $3, $4) returning id`,
+    [agent, input, JSON.stringify(parts), session],
+  );
+  return id as string;
+}
+
+/** What the model was sent in the run whose input is this one. */
+function sentWith(input: string): Json {
+  const request = server.requests.findLast(({ body }) => JSON.stringify(body).includes(input));
+  return request?.body.messages ?? null;
+}
+
+describe('a run with parts', () => {
+  test('shows its images and files to the model, beside the text', async () => {
+    const [image, text] = [
+      await resource({ bytes: PIXEL }),
+      await resource({ name: 'notes.md', type: 'text/markdown', bytes: Buffer.from('# Müsli') }),
+    ];
+    const link = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } };
+    const id = await insert([part(image), link, part(text)], 'What are these?');
+    expect(await ended(database.pool, id)).toMatchObject({
+      status: 'completed',
+      output: 'a pixel',
+    });
+    expect(sentWith('What are these?')).toEqual([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What are these?' },
+          {
+            type: 'image_url',
+            image_url: { url: `data:image/png;base64,${PIXEL.toString('base64')}` },
+          },
+          link,
+          { type: 'text', text: 'File notes.md:\n\n# Müsli' },
+        ],
+      },
+    ]);
+    // the log names the file, it does not repeat it
+    expect((await messagesOf(database.pool, id))[0]).toMatchObject({
+      content: 'What are these?',
+      parts: [part(image), link, part(text)],
+    });
+  });
+
+  test('is started by run(), too', async () => {
+    const name = (await one(database.pool, 'select name from howdah.agents where id = $1', [agent]))
+      .name;
+    const image = await resource({ bytes: PIXEL });
+    const run = await one(
+      database.pool,
+      `select id, input_parts from howdah.run($1, 'And by name?', input_parts => $2)`,
+      [name, JSON.stringify([part(image)])],
+    );
+    expect(run.input_parts).toEqual([part(image)]);
+    expect((await ended(database.pool, run.id)).status).toBe('completed');
+    expect(JSON.stringify(sentWith('And by name?'))).toContain('data:image/png;base64,');
+  });
+
+  test('reads files of the folder', async () => {
+    await writeFile(join(home, 'resources', 'a.pdf'), 'pdf');
+    const sha256 = createHash('sha256').update('pdf').digest('hex');
+    const columns = { name: 'a.pdf', type: 'application/pdf', storage_path: 'a.pdf' };
+    const pdf = await resource({ ...columns, sha256, size: 3 });
+    const id = await insert([part(pdf)], 'Read this file');
+    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect(JSON.stringify(sentWith('Read this file'))).toContain(
+      '{"filename":"a.pdf","file_data":"data:application/pdf;base64,cGRm"}',
+    );
+  });
+
+  test('fails with a sentence that names the file when it cannot be read', async () => {
+    const columns = { name: 'lost.pdf', type: 'application/pdf', storage_path: 'lost.pdf' };
+    const lost = await resource({ ...columns, sha256: '0'.repeat(64), size: 3 });
+    const id = await insert([part(lost)]);
+    expect(await ended(database.pool, id)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'error',
+      error: {
+        code: 'invalid_request',
+        retryable: false,
+        message: expect.stringMatching(/^the file lost\.pdf is missing: .*ENOENT/),
+      },
+    });
+    expect(await kindsOf(database.pool, id)).toBe('retry error');
+    expect((await stepsOf(database.pool, id))[0]?.error?.message).toContain('lost.pdf');
+  });
+
+  test('does not break the next turns of its session when its file is deleted', async () => {
+    const image = await resource({ bytes: PIXEL });
+    const session = await makeSession(database.pool);
+    await ended(database.pool, await insert([part(image)], 'Turn one', session));
+    await ended(database.pool, await insert([], 'Turn two', session));
+    expect(JSON.stringify(sentWith('Turn two'))).toContain('data:image/png;base64,');
+    await database.pool.query('delete from howdah.resources where id = $1', [image]);
+    const third = await ended(database.pool, await insert([], 'Turn three', session));
+    expect(third.status).toBe('completed');
+    expect(JSON.stringify(sentWith('Turn three'))).toContain(
+      `[a file of this message is left out: there is no resource ${image}`,
+    );
+  });
+});
+
+describe('an insert', () => {
+  const data_url = 'data:application/pdf;base64,cGRm';
+  test.each([
+    [{ type: 'text', text: 'x' }],
+    [{ type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n', detail: 'low' } }],
+    [{ type: 'file', file: { filename: 'a.pdf', file_data: data_url } }],
+    [{ type: 'input_audio', input_audio: { data: 'cG5n', format: 'wav' } }],
+  ])('takes the part %j as it is', async (given) => {
+    const id = await insert([given]);
+    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await messagesOf(database.pool, id))[0]?.parts).toEqual([given]);
+  });
+
+  const ok = { type: 'text', text: 'x' };
+  const wrong: [Json, string, string][] = [
+    ['x', 'input_parts', 'input_parts must be a list'],
+    [{ type: 'text' }, 'input_parts', 'input_parts must be a list'],
+    [null, 'input_parts', 'input_parts must be a list'],
+    [Array(101).fill(ok), 'input_parts', 'at most 100 parts'],
+    [['x'], 'input_parts[0].type', 'must be text, image_url, file, input_audio or resource'],
+    [[ok, { type: 'video' }], 'input_parts[1].type', 'must be text, image_url'],
+    [[{}], 'input_parts[0].type', 'must be text'],
+    [[{ type: 'text', text: 7 }], 'input_parts[0].text', 'must be a text'],
+    [
+      [{ type: 'image_url', image_url: 'https://x' }],
+      'input_parts[0].image_url.url',
+      'must begin with https://',
+    ],
+    [
+      [{ type: 'image_url', image_url: { url: 'http://10.0.0.1/' } }],
+      'input_parts[0].image_url.url',
+      'must begin with https:// or data:image/',
+    ],
+    [
+      [ok, ok, { type: 'image_url', image_url: { url: 'file:///etc/passwd' } }],
+      'input_parts[2].image_url.url',
+      'must begin with https:// or data:image/',
+    ],
+    [
+      [{ type: 'file', file: { filename: 'a', file_data: 'x' } }],
+      'input_parts[0].file.file_data',
+      'must be the file as a data: URL',
+    ],
+    [
+      [{ type: 'file', file: { file_data: data_url } }],
+      'input_parts[0].file.filename',
+      'must be the name',
+    ],
+    [
+      [{ type: 'input_audio', input_audio: { data: 'x' } }],
+      'input_parts[0].input_audio.format',
+      'must be the format',
+    ],
+    [
+      [{ type: 'resource', resource_id: 'x' }],
+      'input_parts[0].resource_id',
+      'must be the id of a resource',
+    ],
+  ];
+  test.each(wrong)('refuses %j', async (parts, field, message) => {
+    const refused = await refusal(insert(parts));
+    expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(message) });
+    expect(refused.message).toContain(field);
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ field });
+  });
+
+  test('refuses resources that are not there, or of another tenant', async () => {
+    const tenant_id = await makeTenant(database.pool);
+    for (const id of [tenant_id, await resource({ bytes: PIXEL, tenant_id })]) {
+      expect(await refusal(insert([ok, part(id)]))).toMatchObject({
+        code: 'HWNTF',
+        message: `input_parts[1].resource_id: there is no resource ${id}`,
+      });
+    }
+  });
+
+  test('is what the run keeps: its parts never change once it has ended', async () => {
+    const id = await insert([ok]);
+    await ended(database.pool, id);
+    expect(
+      await refusal(
+        database.pool.query(`update howdah.executions set input_parts = '[]' where id = $1`, [id]),
+      ),
+    ).toMatchObject({ code: 'HWDEN' });
+  });
+});
