@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { HowdahError } from './contracts/errors.ts';
+import { parseHostPattern } from './contracts/host-pattern.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -33,6 +34,8 @@ export type Config = Readonly<{
   jwksUrl: string | undefined;
   /** Origins whose pages may ask the API, besides its own. */
   corsOrigins: readonly string[];
+  /** `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach all the same. */
+  egressAllow: readonly string[];
   defaultModel: DefaultModel;
   logLevel: z.infer<typeof logLevels>;
   /** Runs in flight per worker. */
@@ -42,6 +45,11 @@ export type Config = Readonly<{
 const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
 const wholeNumber = (min: number, max: number) =>
   z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
+const commaList = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .transform((entries) => entries.filter((entry) => entry !== ''));
 
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
 const variables = {
@@ -77,13 +85,12 @@ const variables = {
     'an http or https URL, such as https://login.example.com/.well-known/jwks.json',
   ],
   HOWDAH_CORS_ORIGINS: [
-    z
-      .string()
-      .default('')
-      .transform((list) => list.split(',').map((origin) => origin.trim()))
-      .transform((origins) => origins.filter((origin) => origin !== ''))
-      .pipe(z.array(z.string().refine(isOrigin))),
+    commaList.pipe(z.array(z.string().refine(isOrigin))),
     'a comma list of origins without a path, such as https://app.example.com,http://localhost:3000',
+  ],
+  HOWDAH_EGRESS_ALLOW: [
+    commaList.pipe(z.array(z.string().refine(isHost))),
+    'a comma list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
   ],
   HOWDAH_LOG_LEVEL: [logLevels.default('info'), `one of ${logLevels.options.join(', ')}`],
   HOWDAH_WORKER_CONCURRENCY: [
@@ -133,6 +140,7 @@ export function readConfig(env: Environment): Config {
     jwtSecret: values.HOWDAH_JWT_SECRET,
     jwksUrl: values.HOWDAH_JWKS_URL,
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
+    egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     defaultModel: Object.freeze(defaultModel(values)),
     logLevel: values.HOWDAH_LOG_LEVEL,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
@@ -193,6 +201,11 @@ function isLoopback(host: string): boolean {
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+}
+
+/** One host: a wildcard would open private addresses under names that nobody has looked at. */
+function isHost(text: string): boolean {
+  return parseHostPattern(text)?.wildcard === false;
 }
 
 function withoutUndefined(env: Environment): Environment {

@@ -35,6 +35,7 @@ const HOMES: Record<string, RegExp> = {
   graphql: /^src\/api\//,
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
+  'ipaddr.js': /^src\/tools\//,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

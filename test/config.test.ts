@@ -19,6 +19,7 @@ test('an empty environment gives the defaults, frozen', () => {
     jwtSecret: undefined,
     jwksUrl: undefined,
     corsOrigins: [],
+    egressAllow: [],
     defaultModel: {
       provider: 'local',
       model: 'extractive',
@@ -31,6 +32,7 @@ test('an empty environment gives the defaults, frozen', () => {
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.defaultModel)).toBe(true);
   expect(Object.isFrozen(config.corsOrigins)).toBe(true);
+  expect(Object.isFrozen(config.egressAllow)).toBe(true);
 });
 
 test('an empty value counts as unset', () => {
@@ -68,6 +70,13 @@ test('a secret is counted in bytes, and a list may have spaces', () => {
     jwtSecret: HOWDAH_JWT_SECRET,
     jwksUrl: HOWDAH_JWKS_URL,
     corsOrigins: ['https://app.example', 'http://localhost:3000'],
+  });
+});
+
+test('private hosts that may be reached are a list of host and port', () => {
+  const HOWDAH_EGRESS_ALLOW = 'localhost:11434, 10.0.0.5 ,[fd00::5]:8080,';
+  expect(readConfig({ HOWDAH_EGRESS_ALLOW })).toMatchObject({
+    egressAllow: ['localhost:11434', '10.0.0.5', '[fd00::5]:8080'],
   });
 });
 
@@ -134,6 +143,10 @@ test.each([
   ['HOWDAH_CORS_ORIGINS', 's3cret'],
   ['HOWDAH_CORS_ORIGINS', '*,https://s3cret'],
   ['HOWDAH_CORS_ORIGINS', 'https://app.example/s3cret'],
+  ['HOWDAH_EGRESS_ALLOW', 'http://s3cret'],
+  ['HOWDAH_EGRESS_ALLOW', 'db:5432,s3cret/path'],
+  ['HOWDAH_EGRESS_ALLOW', 's3cret:65536'],
+  ['HOWDAH_EGRESS_ALLOW', '*.s3cret'],
   ['HOWDAH_LOG_LEVEL', 's3cret'],
   ['HOWDAH_WORKER_CONCURRENCY', '0'],
   ['OPENAI_BASE_URL', 's3cret'],

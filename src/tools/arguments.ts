@@ -17,7 +17,7 @@ export function parseArguments(text: string): Outcome<JsonObject> {
 }
 
 /** An id of more digits than a number of JavaScript holds would become another id. */
-function refuseRounding(
+export function refuseRounding(
   _key: string,
   value: unknown,
   ...[context]: { source?: string }[]

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { retryAfterMs } from '../../contracts/retry-after.ts';
 import { codeOfStatus, type Failed, failed } from '../failure.ts';
 import { sentence } from './redact.ts';
-import { retryAfterMs } from './retry-after.ts';
 
 /** Whom we called, as a failure may name it. */
 export type Peer = { host: string; model: string; key: string | null };

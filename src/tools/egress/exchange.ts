@@ -1,0 +1,92 @@
+import type { LookupAddress } from 'node:dns';
+import http from 'node:http';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Target } from './target.ts';
+
+/** Where a connection goes: `lookup` knows nothing but the checked addresses. */
+export type DialOptions = {
+  host: string;
+  port: number;
+  lookup: net.LookupFunction;
+  secure: boolean;
+  /** The name a certificate is asked for; an address has none. */
+  servername?: string;
+};
+export type Dial = (options: DialOptions) => net.Socket;
+
+/** One request to one place; a redirect makes another. */
+export type Hop = {
+  url: string;
+  method: string;
+  headers: Headers;
+  body: string | Uint8Array | undefined;
+};
+
+export const dialDirectly: Dial = ({ secure, ...options }) =>
+  secure ? tls.connect({ ...options, ALPNProtocols: ['http/1.1'] }) : net.connect(options);
+
+/**
+ * Sends one request over a connection of its own and gives the answer when its headers are there. Rejects with what Node
+ * says; `signal` tears the connection down, also while the body is read. `onConnect` is called once it stands.
+ */
+export function exchange(
+  target: Target,
+  hop: Hop,
+  dial: Dial,
+  { signal, onConnect }: { signal: AbortSignal; onConnect: () => void },
+): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const request = http.request({
+    method: hop.method,
+    path: `${target.url.pathname}${target.url.search}`,
+    headers: wireHeaders(target, hop),
+    setHost: false,
+    signal,
+    createConnection: () => {
+      const socket = dial(dialOptions(target));
+      return socket.once(target.secure ? 'secureConnect' : 'connect', onConnect);
+    },
+  });
+  request.on('response', resolve);
+  // Stays for the life of the request: an error after the answer reaches its reader through the body.
+  request.on('error', reject);
+  request.on('upgrade', (_answer, socket) => {
+    socket.destroy();
+    reject(Object.assign(new Error('not asked to switch'), { code: 'ERR_UPGRADE' }));
+  });
+  request.end(hop.body);
+  return promise;
+}
+
+/** Framing is ours: Node would send a body of DELETE without saying how long it is. */
+function wireHeaders(target: Target, hop: Hop): http.OutgoingHttpHeaders {
+  const length = hop.body === undefined ? undefined : Buffer.byteLength(hop.body);
+  const isExpected = /^(POST|PUT|PATCH)$/.test(hop.method);
+  return {
+    'accept-encoding': 'gzip, br',
+    ...Object.fromEntries(hop.headers),
+    host: target.url.host,
+    connection: 'close',
+    ...(length !== undefined || isExpected ? { 'content-length': length ?? 0 } : {}),
+  };
+}
+
+function dialOptions({ host, port, secure, addresses }: Target): DialOptions {
+  return {
+    host,
+    port,
+    secure,
+    lookup: lookupIn(addresses),
+    ...(secure && net.isIP(host) === 0 ? { servername: host } : {}),
+  };
+}
+
+/** A look-up in the form of `net.connect` that answers from what was checked. */
+function lookupIn(addresses: readonly LookupAddress[]): net.LookupFunction {
+  return (_host, { all }, answer) => {
+    const [first] = addresses;
+    if (all || !first) answer(null, [...addresses]);
+    else answer(null, first.address, first.family);
+  };
+}

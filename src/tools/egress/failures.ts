@@ -1,0 +1,86 @@
+import type { ErrorCode, RunError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+
+/** The failing half of an `Outcome`. */
+export type Failed = { ok: false; error: RunError };
+
+/** One failure as data; what came over the network may go better next time, a refusal never does. */
+export function failed(code: ErrorCode, message: string, cause?: JsonObject): Failed {
+  const retryable = code === 'unreachable' || code === 'timeout' || code === 'bad_answer';
+  return { ok: false, error: { code, message, retryable, ...(cause ? { cause } : {}) } };
+}
+
+/** The request is not one we send. */
+export function refused(message: string, host?: string): Failed {
+  return failed('invalid_request', message, host === undefined ? undefined : { host });
+}
+
+/** The same words for all that is not public: they must not tell what is there. */
+export function notPublic(host: string): Failed {
+  return refused(
+    'url: its host is not a public address, so it may not be reached; an operator can add host:port to HOWDAH_EGRESS_ALLOW',
+    host,
+  );
+}
+
+export class ConnectTimeout extends Error {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    super(`no connection within ${ms} ms`);
+    this.ms = ms;
+  }
+}
+
+export class BodyTooLarge extends Error {
+  readonly maxBytes: number;
+
+  constructor(maxBytes: number) {
+    super(`the body has more than ${maxBytes} bytes`);
+    this.maxBytes = maxBytes;
+  }
+}
+
+const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+const UNSENDABLE = /^ERR_(INVALID_|HTTP_INVALID_|UNESCAPED_)/;
+const NAMES = /^(ENOTFOUND|ENODATA|EAI_)/;
+
+/** What an error of the connection or of the body means. Messages of Node name addresses: only codes are kept. */
+export function failureOf(error: unknown, host: string, signal: AbortSignal): Failed {
+  if (signal.aborted) return stopped(signal.reason, host);
+  if (error instanceof BodyTooLarge) {
+    const message = `the answer of ${host} is too large: its body may have ${error.maxBytes} bytes after decompression`;
+    return failed('tool_failed', message, { host, max_bytes: error.maxBytes });
+  }
+  const reason = codeOf(error);
+  if (UNSENDABLE.test(reason)) {
+    return failed('invalid_request', `the request cannot be sent (${reason})`, { host, reason });
+  }
+  if (NAMES.test(reason)) {
+    return failed('unreachable', `${host} has no address (${reason})`, { host, reason });
+  }
+  if (TLS.test(reason)) {
+    const message = `no secure connection to ${host}: its certificate or its TLS is not accepted (${reason})`;
+    return failed('tool_failed', message, { host, reason });
+  }
+  if (/^(HPE_|Z_|ERR_|BROTLI)/.test(reason)) {
+    return failed('bad_answer', `${host} answered with broken HTTP (${reason})`, { host, reason });
+  }
+  return failed('unreachable', `the connection to ${host} failed (${reason})`, { host, reason });
+}
+
+/** The signal fired: for a time-out, else because nobody wants the answer any more. */
+function stopped(reason: unknown, host: string): Failed {
+  if (reason instanceof ConnectTimeout) {
+    const message = `connecting to ${host} took longer than ${reason.ms} ms`;
+    return failed('timeout', message, { host });
+  }
+  return reason instanceof Error && reason.name === 'TimeoutError'
+    ? failed('timeout', `${host} did not answer in time`, { host })
+    : failed('cancelled', 'the request was cancelled', { host });
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'connection failed';
+}

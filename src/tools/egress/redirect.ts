@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { Hop } from './exchange.ts';
+import { refused } from './failures.ts';
+import type { Target } from './target.ts';
+
+/**
+ * All that another origin is sent of our headers. What else a caller set was meant for the first one. The idempotency
+ * key is no secret, and without it a repeated request would act twice there.
+ */
+const FOR_ANYBODY = new Set([
+  'accept',
+  'accept-language',
+  'content-type',
+  'idempotency-key',
+  'user-agent',
+]);
+const OF_BODY = ['content-type', 'content-encoding', 'content-language', 'content-location'];
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** What to ask after this answer; null when it is the last word. Methods change as in the Fetch standard. */
+export function nextHop(hop: Hop, target: Target, answer: IncomingMessage): Outcome<Hop> | null {
+  const { statusCode: status = 0 } = answer;
+  const { location } = answer.headers;
+  if (!REDIRECTS.has(status) || location === undefined) return null;
+  const url = URL.parse(location, target.url.href);
+  if (!url) return refused(`${target.host} redirects to something that is no URL`, target.host);
+  if (target.secure && url.protocol !== 'https:') {
+    const message = `${target.host} redirects from https to ${url.protocol.slice(0, -1)}, which is not followed`;
+    return refused(message, target.host);
+  }
+  const headers = new Headers(hop.headers);
+  if (url.origin !== target.url.origin) {
+    keepOnly(headers, FOR_ANYBODY);
+  }
+  const becomesGet = status === 303 ? hop.method !== 'HEAD' : status < 303 && hop.method === 'POST';
+  if (!becomesGet) return { ok: true, value: { ...hop, url: url.href, headers } };
+  for (const name of OF_BODY) headers.delete(name);
+  return { ok: true, value: { url: url.href, method: 'GET', headers, body: undefined } };
+}
+
+function keepOnly(headers: Headers, kept: ReadonlySet<string>): void {
+  for (const name of [...headers.keys()]) {
+    if (!kept.has(name)) headers.delete(name);
+  }
+}

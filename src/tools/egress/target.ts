@@ -1,0 +1,98 @@
+import { promises as dns, type LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import type { Outcome } from '../../contracts/errors.ts';
+import { type HostPattern, hostOf, isListed } from '../../contracts/host-pattern.ts';
+import { isPublicAddress } from './address.ts';
+import { type Failed, failureOf, notPublic, refused } from './failures.ts';
+
+/** All addresses of a name. Throws as `dns.lookup` does. */
+export type Resolve = (host: string) => Promise<LookupAddress[]>;
+
+export type Rules = Readonly<{
+  /** What may be reached although it is not public. */
+  allowPrivate: readonly HostPattern[];
+  /** Nothing else may be reached; undefined: whatever is public. */
+  only: readonly HostPattern[] | undefined;
+  resolve: Resolve;
+}>;
+
+/** A URL that may be asked, and the only addresses a connection for it may go to. */
+export type Target = Readonly<{
+  url: URL;
+  host: string;
+  port: number;
+  secure: boolean;
+  addresses: readonly LookupAddress[];
+}>;
+
+/**
+ * Names that stand for nothing public (RFC 6761, RFC 8375, ICANN's `internal`) or have no dot, so that only the local network knows them.
+ * They are refused unasked: an answer of the resolver would tell which of them are in use.
+ */
+const LOCAL_NAME = /^[^.]*$|(^|\.)(localhost|local|internal|home\.arpa)$/;
+
+/**
+ * Checks a URL and looks its host up, once: whoever connects uses these addresses and asks no resolver again,
+ * or a second answer could be another one. `wait` fires when the look-up took too long or nobody waits.
+ */
+export async function checkedTarget(
+  text: string,
+  rules: Rules,
+  wait: AbortSignal,
+): Promise<Outcome<Target>> {
+  const url = URL.parse(text);
+  const flaw = url
+    ? flawOf(url)
+    : refused('url: it is not a complete URL, such as https://example.com/');
+  if (!url || flaw) return flaw ?? refused('url: it is not a URL');
+  const host = hostOf(url);
+  const secure = url.protocol === 'https:';
+  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
+  if (rules.only && !isListed(rules.only, host, port)) {
+    return refused(`url: this tool may not reach ${host}:${port}`, host);
+  }
+  const isOpen = isListed(rules.allowPrivate, host, port);
+  const family = isIP(host);
+  if (!isOpen && family === 0 && LOCAL_NAME.test(host)) return notPublic(host);
+  try {
+    const literal = family === 0 ? null : [{ address: host, family }];
+    const addresses = literal ?? (await unlessAborted(rules.resolve(host), wait));
+    if (!isOpen && !addresses.every(({ address }) => isPublicAddress(address))) {
+      return notPublic(host);
+    }
+    return addresses.length === 0
+      ? failureOf(Object.assign(new Error(), { code: 'ENODATA' }), host, wait)
+      : { ok: true, value: { url, host, port, secure, addresses } };
+  } catch (error) {
+    return failureOf(error, host, wait);
+  }
+}
+
+/** The resolver of the system, with its hosts file and its order. */
+export const systemResolve: Resolve = (host) => dns.lookup(host, { all: true });
+
+function flawOf(url: URL): Failed | undefined {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    return refused('url: only https and http can be asked');
+  }
+  if (url.username !== '' || url.password !== '') {
+    return refused(
+      'url: it may not hold a user name or a password; send an authorization header',
+      hostOf(url),
+    );
+  }
+  return undefined;
+}
+
+/** A look-up cannot be called back; whoever waited goes on without it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

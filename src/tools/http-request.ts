@@ -1,0 +1,189 @@
+import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
+import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
+import { retryAfterMs } from '../contracts/retry-after.ts';
+import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import {
+  createEgress,
+  type Egress,
+  type EgressAnswer,
+  type EgressOptions,
+  type EgressRequest,
+} from './egress.ts';
+import { answerResult, excerpt } from './http-request/answer.ts';
+import { readHeaders, requestHeaders } from './http-request/headers.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const EXCERPT_CHARACTERS = 1_000;
+
+/** A tool of Howdah's own: as a custom tool, but it is given its row's configuration and its failures are outcomes. */
+export type HttpRequestTool = Omit<CustomTool, 'run' | 'effect'> & {
+  effect: 'idempotent';
+  /**
+   * `configuration.allow` (`host`, `host:port`, `*.example.com`) narrows what may be reached and opens nothing;
+   * `configuration.headers` go along with each request and win over the model's. Never throws.
+   */
+  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
+};
+
+const parameters = {
+  type: 'object',
+  properties: {
+    url: { type: 'string', description: 'The complete URL, with https:// or http://' },
+    method: { type: 'string', enum: METHODS, default: 'GET' },
+    headers: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Request headers by name',
+    },
+    body: {
+      type: ['string', 'object', 'array', 'number', 'boolean', 'null'],
+      description: 'Text is sent as it is, anything else as JSON; not with GET and HEAD',
+    },
+  },
+  required: ['url'],
+  additionalProperties: false,
+};
+
+/** The built-in tool `http_request`. */
+export function httpRequestTool(options: EgressOptions): HttpRequestTool {
+  const egress = createEgress(options);
+  return {
+    name: 'http_request',
+    description:
+      'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
+    parameters,
+    effect: 'idempotent',
+    run: (args, context, configuration) => run(egress, args, context, configuration),
+  };
+}
+
+async function run(
+  egress: Egress,
+  args: JsonObject,
+  context: ToolContext,
+  configuration: JsonObject,
+): Promise<ToolOutcome> {
+  const request = requestOf(args, context, configuration);
+  if (!request.ok) return request;
+  const opened = await egress.open(request.value);
+  if (!opened.ok) return opened;
+  const code = codeOf(opened.value.status);
+  if (code !== undefined) return failedAnswer(code, opened.value);
+  const answer = await egress.read(opened.value, context.signal);
+  return answer.ok ? { ok: true, value: answerResult(answer.value, request.value.url) } : answer;
+}
+
+function requestOf(
+  args: JsonObject,
+  context: ToolContext,
+  configuration: JsonObject,
+): Outcome<EgressRequest> {
+  const only = readAllow(configuration.allow);
+  if (!only.ok) return misconfigured(only.error);
+  const fixed = readHeaders(configuration.headers, "the tool's configuration.headers");
+  if (!fixed.ok) return misconfigured(fixed.error);
+  const own = readHeaders(args.headers, 'headers');
+  if (!own.ok) return own;
+  const url = String(args.url ?? '');
+  const method = String(args.method ?? 'GET').toUpperCase();
+  if (!METHODS.includes(method)) return unfit(`method is not one of ${METHODS.join(', ')}`);
+  const { body, contentType } = encoded(args.body);
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
+    return unfit(`body: ${method} takes none; leave it out or use POST`);
+  }
+  const headers = requestHeaders(
+    { own: own.value, fixed: fixed.value },
+    method,
+    contentType,
+    context,
+  );
+  return {
+    ok: true,
+    value: { url, method, headers, body, signal: context.signal, only: only.value },
+  };
+}
+
+/** Undefined: whatever is public. An empty list allows nothing. */
+function readAllow(value: Json | undefined): Outcome<HostPattern[] | undefined> {
+  if (value === undefined || value === null) return { ok: true, value: undefined };
+  const entries = Array.isArray(value) ? value : [value];
+  const patterns = entries.map((entry) =>
+    typeof entry === 'string' ? parseHostPattern(entry) : null,
+  );
+  const wrong = patterns.indexOf(null);
+  return wrong < 0
+    ? { ok: true, value: patterns.filter((pattern) => pattern !== null) }
+    : unfit(
+        `the tool's configuration.allow has ${JSON.stringify(entries[wrong])}, which is no host, host:port or *.host`,
+      );
+}
+
+/** A text that is a JSON object or array was meant as one: models often write it so. */
+function encoded(body: Json | undefined): { body?: string; contentType?: string } {
+  if (body === undefined || body === null || body === '') return {};
+  if (typeof body !== 'string') return { body: JSON.stringify(body), contentType: JSON_TYPE };
+  return { body, contentType: isJsonText(body) ? JSON_TYPE : 'text/plain;charset=utf-8' };
+}
+
+const JSON_TYPE = 'application/json';
+
+function isJsonText(text: string): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Statuses another attempt may change; the others are results, which the model can read. */
+function codeOf(status: number): ErrorCode | undefined {
+  if (status === 429) return 'rate_limited';
+  if (status === 408 || status === 504) return 'timeout';
+  return status >= 500 ? 'overloaded' : undefined;
+}
+
+async function failedAnswer(
+  code: ErrorCode,
+  answer: EgressAnswer<AsyncIterable<Buffer>>,
+): Promise<ToolOutcome> {
+  const { host } = new URL(answer.url);
+  const { status, headers } = answer;
+  const body = excerpt(await beginning(answer.body), headers, EXCERPT_CHARACTERS);
+  const retry_after_ms = retryAfterMs(headers);
+  return {
+    ok: false,
+    error: {
+      code,
+      message: `${host} answered with status ${status}`,
+      retryable: true,
+      ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+      cause: { host, status, ...(body === '' ? {} : { body }) },
+    },
+  };
+}
+
+/** What comes before the stream has more than an excerpt needs, ends or breaks; leaving the loop closes it. */
+async function beginning(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      if (Buffer.concat(chunks).byteLength > 4 * EXCERPT_CHARACTERS) break;
+    }
+  } catch {
+    // The status has said what matters.
+  }
+  return Buffer.concat(chunks);
+}
+
+function unfit(message: string): Outcome<never> {
+  return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
+}
+
+/** The fault is in the tool's row, where no model can mend it. */
+function misconfigured(error: RunError): Outcome<never> {
+  return { ok: false, error: { ...error, code: 'tool_failed' } };
+}

@@ -1,0 +1,118 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import { refuseRounding } from '../arguments.ts';
+import type { EgressAnswer } from '../egress.ts';
+import { RESULT_LIMIT_BYTES } from '../result.ts';
+
+/** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
+const TOLD = [
+  'allow',
+  'cache-control',
+  'content-disposition',
+  'content-language',
+  'content-length',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'link',
+  'location',
+  'retry-after',
+  'www-authenticate',
+  'x-request-id',
+];
+const HEADER_CHARACTERS = 1_000;
+
+const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)$/;
+const TEXT_TYPE =
+  /^(text\/.+|application\/(xml|javascript|ecmascript|graphql|sql|yaml|x-yaml|toml|x-ndjson|x-www-form-urlencoded)|[\w-]+\/[\w.+-]+\+(xml|yaml))$/;
+
+/** The result of a call: small enough to be told whole, so that it stays JSON. */
+export function answerResult(answer: EgressAnswer<Buffer>, askedUrl: string): JsonObject {
+  const { status, url } = answer;
+  const frame = {
+    status,
+    ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
+    headers: toldHeaders(answer.headers),
+  };
+  const body = readBody(answer);
+  const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
+  if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return { ...frame, body: fitting(text, room), truncated: true };
+}
+
+/** The first characters of a text body, for an error; empty when it is no text. */
+export function excerpt(bytes: Buffer, headers: Headers, characters: number): string {
+  const text = textOf(bytes, headers) ?? '';
+  return startOf(text, characters);
+}
+
+/** JSON as a value, text as text, anything else as a note of what it is. */
+function readBody({ body, headers }: EgressAnswer<Buffer>): Json {
+  const text = textOf(body, headers);
+  if (text === null) {
+    return `[not text: ${mediaType(headers) || 'of unknown type'}, ${body.byteLength} bytes]`;
+  }
+  return JSON_TYPE.test(mediaType(headers)) ? parsed(text) : text;
+}
+
+/** Text that is no JSON after all stays text, and so does JSON whose long numbers would be rounded. */
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text, refuseRounding);
+  } catch {
+    return text;
+  }
+}
+
+function textOf(body: Buffer, headers: Headers): string | null {
+  const type = mediaType(headers);
+  if (body.byteLength === 0) return '';
+  // A server that names no type is taken at its bytes.
+  if (type === '') return body.includes(0) ? null : decoded(body, 'utf-8', true);
+  return JSON_TYPE.test(type) || TEXT_TYPE.test(type) ? decoded(body, charset(headers)) : null;
+}
+
+function decoded(body: Buffer, label: string, fatal = false): string | null {
+  try {
+    return new TextDecoder(label, { fatal }).decode(body);
+  } catch {
+    return fatal ? null : new TextDecoder().decode(body);
+  }
+}
+
+function mediaType(headers: Headers): string {
+  return (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+function charset(headers: Headers): string {
+  return /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1] ?? 'utf-8';
+}
+
+function toldHeaders(headers: Headers): JsonObject {
+  return Object.fromEntries(
+    TOLD.flatMap((name) => {
+      const value = headers.get(name);
+      return value === null ? [] : [[name, value.slice(0, HEADER_CHARACTERS)]];
+    }),
+  );
+}
+
+/** As much of the start as JSON of `room` bytes holds: quotes and escapes count. */
+function fitting(text: string, room: number): string {
+  let kept = startOf(text, room);
+  for (let bytes = jsonBytes(kept); bytes > room; bytes = jsonBytes(kept)) {
+    kept = startOf(kept, Math.floor((kept.length * room) / bytes) - 1);
+  }
+  return kept;
+}
+
+/** Never half of a surrogate pair. */
+function startOf(text: string, characters: number): string {
+  return text.slice(0, characters).replace(/[\ud800-\udbff]$/, '');
+}
+
+function jsonBytes(value: Json): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}

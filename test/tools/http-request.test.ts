@@ -1,0 +1,377 @@
+import type http from 'node:http';
+import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { ToolContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import { faultsOf } from '../../src/runtime/json-schema.ts';
+import { httpRequestTool } from '../../src/tools/http-request.ts';
+import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
+import { startServer, type TestServer } from './servers.ts';
+
+const context = (extra: Partial<ToolContext> = {}): ToolContext => ({
+  execution_id: 'e',
+  tenant_id: 't',
+  agent_id: 'a',
+  session_id: null,
+  metadata: {},
+  idempotency_key: 'e:3:call_1',
+  signal: AbortSignal.timeout(20_000),
+  ...extra,
+});
+
+/** One call to a server on loopback that is open to the tool. */
+function call(
+  server: TestServer,
+  args: JsonObject,
+  { configuration = {}, ...extra }: Partial<ToolContext> & { configuration?: JsonObject } = {},
+): Promise<ToolOutcome> {
+  const tool = httpRequestTool({ allowPrivate: [server.host] });
+  return tool.run({ url: server.url, ...args }, context(extra), configuration);
+}
+
+function resultOf(outcome: ToolOutcome): JsonObject {
+  if (!outcome.ok) throw new Error(outcome.error.message);
+  return outcome.value as JsonObject;
+}
+
+function errorOf(outcome: ToolOutcome) {
+  if (outcome.ok) throw new Error(`answered: ${JSON.stringify(outcome.value)}`);
+  return outcome.error;
+}
+
+const answering = (status: number, headers: http.OutgoingHttpHeaders, body: string | Buffer = '') =>
+  startServer((_request, response) => response.writeHead(status, headers).end(body));
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+test('the parameters are a schema that asks for a URL', () => {
+  const { parameters } = httpRequestTool({ allowPrivate: [] });
+  const url = 'https://example.com/';
+  for (const body of ['text', { a: [1] }, [], 1, true, null]) {
+    expect(faultsOf(parameters, { url, method: 'POST', headers: { a: 'b' }, body })).toEqual([]);
+  }
+  expect(faultsOf(parameters, { url })).toEqual([]);
+  for (const wrong of [{}, { url, method: 'TRACE' }, { url, headers: { a: 1 } }, { url, x: 1 }]) {
+    expect(faultsOf(parameters, wrong)).not.toEqual([]);
+  }
+});
+
+test('a GET gives status, some headers and the body', async () => {
+  const server = await answering(
+    200,
+    { ...JSON_TYPE, etag: '"1"', 'set-cookie': 's=1', 'x-powered-by': 'y', date: 'now' },
+    '{"a": [1, null]}',
+  );
+  expect(resultOf(await call(server, {}))).toEqual({
+    status: 200,
+    headers: { 'content-type': 'application/json', date: 'now', etag: '"1"' },
+    body: { a: [1, null] },
+    truncated: false,
+  });
+  const [seen] = server.seen;
+  expect(seen).toMatchObject({ method: 'GET', path: '/', body: '' });
+  expect(seen?.headers).toEqual({
+    accept: '*/*',
+    'accept-encoding': 'gzip, br',
+    connection: 'close',
+    host: server.host,
+    'user-agent': 'howdah',
+  });
+});
+
+test('an answer after a redirect says where it came from', async () => {
+  const server = await startServer(({ path }, response) => {
+    response.writeHead(path === '/' ? 302 : 200, { location: '/new' }).end();
+  });
+  expect(resultOf(await call(server, {}))).toMatchObject({ status: 200, url: `${server.url}/new` });
+});
+
+describe('a body', () => {
+  test.each([
+    ['a text', 'hello', 'hello', 'text/plain;charset=utf-8'],
+    ['a value', { a: 'ü' }, '{"a":"ü"}', 'application/json'],
+    ['a list', [1, 2], '[1,2]', 'application/json'],
+    ['a text that is JSON', ' {"a": 1}', ' {"a": 1}', 'application/json'],
+    ['a text that only looks so', '{a}', '{a}', 'text/plain;charset=utf-8'],
+  ])('of %s is sent with its type and length', async (_, body, sent, type) => {
+    const server = await answering(200, {});
+    resultOf(await call(server, { method: 'DELETE', body }));
+    expect(server.seen[0]).toMatchObject({
+      body: sent,
+      headers: { 'content-type': type, 'content-length': String(Buffer.byteLength(sent)) },
+    });
+  });
+
+  test('keeps the type the caller names', async () => {
+    const server = await answering(200, {});
+    const headers = { 'Content-Type': 'application/vnd.api+json' };
+    await call(server, { method: 'POST', headers, body: { a: 1 } });
+    expect(server.seen[0]?.headers['content-type']).toBe('application/vnd.api+json');
+  });
+
+  test('with GET or HEAD is refused, an empty one is none', async () => {
+    const server = await answering(200, {});
+    for (const method of ['GET', 'HEAD']) {
+      const error = errorOf(await call(server, { method, body: 'x' }));
+      expect(error).toMatchObject({ code: 'invalid_arguments', retryable: false });
+      expect(error.message).toMatch(/^body: /);
+    }
+    resultOf(await call(server, { body: '' }));
+    resultOf(await call(server, { body: null }));
+    expect(server.seen).toHaveLength(2);
+  });
+});
+
+describe('Idempotency-Key', () => {
+  test.each([
+    ['GET', undefined],
+    ['HEAD', undefined],
+    ['POST', 'e:3:call_1'],
+    ['PUT', 'e:3:call_1'],
+    ['PATCH', 'e:3:call_1'],
+    ['DELETE', 'e:3:call_1'],
+  ])('of %s is %s', async (method, key) => {
+    const server = await answering(200, {});
+    resultOf(await call(server, { method }));
+    expect(server.seen[0]?.headers['idempotency-key']).toBe(key);
+  });
+
+  test('is the caller’s when it sets one', async () => {
+    const server = await answering(200, {});
+    await call(server, { method: 'POST', headers: { 'IDEMPOTENCY-KEY': 'mine' } });
+    expect(server.seen[0]?.headers['idempotency-key']).toBe('mine');
+  });
+
+  test('can be sent whatever a model named its call', async () => {
+    const server = await answering(200, {});
+    resultOf(await call(server, { method: 'POST' }, { idempotency_key: 'e:3:a b\r\nx: ü\ud800' }));
+    expect(server.seen[0]?.headers['idempotency-key']).toBe('e:3:a%20b%0D%0Ax:%20%C3%BC%EF%BF%BD');
+  });
+});
+
+describe('a header', () => {
+  test.each([
+    'Host',
+    'connection',
+    'Content-Length',
+    'transfer-encoding',
+    'TE',
+    'trailer',
+    'upgrade',
+    'expect',
+    'keep-alive',
+    'accept-encoding',
+    'Cookie',
+    'proxy-authorization',
+    'Proxy-Connection',
+  ])('%s may not be set, by the model or the row', async (name) => {
+    const server = await answering(200, {});
+    const own = errorOf(await call(server, { headers: { [name]: 'x' } }));
+    expect(own).toMatchObject({ code: 'invalid_arguments', retryable: false });
+    expect(own.message).toContain(`headers.${name} `);
+    const configuration = { headers: { [name]: 'x' } };
+    const fixed = errorOf(await call(server, {}, { configuration }));
+    expect(fixed).toMatchObject({ code: 'tool_failed', retryable: false });
+    expect(fixed.message).toContain(`configuration.headers.${name} `);
+    expect(server.seen).toEqual([]);
+  });
+
+  test.each([
+    ['a b', 'x'],
+    ['', 'x'],
+    ['x', 'a\r\nhost: evil'],
+    ['x', 'a\u0000'],
+    ['x', '€'],
+    ['x', 1],
+  ])('%j: %j cannot be sent', async (name, value) => {
+    const server = await answering(200, {});
+    const error = errorOf(await call(server, { headers: { [name]: value } }));
+    expect(error).toMatchObject({ code: 'invalid_arguments', retryable: false });
+    expect(error.message).toContain(`headers.${name} `);
+    expect(server.seen).toEqual([]);
+  });
+
+  test('of the row wins over the model’s', async () => {
+    const server = await answering(200, {});
+    const configuration = { headers: { Accept: 'application/json', 'X-Team': 'blue' } };
+    const headers = { 'x-team': 'red', 'X-Own': 'yes', ['__proto__']: 'x' };
+    resultOf(await call(server, { headers }, { configuration }));
+    expect(server.seen[0]?.headers).toMatchObject({
+      accept: 'application/json',
+      'x-team': 'blue',
+      'x-own': 'yes',
+    });
+  });
+});
+
+describe('configuration.allow', () => {
+  test('narrows', async () => {
+    const server = await answering(200, {});
+    const ask = (allow: JsonObject['x']) =>
+      call(server, {}, { configuration: { allow } as JsonObject });
+    resultOf(await ask([server.host]));
+    resultOf(await ask(['*.example.com', '127.0.0.1']));
+    for (const allow of [[], ['*.example.com'], [`127.0.0.1:${server.port + 1}`]]) {
+      const error = errorOf(await ask(allow));
+      expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
+      expect(error.message).toContain(`may not reach ${server.host}`);
+    }
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('opens nothing', async () => {
+    const server = await answering(200, {});
+    const tool = httpRequestTool({ allowPrivate: [] });
+    const configuration = { allow: [server.host] };
+    const error = errorOf(await tool.run({ url: server.url }, context(), configuration));
+    expect(error).toMatchObject({ code: 'invalid_request', cause: { host: '127.0.0.1' } });
+    expect(error.message).toContain('HOWDAH_EGRESS_ALLOW');
+    expect(server.seen).toEqual([]);
+  });
+
+  test.each([[['http://x']], [[1]], ['a/b'], [{ a: 1 }]])(
+    '%j is a fault of the row',
+    async (allow) => {
+      const server = await answering(200, {});
+      const error = errorOf(await call(server, {}, { configuration: { allow } }));
+      expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
+      expect(error.message).toContain('configuration.allow');
+      expect(server.seen).toEqual([]);
+    },
+  );
+});
+
+describe('a status', () => {
+  test.each([
+    [408, 'timeout'],
+    [429, 'rate_limited'],
+    [500, 'overloaded'],
+    [501, 'overloaded'],
+    [503, 'overloaded'],
+    [504, 'timeout'],
+    [599, 'overloaded'],
+  ])('%i is the error %s, worth another attempt', async (status, code) => {
+    const server = await answering(status, JSON_TYPE, '{"why":"busy"}');
+    expect(errorOf(await call(server, {}))).toEqual({
+      code,
+      message: `${server.host} answered with status ${status}`,
+      retryable: true,
+      cause: { host: server.host, status, body: '{"why":"busy"}' },
+    });
+  });
+
+  test.each([201, 204, 304, 400, 401, 403, 404, 409, 410, 422])(
+    '%i is a result, which the model can read',
+    async (status) => {
+      expect(resultOf(await call(await answering(status, {}), {}))).toMatchObject({ status });
+    },
+  );
+
+  test.each([
+    ['7', 7_000, 7_000],
+    [new Date(Date.now() + 3_600_000).toUTCString(), 3_500_000, 3_600_000],
+  ])('with Retry-After: %s says how long to wait', async (value, least, most) => {
+    const server = await answering(503, { 'retry-after': value });
+    const { retry_after_ms } = errorOf(await call(server, {}));
+    expect(retry_after_ms).toBeGreaterThanOrEqual(least);
+    expect(retry_after_ms).toBeLessThanOrEqual(most);
+  });
+
+  test('of an error is told although its body is endless, broken or no text', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const endless = await startServer((_request, response) => {
+      response.on('close', resolve).writeHead(500, { 'content-type': 'text/plain' });
+      const pour = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(65_536)));
+      };
+      response.on('drain', pour);
+      pour();
+    });
+    const error = errorOf(await call(endless, {}));
+    expect(error.cause).toEqual({ host: endless.host, status: 500, body: 'x'.repeat(1_000) });
+    await closed;
+    const broken = await answering(500, { 'content-encoding': 'gzip' }, 'no gzip');
+    expect(errorOf(await call(broken, {})).cause).toEqual({ host: broken.host, status: 500 });
+    const image = await answering(500, { 'content-type': 'image/png' }, Buffer.alloc(10));
+    expect(errorOf(await call(image, {})).cause).toEqual({ host: image.host, status: 500 });
+  });
+});
+
+describe('an answer', () => {
+  test.each<[string, string | undefined, string | Buffer, unknown]>([
+    ['JSON', 'application/problem+json; charset=utf-8', '{"a":1}', { a: 1 }],
+    ['JSON that is none', 'application/json', '{"a":', '{"a":'],
+    [
+      'JSON with an id too long for a number',
+      'application/json',
+      '[9007199254740993]',
+      '[9007199254740993]',
+    ],
+    ['text', 'text/html', '<p>ü</p>', '<p>ü</p>'],
+    ['text in Latin 1', 'text/plain; charset=ISO-8859-1', Buffer.from([0xfc]), 'ü'],
+    ['text in a charset nobody knows', 'text/plain; charset="x"', 'ü', 'ü'],
+    ['text with broken UTF-8', 'text/plain', Buffer.from([0x61, 0xff]), 'a\ufffd'],
+    ['XML', 'application/atom+xml', '<a/>', '<a/>'],
+    ['bytes', 'image/png', Buffer.alloc(10), '[not text: image/png, 10 bytes]'],
+    ['text without a type', undefined, 'hello', 'hello'],
+    [
+      'bytes without a type',
+      undefined,
+      Buffer.from([0, 1]),
+      '[not text: of unknown type, 2 bytes]',
+    ],
+    [
+      'bytes without a type or NUL',
+      undefined,
+      Buffer.from([0xff]),
+      '[not text: of unknown type, 1 bytes]',
+    ],
+    ['nothing', 'application/json', '', ''],
+  ])('of %s', async (_, type, body, expected) => {
+    const server = await answering(200, type === undefined ? {} : { 'content-type': type }, body);
+    expect(resultOf(await call(server, {}))).toMatchObject({ body: expected, truncated: false });
+  });
+
+  test.each([
+    ['text/plain', 'x'.repeat(100_000)],
+    ['text/plain', '"\\\u0001'.repeat(40_000)],
+    ['text/plain', '😀'.repeat(30_000)],
+    ['application/json', JSON.stringify(Array.from({ length: 20_000 }, (_, i) => `ü${i}`))],
+  ])('longer than a result may be is cut, and still JSON: %s %#', async (type, body) => {
+    const server = await answering(200, { 'content-type': type }, body);
+    const result = resultOf(await call(server, {}));
+    expect(result.truncated).toBe(true);
+    expect(body.startsWith(String(result.body))).toBe(true);
+    const text = resultText({ ok: true, value: result });
+    expect(JSON.parse(text)).toEqual(result);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
+    expect(Buffer.byteLength(text)).toBeGreaterThan(RESULT_LIMIT_BYTES * 0.9);
+  });
+
+  test('of more than a mebibyte is an error that names the limit', async () => {
+    const server = await answering(200, { 'content-type': 'text/plain' }, 'x'.repeat(1_048_577));
+    const error = errorOf(await call(server, {}));
+    expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
+    expect(error.message).toContain('1048576 bytes');
+  });
+});
+
+test('a private target is refused, by argument and by redirect', async () => {
+  const server = await answering(302, { location: 'http://169.254.169.254/latest/meta-data/' });
+  for (const args of [{}, { url: 'http://169.254.169.254/latest/meta-data/' }]) {
+    expect(errorOf(await call(server, args))).toMatchObject({
+      code: 'invalid_request',
+      cause: { host: '169.254.169.254' },
+    });
+  }
+});
+
+test('the tool’s signal ends the request and closes the socket', async () => {
+  const run = new AbortController();
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const server = await startServer((_request, response) => {
+    response.on('close', resolve);
+    run.abort();
+  });
+  expect(errorOf(await call(server, {}, { signal: run.signal })).code).toBe('cancelled');
+  await closed;
+});

@@ -1,0 +1,74 @@
+import http from 'node:http';
+import https from 'node:https';
+import net, { type AddressInfo } from 'node:net';
+import tls from 'node:tls';
+import { onTestFinished } from 'vitest';
+import type { Dial, DialOptions } from '../../src/tools/egress/exchange.ts';
+
+export type Seen = {
+  method: string;
+  path: string;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+};
+type Answer = (request: Seen, response: http.ServerResponse) => void;
+export type TestServer = { host: string; url: string; port: number; seen: Seen[] };
+
+/** A server on a free loopback port until the test is over; it keeps what it was asked. */
+export async function startServer(
+  answer: Answer,
+  secure?: { key: string; cert: string },
+): Promise<TestServer> {
+  const seen: Seen[] = [];
+  const listener: http.RequestListener = async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { method = '', url: path = '', headers } = request;
+    seen.push({ method, path, headers, body: Buffer.concat(chunks).toString() });
+    answer(seen.at(-1) as Seen, response);
+  };
+  const server = secure ? https.createServer(secure, listener) : http.createServer(listener);
+  const port = await listening(server);
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const host = `127.0.0.1:${port}`;
+  return { host, url: `${secure ? 'https' : 'http'}://${host}`, port, seen };
+}
+
+/** The port a server got on loopback. */
+export async function listening(server: net.Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+export type Dialled = { host: string; port: number; addresses: string[]; servername?: string };
+
+/**
+ * Connects to a loopback port whatever address was meant, and keeps what was: so a test may have public addresses,
+ * and a guard with a hole gets an answer.
+ */
+export function dialTo(port: () => number, ca?: string): Dial & { calls: Dialled[] } {
+  const calls: Dialled[] = [];
+  const dial = (options: DialOptions): net.Socket => {
+    const { host, servername } = options;
+    const call = { host, port: options.port, addresses: addressesOf(options) };
+    calls.push(servername === undefined ? call : { ...call, servername });
+    const to = { host: '127.0.0.1', port: port() };
+    return options.secure
+      ? tls.connect({ ...to, ...(servername ? { servername } : {}), ...(ca ? { ca } : {}) })
+      : net.connect(to);
+  };
+  return Object.assign(dial, { calls });
+}
+
+/** As `net.connect` does it: an address is taken as it is, a name looked up. */
+function addressesOf({ host, lookup }: DialOptions): string[] {
+  if (net.isIP(host) !== 0) return [host];
+  let found: string[] = [];
+  lookup(host, { all: true }, (_error, all) => {
+    found = Array.isArray(all) ? all.map(({ address }) => address) : [all];
+  });
+  return found;
+}
