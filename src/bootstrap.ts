@@ -11,6 +11,7 @@ import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
+import { httpRequestTool } from './tools/http-request.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
 export type Database = { url: string; isEmbedded: boolean };
@@ -78,6 +79,7 @@ export async function openWorker(
     url,
     log,
     tools,
+    builtins: [httpRequestTool({ allowPrivate: config.egressAllow })],
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,

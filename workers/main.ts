@@ -1,5 +1,5 @@
 import type { Logger as Log } from 'pino';
-import type { CustomTool } from '../src/contracts/tool.ts';
+import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { createPool } from '../src/db/pool.ts';
@@ -16,6 +16,8 @@ export type WorkerOptions = {
   url: string;
   provider: World['provider'];
   tools: readonly CustomTool[];
+  /** Howdah's own tools that run in the worker's process. */
+  builtins: readonly BuiltinTool[];
   /** Runs in flight at once. */
   concurrency: number;
   release: string;
@@ -49,6 +51,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     world: {
       provider: options.provider,
       customTools: customTools(options.tools),
+      builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
       loadResource: (tenantId, id) =>
         loadResource(pool, tenantId, id, {

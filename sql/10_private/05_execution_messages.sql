@@ -32,7 +32,7 @@ $$;
 
 -- What the session said before this turn: the runs that completed, in the order of their turns. A run that
 -- failed or was cancelled is left out, since its calls may stand without results. Where a run summed up all
--- that was before it, its own messages and those of later runs are all there is to tell.
+-- that was before it, nothing before it is needed; what else summaries cover the worker leaves out.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable security definer
   set search_path = ''
@@ -43,21 +43,13 @@ as $$
       and e.turn < session_history.turn
       and e.status = 'completed'
   )
-  select coalesce(jsonb_agg(
-    (howdah_private.told_message(m) - 'seq' - 'step_seq' - 'covers_from_seq' - 'covers_to_seq')
-    order by r.turn, coalesce(m.covers_from_seq, m.seq), m.seq
-  ), '[]')
+  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
   from earlier as r
   join howdah.messages as m on m.execution_id = r.id
   where r.turn >= coalesce((
-      select max(l.turn) from earlier as l
-      join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-    ), 0)
-    and not exists (
-      select from howdah.messages as s
-      where s.execution_id = r.id and s.seq > m.seq and s.covers_to_seq is not null
-        and m.seq between s.covers_from_seq and s.covers_to_seq
-    )
+    select max(l.turn) from earlier as l
+    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+  ), 0)
 $$;
 
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.

@@ -104,7 +104,43 @@ as $$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
-  select 'stuck_wait', r.tenant_id, r.id, 'waits for ' || r.waiting_for || ', and there is none'
+  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
+  from howdah.sessions as s
+  left join howdah.executions as e on e.id = s.live_execution_id
+  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
+  from runs as r left join howdah.sessions as s on s.id = r.session_id
+  where r.waiting_for = 'turn' and s.live_execution_id is null
+  union all
+  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
+  from howdah.steps as s
+  where broken_promises.since = '-infinity' and s.seq = 1
+    and not exists (select from howdah.executions as e where e.id = s.execution_id)
+  union all
+  select 'resource_hash', f.tenant_id, f.execution_id, 'the bytes of resource ' || f.id || ' do not match its sha256'
+  from howdah.resources as f
+  where broken_promises.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
+  union all
+  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
+  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+  union all
+  select * from howdah_private.broken_waits(broken_promises.since)
+$$;
+
+-- What waits, and what belongs together: questions, inboxes, children and their ledgers, effects.
+create or replace function howdah_private.broken_waits(since timestamptz)
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  with runs as materialized (
+    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+       or e.completed_at >= broken_waits.since
+  )
+  select 'stuck_wait', r.tenant_id, r.id::uuid, 'waits for ' || r.waiting_for || ', and there is none'
   from runs as r
   where r.is_quiet and (
     (r.waiting_for = 'child' and r.live_children = 0)
@@ -144,25 +180,4 @@ as $$
   where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
   group by s.tenant_id, s.execution_id, s.idempotency_key
   having s.idempotency_key is not null and count(*) > 1
-  union all
-  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
-  from howdah.sessions as s
-  left join howdah.executions as e on e.id = s.live_execution_id
-  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
-  union all
-  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
-  from runs as r left join howdah.sessions as s on s.id = r.session_id
-  where r.waiting_for = 'turn' and s.live_execution_id is null
-  union all
-  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
-  from howdah.steps as s
-  where broken_promises.since = '-infinity' and s.seq = 1
-    and not exists (select from howdah.executions as e where e.id = s.execution_id)
-  union all
-  select 'resource_hash', f.tenant_id, f.execution_id, 'the bytes of resource ' || f.id || ' do not match its sha256'
-  from howdah.resources as f
-  where broken_promises.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
-  union all
-  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
-  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
 $$;

@@ -133,7 +133,8 @@ begin
       s.content, s.parts, s.tool_calls, s.tool_call_id,
       coalesce(s.parent_seq, m.messages_before + s.position - 1), s.covers_from_seq, s.covers_to_seq,
       (m.run).agent_id,
-      case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
+      case when s.kind = 'guard' then 'system' when s.covers_to_seq is not null then 'internal'
+        when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
       case s.role when 'assistant' then s.tokens_out else 0 end

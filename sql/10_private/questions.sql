@@ -76,7 +76,7 @@ end $$;
 
 -- What was meant: the words each kind knows, data checked against the question's schema or the options.
 create or replace function howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
-  returns table (answer text, data jsonb)
+  returns table (given text, value jsonb)
   language plpgsql stable security definer
   set search_path = ''
 as $$

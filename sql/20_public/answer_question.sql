@@ -7,14 +7,13 @@ create or replace function howdah.answer_question(id uuid, answer text default n
 as $$
 declare
   v_question howdah.questions := howdah_private.asked(answer_question.id);
-  v_run howdah.executions;
   v_answer record;
 begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
   return howdah_private.settle_question(
-    v_question.id, 'answered', v_answer.answer, v_answer.data, howdah_private.actor());
+    v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
 end $$;
 comment on function howdah.answer_question(uuid, text, jsonb) is
   'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';

@@ -25,7 +25,9 @@ export type RunState = {
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
 export type Action =
-  | { type: 'call_model'; model: ModelRef; attempt: number }
+  | { type: 'call_model'; model: ModelRef; attempt: number; messages: Message[] }
+  /** The conversation outgrows the model: what stands from one message to another is summed up first. */
+  | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
   | { type: 'call_tools'; calls: ToolCall[] }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }

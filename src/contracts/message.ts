@@ -17,10 +17,10 @@ export type Message = {
   tool_call_id?: string | null;
 };
 
-/** A message as it stands in the log. */
+/** A message with what the log knows of it; one that covers a range is a summary and stands for it. */
 export type LoggedMessage = Message & {
-  /** 1, 2, 3 … within the run. */
-  seq: number;
+  /** 1, 2, 3 … within the run; what the worker adds itself counts on. */
+  seq?: number;
   step_seq?: number | null;
   /** Of a summary: the messages it stands for; from 0 means what was before the run as well. */
   covers_from_seq?: number | null;

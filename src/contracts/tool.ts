@@ -23,3 +23,12 @@ export type CustomTool = {
 };
 
 export type ToolOutcome = Outcome<Json>;
+
+/**
+ * A tool of Howdah's own that needs no database: as a custom tool, but it is given its row's configuration, and its
+ * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
+ */
+export type BuiltinTool = {
+  name: string;
+  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
+};

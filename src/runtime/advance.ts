@@ -5,6 +5,7 @@ import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
 import { type HeldRun, StaleRun } from './held-run.ts';
+import { summarize } from './summarize.ts';
 import type { World } from './world.ts';
 
 /**
@@ -38,6 +39,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
   switch (action.type) {
     case 'call_model':
       return callModel(action, run, world);
+    case 'summarize':
+      return summarize(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
     case 'wait':

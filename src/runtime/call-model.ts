@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Action } from '../contracts/action.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
-import type { ModelAnswer, ModelProvider, ToolSchema } from '../contracts/model.ts';
+import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff, PARK_AFTER_MS } from './backoff.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
+import { requestTokens, toolSchemas } from './prompt.ts';
 import { remembering, resolveParts } from './resolve-parts.ts';
-import { conversation, next } from './strategies/agent.ts';
 import type { World } from './world.ts';
 
 const FILTERED: RunError = {
@@ -49,8 +49,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Outcome<ModelAnswer>> {
   const load = remembering(run, (id) => world.loadResource(run.context.tenant_id, id));
-  const messages = conversation(run.definition, run.state);
-  const told = await resolveParts(messages, load, run.state.history);
+  const told = await resolveParts(action.messages, load, isOfEarlierTurn);
   if (!told.ok) {
     return told;
   }
@@ -59,19 +58,16 @@ async function ask(
     {
       model: action.model,
       messages: told.value,
-      tools: toolSchemas(run),
+      tools: toolSchemas(run.definition),
       output_schema: run.definition.agent.output_schema,
     },
     onToken ? { signal, onToken } : { signal },
   );
 }
 
-function toolSchemas(run: HeldRun): ToolSchema[] {
-  return run.definition.tools.map(({ name, description, parameters }) => ({
-    name,
-    description,
-    parameters,
-  }));
+/** Only the run's own messages have their place in it. */
+function isOfEarlierTurn(message: Message): boolean {
+  return !('seq' in message);
 }
 
 /** An answer that ends the run is committed together with its end. */
@@ -98,7 +94,7 @@ async function commitAnswer(
       messages: [message],
     },
   ];
-  const ahead = next(run.definition, foldRecords(run.state, records, SAME));
+  const ahead = run.next(foldRecords(run.state, records, SAME));
   if (ahead.type === 'finish') {
     const { output, output_data } = ahead;
     const isOver = await run.commit([...records, { kind: 'output' }], {
@@ -139,13 +135,19 @@ async function commitFailure(
     kind: 'retry',
     name: action.model.name,
     model_id: action.model.id,
-    input: { attempt: action.attempt },
+    input: {
+      attempt: action.attempt,
+      ...(error.code === 'context_too_long'
+        ? { estimated_tokens: requestTokens(run.definition, action.messages) }
+        : {}),
+    },
     error,
     started_at,
   };
-  const ahead = next(run.definition, foldRecords(run.state, [record], SAME));
+  const ahead = run.next(foldRecords(run.state, [record], SAME));
   const isSameModel = ahead.type === 'call_model' && ahead.model.id === action.model.id;
-  const delay_ms = isSameModel ? backOff(error, action.attempt, world.random) : 0;
+  const delay_ms =
+    isSameModel && error.retryable ? backOff(error, action.attempt, world.random) : 0;
   const records = [{ ...record, output: { delay_ms } }];
   if (delay_ms > PARK_AFTER_MS) {
     await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });

@@ -1,7 +1,7 @@
 import type { RunState, StepNote } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json } from '../contracts/json.ts';
-import type { LoggedMessage, ToolCall } from '../contracts/message.ts';
+import type { ToolCall } from '../contracts/message.ts';
 import type { QuestionKind } from '../contracts/step.ts';
 
 /** What a person said to a question about a call. */
@@ -27,16 +27,17 @@ export type OpenCall = {
 
 /** Calls of the last answer that have no result yet, in the order they were asked for. */
 export function openCalls(state: RunState): OpenCall[] {
-  const answer = state.messages.findLast((message) => message.role === 'assistant');
+  const at = state.messages.findLastIndex((message) => message.role === 'assistant');
+  const answer = state.messages[at];
   const done = new Set(state.messages.map((message) => message.tool_call_id));
   const open = (answer?.tool_calls ?? []).filter((call) => !done.has(call.id));
-  return open.map((call) => fold(call, answer as LoggedMessage, state.attempts));
+  return open.map((call) => fold(call, answer?.seq ?? at + 1, state.attempts));
 }
 
-function fold(call: ToolCall, asked: LoggedMessage, notes: readonly StepNote[]): OpenCall {
+function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): OpenCall {
   const open: OpenCall = {
     call,
-    asked_seq: asked.seq,
+    asked_seq,
     isBegun: false,
     question: undefined,
     answers: {},

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../contracts/json.ts';
-import type { Message } from '../contracts/message.ts';
+import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { ToolSchema } from '../contracts/model.ts';
 import { estimateTokens as textTokens } from '../providers/tokens.ts';
-import { groupsOf, isSummary, type MessageGroup, type NumberedMessage } from './message-groups.ts';
+import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
 import { largest, shorten } from './shorten.ts';
 
 export type FitOptions = {
@@ -22,8 +22,8 @@ export type FitOptions = {
  * summarized, and log the summary as one that covers `from_seq` to `to_seq`.
  */
 export type Fitted =
-  | { kind: 'send'; messages: NumberedMessage[]; left_out: number }
-  | { kind: 'summarize'; from_seq: number; to_seq: number; messages: NumberedMessage[] };
+  | { kind: 'send'; messages: LoggedMessage[]; left_out: number }
+  | { kind: 'summarize'; from_seq: number; to_seq: number; messages: LoggedMessage[] };
 
 /** What every message takes beside its text. */
 const MESSAGE_TOKENS = 4;
@@ -76,7 +76,7 @@ export function answerReserve(parameters: JsonObject, contextTokens: number | nu
  * summaries go last. A note stands in their place. If the newest answer alone is too large its longest tool
  * results lose their middle. What even then is too long is sent all the same: the provider has the last word.
  */
-export function fit(messages: readonly NumberedMessage[], options: FitOptions): Fitted {
+export function fit(messages: readonly LoggedMessage[], options: FitOptions): Fitted {
   if (options.policy === 'none') {
     return { kind: 'send', messages: [...messages], left_out: 0 };
   }
@@ -167,7 +167,7 @@ function sendable(
 ): Extract<Fitted, { kind: 'send' }> {
   const left_out = groups.reduce((sum, group) => sum + (dropped.has(group) ? group.length : 0), 0);
   const at = groups.findIndex((group) => dropped.has(group));
-  const rest = (from: number, to?: number): NumberedMessage[] =>
+  const rest = (from: number, to?: number): LoggedMessage[] =>
     groups
       .slice(from, to)
       .filter((group) => !dropped.has(group))
@@ -190,11 +190,11 @@ function note(count: number): Message {
 }
 
 /** Cuts the longest results, all to the same length, by no more than it takes. */
-function cutResults(messages: NumberedMessage[], room: number): NumberedMessage[] {
+function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
   if (estimateTokens(messages) <= room) {
     return messages;
   }
-  const cut = (limit: number): NumberedMessage[] =>
+  const cut = (limit: number): LoggedMessage[] =>
     messages.map((message) =>
       message.role === 'tool' && message.content
         ? { ...message, content: shorten(message.content, limit) }

@@ -1,23 +1,18 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
-import {
-  groupsOf,
-  isSummary,
-  type MessageGroup,
-  type NumberedMessage,
-  SUMMARY_OPENING,
-} from './message-groups.ts';
+import type { LoggedMessage } from '../contracts/message.ts';
+import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 
 /**
  * What a model is sent: the prompt, earlier turns, then the run's own conversation. Every call is followed by its
  * results, and a summary stands where the first message stood that it covers. The run's own messages keep their
  * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either.
  */
-export function conversation(definition: AgentDefinition, state: RunState): NumberedMessage[] {
+export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const prompt = [definition.agent.system_prompt, definition.agent.instruction]
     .filter((part) => part)
     .join('\n\n');
-  const system: NumberedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];
+  const system: LoggedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];
   let history: MessageGroup[] = [];
   for (const turn of turnsOf(state.history)) {
     history = summarized(history, turn).map(asHistory);
@@ -26,8 +21,8 @@ export function conversation(definition: AgentDefinition, state: RunState): Numb
 }
 
 /** The runs a history consists of: numbers begin again with each. A history without numbers is taken as one. */
-function turnsOf(history: readonly NumberedMessage[]): NumberedMessage[][] {
-  const turns: NumberedMessage[][] = [];
+function turnsOf(history: readonly LoggedMessage[]): LoggedMessage[][] {
+  const turns: LoggedMessage[][] = [];
   let last = Number.POSITIVE_INFINITY;
   for (const message of history) {
     const turn = turns.at(-1);
@@ -43,19 +38,19 @@ function turnsOf(history: readonly NumberedMessage[]): NumberedMessage[][] {
 
 /** Numbers count within a run: to the next one all that was before is number 0. */
 function asHistory(group: MessageGroup): MessageGroup {
-  const [first, ...rest] = group.map(({ seq, ...message }): NumberedMessage => {
+  const [first, ...rest] = group.map(({ seq, ...message }): LoggedMessage => {
     return isSummary(message) ? { ...message, covers_from_seq: 0, covers_to_seq: 0 } : message;
   });
   return first ? [first, ...rest] : group;
 }
 
 /** Something a summary may stand for, with its numbers: the history is number 0. */
-type Place = { group: MessageGroup; seqs: number[]; summary: NumberedMessage | undefined };
+type Place = { group: MessageGroup; seqs: number[]; summary: LoggedMessage | undefined };
 
 /** The groups of a run behind those before it; what summaries cover is replaced by them. The last of them wins. */
 function summarized(
   earlier: readonly MessageGroup[],
-  run: readonly NumberedMessage[],
+  run: readonly LoggedMessage[],
 ): MessageGroup[] {
   const numbered = countedOn(run);
   const summaries = numbered.filter(isSummary);
@@ -83,7 +78,7 @@ function summarized(
 }
 
 /** Messages folded ahead of the log have no number yet: they count on from the last that has one. */
-function countedOn(run: readonly NumberedMessage[]): NumberedMessage[] {
+function countedOn(run: readonly LoggedMessage[]): LoggedMessage[] {
   let last: number | undefined;
   return run.map((message) => {
     last = message.seq ?? (last === undefined ? undefined : last + 1);
@@ -92,7 +87,7 @@ function countedOn(run: readonly NumberedMessage[]): NumberedMessage[] {
 }
 
 /** One message of a group is enough; but a summary cannot stand for what was said after it. */
-function covers(summary: NumberedMessage, seqs: readonly number[]): boolean {
+function covers(summary: LoggedMessage, seqs: readonly number[]): boolean {
   const { covers_from_seq: from, covers_to_seq: to, seq: own = Number.POSITIVE_INFINITY } = summary;
   return (
     seqs.some((seq) => seq >= (from ?? Number.POSITIVE_INFINITY) && seq <= (to ?? -1)) &&
@@ -100,7 +95,7 @@ function covers(summary: NumberedMessage, seqs: readonly number[]): boolean {
   );
 }
 
-function spoken({ content }: NumberedMessage, places: readonly Place[]): NumberedMessage {
+function spoken({ content }: LoggedMessage, places: readonly Place[]): LoggedMessage {
   const seqs = places.flatMap((place) => place.seqs);
   const text = content ?? '';
   return {

@@ -86,9 +86,9 @@ export class HeldRun {
     return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
   }
 
-  /** What its strategy does next. */
-  next(): Action {
-    return strategyOf(this.#options.claimed)(this.definition, this.state);
+  /** What its strategy does next, or would do in another state. */
+  next(state: RunState = this.state): Action {
+    return strategyOf(this.#options.claimed)(this.definition, state);
   }
 
   /**

@@ -1,5 +1,5 @@
-import type { Message, ToolCall } from '../contracts/message.ts';
-import { isSummary, type NumberedMessage } from './message-groups.ts';
+import type { LoggedMessage, Message, ToolCall } from '../contracts/message.ts';
+import { isSummary } from './message-groups.ts';
 
 /** How a warning of this guard begins, so that it is known again in the log. */
 export const LOOP_WARNING = 'You are repeating yourself';
@@ -28,7 +28,7 @@ type Walk = {
  * what it sees changes, and a cycle ends at the round at which its calls reach the limit. `from` is the index of the
  * first message that counts.
  */
-export function loopVerdict(messages: readonly NumberedMessage[], from: number): LoopVerdict {
+export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
@@ -42,7 +42,7 @@ export function loopVerdict(messages: readonly NumberedMessage[], from: number):
   return { kind: 'ok' };
 }
 
-function walk(messages: readonly NumberedMessage[], from: number): Walk {
+function walk(messages: readonly LoggedMessage[], from: number): Walk {
   const open = new Map<string, ToolCall>();
   const state: Walk = { seen: new Set(), times: new Map(), isWarned: false };
   for (const [index, message] of messages.entries()) {
@@ -81,7 +81,7 @@ function count(state: Walk, call: ToolCall, result: Message): void {
   state.times.set(signature, { name: call.name, count: before + 1 });
 }
 
-function hear(state: Walk, message: NumberedMessage): void {
+function hear(state: Walk, message: LoggedMessage): void {
   const text = message.content ?? '';
   if (text.startsWith(LOOP_WARNING)) {
     state.isWarned = true;

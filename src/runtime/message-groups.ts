@@ -1,37 +1,27 @@
-import type { Message } from '../contracts/message.ts';
-
-/**
- * A message with what the log knows of it. `seq` counts a run's own messages from 1; earlier turns have none.
- * A message that covers a range is a summary and stands for it; from 0 means: the history before the run too.
- */
-export type NumberedMessage = Message & {
-  seq?: number;
-  covers_from_seq?: number | null;
-  covers_to_seq?: number | null;
-};
+import type { LoggedMessage } from '../contracts/message.ts';
 
 /** How every summary begins when a model is told it. */
 export const SUMMARY_OPENING = 'Summary of the conversation so far:\n';
 
 /** What must stay together: an assistant message with the results of all its calls, or any other message alone. */
-export type MessageGroup = readonly [NumberedMessage, ...NumberedMessage[]];
+export type MessageGroup = readonly [LoggedMessage, ...LoggedMessage[]];
 
 /** What a model is told of a call that nothing was ever logged for: providers refuse a call left open. */
 export const NO_RESULT =
   'There is no result of this call: the run was cut off before one was recorded. It may or may not have taken effect.';
 
-export function isSummary(message: NumberedMessage): boolean {
+export function isSummary(message: LoggedMessage): boolean {
   return typeof message.covers_from_seq === 'number' && typeof message.covers_to_seq === 'number';
 }
 
-type Slots = { message: NumberedMessage; results: (NumberedMessage | undefined)[] };
+type Slots = { message: LoggedMessage; results: (LoggedMessage | undefined)[] };
 
 /**
  * Results are logged as they arrive, and other messages between them. Here each stands behind the answer that asked
  * for it, in the order of the calls; what came in between follows. A call without a result gets `NO_RESULT`, and a
  * result without a call is left out.
  */
-export function groupsOf(messages: readonly NumberedMessage[]): MessageGroup[] {
+export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
   const groups: Slots[] = [];
   // Earlier turns may have used the same ids: a result belongs to the last answer that did.
   const asked = new Map<string, Slots>();
@@ -50,7 +40,7 @@ export function groupsOf(messages: readonly NumberedMessage[]): MessageGroup[] {
   return groups.map(closed);
 }
 
-function takeResult(group: Slots | undefined, result: NumberedMessage): void {
+function takeResult(group: Slots | undefined, result: LoggedMessage): void {
   const place = group
     ? callsOf(group.message).findIndex(
         ({ id }, at) => id === result.tool_call_id && group.results[at] === undefined,
@@ -66,12 +56,12 @@ function closed({ message, results }: Slots): MessageGroup {
   return [
     message,
     ...calls.map(
-      ({ id }, place): NumberedMessage =>
+      ({ id }, place): LoggedMessage =>
         results[place] ?? { role: 'tool', content: NO_RESULT, tool_call_id: id },
     ),
   ];
 }
 
-function callsOf(message: NumberedMessage) {
+function callsOf(message: LoggedMessage) {
   return message.role === 'assistant' ? (message.tool_calls ?? []) : [];
 }

@@ -1,7 +1,9 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { StepRecord } from '../contracts/step.ts';
-import type { ToolOutcome } from '../contracts/tool.ts';
+import type { ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import { callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
+import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import type { HeldRun, OwnCommit } from './held-run.ts';
@@ -9,7 +11,7 @@ import type { World } from './world.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
 export function isCommittedWithItsCall(tool: ToolDefinition): boolean {
-  return tool.kind === 'sql';
+  return tool.kind === 'sql' || (tool.kind === 'builtin' && isDatabaseBuiltin(tool.name));
 }
 
 /** A call may take its tool's time-out, but no longer than the run has left. */
@@ -25,16 +27,21 @@ export async function runTool(
   run: HeldRun,
   world: World,
 ): Promise<ToolOutcome> {
-  const custom = world.customTools.get(tool.name);
+  const context: ToolContext = {
+    ...run.context,
+    idempotency_key,
+    signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
+  };
+  const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
+  if (builtin) {
+    return builtin.run(args, context, tool.configuration);
+  }
+  const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {
     return notHere(tool);
   }
   await run.beginRisk();
-  return runCustomTool(custom, args, {
-    ...run.context,
-    idempotency_key,
-    signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
-  });
+  return runCustomTool(custom, args, context);
 }
 
 function notHere(tool: ToolDefinition): ToolOutcome {
@@ -52,23 +59,38 @@ export async function runInCommit(
 ): Promise<void> {
   let own: OwnCommit | undefined;
   let committed = false;
+  const begin = async () => {
+    own = await run.beginCommit();
+  };
+  const write = (client: PoolClient, outcome: ToolOutcome) =>
+    (own as OwnCommit).write(client, [record(outcome)]);
   try {
-    await callInCommit(
-      world.sqlToolPool,
-      {
-        tenantId: run.context.tenant_id,
-        fn: tool.configuration as unknown as SqlFunction,
-        args,
-        timeoutMs: timeOut(tool, run),
-        signal: run.abort.signal,
-      },
-      async (client, outcome) => {
-        own = await run.beginCommit();
-        await own.write(client, [record(outcome)]);
-      },
-    );
+    await (tool.kind === 'sql'
+      ? callSql(tool, args, run, world, async (client, outcome) => {
+          await begin();
+          await write(client, outcome);
+        })
+      : callBuiltinInCommit(
+          world.sqlToolPool,
+          { name: tool.name, execution_id: run.id, args },
+          begin,
+          write,
+        ));
     committed = true;
   } finally {
     own?.end(committed);
   }
+}
+
+function callSql(
+  tool: ToolDefinition,
+  args: JsonObject,
+  run: HeldRun,
+  world: World,
+  commit: (client: PoolClient, outcome: ToolOutcome) => Promise<void>,
+): Promise<void> {
+  const fn = tool.configuration as unknown as SqlFunction;
+  const tenantId = run.context.tenant_id;
+  const call = { tenantId, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
+  return callInCommit(world.sqlToolPool, call, commit);
 }

@@ -1,6 +1,6 @@
-import type { Message } from '../contracts/message.ts';
+import type { LoggedMessage, Message } from '../contracts/message.ts';
 import { estimateTokens } from './context-window.ts';
-import { isSummary, type NumberedMessage } from './message-groups.ts';
+import { isSummary } from './message-groups.ts';
 import { largest, shorten } from './shorten.ts';
 
 /** Of a tool result its beginning and its end are enough to say what came of the call. */
@@ -19,7 +19,7 @@ If there is an earlier summary, carry over all of it that still holds. Write pla
  * is too long is cut out.
  */
 export function summaryPrompt(
-  messages: readonly NumberedMessage[],
+  messages: readonly LoggedMessage[],
   existingSummary: string | null = null,
   maxTokens: number = Number.POSITIVE_INFINITY,
 ): Message[] {
@@ -36,7 +36,7 @@ export function summaryPrompt(
   return prompt(fits(transcript.length) ? transcript.length : largest(0, transcript.length, fits));
 }
 
-function linesOf(messages: readonly NumberedMessage[]): string[] {
+function linesOf(messages: readonly LoggedMessage[]): string[] {
   const names = new Map<string, string>();
   return messages.flatMap((message) => {
     const calls = message.tool_calls ?? [];
@@ -55,7 +55,7 @@ function linesOf(messages: readonly NumberedMessage[]): string[] {
   });
 }
 
-function speakerOf(message: NumberedMessage): string {
+function speakerOf(message: LoggedMessage): string {
   const speakers = { system: 'System', user: 'User', assistant: 'Assistant', tool: 'Result' };
   return isSummary(message) ? 'Earlier summary' : speakers[message.role];
 }

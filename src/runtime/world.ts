@@ -1,6 +1,7 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
+import type { BuiltinTool } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 
@@ -8,6 +9,8 @@ import type { CustomTools } from '../tools/custom.ts';
 export type World = {
   provider(model: ModelRef): Outcome<ModelProvider>;
   customTools: CustomTools;
+  /** Howdah's own tools that run in this process, by name. */
+  builtins: ReadonlyMap<string, BuiltinTool>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
   /** The content of a resource of the tenant. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { LoggedMessage } from '../../src/contracts/message.ts';
 import { estimateTokens, fit as fitWindow } from '../../src/runtime/context-window.ts';
-import type { NumberedMessage } from '../../src/runtime/message-groups.ts';
 import { openEnds, seeded, someRun, summary } from './conversations.ts';
 import { retold, sentOf, trimTo } from './windows.ts';
 
@@ -89,6 +89,6 @@ describe('whatever the conversation and the window', () => {
 });
 
 /** The numbers of the run's own messages that are told. */
-function seqsOf(messages: readonly NumberedMessage[]): number[] {
+function seqsOf(messages: readonly LoggedMessage[]): number[] {
   return messages.flatMap(({ seq }) => seq ?? []);
 }

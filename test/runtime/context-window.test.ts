@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { LoggedMessage } from '../../src/contracts/message.ts';
 import {
   answerReserve,
   estimateTokens,
   fit as fitWindow,
 } from '../../src/runtime/context-window.ts';
-import { type NumberedMessage, SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
+import { SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
 import { shorten } from '../../src/runtime/shorten.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
@@ -111,7 +112,7 @@ describe('trim', () => {
   test('drops a summary last, and never the one that stands for the task', () => {
     const run = worked(6);
     const { covered } = retold(run, [user(long('before'))]);
-    const kept = (messages: NumberedMessage[], window: number) =>
+    const kept = (messages: LoggedMessage[], window: number) =>
       names(sentOf(messages, trimTo(window)).messages);
     const told = kept(covered(4, 5), 300);
     expect(told).toContain(`${SUMMARY_OPENING}short`);

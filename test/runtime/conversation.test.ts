@@ -23,7 +23,14 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinit
 
 /** What is sent of these, without a prompt. */
 function sent(messages: readonly Message[], history: readonly Message[] = []) {
-  const state: RunState = { history, messages, attempts: [], exhausted: null };
+  const state: RunState = {
+    history,
+    messages,
+    attempts: [],
+    exhausted: null,
+    messages_at_retry: 0,
+    approved_tools: [],
+  };
   return conversation(definition(), state);
 }
 
@@ -34,7 +41,14 @@ const summed = (text: string) => `${SUMMARY_OPENING}${text}`;
 describe('order', () => {
   test('system prompt and instruction, then the history, then the conversation', () => {
     const history = [user('Where is it?'), answer('Shipped.')];
-    const state = { history, messages: [user('And now?')], attempts: [], exhausted: null };
+    const state = {
+      history,
+      messages: [user('And now?')],
+      attempts: [],
+      exhausted: null,
+      messages_at_retry: 0,
+      approved_tools: [],
+    };
     const told = conversation(
       definition({ system_prompt: 'Be brief.', instruction: 'Help.' }),
       state,

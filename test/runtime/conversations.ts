@@ -1,5 +1,4 @@
-import type { Message, ToolCall } from '../../src/contracts/message.ts';
-import type { NumberedMessage } from '../../src/runtime/message-groups.ts';
+import type { LoggedMessage, Message, ToolCall } from '../../src/contracts/message.ts';
 
 export const user = (content: string): Message => ({ role: 'user', content });
 export const answer = (content: string): Message => ({ role: 'assistant', content });
@@ -20,13 +19,13 @@ export const result = (id: string, content = `result of ${id}`): Message => ({
 });
 
 /** As the log numbers the messages of a run. */
-export function numbered(...messages: Message[]): NumberedMessage[] {
+export function numbered(...messages: Message[]): LoggedMessage[] {
   return messages.map((message, at) => ({ ...message, seq: at + 1 }));
 }
 
 export function summary(seq: number, from: number, to: number, content = `summary ${seq}`) {
   const covers = { covers_from_seq: from, covers_to_seq: to };
-  return { role: 'user', content, seq, ...covers } satisfies NumberedMessage;
+  return { role: 'user', content, seq, ...covers } satisfies LoggedMessage;
 }
 
 export type Random = (below: number) => number;
@@ -46,8 +45,8 @@ export function seeded(seed: number): Random {
  * A run as it may stand in the log: results in any order, people who speak between call and result, calls that were
  * cut off, results of calls nobody knows, and summaries over any range.
  */
-export function someRun(random: Random, rounds: number, longest = 400): NumberedMessage[] {
-  const messages: NumberedMessage[] = [user('The task.')];
+export function someRun(random: Random, rounds: number, longest = 400): LoggedMessage[] {
+  const messages: LoggedMessage[] = [user('The task.')];
   for (let round = 0; round < rounds; round += 1) {
     const ids = Array.from({ length: random(4) }, (_, at) => `c${round}_${at}`);
     const text = 'x'.repeat(random(longest));

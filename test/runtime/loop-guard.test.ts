@@ -122,9 +122,11 @@ describe('something new', () => {
         messages: [user('q'), { role: 'assistant', content: 'no JSON' }],
         attempts: [],
         exhausted: null,
+        messages_at_retry: 0,
+        approved_tools: [],
       },
     );
-    const told = user(repair.type === 'repair' ? repair.message : '');
+    const told = user(repair.type === 'guard' ? repair.message : '');
     expect(told.content).not.toBe('');
     expect(loopVerdict([user('q'), ...twice, told, ...called('c', {})], 0).kind).toBe('warn');
   });

@@ -82,7 +82,7 @@ describe('parts', () => {
 
   test('that cannot be had in an earlier turn become a remark', async () => {
     const [past, now] = [said(resource('gone')), said({ type: 'text', text: 'x' })];
-    const outcome = await resolveParts([past, now], library({}).load, [past]);
+    const outcome = await resolveParts([past, now], library({}).load, (one) => one === past);
     expect(outcome).toMatchObject({
       ok: true,
       value: [
@@ -102,7 +102,13 @@ describe('parts', () => {
   test('that may be had later are asked for again, in an earlier turn as well', async () => {
     const past = said(resource('a'));
     const error = { code: 'invalid_request', message: 'busy', retryable: true } as const;
-    expect(await resolveParts([past], async () => ({ ok: false, error }), [past])).toEqual({
+    expect(
+      await resolveParts(
+        [past],
+        async () => ({ ok: false, error }),
+        () => true,
+      ),
+    ).toEqual({
       ok: false,
       error,
     });

@@ -6,7 +6,8 @@ import type { JsonSchema } from '../../src/contracts/json.ts';
 import type { Message, ToolCall } from '../../src/contracts/message.ts';
 import type { ModelRef } from '../../src/contracts/model.ts';
 import { ATTEMPTS } from '../../src/runtime/backoff.ts';
-import { conversation, next } from '../../src/runtime/strategies/agent.ts';
+import { conversation } from '../../src/runtime/conversation.ts';
+import { next } from '../../src/runtime/strategies/agent.ts';
 
 const question: Message = { role: 'user', content: 'Where is my order?' };
 const calls = (...ids: string[]): ToolCall[] =>
@@ -228,10 +229,12 @@ describe('what the model is sent', () => {
       state([question], { history }),
     );
     const system = { role: 'system', content: 'Be brief.\n\nHelp.' };
-    expect(sent).toEqual([system, ...history, question]);
+    expect(sent).toEqual([system, ...history, { ...question, seq: 1 }]);
   });
 
   test('no system message when there is nothing to say in it', () => {
-    expect(conversation(definition({ instruction: '' }), state([question]))).toEqual([question]);
+    expect(conversation(definition({ instruction: '' }), state([question]))).toEqual([
+      { ...question, seq: 1 },
+    ]);
   });
 });

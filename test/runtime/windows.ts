@@ -1,7 +1,6 @@
-import type { Message } from '../../src/contracts/message.ts';
+import type { LoggedMessage, Message } from '../../src/contracts/message.ts';
 import { type FitOptions, fit as fitWindow } from '../../src/runtime/context-window.ts';
 import { conversation } from '../../src/runtime/conversation.ts';
-import type { NumberedMessage } from '../../src/runtime/message-groups.ts';
 import { asking, numbered, result, summary, user } from './conversations.ts';
 
 export const system: Message = { role: 'system', content: 'You help.' };
@@ -18,7 +17,7 @@ export const names = (messages: readonly Message[]) =>
   );
 
 /** A task and then `rounds` answers that call a tool, each with a result of about 100 tokens. */
-export function worked(rounds: number, tokens = 100): NumberedMessage[] {
+export function worked(rounds: number, tokens = 100): LoggedMessage[] {
   const made = Array.from({ length: rounds }, (_, at) => [
     asking(`c${at}`),
     result(`c${at}`, long(`r${at}`, tokens)),
@@ -26,20 +25,20 @@ export function worked(rounds: number, tokens = 100): NumberedMessage[] {
   return numbered(user('task'), ...made.flat());
 }
 
-export function sentOf(messages: readonly NumberedMessage[], options: FitOptions) {
+export function sentOf(messages: readonly LoggedMessage[], options: FitOptions) {
   const fitted = fitWindow(messages, options);
   if (fitted.kind !== 'send') throw new Error('it is to be summarized');
   return fitted;
 }
 
-export function summarizedOf(messages: readonly NumberedMessage[], options: FitOptions) {
+export function summarizedOf(messages: readonly LoggedMessage[], options: FitOptions) {
   const fitted = fitWindow(messages, options);
   if (fitted.kind !== 'summarize') throw new Error('it is to be sent');
   return fitted;
 }
 
 /** What is sent once the summary asked for is in the log. */
-export function retold(run: readonly NumberedMessage[], history: Message[], content = 'short') {
+export function retold(run: readonly LoggedMessage[], history: Message[], content = 'short') {
   const definition = {
     agent: {
       name: 'a',
@@ -52,7 +51,14 @@ export function retold(run: readonly NumberedMessage[], history: Message[], cont
     tools: [],
   };
   const tell = (messages: readonly Message[]) =>
-    conversation(definition, { history, messages, attempts: [], exhausted: null });
+    conversation(definition, {
+      history,
+      messages,
+      attempts: [],
+      exhausted: null,
+      messages_at_retry: 0,
+      approved_tools: [],
+    });
   return {
     tell,
     before: tell(run),

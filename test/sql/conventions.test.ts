@@ -77,7 +77,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.questions.execution_id': 'none points at executions; asked under the lock of the run',
   'howdah.questions.root_execution_id': 'none points at executions; copied from the run',
   'howdah.approvals.execution_id': 'none points at executions; copied from the question',
-  'howdah_private.inbox.execution_id': 'none points at executions; written under the lock of the run',
+  'howdah_private.inbox.execution_id':
+    'none points at executions; written under the lock of the run',
   'howdah.sessions.live_execution_id':
     'none points at executions; changed under the lock, violations',
   'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',

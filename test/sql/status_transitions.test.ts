@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, makeRun, makeWorker, one, refusal } from './support.ts';
+import { all, committed, makeRun, makeWorker, one, refusal } from './support.ts';
 
 const STATUSES = ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'];
 

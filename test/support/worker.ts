@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
+import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 
 export type TestWorkerOptions = {
@@ -8,6 +9,8 @@ export type TestWorkerOptions = {
   openai?: string;
   tools?: readonly CustomTool[];
   concurrency?: number;
+  /** Private addresses that http_request may reach. */
+  egressAllow?: string[];
   resourceFolder?: string;
 };
 
@@ -17,6 +20,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
   return startWorker({
     url,
     tools: options.tools ?? [],
+    builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
     concurrency: options.concurrency ?? 100,
     release: 'test',
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),

@@ -12,6 +12,7 @@ const context = (extra: Partial<ToolContext> = {}): ToolContext => ({
   tenant_id: 't',
   agent_id: 'a',
   session_id: null,
+  root_execution_id: 'e',
   metadata: {},
   idempotency_key: 'e:3:call_1',
   signal: AbortSignal.timeout(20_000),

@@ -1,12 +1,15 @@
 import type { Action, RunState, StepNote } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
 import type { Json, JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
-import { triesOf } from '../backoff.ts';
+import { ATTEMPTS, triesOf } from '../backoff.ts';
 import { RETRIED } from '../calls.ts';
 import { faultsOf } from '../json-schema.ts';
+import { loopVerdict, REPAIR_OPENING } from '../loop-guard.ts';
 import { type PlannedCall, planCalls } from '../plan-call.ts';
+import { promptFor } from '../prompt.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
@@ -20,7 +23,20 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const last = state.messages.at(-1);
   return last?.role === 'assistant'
     ? conclude(definition, state, last)
-    : askModel(definition, state);
+    : (stopLoop(state) ?? askModel(definition, state));
+}
+
+/** Calls that are made again and again and teach nothing: the model is told once, then the run is stopped. */
+function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined {
+  const verdict = loopVerdict(messages, messages_at_retry);
+  switch (verdict.kind) {
+    case 'ok':
+      return undefined;
+    case 'warn':
+      return { type: 'guard', name: 'loop_guard', message: verdict.message };
+    case 'stop':
+      return fail('loop_guard', verdict.message);
+  }
 }
 
 /** Calls whose turn it is are made; when all the others wait for somebody, so does the run. */
@@ -38,11 +54,14 @@ function askModel(definition: AgentDefinition, state: RunState): Action {
     return fail(state.exhausted, limitMessage(state.exhausted));
   }
   const failures = failuresOf(state);
+  const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
+  const tries = (error: RunError): number =>
+    canShrink && error.code === 'context_too_long' ? ATTEMPTS : triesOf(error);
   for (const model of definition.models) {
     const own = failures.filter((failure) => failure.name === model.name);
-    const isSpent = own.some((failure) => failure.error && own.length >= triesOf(failure.error));
+    const isSpent = own.some((failure) => failure.error && own.length >= tries(failure.error));
     if (!isSpent) {
-      return { type: 'call_model', model, attempt: own.length + 1 };
+      return promptFor(definition, state, model, own.length + 1);
     }
   }
   const error = failures.at(-1)?.error;
@@ -82,14 +101,12 @@ function conclude(definition: AgentDefinition, state: RunState, last: Message): 
   return {
     type: 'guard',
     name: 'output_schema',
-    message: `${REPAIR}: ${faults}. Answer again with JSON only.`,
+    message: `${REPAIR_OPENING}: ${faults}. Answer again with JSON only.`,
   };
 }
 
-const REPAIR = 'Your answer does not satisfy the required JSON Schema';
-
 function isRepair(message: Message): boolean {
-  return message.role === 'user' && (message.content ?? '').startsWith(REPAIR);
+  return message.role === 'user' && (message.content ?? '').startsWith(REPAIR_OPENING);
 }
 
 /** `isMendable` is false when the schema is at fault and not the answer. */
@@ -122,37 +139,4 @@ function limitMessage(reason: StopReason): string {
 function fail(stop_reason: StopReason, message: string): Action {
   const code = stop_reason === 'error' ? 'invalid_request' : 'limit_reached';
   return { type: 'fail', stop_reason, error: { code, message, retryable: false } };
-}
-
-/** What the model is sent: the prompt, earlier turns, then the run's own conversation. */
-export function conversation(definition: AgentDefinition, state: RunState): Message[] {
-  const prompt = [definition.agent.system_prompt, definition.agent.instruction]
-    .filter((part) => part)
-    .join('\n\n');
-  const system: Message[] = prompt ? [{ role: 'system', content: prompt }] : [];
-  return [...system, ...inCallOrder([...state.history, ...state.messages])];
-}
-
-/** Results are logged as they arrive; the model gets them in the order of its calls, the same at every resume. */
-function inCallOrder(messages: readonly Message[]): Message[] {
-  const ordered: Message[] = [];
-  let places = new Map<string, number>();
-  let results: Message[] = [];
-  for (const message of messages) {
-    if (message.role === 'tool') {
-      results.push(message);
-      continue;
-    }
-    ordered.push(...byPlace(results, places), message);
-    results = [];
-    if (message.role === 'assistant') {
-      places = new Map((message.tool_calls ?? []).map((call, place) => [call.id, place]));
-    }
-  }
-  return [...ordered, ...byPlace(results, places)];
-}
-
-function byPlace(results: Message[], places: ReadonlyMap<string, number>): Message[] {
-  const placeOf = ({ tool_call_id }: Message): number => places.get(tool_call_id ?? '') ?? 0;
-  return results.sort((one, other) => placeOf(one) - placeOf(other));
 }

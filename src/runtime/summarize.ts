@@ -1,0 +1,67 @@
+import type { Action } from '../contracts/action.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
+import type { ModelAnswer } from '../contracts/model.ts';
+import type { HeldRun } from './held-run.ts';
+import { CONTEXT_GUARD } from './prompt.ts';
+import { summaryPrompt } from './summary-prompt.ts';
+import type { World } from './world.ts';
+
+type Summarize = Extract<Action, { type: 'summarize' }>;
+
+/**
+ * Has the oldest part of the conversation summed up by the model that is about to need the room. The summary is a message
+ * that covers the others, which stay in the log; without one a guard says why, and the oldest is left out instead.
+ */
+export async function summarize(action: Summarize, run: HeldRun, world: World): Promise<void> {
+  const started_at = new Date().toISOString();
+  const { model, from_seq, to_seq } = action;
+  const outcome = await ask(action, run, world);
+  if (run.abort.signal.aborted) {
+    return;
+  }
+  if (!outcome.ok) {
+    await run.commit([{ kind: 'guard', name: CONTEXT_GUARD, error: outcome.error, started_at }]);
+    return;
+  }
+  const { content, finish_reason, usage } = outcome.value;
+  await run.commit([
+    {
+      kind: 'model',
+      name: model.name,
+      model_id: model.id,
+      output: { finish_reason, covers_from_seq: from_seq, covers_to_seq: to_seq },
+      ...usage,
+      started_at,
+      messages: [
+        {
+          role: 'user',
+          content,
+          covers_from_seq: from_seq,
+          covers_to_seq: to_seq,
+        },
+      ],
+    },
+  ]);
+}
+
+async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outcome<ModelAnswer>> {
+  const { model, messages } = action;
+  const found = world.provider(model);
+  if (!found.ok) {
+    return found;
+  }
+  const signal = AbortSignal.any([run.abort.signal, AbortSignal.timeout(run.timeLeft)]);
+  const room = model.context_tokens === null ? undefined : Math.floor(model.context_tokens * 0.7);
+  const prompt = summaryPrompt(messages, null, room);
+  const outcome = await found.value.generate(
+    { model, messages: prompt, tools: [], output_schema: null },
+    { signal },
+  );
+  return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
+}
+
+const EMPTY: RunError = {
+  code: 'bad_answer',
+  message: 'the model gave no summary of the conversation',
+  retryable: false,
+};
