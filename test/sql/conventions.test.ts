@@ -42,6 +42,7 @@ const UNINDEXED_KEYS: Record<string, string> = {
 const ANY_JSON: Record<string, string> = {
   'howdah.executions.input_data': 'whatever the caller hands over',
   'howdah.executions.output_data': 'whatever the output schema describes',
+  'howdah.schedules.input_data': 'handed to each of its runs as it is',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
 };
@@ -63,6 +64,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
   'howdah.sessions.live_execution_id':
     'none points at executions; changed under the lock, violations',
+  'howdah.schedules.last_execution_id': 'none points at executions; a run that is gone is not live',
   'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',
   'howdah.steps.model_id': 'the log names what its version pinned',
   'howdah.steps.tenant_id': 'copied from the run under its lock',

@@ -36,6 +36,7 @@ const READABLE = [
   'messages',
   'model_usage',
   'models',
+  'schedules',
   'sessions',
   'status_transitions',
   'steps',
@@ -69,6 +70,11 @@ describe('tenants', () => {
       await db.pool.query(
         'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
         [tenant_id, agent, tool],
+      );
+      await db.pool.query(
+        `insert into howdah.schedules (tenant_id, name, cron, agent_id, input)
+         values ($1, 'daily', '@daily', $2, 'What is new?')`,
+        [tenant_id, agent],
       );
       const session_id = await makeSession(db.pool, { tenant_id });
       const run = await makeRun(db.pool, { tenant_id, agent_id: agent, session_id });
@@ -177,7 +183,7 @@ describe('tenants', () => {
 
   test('nobody can write tenant_id but the owner', async () => {
     await asApp(a, async (client) => {
-      for (const table of ['agents', 'models', 'tools', 'sessions', 'executions', 'users']) {
+      for (const table of ['agents', 'models', 'tools', 'sessions', 'schedules', 'executions', 'users']) {
         expect(
           await refusedInside(client, `insert into howdah.${table} (tenant_id) values ($1)`, [b]),
         ).toMatchObject({ code: '42501' });
@@ -234,6 +240,7 @@ describe('tenants', () => {
            (select id from howdah.models where tenant_id = $1 and name <> 'default') as model,
            (select id from howdah.tools where tenant_id = $1) as tool,
            (select id from howdah.sessions where tenant_id = $1) as session,
+           (select id from howdah.schedules where tenant_id = $1) as schedule,
            (select id from howdah.users where tenant_id = $1) as person,
            (select name from howdah.agents where tenant_id = $1 and name <> 'development') as name`,
         [tenant],
@@ -269,6 +276,14 @@ describe('tenants', () => {
           '23503',
         ],
         ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
+        [
+          `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '@daily', $1, 'x')`,
+          [theirs.agent],
+          'HWNTF',
+        ],
+        ['update howdah.schedules set agent_id = $1', [theirs.agent], 'HWNTF'],
+        ['update howdah.schedules set session_id = $1', [theirs.session], '23503'],
+        ['select howdah.run_schedule($1)', [theirs.schedule], 'HWNTF'],
         ['update howdah.agents set user_id = $1', [theirs.person], '23503'],
       ];
       for (const [text, values, code] of attempts) {
