@@ -138,9 +138,8 @@ begin
     return;
   end if;
   select z.name into v_like from pg_catalog.pg_timezone_names as z
-  where lower(z.name) = lower(refuse_timezone.timezone)
-    or lower(z.name) like '%/' || replace(lower(btrim(refuse_timezone.timezone)), ' ', '\_')
-    or lower(split_part(z.name, '/', 2)) = lower(split_part(refuse_timezone.timezone, '/', 2))
+  where lower(regexp_replace(z.name, '^.*/', ''))
+    = lower(regexp_replace(replace(btrim(refuse_timezone.timezone), ' ', '_'), '^.*/', ''))
   order by z.name limit 1;
   raise exception using errcode = 'HWINV',
     message = case when refuse_timezone.timezone is null then 'timezone is missing'

@@ -14,7 +14,8 @@ begin
         '(''report'', ''0 9 * * MON-FRI'', howdah.agent(''support''), ''What is new?'').';
   end if;
   if not exists (
-    select from howdah.agents as a where a.id = new.agent_id and a.tenant_id = new.tenant_id
+    select from howdah.agents as a
+    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
   ) then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
