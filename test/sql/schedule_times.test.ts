@@ -213,7 +213,10 @@ describe('schedule_times', () => {
   test('refuses what is far too long', async () => {
     expect(
       await refusal(db.pool.query('select howdah.schedule_times($1)', ['1,'.repeat(600)])),
-    ).toMatchObject({ code: 'HWINV', message: 'cron: it has 1200 characters, at most 1000 are allowed' });
+    ).toMatchObject({
+      code: 'HWINV',
+      message: 'cron: it has 1200 characters, at most 1000 are allowed',
+    });
   });
 
   test.each([

@@ -183,7 +183,15 @@ describe('tenants', () => {
 
   test('nobody can write tenant_id but the owner', async () => {
     await asApp(a, async (client) => {
-      for (const table of ['agents', 'models', 'tools', 'sessions', 'schedules', 'executions', 'users']) {
+      for (const table of [
+        'agents',
+        'models',
+        'tools',
+        'sessions',
+        'schedules',
+        'executions',
+        'users',
+      ]) {
         expect(
           await refusedInside(client, `insert into howdah.${table} (tenant_id) values ($1)`, [b]),
         ).toMatchObject({ code: '42501' });
