@@ -93,9 +93,14 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   };
 
   const fire = async (): Promise<void> => {
-    await tick(pool).catch((error: Error) => {
-      log.warn({ reason: error.message }, 'schedules could not be fired; tried again in a second');
-    });
+    try {
+      await tick(pool);
+    } catch (error) {
+      if (presence) {
+        const { message } = error as Error;
+        log.warn({ reason: message }, 'schedules were not fired; tried again in a second');
+      }
+    }
   };
 
   await appear();

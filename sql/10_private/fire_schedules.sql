@@ -146,10 +146,11 @@ begin
 end $$;
 
 -- Fires what is due, for all tenants. Each schedule is acted for as its tenant; whom this session acted for is put back. One
--- whose time zone the server no longer knows cannot be moved on: it loses its next time, and says why.
+-- whose time zone the server no longer knows cannot be moved on: it loses its next time, and says why. One that has to wait for
+-- somebody's lock is given up for now, since the others wait with it.
 create or replace function howdah_private.fire_schedules() returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = '' set lock_timeout = '2s'
 as $$
 declare
   v_now constant timestamptz := clock_timestamp();

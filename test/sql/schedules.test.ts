@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -246,14 +246,14 @@ describe('schedules', () => {
         await missed(ids[n] as string, 5);
       }
       const sessions = await Promise.all(Array.from({ length: 8 }, () => openSession(db.url)));
-      const holder = await openSession(db.url);
-      await holder.query('begin; lock table howdah.schedules');
-      const firing = sessions.map((session) =>
-        one(session, 'select howdah_private.fire_schedules() as n'),
-      );
+      const starter = await openSession(db.url);
+      await starter.query('select pg_advisory_lock(7, 7)');
+      const firing = sessions.map(async (session) => {
+        await session.query('select pg_advisory_lock_shared(7, 7)');
+        return one(session, 'select howdah_private.fire_schedules() as n');
+      });
       await Promise.all(sessions.map((session) => isBlocked(db.pool, session)));
-      await holder.query('commit'); // off they go
-      await holder.end();
+      await starter.end(); // off they go
       const counts = (await Promise.all(firing)).map(({ n }) => n);
       await Promise.all(sessions.map((session) => session.end()));
       expect(counts.reduce((sum, n) => sum + n, 0)).toBe(100);
@@ -481,6 +481,31 @@ describe('schedules', () => {
       await due(inactive);
       expect(await fire()).toBe(1);
       expect((await row(inactive)).last_error).toBeNull();
+    });
+
+    test('for somebody holds a lock are tried again, and the others run meanwhile', async () => {
+      const blocked = await make({ overlap_policy: 'cancel', cron: '@yearly' });
+      await due(blocked);
+      await fire();
+      const healthy = await make({ cron: '@yearly' });
+      await due(blocked);
+      await due(healthy);
+      const before = await row(blocked);
+      const holder = await openSession(db.url);
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [
+        before.last_execution_id,
+      ]);
+      expect(await fire()).toBe(1);
+      expect(await runsOf(healthy)).toHaveLength(1);
+      expect(await row(blocked)).toEqual(before);
+      await holder.end();
+      await eventually(
+        db.pool,
+        'the time is made up for',
+        'select from howdah_private.fire_schedules() as n where n = 1',
+      );
+      expect((await runsOf(blocked)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
     });
 
     test('since the server no longer knows their time zone lose their next time and say why', async () => {
