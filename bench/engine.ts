@@ -40,7 +40,8 @@ export function startEngine(options: EngineOptions): Promise<Worker> {
   return startWorker({
     url: options.url,
     concurrency: options.concurrency,
-    release: 'bench',
+    release: "bench",
+    builtins: [],
     tools: [ping],
     log: pino({ level: 'silent' }),
     provider: () => ({ ok: true, value: provider }),

@@ -38,6 +38,7 @@ grant select on howdah.tenants, howdah.users, howdah.models, howdah.agent_models
   howdah.agent_versions, howdah.tools, howdah.agent_tools, howdah.sessions,
   howdah.steps, howdah.messages, howdah.status_transitions
   to howdah_app, howdah_analyst;
+grant select on howdah.schedules to howdah_app, howdah_analyst;
 grant select (
   id, tenant_id, name, description, instruction, system_prompt, use_history, is_active, user_id,
   capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy,
@@ -98,12 +99,25 @@ grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(u
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
+grant insert (
+  id, name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  catchup_policy, is_active
+), update (
+  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  catchup_policy, is_active
+), delete on howdah.schedules to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
+  to howdah_app;
+grant execute on function howdah_private.refuse_cron(text, text, text),
+  howdah_private.cron_value(text, text, int, int), howdah_private.cron_field(text, text),
+  howdah_private.parse_cron(text), howdah_private.refuse_timezone(text),
+  howdah_private.cron_moments(date, int[], int[], boolean, text),
+  howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean)
   to howdah_app;
 
 grant execute on function howdah.agent(text),
@@ -115,6 +129,8 @@ grant execute on function howdah.agent(text),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
+grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
+  to howdah_app;
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
@@ -128,6 +144,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
+grant execute on function howdah_private.tick(), howdah_private.fire_schedules() to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),

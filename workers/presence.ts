@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/pool.ts';
-import { enter, healQueue, type Presence, reapWorkers } from '../src/db/presence.ts';
+import { enter, healQueue, type Presence, reapWorkers, tick } from '../src/db/presence.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;
 const HEAL_MS = 15_000;
+const TICK_MS = 1_000;
 const RETURN_MS = 250;
 
 export type KeepPresenceOptions = {
@@ -91,9 +92,25 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   };
 
+  const fire = async (): Promise<void> => {
+    try {
+      await tick(pool);
+    } catch (error) {
+      if (presence) {
+        const { message } = error as Error;
+        log.warn({ reason: message }, 'schedules were not fired; tried again in a second');
+      }
+    }
+  };
+
   await appear();
   await reap();
-  const chores = [every(BEAT_MS, beat), every(REAP_MS, reap), every(HEAL_MS, heal)];
+  const chores = [
+    every(BEAT_MS, beat),
+    every(REAP_MS, reap),
+    every(TICK_MS, fire),
+    every(HEAL_MS, heal),
+  ];
   return {
     renew: (reason) => lose(new Error(reason)),
     async stop() {

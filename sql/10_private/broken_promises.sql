@@ -125,6 +125,11 @@ as $$
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
   from howdah.agents as a where a.version_is_stale or a.current_version_id is null
   union all
+  select 'late_schedule', s.tenant_id, null, 'schedule ' || s.name || ' was due at ' || s.next_at
+  from howdah.schedules as s
+  where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
+    and exists (select from howdah_private.workers)
+  union all
   select * from howdah_private.broken_waits(broken_promises.since)
 $$;
 

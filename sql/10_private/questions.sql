@@ -187,7 +187,6 @@ create or replace function howdah_private.expire_questions() returns int
 as $$
 declare
   v_id uuid;
-  v_question howdah.questions;
   v_count int := 0;
 begin
   for v_id in
@@ -195,19 +194,12 @@ begin
     where q.status = 'open' and q.expires_at <= clock_timestamp()
     order by q.expires_at limit 1000
   loop
-    select * into v_question from howdah_private.question_for_expiry(v_id);
-    if v_question.id is null then
-      continue;
-    end if;
-    v_count := v_count + 1;
-    if v_question.escalate_to is not null and v_question.escalated_at is null then
-      update howdah.questions as q
-      set escalated_at = clock_timestamp(), updated_at = now(),
-        expires_at = clock_timestamp() + (q.expires_at - q.created_at)
-      where q.id = v_id;
-    else
-      perform howdah_private.expire_question(v_question);
-    end if;
+    begin
+      perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
+      v_count := v_count + found::int;
+    exception when others then
+      raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
+    end;
   end loop;
   return v_count;
 end $$;
@@ -229,6 +221,13 @@ create or replace function howdah_private.expire_question(q howdah.questions) re
   set search_path = ''
 as $$
 begin
+  if q.escalate_to is not null and q.escalated_at is null then
+    update howdah.questions as x
+    set escalated_at = clock_timestamp(), updated_at = now(),
+      expires_at = clock_timestamp() + (q.expires_at - q.created_at)
+    where x.id = q.id;
+    return;
+  end if;
   if q.default_answer is not null then
     perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
       howdah_private.json_of(q.default_answer, q.schema), 'default');

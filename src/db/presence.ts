@@ -100,3 +100,8 @@ export async function healQueue(pool: Pool): Promise<number> {
   const { rows } = await pool.query('select howdah_private.heal_queue() as healed');
   return rows[0].healed;
 }
+
+/** Fires the schedules that are due; one worker at a time does, the others come back at once. */
+export async function tick(pool: Pool): Promise<void> {
+  await pool.query('select howdah_private.tick()');
+}

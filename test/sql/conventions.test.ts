@@ -47,6 +47,7 @@ const ANY_JSON: Record<string, string> = {
   'howdah.executions.first_limits': 'written by the engine only',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
   'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
+  'howdah.schedules.input_data': 'handed to each of its runs as it is',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
 };
@@ -81,6 +82,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'none points at executions; written under the lock of the run',
   'howdah.sessions.live_execution_id':
     'none points at executions; changed under the lock, violations',
+  'howdah.schedules.last_execution_id': 'none points at executions; a run that is gone is not live',
   'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',
   'howdah.steps.model_id': 'the log names what its version pinned',
   'howdah.steps.tenant_id': 'copied from the run under its lock',

@@ -39,6 +39,7 @@ const READABLE = [
   'models',
   'questions',
   'resources',
+  'schedules',
   'sessions',
   'status_transitions',
   'steps',
@@ -73,6 +74,11 @@ describe('tenants', () => {
       await db.pool.query(
         'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
         [tenant_id, agent, tool],
+      );
+      await db.pool.query(
+        `insert into howdah.schedules (tenant_id, name, cron, agent_id, input)
+         values ($1, 'daily', '@daily', $2, 'What is new?')`,
+        [tenant_id, agent],
       );
       const session_id = await makeSession(db.pool, { tenant_id });
       await db.pool.query(
@@ -194,6 +200,7 @@ describe('tenants', () => {
         'models',
         'tools',
         'sessions',
+        'schedules',
         'executions',
         'users',
         'todos',
@@ -255,6 +262,7 @@ describe('tenants', () => {
            (select id from howdah.models where tenant_id = $1 and name <> 'default') as model,
            (select id from howdah.tools where tenant_id = $1 and kind = 'custom') as tool,
            (select id from howdah.sessions where tenant_id = $1) as session,
+           (select id from howdah.schedules where tenant_id = $1) as schedule,
            (select id from howdah.users where tenant_id = $1) as person,
            (select name from howdah.agents where tenant_id = $1 and name <> 'development') as name`,
         [tenant],
@@ -290,6 +298,14 @@ describe('tenants', () => {
           '23503',
         ],
         ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
+        [
+          `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '@daily', $1, 'x')`,
+          [theirs.agent],
+          'HWNTF',
+        ],
+        ['update howdah.schedules set agent_id = $1', [theirs.agent], 'HWNTF'],
+        ['update howdah.schedules set session_id = $1', [theirs.session], '23503'],
+        ['select howdah.run_schedule($1)', [theirs.schedule], 'HWNTF'],
         ['update howdah.agents set user_id = $1', [theirs.person], '23503'],
       ];
       for (const [text, values, code] of attempts) {

@@ -316,6 +316,19 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'stuck_turn', execution_id: runs.waiting }]);
   });
 
+  test('late_schedule: a schedule was due and no worker that lives has fired it', async () => {
+    const schedule = (minutes: number) => (of: Runs) =>
+      `insert into howdah.schedules (tenant_id, name, cron, agent_id, input, next_at)
+       select a.tenant_id, 'late', '@daily', a.id, 'x', now() - interval '${minutes} minutes'
+       from howdah.agents as a where a.id = '${of.agent}'`;
+    expect(await breaking(schedule(3))).toMatchObject([
+      { rule: 'late_schedule', detail: expect.stringContaining('schedule late was due at') },
+    ]);
+    expect(await breaking(schedule(1))).toEqual([]);
+    const alone = await breaking(schedule(3), () => 'delete from howdah_private.workers');
+    expect(alone.map(({ rule }) => rule)).not.toContain('late_schedule');
+  });
+
   test('stale_version: an agent has an edit without a version', async () => {
     for (const change of ['version_is_stale = true', 'current_version_id = null']) {
       expect(

@@ -261,6 +261,7 @@ describe('presence of workers', () => {
         `howdah_private.commit_steps('${worker}', '[]')`,
         `howdah_private.release_executions('${worker}', null, false)`,
         'howdah_private.heal_queue()',
+        'howdah_private.tick()',
         'howdah_private.announce(null)',
         'howdah_private.ensure_partitions()',
         `howdah_private.forget_worker('${worker}')`,

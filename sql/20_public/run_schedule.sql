@@ -1,0 +1,24 @@
+-- A run out of turn: with all that the schedule gives, but none of its times. It is not the schedule's last run, so
+-- neither the overlap policy nor the next time look at it.
+create or replace function howdah.run_schedule(id uuid) returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_schedule howdah.schedules;
+  v_id uuid := howdah.uuid_v7();
+begin
+  select s.* into v_schedule from howdah.schedules as s
+  where s.id = run_schedule.id and howdah_private.may_act_for(s.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no schedule %s', run_schedule.id),
+      detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
+      hint = 'select id, name from howdah.schedules';
+  end if;
+  v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
+  perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
+  return howdah_private.execution_row(v_id);
+end $$;
+comment on function howdah.run_schedule(uuid) is
+  'Runs a schedule now, paused or not, beside its times, and gives the run.';

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import { brokenPromises, makeAgent } from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+let database: TestDatabase;
+const workers: Worker[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  workers.push(await startTestWorker(database.url));
+});
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.stop(1_000)));
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+
+type Run = { id: string; status: string; output: string; created_by: string };
+
+/** A schedule whose time is months away, but for what is done to next_at. */
+async function schedule(name: string): Promise<void> {
+  const agent = await makeAgent(database.pool, { script: [{ content: `${name} is done` }] });
+  await database.pool.query(
+    `insert into howdah.schedules (name, cron, agent_id, input)
+     select $1, '0 0 1 ' || (extract(month from now() + interval '6 months')) || ' *', $2, 'go'`,
+    [name, agent],
+  );
+}
+
+const ended = (name: string): Promise<Run> =>
+  eventually<Run>(
+    database.pool,
+    `the run of ${name} has ended`,
+    `select * from howdah.executions where metadata ->> 'schedule' = $1 and completed_at is not null`,
+    [name],
+  );
+
+const due = (name: string) =>
+  database.pool.query(
+    `update howdah.schedules set next_at = now() - interval '1 hour' where name = $1`,
+    [name],
+  );
+
+/** A schedule that came due later has been fired as well, so that whoever wanted to fire the first one has. */
+const another = async (name: string): Promise<void> => {
+  await schedule(name);
+  await due(name);
+  await ended(name);
+};
+
+const countOf = async (name: string): Promise<number> => {
+  const { rows } = await database.pool.query(
+    `select count(*)::int as runs from howdah.executions where metadata ->> 'schedule' = $1`,
+    [name],
+  );
+  return rows[0].runs;
+};
+
+test('a schedule that is due makes one run, and the worker completes it', async () => {
+  await schedule('report');
+  await due('report');
+  expect(await ended('report')).toMatchObject({ status: 'completed', output: 'report is done' });
+  await another('after the report');
+  expect(await countOf('report')).toBe(1);
+  const { rows } = await database.pool.query(
+    `select next_at > now() as is_later, last_error from howdah.schedules where name = 'report'`,
+  );
+  expect(rows).toEqual([{ is_later: true, last_error: null }]);
+});
+
+test('two workers make one run as well', async () => {
+  workers.push(await startTestWorker(database.url));
+  const names = Array.from({ length: 10 }, (_, index) => `digest ${index}`);
+  for (const name of names) {
+    await schedule(name);
+  }
+  await database.pool.query(
+    `update howdah.schedules set next_at = now() - interval '1 hour' where name like 'digest %'`,
+  );
+  for (const name of names) {
+    expect(await ended(name)).toMatchObject({ status: 'completed' });
+  }
+  await another('after the digests');
+  expect(await Promise.all(names.map(countOf))).toEqual(names.map(() => 1));
+});
+
+test('a schedule that cannot run keeps neither the others nor the worker from working', async () => {
+  await schedule('doomed');
+  await database.pool.query(
+    `select howdah.delete_agent(agent_id) from howdah.schedules where name = 'doomed'`,
+  );
+  await due('doomed');
+  await another('after the doomed');
+  const { rows } = await database.pool.query(
+    `select last_error ->> 'code' as code from howdah.schedules where name = 'doomed'`,
+  );
+  expect(rows).toEqual([{ code: 'HWCNF' }]);
+  expect(await countOf('doomed')).toBe(0);
+});
