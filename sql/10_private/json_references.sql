@@ -1,0 +1,96 @@
+-- References of JSON Schemas, and what of the standard json_faults does not know.
+
+-- What '#', '#/$defs/…' or '#/definitions/…' refers to; null for what is not there or in another document.
+create or replace function howdah_private.json_referred(root jsonb, reference text) returns jsonb
+  language plpgsql immutable
+  set search_path = ''
+as $$
+declare
+  v_pointer text := substr(json_referred.reference, 2);
+begin
+  if reference !~ '^#(/|$)' then
+    return null;
+  end if;
+  if v_pointer like '%\%%' then
+    v_pointer := (
+      select convert_from(string_agg(case when t.found[1] ~ '^%..$' then decode(substr(t.found[1], 2), 'hex')
+        else convert_to(t.found[1], 'UTF8') end, ''::bytea order by t.number), 'UTF8')
+      from regexp_matches(v_pointer, '(%[0-9a-fA-F]{2}|.)', 'g') with ordinality as t (found, number));
+  end if;
+  return root #> case v_pointer when '' then '{}' when '/' then array[''] else array(
+    select replace(replace(t.token, '~1', '/'), '~0', '~')
+    from unnest(string_to_array(substr(v_pointer, 2), '/')) with ordinality as t (token, number)
+    order by t.number
+  ) end;
+exception when character_not_in_repertoire or untranslatable_character then
+  return null;
+end $$;
+
+-- The path of the first keyword whose meaning json_faults would miss, to be refused where questions are made; null
+-- when it can judge every value. Those are unevaluatedProperties and unevaluatedItems (but true), $dynamicRef,
+-- $recursiveRef, a $ref to anything but a schema inside of this one, an $id below the root, from which references would
+-- begin anew, and dependencies that are no such thing, because schema_fault does not look at them.
+create or replace function howdah_private.unsupported_schema_keyword(schema jsonb) returns text
+  language plpgsql immutable
+  set search_path = ''
+as $$
+begin
+  return howdah_private.unsupported_keyword_at(
+    unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
+end $$;
+
+create or replace function howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text) returns text
+  language plpgsql immutable
+  set search_path = ''
+as $$
+declare
+  v_keyword record;
+  v_path text;
+  v_kind text;
+  v_found text;
+  v_referred jsonb;
+begin
+  if jsonb_typeof(unsupported_keyword_at.schema) is distinct from 'object' then
+    return null;
+  end if;
+  for v_keyword in
+    select k.name, k.value, jsonb_typeof(k.value) as type from jsonb_each(schema) as k (name, value)
+  loop
+    v_path := concat_ws('.', nullif(path, ''), v_keyword.name);
+    v_referred := case v_keyword.name when '$ref' then howdah_private.json_referred(root, v_keyword.value #>> '{}') end;
+    if v_keyword.name in ('$dynamicRef', '$recursiveRef')
+      or (v_keyword.name in ('unevaluatedProperties', 'unevaluatedItems') and v_keyword.value <> 'true')
+      or (v_keyword.name = '$id' and path <> '' and v_keyword.value #>> '{}' not like '#%')
+      or (v_keyword.name = '$ref'
+        and (v_referred is null or howdah_private.schema_fault(v_referred, v_path) is not null))
+      or (v_keyword.name = 'dependencies' and (v_keyword.type <> 'object' or exists (
+        select from jsonb_each(case v_keyword.type when 'object' then v_keyword.value end) as d (key, one)
+        where jsonb_typeof(d.one) <> 'array' and howdah_private.schema_fault(d.one, v_path) is not null)))
+    then
+      return v_path;
+    end if;
+    v_kind := case v_keyword.name when 'dependencies' then 'schemas by name'
+      else howdah_private.keyword_kind(v_keyword.name) end;
+    continue when v_kind is null or v_keyword.type not in ('object', 'array');
+    select f.found into v_found
+    from (
+      select v_keyword.value as part, v_path as place
+      where v_kind in ('schema', 'schema or list of schemas') and v_keyword.type = 'object'
+      union all
+      select e.one, v_path || '.' || e.key
+      from jsonb_each(case when v_kind = 'schemas by name' and v_keyword.type = 'object' then v_keyword.value end)
+        as e (key, one)
+      union all
+      select e.one, format('%s[%s]', v_path, e.number - 1)
+      from jsonb_array_elements(case when v_kind like '%list of schemas' and v_keyword.type = 'array'
+        then v_keyword.value end) with ordinality as e (one, number)
+    ) as p
+    cross join lateral howdah_private.unsupported_keyword_at(root, p.part, p.place) as f (found)
+    where f.found is not null
+    limit 1;
+    if v_found is not null then
+      return v_found;
+    end if;
+  end loop;
+  return null;
+end $$;
