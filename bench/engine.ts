@@ -40,7 +40,7 @@ export function startEngine(options: EngineOptions): Promise<Worker> {
   return startWorker({
     url: options.url,
     concurrency: options.concurrency,
-    release: "bench",
+    release: 'bench',
     builtins: [],
     tools: [ping],
     log: pino({ level: 'silent' }),

@@ -46,7 +46,9 @@ comment on column howdah.tools.compensation_tool_id is 'The tool that takes a fi
 
 -- Down Migration
 -- A schema of before knows neither tools of these kinds nor calls of them.
+alter table howdah.tools no force row level security;
 delete from howdah.tools where kind in ('builtin', 'agent');
+alter table howdah.tools force row level security;
 alter table howdah.tools
   drop constraint agent_tools_name_their_agent,
   drop constraint only_builtin_sql_custom_and_agent_tools_exist,

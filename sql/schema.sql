@@ -6,6 +6,8 @@ create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howd
 
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
+create type howdah.catchup_policy as enum ('skip', 'one', 'all');
+
 create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
@@ -13,6 +15,8 @@ create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'pa
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
+
+create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
 create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
@@ -23,6 +27,8 @@ create type howdah.session_policy as enum ('queue', 'reject', 'interrupt', 'stee
 create type howdah.step_kind as enum ('input', 'model', 'tool_started', 'tool', 'child_started', 'child', 'question', 'answer', 'handoff', 'timer', 'guard', 'retry', 'fork', 'output', 'error');
 
 create type howdah.stop_reason as enum ('final_answer', 'max_steps', 'max_tokens', 'max_cost', 'max_time', 'loop_guard', 'cancelled', 'error', 'expired', 'poison');
+
+create type howdah.todo_status as enum ('open', 'doing', 'done', 'blocked', 'cancelled');
 
 create type howdah.tool_effect as enum ('pure', 'idempotent', 'once');
 
@@ -207,6 +213,7 @@ create table howdah.executions (
   paused_from howdah.waiting_reason,
   messages_at_retry integer default 0 not null,
   first_limits jsonb,
+  input_parts jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
@@ -220,6 +227,7 @@ create table howdah.executions (
   constraint failed_runs_have_an_error CHECK (((status = 'failed'::howdah.execution_status) = (error IS NOT NULL))),
   constraint forks_say_from_where CHECK (((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL))),
   constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
+  constraint input_parts_are_a_list CHECK ((jsonb_typeof(input_parts) = 'array'::text)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint metrics_are_an_object CHECK ((jsonb_typeof(metrics) = 'object'::text)),
   constraint running_runs_have_an_owner CHECK (((status = 'running'::howdah.execution_status) = (owner_worker IS NOT NULL))),
@@ -261,7 +269,7 @@ create table howdah.messages (
   constraint messages_pkey PRIMARY KEY (execution_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
-  constraint summaries_cover_a_range CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
+  constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
   constraint tool_calls_are_a_list CHECK ((jsonb_typeof(tool_calls) = 'array'::text)),
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
@@ -334,6 +342,78 @@ CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, id) 
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
 
+create table howdah.resources (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  type text not null,
+  storage_path text,
+  bytes bytea,
+  size bigint not null,
+  sha256 text not null,
+  metadata jsonb default '{}'::jsonb not null,
+  execution_id uuid,
+  session_id uuid,
+  created_by text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint resources_pkey PRIMARY KEY (id),
+  constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint resources_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
+  constraint bytes_are_at_most_8_mb CHECK ((octet_length(bytes) <= 8388608)),
+  constraint bytes_are_in_the_row_or_in_a_file CHECK ((num_nonnulls(bytes, storage_path) = 1)),
+  constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text))),
+  constraint sha256_is_hex CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint size_is_not_negative CHECK ((size >= 0)),
+  constraint storage_path_is_relative CHECK (((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text))),
+  constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)))
+);
+alter table howdah.resources enable row level security, force row level security;
+CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
+CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+
+create table howdah.schedules (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  cron text not null,
+  timezone text default 'UTC'::text not null,
+  agent_id uuid not null,
+  input text not null,
+  input_data jsonb,
+  metadata jsonb default '{}'::jsonb not null,
+  session_id uuid,
+  priority smallint default 0 not null,
+  user_id uuid,
+  overlap_policy howdah.overlap_policy default 'allow'::howdah.overlap_policy not null,
+  catchup_policy howdah.catchup_policy default 'one'::howdah.catchup_policy not null,
+  is_active boolean default true not null,
+  next_at timestamp with time zone,
+  last_at timestamp with time zone,
+  last_execution_id uuid,
+  last_error jsonb,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint schedules_pkey PRIMARY KEY (id),
+  constraint schedules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
+  constraint schedules_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
+  constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
+  constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint paused_schedules_have_no_next_time CHECK ((is_active OR (next_at IS NULL)))
+);
+alter table howdah.schedules enable row level security, force row level security;
+CREATE INDEX schedules_agent_id_idx ON howdah.schedules USING btree (tenant_id, agent_id);
+CREATE INDEX schedules_due_idx ON howdah.schedules USING btree (next_at) WHERE is_active;
+CREATE INDEX schedules_session_id_idx ON howdah.schedules USING btree (tenant_id, session_id);
+CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, user_id);
+
 create table howdah.sessions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -403,6 +483,27 @@ create table howdah.tenants (
   constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 alter table howdah.tenants enable row level security, force row level security;
+
+create table howdah.todos (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  session_id uuid not null,
+  "position" integer not null,
+  title text not null,
+  status howdah.todo_status default 'open'::howdah.todo_status not null,
+  note text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint todos_session_id_position_key UNIQUE (session_id, "position") DEFERRABLE INITIALLY DEFERRED,
+  constraint todos_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint todos_pkey PRIMARY KEY (id),
+  constraint todos_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
+  constraint note_has_at_most_4000_characters CHECK ((char_length(note) <= 4000)),
+  constraint position_counts_from_one CHECK ((("position" >= 1) AND ("position" <= 1000000))),
+  constraint title_has_1_to_500_characters CHECK (((char_length(title) <= 500) AND (title ~ '\S'::text)))
+);
+alter table howdah.todos enable row level security, force row level security;
+CREATE INDEX todos_session_id_idx ON howdah.todos USING btree (tenant_id, session_id, "position");
 
 create table howdah.tools (
   id uuid default howdah.uuid_v7() not null,
@@ -485,7 +586,7 @@ create table howdah_private.inbox (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint inbox_pkey PRIMARY KEY (id),
   constraint inbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint only_events_from_outside_come_in CHECK ((kind = ANY (ARRAY['input'::howdah.step_kind, 'answer'::howdah.step_kind, 'child'::howdah.step_kind])))
+  constraint kind_is_an_event_from_outside CHECK ((kind = ANY (ARRAY['input'::howdah.step_kind, 'answer'::howdah.step_kind, 'child'::howdah.step_kind])))
 );
 alter table howdah_private.inbox enable row level security, force row level security;
 CREATE INDEX inbox_execution_id_idx ON howdah_private.inbox USING btree (execution_id, id);
@@ -570,14 +671,13 @@ CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT N
 AS $function$
 declare
   v_question howdah.questions := howdah_private.asked(answer_question.id);
-  v_run howdah.executions;
   v_answer record;
 begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
   return howdah_private.settle_question(
-    v_question.id, 'answered', v_answer.answer, v_answer.data, howdah_private.actor());
+    v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
 end $function$
 ;
 
@@ -859,6 +959,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_resource record;
+  v_reason text;
+begin
+  select r.name, r.type, r.storage_path into v_resource
+  from howdah.resources as r where r.id = resource_text.id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no resource %s', resource_text.id),
+      detail = jsonb_build_object('resource_id', resource_text.id)::text,
+      hint = 'The resources: select id, name, type from howdah.resources.';
+  end if;
+  v_reason := case
+    when v_resource.storage_path is not null then 'its content is in a file of the workers, not in the database'
+    when not howdah_private.is_text_type(v_resource.type) then v_resource.type || ' is no type of text'
+  end;
+  if v_reason is null then
+    begin
+      return (select convert_from(r.bytes, 'UTF8') from howdah.resources as r where r.id = resource_text.id);
+    exception when character_not_in_repertoire or untranslatable_character then
+      v_reason := 'its bytes are not UTF-8';
+    end;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('resource %L cannot be read as text: %s', v_resource.name, v_reason),
+    detail = jsonb_build_object('resource_id', resource_text.id, 'type', v_resource.type)::text,
+    hint = 'Text is text/*, JSON, XML, YAML and the like, in UTF-8; other content is in resources.bytes.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -930,7 +1066,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -946,13 +1082,95 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
+      input_parts
     ) values (
       v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}')
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'),
+      run.input_parts
     );
   end if;
   return howdah_private.execution_row(v_first);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.run_schedule(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schedule howdah.schedules;
+  v_id uuid := howdah.uuid_v7();
+begin
+  select s.* into v_schedule from howdah.schedules as s
+  where s.id = run_schedule.id and howdah_private.may_act_for(s.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no schedule %s', run_schedule.id),
+      detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
+      hint = 'select id, name from howdah.schedules';
+  end if;
+  v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
+  perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
+  return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.schedule_times(cron text, timezone text DEFAULT 'UTC'::text, after timestamp with time zone DEFAULT now(), count integer DEFAULT 5)
+ RETURNS SETOF timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_timezone(schedule_times.timezone);
+  if schedule_times.count is null or schedule_times.count not between 1 and 1000 then
+    raise exception using errcode = 'HWINV',
+      message = format('count is %s, from 1 to 1000 are allowed', coalesce(schedule_times.count::text, 'missing')),
+      detail = jsonb_build_object('field', 'count', 'value', schedule_times.count)::text,
+      hint = 'Ask for more with after => the last time you were given.';
+  end if;
+  if not isfinite(schedule_times.after) then
+    raise exception using errcode = 'HWINV', message = 'after is no moment',
+      detail = jsonb_build_object('field', 'after', 'value', schedule_times.after)::text,
+      hint = 'Leave it out for the times from now on.';
+  end if;
+  return query select t.at
+  from howdah_private.cron_times(schedule_times.cron, schedule_times.timezone,
+    coalesce(schedule_times.after, now()), 'infinity', schedule_times.count) as t (at);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.todolist_markdown(session_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_title text;
+  v_lines text;
+begin
+  select coalesce(nullif(howdah_private.markdown_line(s.title), ''), 'Todo list') into v_title
+  from howdah.sessions as s where s.id = todolist_markdown.session_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', todolist_markdown.session_id),
+      detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
+      hint = 'The sessions: select id, title from howdah.sessions.';
+  end if;
+  select string_agg(
+    case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
+      when 'blocked' then '- [!] ' when 'cancelled' then '- [-] ~~' end
+    || howdah_private.markdown_line(t.title)
+    || case when t.status = 'cancelled' then '~~' else '' end
+    || coalesce(' — ' || nullif(howdah_private.markdown_line(t.note), ''), ''),
+    E'\n' order by t.position
+  ) into v_lines
+  from howdah.todos as t where t.session_id = todolist_markdown.session_id;
+  return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
 end $function$
 ;
 
@@ -1000,6 +1218,43 @@ begin
     select u.username into v_name from howdah.users as u where u.id = v_user_id;
   end if;
   return coalesce(v_name, session_user::text);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_items jsonb := coalesce(nullif(add_todos.arguments -> 'items', 'null'),
+    jsonb_build_array(add_todos.arguments -> 'title'));
+  v_at text := add_todos.arguments ->> 'position';
+  v_count int;
+  v_last int;
+begin
+  if jsonb_typeof(v_items) <> 'array' or jsonb_array_length(v_items) = 0
+    or v_items @> 'null' then
+    perform howdah_private.refuse_todo(add_todos.session_id, 'title',
+      'say what to add: a title, or items as a list of titles');
+  end if;
+  if v_at !~ '^[1-9][0-9]{0,5}$' then
+    perform howdah_private.refuse_todo(add_todos.session_id, 'position',
+      'position must be a whole number from 1 on');
+  end if;
+  select count(*), coalesce(max(t.position), 0) into v_count, v_last
+  from howdah.todos as t where t.session_id = add_todos.session_id;
+  if v_count + jsonb_array_length(v_items) > 200 then
+    perform howdah_private.refuse_todo(add_todos.session_id, 'items', 'a list holds at most 200 todos');
+  end if;
+  v_last := least(v_at::int - 1, v_last);
+  update howdah.todos as t set position = t.position + jsonb_array_length(v_items)
+  where t.session_id = add_todos.session_id and t.position > v_last;
+  insert into howdah.todos (tenant_id, session_id, position, title, note)
+  select add_todos.tenant_id, add_todos.session_id, v_last + i.place,
+    howdah_private.todo_text(add_todos.session_id, 'title', i.title, 500),
+    howdah_private.todo_text(add_todos.session_id, 'note', add_todos.arguments -> 'note', 4000)
+  from jsonb_array_elements(v_items) with ordinality as i (title, place);
 end $function$
 ;
 
@@ -1301,7 +1556,49 @@ AS $function$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
-  select 'stuck_wait', r.tenant_id, r.id, 'waits for ' || r.waiting_for || ', and there is none'
+  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
+  from howdah.sessions as s
+  left join howdah.executions as e on e.id = s.live_execution_id
+  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
+  from runs as r left join howdah.sessions as s on s.id = r.session_id
+  where r.waiting_for = 'turn' and s.live_execution_id is null
+  union all
+  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
+  from howdah.steps as s
+  where broken_promises.since = '-infinity' and s.seq = 1
+    and not exists (select from howdah.executions as e where e.id = s.execution_id)
+  union all
+  select 'resource_hash', f.tenant_id, f.execution_id, 'the bytes of resource ' || f.id || ' do not match its sha256'
+  from howdah.resources as f
+  where broken_promises.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
+  union all
+  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
+  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+  union all
+  select 'late_schedule', s.tenant_id, null, 'schedule ' || s.name || ' was due at ' || s.next_at
+  from howdah.schedules as s
+  where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
+    and exists (select from howdah_private.workers)
+  union all
+  select * from howdah_private.broken_waits(broken_promises.since)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.broken_waits(since timestamp with time zone)
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with runs as materialized (
+    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+       or e.completed_at >= broken_waits.since
+  )
+  select 'stuck_wait', r.tenant_id, r.id::uuid, 'waits for ' || r.waiting_for || ', and there is none'
   from runs as r
   where r.is_quiet and (
     (r.waiting_for = 'child' and r.live_children = 0)
@@ -1341,23 +1638,6 @@ AS $function$
   where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
   group by s.tenant_id, s.execution_id, s.idempotency_key
   having s.idempotency_key is not null and count(*) > 1
-  union all
-  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
-  from howdah.sessions as s
-  left join howdah.executions as e on e.id = s.live_execution_id
-  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
-  union all
-  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
-  from runs as r left join howdah.sessions as s on s.id = r.session_id
-  where r.waiting_for = 'turn' and s.live_execution_id is null
-  union all
-  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
-  from howdah.steps as s
-  where broken_promises.since = '-infinity' and s.seq = 1
-    and not exists (select from howdah.executions as e where e.id = s.execution_id)
-  union all
-  select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
-  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
 $function$
 ;
 
@@ -1373,8 +1653,82 @@ AS $function$
       '{"type": "object", "additionalProperties": false, "required": ["question"], "properties": {
         "question": {"type": "string", "minLength": 1, "description": "What you want to know, in one or two sentences."},
         "options": {"type": "array", "items": {"type": "string"}, "description": "Answers to choose from, if there are few."}
-      }}'::jsonb, 'pure'::howdah.tool_effect)
+      }}'::jsonb, 'pure'::howdah.tool_effect),
+    ('todo',
+      'Keeps the todo list of this conversation; people see it. Add what is to be done before you begin, set a todo to '
+        'doing when you begin it and complete it when it is done. Every call gives the whole list.',
+      '{
+        "type": "object",
+        "properties": {
+          "action": {"type": "string", "enum": ["add", "update", "complete", "reorder", "list"]},
+          "title": {"type": "string", "description": "what to do, one line: of add and update"},
+          "items": {"type": "array", "items": {"type": "string"}, "description": "of add: several titles at once"},
+          "position": {"type": "integer", "description": "which todo, by its position; of add: where to put it, left out the end"},
+          "id": {"type": "string", "description": "which todo, by its id, instead of position"},
+          "status": {"type": "string", "enum": ["open", "doing", "done", "blocked", "cancelled"], "description": "of update"},
+          "note": {"type": "string", "description": "what stands in the way, or what came of it"},
+          "order": {"type": "array", "items": {"type": ["integer", "string"]}, "description": "of reorder: positions or ids in the new order"}
+        },
+        "required": ["action"]
+      }'::jsonb,
+      'idempotent'::howdah.tool_effect)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_tenant_id uuid;
+  v_session_id uuid;
+  v_action text := call_todo.arguments ->> 'action';
+begin
+  select s.tenant_id, s.session_id into v_tenant_id, v_session_id
+  from howdah_private.session_of_root(call_todo.execution_id) as s;
+  perform howdah_private.lock_todos(v_session_id);
+  case v_action
+    when 'list' then null;
+    when 'add' then
+      perform howdah_private.add_todos(v_tenant_id, v_session_id, call_todo.arguments);
+    when 'update' then
+      perform howdah_private.change_todo(v_session_id, call_todo.arguments);
+    when 'complete' then
+      perform howdah_private.change_todo(v_session_id, call_todo.arguments || '{"status": "done"}');
+    when 'reorder' then
+      perform howdah_private.reorder_todos(v_session_id, call_todo.arguments);
+    else
+      perform howdah_private.refuse_todo(v_session_id, 'action',
+        format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
+  end case;
+  return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.change_todo(session_id uuid, arguments jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_todo_id uuid := howdah_private.find_todo(change_todo.session_id, change_todo.arguments);
+  v_status text := change_todo.arguments ->> 'status';
+begin
+  if v_status not in ('open', 'doing', 'done', 'blocked', 'cancelled') then
+    perform howdah_private.refuse_todo(change_todo.session_id, 'status',
+      format('status %s is unknown: open, doing, done, blocked and cancelled are known', v_status));
+  end if;
+  update howdah.todos as t
+  set title = coalesce(
+      howdah_private.todo_text(change_todo.session_id, 'title', change_todo.arguments -> 'title', 500), t.title),
+    note = case when jsonb_typeof(change_todo.arguments -> 'note') <> 'null'
+      then howdah_private.todo_text(change_todo.session_id, 'note', change_todo.arguments -> 'note', 4000)
+      else t.note end,
+    status = coalesce(v_status::howdah.todo_status, t.status)
+  where t.id = v_todo_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
@@ -1407,13 +1761,13 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     from due as d where e.id = d.id
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
-    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
+    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), 'user'
+      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )
@@ -1426,6 +1780,7 @@ begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
       25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+    order by e.id
   ))
   from howdah.executions as e
   where e.id = any (claim_executions.ids) and e.id <> all (coalesce(v_claimed, '{}'))
@@ -1560,7 +1915,8 @@ begin
       s.content, s.parts, s.tool_calls, s.tool_call_id,
       coalesce(s.parent_seq, m.messages_before + s.position - 1), s.covers_from_seq, s.covers_to_seq,
       (m.run).agent_id,
-      case when s.kind = 'guard' then 'system' when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
+      case when s.kind = 'guard' then 'system' when s.covers_to_seq is not null then 'internal'
+        when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case s.role when 'assistant' then s.tokens_in else 0 end,
       case s.role when 'assistant' then s.tokens_out else 0 end
@@ -1705,6 +2061,174 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.cron_field(part text, field text)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_low constant int := case when cron_field.part in ('day-of-month', 'month') then 1 else 0 end;
+  v_high constant int := case cron_field.part when 'minute' then 59 when 'hour' then 23
+    when 'day-of-month' then 31 when 'month' then 12 else 7 end;
+  v_piece text;
+  v_found text[];
+  v_from int;
+  v_to int;
+  v_step int;
+  v_values int[] := '{}';
+begin
+  foreach v_piece in array string_to_array(upper(cron_field.field), ',') loop
+    v_found := regexp_match(v_piece, '^(?:(\*)|(\d{1,4}|[A-Z]{3})(?:-(\d{1,4}|[A-Z]{3}))?)(?:/(\d{1,4}))?$');
+    if v_found is null then
+      perform howdah_private.refuse_cron(case when v_piece = '' then format('%s %L has an empty place', part, field)
+        when v_piece ~ '^L(W|-\d+)?$|^\d+[LW]$|^[A-Z]{3}L$|[#?]' then format('%s %L: L, W, # and ? are not known here', part, v_piece)
+        else format('%s %L is no number, name, range or step', part, v_piece) end, part, v_piece);
+    end if;
+    v_step := coalesce(v_found[4]::int, 1);
+    v_from := case when v_found[1] is null
+      then howdah_private.cron_value(part, v_found[2], v_low, v_high) else v_low end;
+    v_to := case when v_found[3] is not null then howdah_private.cron_value(part, v_found[3], v_low, v_high)
+      when v_found[1] is null and v_found[4] is null then v_from
+      when part = 'day-of-week' then 6 else v_high end;
+    if part = 'day-of-week' and v_to = 0 and v_from > 0 then
+      v_to := 7;
+    end if;
+    if v_step not between 1 and v_high - v_low + 1 then
+      perform howdah_private.refuse_cron(format('the step of %s %L is not between 1 and %s', part, v_piece,
+        v_high - v_low + 1), part, v_piece);
+    elsif v_from > v_to then
+      perform howdah_private.refuse_cron(format('%s %L runs backwards: write %s-%s,%s-%s', part, v_piece,
+        v_from, v_high, v_low, v_to), part, v_piece);
+    end if;
+    v_values := v_values || array(
+      select case part when 'day-of-week' then n % 7 else n end from generate_series(v_from, v_to, v_step) as n);
+  end loop;
+  return array(select distinct v from unnest(v_values) as v order by v);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.cron_moments(day date, hours integer[], minutes integer[], is_interval boolean, timezone text)
+ RETURNS SETOF timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_midnight constant timestamp := cron_moments.day;
+  v_early timestamp := v_midnight - interval '1 day'; -- as UTC: before the day begins anywhere
+  v_late timestamp := v_midnight + interval '2 days'; -- after it has ended everywhere
+  v_middle timestamp;
+  v_before interval := (v_early at time zone 'UTC') at time zone cron_moments.timezone - v_early;
+  v_after interval := (v_late at time zone 'UTC') at time zone cron_moments.timezone - v_late;
+begin
+  if v_before = v_after then
+    return query select (v_midnight + make_interval(hours => h, mins => m) - v_before) at time zone 'UTC'
+    from unnest(cron_moments.hours) as h cross join unnest(cron_moments.minutes) as m;
+    return;
+  end if;
+  while v_late - v_early > interval '1 minute' loop
+    v_middle := v_early + date_trunc('minute', (v_late - v_early) / 2);
+    if (v_middle at time zone 'UTC') at time zone cron_moments.timezone - v_middle = v_before then
+      v_early := v_middle;
+    else
+      v_late := v_middle; -- ends as the minute of the change
+    end if;
+  end loop;
+  return query
+  with shown as (
+    select v_midnight + make_interval(hours => h, mins => m) as local
+    from unnest(cron_moments.hours) as h cross join unnest(cron_moments.minutes) as m
+  ),
+  existing as (
+    select s.local, array(
+      select distinct x.at from (values
+        ((s.local - v_before) at time zone 'UTC'), ((s.local - v_after) at time zone 'UTC')
+      ) as x (at)
+      where x.at at time zone cron_moments.timezone = s.local order by x.at
+    ) as moments
+    from shown as s
+  )
+  select distinct m.at from existing as e cross join lateral unnest(case
+    when cron_moments.is_interval then e.moments
+    when e.moments = '{}' then array[v_late at time zone 'UTC']
+    else e.moments[1:1] end) as m (at);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.cron_times(cron text, timezone text, since timestamp with time zone, until timestamp with time zone, count integer, backwards boolean DEFAULT false)
+ RETURNS SETOF timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_cron record;
+  v_begin date := cron_times.since at time zone cron_times.timezone;
+  v_end date := cron_times.until at time zone cron_times.timezone;
+  v_day date := case when cron_times.backwards then v_end else v_begin end;
+  v_seen date := v_day;
+  v_month date;
+  v_fits_day boolean;
+  v_fits_weekday boolean;
+  v_at timestamptz;
+  v_last timestamptz;
+  v_left int := cron_times.count;
+begin
+  v_cron := howdah_private.parse_cron(cron_times.cron);
+  while v_left > 0 and v_day between v_begin and v_end and abs(v_day - v_seen) < 3300 loop
+    if extract(month from v_day)::int <> all (v_cron.months) then
+      v_month := v_day - extract(day from v_day)::int + 1;
+      v_day := case when cron_times.backwards then v_month - 1 else v_month + interval '1 month' end;
+      continue;
+    end if;
+    v_fits_day := extract(day from v_day)::int = any (v_cron.days);
+    v_fits_weekday := extract(dow from v_day)::int = any (v_cron.weekdays);
+    if v_fits_day and v_fits_weekday or v_cron.is_either and (v_fits_day or v_fits_weekday) then
+      for v_at in
+        select m.at
+        from howdah_private.cron_moments(
+          v_day, v_cron.hours, v_cron.minutes, v_cron.is_interval, cron_times.timezone) as m (at)
+        where m.at > cron_times.since and m.at <= cron_times.until
+          and (v_last is null or (m.at > v_last) <> cron_times.backwards)
+        order by case when cron_times.backwards then m.at end desc, m.at
+        limit v_left
+      loop
+        return next v_at;
+        v_last := v_at;
+        v_seen := v_day;
+        v_left := v_left - 1;
+      end loop;
+    end if;
+    v_day := v_day + case when cron_times.backwards then -1 else 1 end;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.cron_value(part text, value text, low integer, high integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_names constant text[] := case cron_value.part
+    when 'month' then '{JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC}'
+    when 'day-of-week' then '{SUN,MON,TUE,WED,THU,FRI,SAT}' end;
+  v_value int := case when cron_value.value ~ '^\d+$' then cron_value.value::int
+    else array_position(v_names, cron_value.value) - 1 + low end;
+begin
+  if v_value is null then
+    perform howdah_private.refuse_cron(format('%s %L is no number%s', part, value,
+      coalesce(' and none of ' || array_to_string(v_names, ', '), '')), part, value);
+  elsif v_value not between low and high then
+    perform howdah_private.refuse_cron(
+      format('%s %s is not between %s and %s', part, v_value, low, high), part, value);
+  end if;
+  return v_value;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -1743,6 +2267,28 @@ AS $function$
   from moved as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_times(schedule howdah.schedules, until timestamp with time zone, OUT moments timestamp with time zone[], OUT is_cut boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  moments := array(
+    select t.at from howdah_private.cron_times(
+      (schedule).cron, (schedule).timezone, (schedule).next_at, due_times.until, 101, true) as t (at)
+  ) || (schedule).next_at;
+  is_cut := (schedule).catchup_policy = 'all' and cardinality(moments) > 100;
+  moments := array(
+    select m.at from unnest(moments) with ordinality as m (at, place)
+    where case (schedule).catchup_policy when 'one' then m.place = 1 when 'all' then m.place <= 100
+      -- less than a minute late is on time
+      else m.at > due_times.until - interval '1 minute' end
+    order by m.at
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
@@ -1791,6 +2337,7 @@ AS $function$
   select graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text, e.priority, null)::graphile_worker.job_spec
+    order by e.id
   ))
   from howdah.executions as e
   where e.id = any (enqueue_advance.ids)
@@ -1928,6 +2475,13 @@ CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
  SET search_path TO ''
 AS $function$
 begin
+  if q.escalate_to is not null and q.escalated_at is null then
+    update howdah.questions as x
+    set escalated_at = clock_timestamp(), updated_at = now(),
+      expires_at = clock_timestamp() + (q.expires_at - q.created_at)
+    where x.id = q.id;
+    return;
+  end if;
   if q.default_answer is not null then
     perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
       howdah_private.json_of(q.default_answer, q.schema), 'default');
@@ -1948,7 +2502,6 @@ CREATE OR REPLACE FUNCTION howdah_private.expire_questions()
 AS $function$
 declare
   v_id uuid;
-  v_question howdah.questions;
   v_count int := 0;
 begin
   for v_id in
@@ -1956,21 +2509,159 @@ begin
     where q.status = 'open' and q.expires_at <= clock_timestamp()
     order by q.expires_at limit 1000
   loop
-    select * into v_question from howdah_private.question_for_expiry(v_id);
-    if v_question.id is null then
-      continue;
-    end if;
-    v_count := v_count + 1;
-    if v_question.escalate_to is not null and v_question.escalated_at is null then
-      update howdah.questions as q
-      set escalated_at = clock_timestamp(), updated_at = now(),
-        expires_at = clock_timestamp() + (q.expires_at - q.created_at)
-      where q.id = v_id;
-    else
-      perform howdah_private.expire_question(v_question);
-    end if;
+    begin
+      perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
+      v_count := v_count + found::int;
+    exception when others then
+      raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
+    end;
   end loop;
   return v_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id text := lower(find_todo.arguments ->> 'id');
+  v_position text := find_todo.arguments ->> 'position';
+  v_todo_id uuid;
+begin
+  select t.id into v_todo_id from howdah.todos as t
+  where t.session_id = find_todo.session_id
+    and case when v_id is not null then t.id::text = v_id else t.position::text = v_position end;
+  if v_todo_id is null then
+    perform howdah_private.refuse_todo(find_todo.session_id,
+      case when v_id is not null then 'id' else 'position' end,
+      case when v_id is not null then format('there is no todo with the id %s', v_id)
+        when v_position is not null then format('there is no todo at position %s', v_position)
+        else 'say which todo: give its position or its id' end);
+  end if;
+  return v_todo_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fire_moment(schedule howdah.schedules, at timestamp with time zone, OUT id uuid, OUT error jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := howdah.uuid_v7();
+  v_moment text := howdah_private.moment_name(fire_moment.at);
+  v_key text := format('schedule:%s:%s', (schedule).id, v_moment);
+  v_detail text;
+  v_hint text;
+begin
+  if (schedule).overlap_policy = 'skip' and exists (
+    select from howdah.executions as e
+    where e.id = (schedule).last_execution_id and e.completed_at is null
+  ) then
+    return;
+  end if;
+  if howdah_private.reserve_idempotency_key((schedule).tenant_id, v_key, v_id) <> v_id then
+    return;
+  end if;
+  if (schedule).overlap_policy = 'cancel' then
+    -- locked, so that it cannot end before it is cancelled
+    perform from howdah.executions as e
+    where e.id = (schedule).last_execution_id and e.completed_at is null
+    for no key update;
+    if found then
+      perform howdah.cancel_execution((schedule).last_execution_id);
+    end if;
+  end if;
+  perform howdah_private.insert_scheduled(
+    schedule, v_id, v_key, jsonb_build_object('schedule', (schedule).name, 'scheduled_for', v_moment));
+  id := v_id;
+exception when others then
+  if howdah_private.passes_by_itself(sqlstate) then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  error := howdah_private.schedule_error(sqlstate, sqlerrm, v_detail, v_hint, fire_moment.at);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fire_schedule(schedule howdah.schedules, until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schedule howdah.schedules := fire_schedule.schedule;
+  v_due record := howdah_private.due_times(v_schedule, fire_schedule.until);
+  v_at timestamptz;
+  v_run record;
+  v_fired int := 0;
+begin
+  v_schedule.last_error := case when v_due.is_cut then howdah_private.schedule_error('catchup',
+    'more than 100 times were due: the 100 newest have run, the older ones will not', null, null,
+    v_schedule.next_at) end;
+  foreach v_at in array v_due.moments loop
+    v_run := howdah_private.fire_moment(v_schedule, v_at);
+    if v_run.error is not null then
+      v_schedule.last_error := v_run.error;
+      exit;
+    elsif v_run.id is not null then
+      v_schedule.last_execution_id := v_run.id;
+      v_schedule.last_at := v_at;
+      v_fired := v_fired + 1;
+    end if;
+  end loop;
+  update howdah.schedules as s
+  set next_at = (select t.at from howdah_private.cron_times(
+        s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
+    last_at = v_schedule.last_at, last_execution_id = v_schedule.last_execution_id,
+    last_error = v_schedule.last_error
+  where s.id = v_schedule.id;
+  return v_fired;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fire_schedules()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
+  v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
+  v_schedule howdah.schedules;
+  v_fired int := 0;
+begin
+  for v_schedule in
+    select s.* from howdah.schedules as s
+    where s.is_active and s.next_at <= v_now
+    order by s.next_at
+    limit 1000
+    for no key update skip locked
+  loop
+    begin
+      perform set_config('howdah.tenant_id', v_schedule.tenant_id::text, true),
+        set_config('howdah.user_id', '', true);
+      v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
+    exception when others then
+      if howdah_private.passes_by_itself(sqlstate) then
+        raise warning 'schedule % is tried again: %', v_schedule.id, sqlerrm;
+      else
+        update howdah.schedules as s set next_at = null,
+          last_error = howdah_private.schedule_error(sqlstate, sqlerrm, null, null, v_schedule.next_at)
+        where s.id = v_schedule.id;
+      end if;
+    end;
+  end loop;
+  perform set_config('howdah.tenant_id', v_tenant, true), set_config('howdah.user_id', v_user, true);
+  return v_fired;
 end $function$
 ;
 
@@ -2179,6 +2870,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah.executions (
+    id, tenant_id, user_id, agent_id, session_id, input, input_data, priority, idempotency_key, metadata
+  ) values (
+    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
+    (schedule).session_id, (schedule).input, (schedule).input_data, (schedule).priority, insert_scheduled.key,
+    (schedule).metadata || insert_scheduled.metadata
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -2228,12 +2935,410 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_text_type(type text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select is_text_type.type ~ '^text/|^application/(json|xml|yaml|x-yaml|toml|sql|javascript|x-ndjson|csv)(;|$)|[+](json|xml|yaml)(;|$)'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$ select get_byte(uuid_send(is_uuid_v7.id), 6) >> 4 = 7 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
+ RETURNS TABLE(part jsonb, instance jsonb, spot text)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_old boolean := coalesce(jsonb_typeof(json_array_parts.schema -> 'items') = 'array', false);
+  v_first jsonb := json_array_parts.schema -> case when v_is_old then 'items' else 'prefixItems' end;
+  v_rest jsonb := json_array_parts.schema -> case when v_is_old then 'additionalItems' else 'items' end;
+  v_count int := coalesce(jsonb_array_length(v_first), 0);
+begin
+  if v_first is null and v_rest is null then
+    return;
+  end if;
+  return query
+  select case when i.number <= v_count then v_first -> (i.number - 1)::int else v_rest end,
+    i.one, format('%s[%s]', json_array_parts.place, i.number - 1)
+  from jsonb_array_elements(json_array_parts.value) with ordinality as i (one, number)
+  where i.number <= v_count or v_rest is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_choice_faults(root jsonb, schema jsonb, value jsonb, place text, depth integer, INOUT work integer, OUT faults text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_keyword text;
+  v_branch record;
+  v_faults text[];
+  v_reasons text[];
+  v_fitting int;
+begin
+  work := json_choice_faults.work;
+  faults := '{}';
+  foreach v_keyword in array array['anyOf', 'oneOf'] loop
+    continue when not schema ? v_keyword;
+    v_reasons := '{}';
+    v_fitting := 0;
+    for v_branch in select b.one from jsonb_array_elements(schema -> v_keyword) as b (one) loop
+      select f.work, f.faults into work, v_faults
+      from howdah_private.json_faults_at(root, v_branch.one, value, place, depth + 1, work) as f;
+      if v_faults = '{}' then
+        v_fitting := v_fitting + 1;
+      elsif v_faults[1] <> all (v_reasons) then
+        v_reasons := v_reasons || v_faults[1];
+      end if;
+      exit when work <= 0 or (v_fitting > 0 and v_keyword = 'anyOf');
+    end loop;
+    if v_fitting = 0 then
+      faults := faults || coalesce(
+        nullif(left(array_to_string(v_reasons[1:8], ', or ') || case when cardinality(v_reasons) > 8 then ', or …'
+          else '' end, 1000), ''), howdah_private.json_sentence(place, 'is not allowed'));
+    elsif v_fitting > 1 and v_keyword = 'oneOf' then
+      faults := faults || howdah_private.json_sentence(place, format(
+        'must fit exactly one of %s forms, and fits %s', jsonb_array_length(schema -> v_keyword), v_fitting));
+    end if;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_condition_faults(root jsonb, schema jsonb, value jsonb, place text, depth integer, INOUT work integer, OUT faults text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_faults text[];
+  v_item record;
+  v_least numeric := coalesce((json_condition_faults.schema ->> 'minContains')::numeric, 1);
+  v_most numeric := (json_condition_faults.schema ->> 'maxContains')::numeric;
+  v_count int := 0;
+begin
+  work := json_condition_faults.work;
+  faults := '{}';
+  if schema ? 'not' then
+    select f.work, f.faults into work, v_faults
+    from howdah_private.json_faults_at(root, schema -> 'not', value, place, depth + 1, work) as f;
+    if v_faults = '{}' then
+      faults := faults || howdah_private.json_sentence(place, 'must not fit ' || left((schema -> 'not')::text, 100));
+    end if;
+  end if;
+  if schema ? 'if' and schema ?| array['then', 'else'] then
+    select f.work, f.faults into work, v_faults
+    from howdah_private.json_faults_at(root, schema -> 'if', value, place, depth + 1, work) as f;
+    select f.work, json_condition_faults.faults || f.faults into work, faults
+    from howdah_private.json_faults_at(
+      root, coalesce(schema -> case v_faults when '{}' then 'then' else 'else' end, 'true'), value, place, depth + 1,
+      work) as f;
+  end if;
+  if schema ? 'contains' and jsonb_typeof(value) = 'array' then
+    for v_item in select i.one from jsonb_array_elements(value) as i (one) loop
+      select f.work, v_count + (f.faults = '{}')::int into work, v_count
+      from howdah_private.json_faults_at(root, schema -> 'contains', v_item.one, '', depth + 1, work) as f;
+      exit when work <= 0;
+    end loop;
+    if v_count < v_least or v_count > v_most then
+      faults := faults || howdah_private.json_sentence(place, format('must contain at %s that fit %s, and contains %s',
+        case when v_count < v_least then 'least ' || howdah_private.json_count(v_least, 'item')
+          else 'most ' || howdah_private.json_count(v_most, 'item') end,
+        left((schema -> 'contains')::text, 100), v_count));
+    end if;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_count(number numeric, noun text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return trim_scale(json_count.number) || ' ' || case
+    when number = 1 then noun when noun = 'property' then 'properties' else noun || 's' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_faults(schema jsonb, value jsonb)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_work int := 20000;
+  v_faults text[];
+begin
+  if json_faults.schema is null or json_faults.value is null then
+    return case when json_faults.schema is null then '{}' else array['the value is missing'] end;
+  end if;
+  select f.work, f.faults into v_work, v_faults
+  from howdah_private.json_faults_at(json_faults.schema, json_faults.schema, json_faults.value, '', 0, v_work) as f;
+  if v_work <= 0 then
+    return array['the value cannot be checked: its schema refers to itself without end, or there is too much to check'];
+  end if;
+  return array(
+    select f.fault from unnest(v_faults) with ordinality as f (fault, place)
+    group by f.fault order by min(f.place) limit 20
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_faults_at(root jsonb, schema jsonb, value jsonb, place text, depth integer, INOUT work integer, OUT faults text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_part record;
+begin
+  work := case when json_faults_at.depth > 200 then 0 else json_faults_at.work - 1 end;
+  faults := '{}';
+  if work <= 0 or json_faults_at.schema = 'true' then
+    return;
+  elsif json_faults_at.schema = 'false' then
+    faults := array[howdah_private.json_sentence(place, 'is not allowed')];
+    return;
+  end if;
+  faults := array_remove(array[howdah_private.json_kind_fault(schema, value, place)], null);
+  if faults <> '{}' then
+    return; -- one sentence says it; more about a value of the wrong kind would only confuse
+  end if;
+  faults := howdah_private.json_value_faults(schema, value, place);
+  if schema ?| array['$ref', 'allOf'] or jsonb_typeof(value) in ('object', 'array') then
+    for v_part in
+      select p.* from howdah_private.json_same_parts(root, schema, value, place) as p
+      where schema ?| array['$ref', 'allOf', 'dependentSchemas', 'dependencies']
+      union all
+      select p.* from howdah_private.json_object_parts(schema, value, place) as p where jsonb_typeof(value) = 'object'
+      union all
+      select p.* from howdah_private.json_array_parts(schema, value, place) as p where jsonb_typeof(value) = 'array'
+    loop
+      select f.work, json_faults_at.faults || f.faults into work, faults
+      from howdah_private.json_faults_at(root, v_part.part, v_part.instance, v_part.spot, depth + 1, work) as f;
+      exit when work <= 0 or cardinality(faults) >= 20;
+    end loop;
+  end if;
+  if schema ?| array['anyOf', 'oneOf'] then
+    select f.work, json_faults_at.faults || f.faults into work, faults
+    from howdah_private.json_choice_faults(root, schema, value, place, depth, work) as f;
+  end if;
+  if schema ?| array['not', 'if', 'contains'] then
+    select f.work, json_faults_at.faults || f.faults into work, faults
+    from howdah_private.json_condition_faults(root, schema, value, place, depth, work) as f;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_has_format(value text, format text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts text[];
+  v_minutes int;
+begin
+  case json_has_format.format
+    when 'date' then
+      v_parts := regexp_match(value, '^([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$');
+      return coalesce(v_parts[3]::int <= case
+        when v_parts[2]::int in (4, 6, 9, 11) then 30
+        when v_parts[2]::int <> 2 then 31
+        when v_parts[1]::int % 4 = 0 and (v_parts[1]::int % 100 <> 0 or v_parts[1]::int % 400 = 0) then 29
+        else 28 end, false);
+    when 'time' then
+      v_parts := regexp_match(value, '^([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.[0-9]+)?'
+        '(?:[zZ]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
+      -- a leap second comes at the end of a day in UTC alone
+      v_minutes := v_parts[1]::int * 60 + v_parts[2]::int
+        - coalesce((v_parts[4] || '1')::int * (v_parts[5]::int * 60 + v_parts[6]::int), 0);
+      return coalesce(v_parts[3] <> '60' or (v_minutes + 1440) % 1440 = 1439, false);
+    when 'date-time' then
+      return value ~ '^.{10}[tT]' and howdah_private.json_has_format(left(value, 10), 'date')
+        and howdah_private.json_has_format(substr(value, 12), 'time');
+    when 'email' then
+      return value ~* '^[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*'
+        '@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?$';
+    when 'uuid' then
+      return value ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+    when 'uri' then
+      return value ~* '^[a-z][a-z0-9+.-]*:([]a-z0-9._~:/?#[@!$&''()*+,;=-]|%[0-9a-f]{2})+$';
+    when 'ipv4' then
+      return value ~ '^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.|$)){4}$' and value !~ '\.$';
+    when 'ipv6' then
+      v_parts := regexp_match(value, '^(.*:)([0-9.]+\.[0-9]+)$');
+      if howdah_private.json_has_format(v_parts[2], 'ipv4') then
+        return howdah_private.json_has_format(v_parts[1] || '0:0', 'ipv6');
+      end if;
+      return value ~* '^([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}$' or (
+        value ~* '^([0-9a-f]{1,4}(:[0-9a-f]{1,4})*)?::([0-9a-f]{1,4}(:[0-9a-f]{1,4})*)?$'
+        and cardinality(array_remove(string_to_array(value, ':'), '')) <= 7);
+    else return true;
+  end case;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_kind_fault(schema jsonb, value jsonb, place text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type text := jsonb_typeof(json_kind_fault.value);
+  v_types jsonb := json_kind_fault.schema -> 'type';
+  v_articles constant jsonb := '{"string": "a string", "number": "a number", "integer": "an integer",
+    "boolean": "true or false", "object": "an object", "array": "an array", "null": "null"}';
+begin
+  if not (v_types ? v_type or (
+    v_type = 'number' and v_types ? 'integer' and (value #>> '{}')::numeric % 1 = 0
+  )) then
+    return howdah_private.json_sentence(place, format('must be %s, not %s', (
+      select string_agg(coalesce(v_articles ->> (t.one #>> '{}'), t.one::text), ' or ' order by t.number)
+      from jsonb_array_elements(case jsonb_typeof(v_types) when 'array' then v_types
+        else jsonb_build_array(v_types) end) with ordinality as t (one, number)
+    ), case when v_type in ('number', 'boolean') then howdah_private.json_shown(value) else v_articles ->> v_type end));
+  end if;
+  if schema ? 'const' and schema -> 'const' <> value then
+    return howdah_private.json_sentence(place, 'must be ' || howdah_private.json_shown(schema -> 'const'));
+  end if;
+  if schema ? 'enum' and not exists (
+    select from jsonb_array_elements(schema -> 'enum') as e (one) where e.one = json_kind_fault.value
+  ) then
+    return howdah_private.json_sentence(place, 'must be one of ' || (
+      select coalesce(string_agg(howdah_private.json_shown(e.one), ', ' order by e.number)
+        filter (where e.number <= 20), 'none') || case when count(*) > 20 then ', …' else '' end
+      from jsonb_array_elements(schema -> 'enum') with ordinality as e (one, number)));
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_matches(value text, pattern text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return json_matches.value ~ howdah_private.postgres_pattern(json_matches.pattern);
+exception when invalid_regular_expression or internal_error then
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_missing(schema jsonb, value jsonb, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return array(
+    select howdah_private.json_place(place, r.name) || ' is missing'
+    from jsonb_array_elements_text(json_missing.schema -> 'required') with ordinality as r (name, number)
+    where not value ? r.name
+    order by r.number
+  ) || array(
+    select format('%s is missing, which %s requires', howdah_private.json_place(place, r.name),
+      howdah_private.json_place(place, d.key))
+    from unnest(array['dependentRequired', 'dependencies']) as k (keyword)
+    cross join lateral jsonb_each(
+      case jsonb_typeof(json_missing.schema -> k.keyword) when 'object' then json_missing.schema -> k.keyword end
+    ) as d (key, names)
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(d.names) when 'array' then d.names end) as r (name)
+    where value ? d.key and not value ? r.name
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_number_faults(schema jsonb, value numeric, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_faults text[] := '{}';
+begin
+  if json_number_faults.value < (schema ->> 'minimum')::numeric then
+    v_faults := v_faults || ('must be at least ' || howdah_private.json_shown(schema -> 'minimum'));
+  end if;
+  if value <= (schema ->> 'exclusiveMinimum')::numeric then
+    v_faults := v_faults || ('must be more than ' || howdah_private.json_shown(schema -> 'exclusiveMinimum'));
+  end if;
+  if value > (schema ->> 'maximum')::numeric then
+    v_faults := v_faults || ('must be at most ' || howdah_private.json_shown(schema -> 'maximum'));
+  end if;
+  if value >= (schema ->> 'exclusiveMaximum')::numeric then
+    v_faults := v_faults || ('must be less than ' || howdah_private.json_shown(schema -> 'exclusiveMaximum'));
+  end if;
+  if value % nullif((schema ->> 'multipleOf')::numeric, 0) <> 0 then
+    v_faults := v_faults || ('must be a multiple of ' || howdah_private.json_shown(schema -> 'multipleOf'));
+  end if;
+  return case v_faults when '{}' then v_faults
+    else array(select howdah_private.json_sentence(place, f.what) from unnest(v_faults) as f (what)) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_object_parts(schema jsonb, value jsonb, place text)
+ RETURNS TABLE(part jsonb, instance jsonb, spot text)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_known jsonb := coalesce(json_object_parts.schema -> 'properties', '{}');
+  v_patterns jsonb := coalesce(json_object_parts.schema -> 'patternProperties', '{}');
+  v_rest jsonb := json_object_parts.schema -> 'additionalProperties';
+  v_names jsonb := json_object_parts.schema -> 'propertyNames';
+begin
+  return query
+  select p.one, json_object_parts.value -> p.key, howdah_private.json_place(json_object_parts.place, p.key)
+  from jsonb_each(v_known) as p (key, one)
+  where json_object_parts.value ? p.key;
+  if v_patterns <> '{}' or v_rest <> 'true' then
+    return query
+    select m.fitting, e.one, howdah_private.json_place(json_object_parts.place, e.key)
+    from jsonb_each(json_object_parts.value) as e (key, one)
+    cross join lateral (
+      select p.one as fitting
+      from jsonb_each(v_patterns) as p (pattern, one)
+      where howdah_private.json_matches(e.key, p.pattern)
+      union all
+      select v_rest
+      where v_rest <> 'true' and not v_known ? e.key and not exists (
+        select from jsonb_object_keys(v_patterns) as p (pattern)
+        where howdah_private.json_matches(e.key, p.pattern) is not false
+      )
+    ) as m;
+  end if;
+  if v_names is not null then
+    return query
+    select v_names, to_jsonb(e.key),
+      format('the name %s', to_jsonb(left(e.key, 60))) || coalesce(' in ' || nullif(json_object_parts.place, ''), '')
+    from jsonb_object_keys(json_object_parts.value) as e (key);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_of(answer text, schema jsonb)
@@ -2249,6 +3354,184 @@ begin
   return json_of.answer::jsonb;
 exception when invalid_text_representation then
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_place(place text, key text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case
+    when json_place.key ~ '^[^\]\[."[:cntrl:]]+$' and length(key) <= 60 then concat_ws('.', nullif(place, ''), key)
+    else format('%s[%s]', place, to_jsonb(left(key, 60)))
+  end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_referred(root jsonb, reference text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_pointer text := substr(json_referred.reference, 2);
+begin
+  if reference !~ '^#(/|$)' then
+    return null;
+  end if;
+  if v_pointer like '%\%%' then
+    v_pointer := (
+      select convert_from(string_agg(case when t.found[1] ~ '^%..$' then decode(substr(t.found[1], 2), 'hex')
+        else convert_to(t.found[1], 'UTF8') end, ''::bytea order by t.number), 'UTF8')
+      from regexp_matches(v_pointer, '(%[0-9a-fA-F]{2}|.)', 'g') with ordinality as t (found, number));
+  end if;
+  return root #> case v_pointer when '' then '{}' when '/' then array[''] else array(
+    select replace(replace(t.token, '~1', '/'), '~0', '~')
+    from unnest(string_to_array(substr(v_pointer, 2), '/')) with ordinality as t (token, number)
+    order by t.number
+  ) end;
+exception when character_not_in_repertoire or untranslatable_character then
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_repeated(value jsonb, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return array(
+    select howdah_private.json_sentence(place, format('must not repeat an item: %s is there %s times',
+      howdah_private.json_shown(i.one), count(*)))
+    from jsonb_array_elements(json_repeated.value) as i (one)
+    group by i.one
+    having count(*) > 1
+    order by i.one
+    limit 3
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_same_parts(root jsonb, schema jsonb, value jsonb, place text)
+ RETURNS TABLE(part jsonb, instance jsonb, spot text)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select p.one, json_same_parts.value, json_same_parts.place
+  from (
+    select coalesce(howdah_private.json_referred(root, json_same_parts.schema ->> '$ref'), 'false') as one
+    where json_same_parts.schema ? '$ref'
+    union all
+    select a.one from jsonb_array_elements(json_same_parts.schema -> 'allOf') as a (one)
+    union all
+    select d.one
+    from unnest(array['dependentSchemas', 'dependencies']) as k (keyword)
+    cross join lateral jsonb_each(json_same_parts.schema -> k.keyword) as d (key, one)
+    where jsonb_typeof(json_same_parts.value) = 'object' and json_same_parts.value ? d.key
+      and jsonb_typeof(d.one) <> 'array'
+  ) as p;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_sentence(place text, what text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return coalesce(nullif(json_sentence.place, ''), 'the value') || ' ' || what;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_shown(value jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return left(case when jsonb_typeof(json_shown.value) = 'string' and value #>> '{}' ~ '^[^\s,"]([^,"]*[^\s,"])?$'
+    then value #>> '{}' else value::text end, 100);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_size_faults(schema jsonb, size integer, suffix text, noun text, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_least numeric := (json_size_faults.schema ->> ('min' || json_size_faults.suffix))::numeric;
+  v_most numeric := (json_size_faults.schema ->> ('max' || json_size_faults.suffix))::numeric;
+begin
+  return case
+    when size < v_least then array[howdah_private.json_sentence(place,
+      format('must have at least %s, and has %s', howdah_private.json_count(v_least, noun), size))]
+    when size > v_most then array[howdah_private.json_sentence(place,
+      format('must have at most %s, and has %s', howdah_private.json_count(v_most, noun), size))]
+    else '{}'
+  end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_text_faults(schema jsonb, value text, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_faults text[] := '{}';
+  v_formats constant jsonb := '{"date": "a date such as 2026-01-31", "time": "a time such as 12:30:00Z",
+    "date-time": "a time such as 2026-01-31T12:30:00Z", "email": "an e-mail address", "uuid": "a UUID",
+    "uri": "a URI such as https://example.com", "ipv4": "an IPv4 address", "ipv6": "an IPv6 address"}';
+begin
+  if json_text_faults.schema ? 'pattern' and not howdah_private.json_matches(value, schema ->> 'pattern') then
+    v_faults := v_faults || howdah_private.json_sentence(
+      place, 'must match the pattern ' || left(schema ->> 'pattern', 200));
+  end if;
+  if v_formats ? (schema ->> 'format') and not howdah_private.json_has_format(value, schema ->> 'format') then
+    v_faults := v_faults || howdah_private.json_sentence(
+      place, 'must be ' || (v_formats ->> (schema ->> 'format')));
+  end if;
+  return v_faults;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_value_faults(schema jsonb, value jsonb, place text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type text := jsonb_typeof(json_value_faults.value);
+begin
+  return coalesce(case
+    when v_type = 'number' then howdah_private.json_number_faults(schema, (value #>> '{}')::numeric, place)
+    when v_type = 'string' then
+      howdah_private.json_size_faults(schema, char_length(value #>> '{}'), 'Length', 'character', place)
+      || howdah_private.json_text_faults(schema, value #>> '{}', place)
+    when v_type = 'array' then
+      howdah_private.json_size_faults(schema, jsonb_array_length(value), 'Items', 'item', place)
+      || case when schema -> 'uniqueItems' = 'true' then howdah_private.json_repeated(value, place) end
+    when v_type = 'object' then
+      case when schema ?| array['minProperties', 'maxProperties'] then howdah_private.json_size_faults(
+        schema, (select count(*)::int from jsonb_object_keys(value)), 'Properties', 'property', place) end
+      || case when schema ?| array['required', 'dependentRequired', 'dependencies']
+        then howdah_private.json_missing(schema, value, place) end
+  end, '{}');
 end $function$
 ;
 
@@ -2330,6 +3613,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.load_resource(tenant uuid, id uuid)
+ RETURNS TABLE(name text, type text, is_text boolean, bytes bytea, storage_path text, size bigint, sha256 text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select r.name, r.type, howdah_private.is_text_type(r.type), r.bytes, r.storage_path, r.size, r.sha256
+  from howdah.resources as r
+  where r.id = load_resource.id and r.tenant_id = load_resource.tenant
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -2380,6 +3675,15 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -2391,6 +3695,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.markdown_line(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select regexp_replace(
+    btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
+    '([\\`*_\[\]<>#|~])', '\\\1', 'g')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -2399,6 +3715,14 @@ CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
 AS $function$
   select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false) or howdah_private.is_operator()
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.next_status(e howdah.executions, move jsonb)
@@ -2416,6 +3740,133 @@ AS $function$
     else coalesce(next_status.move ->> 'status', e.status::text)
   end::howdah.execution_status
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.parse_cron(cron text, OUT minutes integer[], OUT hours integer[], OUT days integer[], OUT months integer[], OUT weekdays integer[], OUT is_either boolean, OUT is_interval boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_cron text := lower(btrim(parse_cron.cron, E' \t\n\r'));
+  v_fields text[];
+begin
+  if v_cron is null or v_cron = '' then
+    perform howdah_private.refuse_cron('it is missing', null, parse_cron.cron);
+  elsif length(v_cron) > 1000 then
+    perform howdah_private.refuse_cron(format('it has %s characters, at most 1000 are allowed', length(v_cron)),
+      null, left(v_cron, 100));
+  end if;
+  v_fields := regexp_split_to_array(case v_cron
+    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
+    when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
+    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' else v_cron end, '\s+');
+  if v_cron ~ '^@' and cardinality(v_fields) = 1 then
+    perform howdah_private.refuse_cron(format('%L is not known', v_cron), null, v_cron);
+  elsif cardinality(v_fields) <> 5 then
+    perform howdah_private.refuse_cron(format('%L has %s field%s, not five', v_cron, cardinality(v_fields),
+      case when cardinality(v_fields) > 1 then 's' else '' end), null, v_cron);
+  end if;
+  minutes := howdah_private.cron_field('minute', v_fields[1]);
+  hours := howdah_private.cron_field('hour', v_fields[2]);
+  days := howdah_private.cron_field('day-of-month', v_fields[3]);
+  months := howdah_private.cron_field('month', v_fields[4]);
+  weekdays := howdah_private.cron_field('day-of-week', v_fields[5]);
+  is_either := v_fields[3] !~ '^\*' and v_fields[5] !~ '^\*';
+  is_interval := v_fields[2] ~ '^\*' or cardinality(hours) = 24;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.part_fault(part jsonb)
+ RETURNS TABLE(field text, reason text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with part as (
+    select part_fault.part as part, case jsonb_typeof(part_fault.part) when 'object' then part_fault.part ->> 'type' end as type
+  ),
+  texts as (
+    select w.field, w.pattern, w.reason, p.part #> string_to_array(w.field, '.') as value
+    from part as p
+    join (values
+      ('text', 'text', '', 'must be a text'),
+      ('image_url', 'image_url.url', '^(https://|data:image/)', 'must begin with https:// or data:image/'),
+      ('file', 'file.filename', '\S', 'must be the name of the file'),
+      ('file', 'file.file_data', '^data:', 'must be the file as a data: URL'),
+      ('input_audio', 'input_audio.data', '\S', 'must be the sound in base64'),
+      ('input_audio', 'input_audio.format', '\S', 'must be the format, such as wav or mp3'),
+      ('resource', 'resource_id', '^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$', 'must be the id of a resource')
+    ) as w (type, field, pattern, reason) on w.type = p.type
+  )
+  select 'type', 'must be text, image_url, file, input_audio or resource' from part as p
+  where coalesce(p.type not in ('text', 'image_url', 'file', 'input_audio', 'resource'), true)
+  union all
+  select t.field, t.reason from texts as t
+  where jsonb_typeof(t.value) is distinct from 'string' or t.value #>> '{}' !~ t.pattern
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.postgres_pattern(pattern text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_letters boolean := 'é' ~ '[[:alpha:]]';
+  v_written text := '';
+  v_token text;
+  v_class text;
+  v_inside boolean := false;
+  v_before text := '';
+begin
+  for v_token in
+    select t.found[1]
+    from regexp_matches(postgres_pattern.pattern, '(\\u\{[0-9a-fA-F]{1,6}\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}'
+      '|\\[pP]\{[A-Za-z]+\}|\\.|\(\?<[A-Za-z_$][A-Za-z0-9_$]*>|\[\^|.)', 'g') as t (found)
+  loop
+    v_class := case
+      when v_token in ('\d', '\D') then '0-9'
+      when v_token in ('\w', '\W') then 'A-Za-z0-9_'
+      when v_token in ('\s', '\S') then
+        ' \t\n\v\f\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'
+      when v_token ~ '^\\[pP]\{(L|Letter|Alphabetic)\}$' and v_letters then '[:alpha:]'
+      when v_token ~ '^\\[pP]\{(Lu|Uppercase)\}$' and v_letters then '[:upper:]'
+      when v_token ~ '^\\[pP]\{(Ll|Lowercase)\}$' and v_letters then '[:lower:]'
+    end;
+    if v_token ~* '^\\ud[89a-f]..$' or (v_inside and v_token = ']' and v_before ~ '^\[') then
+      return null; -- half a character; a class of nothing
+    elsif v_inside and v_class is not null and v_token ~ '^\\[a-z]' then
+      v_written := regexp_replace(v_written, '([^\\])-$', '\1\\-') || v_class;
+    elsif v_class is not null and not v_inside then
+      v_written := v_written || case when v_token ~ '^\\[A-Z]' then '[^' else '[' end || v_class || ']';
+    else
+      v_written := v_written || case
+        when v_token like '\\u{%' then '\U' || lpad(trim(substr(v_token, 4), '}'), 8, '0')
+        when v_token like '\\x__' then '\u00' || substr(v_token, 3)
+        when v_inside and left(v_token, 1) = '[' then '\' || v_token
+        when v_inside and v_token = '-' and v_before ~ '^\\[dwspDWSP]' then '\-'
+        when v_inside then v_token
+        when v_token in ('\b', '\B') then translate(v_token, 'bB', 'yY')
+        when v_token = '.' then '[^\n\r\u2028\u2029]'
+        when v_token like '(?<%' then '('
+        else v_token end;
+    end if;
+    v_before := case when v_inside and left(v_token, 1) = '[' then '' else v_token end;
+    v_inside := case when v_inside then v_token <> ']' else v_token in ('[', '[^') end;
+  end loop;
+  return '(?:' || v_written || ')';
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.prepare_commit(worker uuid, commits jsonb)
@@ -2477,7 +3928,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
- RETURNS TABLE(answer text, data jsonb)
+ RETURNS TABLE(given text, value jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
@@ -2626,6 +4077,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_cron(message text, part text, value text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = 'cron: ' || refuse_cron.message,
+    detail = jsonb_build_object('field', 'cron', 'part', refuse_cron.part, 'value', refuse_cron.value)::text,
+    hint = 'Five fields: minute hour day-of-month month day-of-week. ''0 9 * * MON-FRI'' is nine o''clock on '
+      'weekdays, ''*/15 * * * *'' each quarter of an hour; also @hourly, @daily, @weekly, @monthly, @yearly.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2656,6 +4122,51 @@ begin
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
       hint = format('select howdah.answer_question(%L, …)', q.id);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_parts(tenant uuid, parts jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_fault record;
+begin
+  if jsonb_typeof(refuse_parts.parts) <> 'array' or jsonb_array_length(refuse_parts.parts) > 100
+    or octet_length(refuse_parts.parts::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = 'input_parts must be a list of at most 100 parts and 8 MB',
+      detail = jsonb_build_object('field', 'input_parts')::text,
+      hint = 'Put a large file into howdah.resources: [{"type": "resource", "resource_id": "…"}].';
+  end if;
+  select p.place - 1 as index, f.field, f.reason into v_fault
+  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
+  cross join lateral howdah_private.part_fault(p.part) as f
+  order by p.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('input_parts[%s].%s %s', v_fault.index, v_fault.field, v_fault.reason),
+      detail = jsonb_build_object('field', format('input_parts[%s].%s', v_fault.index, v_fault.field))::text,
+      hint = 'A part is as OpenAI has it, such as {"type": "image_url", "image_url": {"url": "https://…"}}, '
+        'or {"type": "resource", "resource_id": "…"}.';
+  end if;
+  select p.place - 1 as index, p.part ->> 'resource_id' as id into v_fault
+  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
+  where p.part ->> 'type' = 'resource' and not exists (
+    select from howdah.resources as r
+    where r.id = case p.part ->> 'type' when 'resource' then (p.part ->> 'resource_id')::uuid end
+      and r.tenant_id = refuse_parts.tenant
+  )
+  order by p.place limit 1;
+  if found then
+    raise exception using errcode = 'HWNTF',
+      message = format('input_parts[%s].resource_id: there is no resource %s', v_fault.index, v_fault.id),
+      detail = jsonb_build_object('field', format('input_parts[%s].resource_id', v_fault.index),
+        'resource_id', v_fault.id)::text,
+      hint = 'The resources: select id, name, type from howdah.resources.';
   end if;
 end $function$
 ;
@@ -2744,6 +4255,57 @@ begin
       detail = jsonb_build_object('field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
       hint = 'Draft 2020-12: https://json-schema.org/draft/2020-12';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_like text;
+begin
+  if refuse_timezone.timezone ~ '^(UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+)$' then
+    begin
+      perform now() at time zone refuse_timezone.timezone;
+      return;
+    exception when invalid_parameter_value then
+      null; -- the view knows what it might have been
+    end;
+  elsif exists (select from pg_catalog.pg_timezone_names as z where z.name = refuse_timezone.timezone) then
+    return;
+  end if;
+  select z.name into v_like from pg_catalog.pg_timezone_names as z
+  where lower(regexp_replace(z.name, '^.*/', ''))
+    = lower(regexp_replace(replace(btrim(refuse_timezone.timezone), ' ', '_'), '^.*/', ''))
+  order by z.name limit 1;
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_timezone.timezone is null then 'timezone is missing'
+      else format('timezone %L is not known', refuse_timezone.timezone) end,
+    detail = jsonb_build_object('field', 'timezone', 'value', refuse_timezone.timezone)::text,
+    hint = coalesce('Did you mean ''' || v_like || '''?',
+      'A name of pg_timezone_names, for example ''Europe/Berlin'' or ''UTC''.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_todo(session_id uuid, field text, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_positions text;
+begin
+  select string_agg(t.position::text, ', ' order by t.position) into v_positions
+  from howdah.todos as t where t.session_id = refuse_todo.session_id;
+  raise exception using errcode = 'HWINV',
+    message = format('%s; %s', refuse_todo.reason, case when v_positions is null then 'the list is empty'
+      else 'the positions in the list are ' || v_positions end),
+    detail = jsonb_build_object('field', refuse_todo.field)::text,
+    hint = 'The action "list" shows the todos.';
 end $function$
 ;
 
@@ -2886,6 +4448,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reorder_todos(session_id uuid, arguments jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_order jsonb := reorder_todos.arguments -> 'order';
+  v_item text;
+  v_ids uuid[] := '{}';
+  v_id uuid;
+begin
+  if jsonb_typeof(v_order) is distinct from 'array' or jsonb_array_length(v_order) not between 1 and 1000 then
+    perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+      'order must be a list of positions or ids in the new order');
+  end if;
+  for v_item in select i.item from jsonb_array_elements_text(v_order) as i (item) loop
+    v_id := howdah_private.find_todo(reorder_todos.session_id,
+      jsonb_build_object(case when v_item ~ '^[0-9]{1,9}$' then 'position' else 'id' end, v_item));
+    if v_id = any (v_ids) then
+      perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+        format('order names the todo %s twice', v_item));
+    end if;
+    v_ids := v_ids || v_id;
+  end loop;
+  update howdah.todos as t set position = p.position
+  from (
+    select o.id, row_number() over (order by array_position(v_ids, o.id), o.position) as position
+    from howdah.todos as o where o.session_id = reorder_todos.session_id
+  ) as p
+  where t.id = p.id and t.position <> p.position;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid, key text, execution_id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -2914,6 +4509,18 @@ begin
   end if;
   return v_first;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
+    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.moment_name(schedule_error.at)))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schema_fault(schema jsonb, path text)
@@ -2973,22 +4580,49 @@ AS $function$
       and e.turn < session_history.turn
       and e.status = 'completed'
   )
-  select coalesce(jsonb_agg(
-    (howdah_private.told_message(m) - 'seq' - 'step_seq' - 'covers_from_seq' - 'covers_to_seq')
-    order by r.turn, coalesce(m.covers_from_seq, m.seq), m.seq
-  ), '[]')
+  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
   from earlier as r
   join howdah.messages as m on m.execution_id = r.id
   where r.turn >= coalesce((
-      select max(l.turn) from earlier as l
-      join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-    ), 0)
-    and not exists (
-      select from howdah.messages as s
-      where s.execution_id = r.id and s.seq > m.seq and s.covers_to_seq is not null
-        and m.seq between s.covers_from_seq and s.covers_to_seq
-    )
+    select max(l.turn) from earlier as l
+    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+  ), 0)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
+ RETURNS TABLE(tenant_id uuid, session_id uuid)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_root howdah.executions;
+begin
+  select r.* into v_root
+  from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+  where e.id = session_of_root.execution_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', session_of_root.execution_id),
+      detail = jsonb_build_object('execution_id', session_of_root.execution_id)::text;
+  end if;
+  if v_root.session_id is null then
+    -- the second of two waits here, without the run's row: then it finds the session of the first
+    perform howdah_private.lock_todos(v_root.id);
+    select e.session_id into v_root.session_id from howdah.executions as e where e.id = v_root.id;
+  end if;
+  if v_root.session_id is null then
+    select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
+    insert into howdah.sessions as s (tenant_id, agent_id, user_id, turns, live_execution_id)
+    values (v_root.tenant_id, v_root.agent_id, v_root.user_id, 1,
+      case when v_root.completed_at is null then v_root.id end)
+    returning s.id into v_root.session_id;
+    update howdah.executions as e
+    set session_id = v_root.session_id, turn = 1, updated_at = now()
+    where e.id = v_root.id;
+  end if;
+  return query select v_root.tenant_id, v_root.session_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
@@ -3405,6 +5039,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_parts(new.tenant_id, new.input_parts);
+  new.input_parts := nullif(new.input_parts, '[]');
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3651,6 +5298,143 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__check_execution()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (
+    select from howdah.executions as e where e.id = new.execution_id and e.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', new.execution_id),
+      detail = jsonb_build_object('execution_id', new.execution_id)::text,
+      hint = 'Leave execution_id out when the file belongs to no run.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__measure()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hash text := encode(sha256(new.bytes), 'hex');
+  v_missing text := case when new.storage_path is null or new.bytes is not null then null
+    when new.sha256 is null then 'sha256' when new.size is null then 'size' end;
+begin
+  new.type := lower(new.type);
+  new.sha256 := lower(new.sha256);
+  if new.sha256 <> v_hash or new.size <> octet_length(new.bytes) or v_missing is not null then
+    raise exception using errcode = 'HWINV',
+      message = case when v_missing is not null
+          then format('%s is missing: a file that is named by its path needs its sha256 and size', v_missing)
+        when new.sha256 <> v_hash then format('sha256 is %s, but the bytes have %s', new.sha256, v_hash)
+        else format('size is %s, but there are %s bytes', new.size, octet_length(new.bytes)) end,
+      detail = jsonb_build_object('field', coalesce(v_missing,
+        case when new.sha256 <> v_hash then 'sha256' else 'size' end))::text,
+      hint = case when v_missing is null then 'Leave sha256 and size out: they are computed from the bytes.'
+        else 'The command sha256sum gives the one, stat the other.' end;
+  end if;
+  if new.bytes is not null then
+    new.sha256 := v_hash;
+    new.size := octet_length(new.bytes);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_rewrite()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWDEN',
+    message = format('the content of resource %L never changes', old.name),
+    detail = jsonb_build_object('resource_id', old.id)::text,
+    hint = 'Insert a new resource and delete this one; its name and metadata may be changed.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__sign()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.created_by := howdah_private.actor();
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.input is null or octet_length(new.input) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.input is null then 'input is missing'
+        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'The text for the agent: insert into howdah.schedules (name, cron, agent_id, input) values '
+        '(''report'', ''0 9 * * MON-FRI'', howdah.agent(''support''), ''What is new?'').';
+  end if;
+  if not exists (
+    select from howdah.agents as a
+    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+  ) then
+    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', new.agent_id) end,
+      detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
+      hint = 'Name it: howdah.agent(''support''). The agents: select id, name from howdah.agents.';
+  end if;
+  perform howdah_private.parse_cron(new.cron);
+  perform howdah_private.refuse_timezone(new.timezone);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__own()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__plan()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not new.is_active then
+    new.next_at := null;
+    return new;
+  elsif tg_op = 'INSERT' and new.next_at is not null
+    or tg_op = 'UPDATE' and (old.cron, old.timezone, old.is_active) = (new.cron, new.timezone, true) then
+    return new;
+  end if;
+  select t.at into new.next_at
+  from howdah_private.cron_times(new.cron, new.timezone, clock_timestamp(), 'infinity', 1) as t (at);
+  if new.next_at is null then
+    perform howdah_private.refuse_cron(format('%L names a day that never comes', new.cron), 'day-of-month', new.cron);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3684,6 +5468,38 @@ begin
     'You are a helpful assistant. Answer briefly and truthfully.');
   perform howdah_private.seed_builtin_tools(new.id);
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_todos__check_session()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.session_id is null or not exists (
+    select from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = case when new.session_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when new.session_id is null then 'session_id is missing'
+        else format('there is no session %s', new.session_id) end,
+      detail = jsonb_build_object('session_id', new.session_id)::text,
+      hint = 'A todo list belongs to a session: insert into howdah.sessions default values returning id.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_todos__take_position()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.lock_todos(new.session_id);
+  select coalesce(max(t.position), 0) + 1 into new.position
+  from howdah.todos as t where t.session_id = new.session_id;
+  return new;
 end $function$
 ;
 
@@ -3776,6 +5592,54 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tick()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if pg_try_advisory_xact_lock(1214871364, -1) then
+    perform howdah_private.fire_schedules();
+    perform howdah_private.expire_questions();
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text, value jsonb, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := todo_text.value #>> '{}';
+begin
+  if v_text is null then
+    return null;
+  end if;
+  if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.most
+    or (todo_text.field <> 'note' and v_text !~ '\S') then
+    perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
+      format('%s must be a text of 1 to %s characters', todo_text.field, todo_text.most));
+  end if;
+  return nullif(btrim(v_text, E' \t\r\n'), '');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.todos_json(session_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'position', t.position, 'id', t.id, 'title', t.title, 'status', t.status, 'note', t.note
+  ) order by t.position), '[]')
+  from howdah.todos as t where t.session_id = todos_json.session_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
  RETURNS jsonb
  LANGUAGE sql
@@ -3831,6 +5695,77 @@ AS $function$
   end::jsonb
   from pg_catalog.pg_type as t where t.oid = type_schema.type
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_keyword record;
+  v_path text;
+  v_kind text;
+  v_found text;
+  v_referred jsonb;
+begin
+  if jsonb_typeof(unsupported_keyword_at.schema) is distinct from 'object' then
+    return null;
+  end if;
+  for v_keyword in
+    select k.name, k.value, jsonb_typeof(k.value) as type from jsonb_each(schema) as k (name, value)
+  loop
+    v_path := concat_ws('.', nullif(path, ''), v_keyword.name);
+    v_referred := case v_keyword.name when '$ref' then howdah_private.json_referred(root, v_keyword.value #>> '{}') end;
+    if v_keyword.name in ('$dynamicRef', '$recursiveRef')
+      or (v_keyword.name in ('unevaluatedProperties', 'unevaluatedItems') and v_keyword.value <> 'true')
+      or (v_keyword.name = '$id' and path <> '' and v_keyword.value #>> '{}' not like '#%')
+      or (v_keyword.name = '$ref'
+        and (v_referred is null or howdah_private.schema_fault(v_referred, v_path) is not null))
+      or (v_keyword.name = 'dependencies' and (v_keyword.type <> 'object' or exists (
+        select from jsonb_each(case v_keyword.type when 'object' then v_keyword.value end) as d (key, one)
+        where jsonb_typeof(d.one) <> 'array' and howdah_private.schema_fault(d.one, v_path) is not null)))
+    then
+      return v_path;
+    end if;
+    v_kind := case v_keyword.name when 'dependencies' then 'schemas by name'
+      else howdah_private.keyword_kind(v_keyword.name) end;
+    continue when v_kind is null or v_keyword.type not in ('object', 'array');
+    select f.found into v_found
+    from (
+      select v_keyword.value as part, v_path as place
+      where v_kind in ('schema', 'schema or list of schemas') and v_keyword.type = 'object'
+      union all
+      select e.one, v_path || '.' || e.key
+      from jsonb_each(case when v_kind = 'schemas by name' and v_keyword.type = 'object' then v_keyword.value end)
+        as e (key, one)
+      union all
+      select e.one, format('%s[%s]', v_path, e.number - 1)
+      from jsonb_array_elements(case when v_kind like '%list of schemas' and v_keyword.type = 'array'
+        then v_keyword.value end) with ordinality as e (one, number)
+    ) as p
+    cross join lateral howdah_private.unsupported_keyword_at(root, p.part, p.place) as f (found)
+    where f.found is not null
+    limit 1;
+    if v_found is not null then
+      return v_found;
+    end if;
+  end loop;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsupported_schema_keyword(schema jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return howdah_private.unsupported_keyword_at(
+    unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unwatch(listener uuid, ids uuid[])
@@ -4016,6 +5951,8 @@ CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH RO
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
+CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
+
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
 CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.parent_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
@@ -4023,6 +5960,8 @@ CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW
 CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
 
 CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
@@ -4052,6 +5991,22 @@ CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN (
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
+CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
+
+CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__measure();
+
+CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by, created_at ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_rewrite();
+
+CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
+
+CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
@@ -4063,6 +6018,12 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STA
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__seed();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
+
+CREATE TRIGGER _300_take_position BEFORE INSERT ON howdah.todos FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION howdah_private.tg_todos__take_position();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -4134,6 +6095,18 @@ create policy operator on howdah.questions to howdah_owner using (true) with che
 
 create policy tenant on howdah.questions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
+create policy engine on howdah.resources to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.resources to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.resources to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.schedules to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
@@ -4157,6 +6130,12 @@ create policy engine on howdah.tenants to howdah_engine using (true) with check 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.todos to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.todos to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.todos to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.tools to howdah_engine using (true) with check (true);
 
@@ -4378,6 +6357,10 @@ grant select on column howdah.executions.input_data to howdah_analyst;
 
 grant insert, select on column howdah.executions.input_data to howdah_app;
 
+grant select on column howdah.executions.input_parts to howdah_analyst;
+
+grant insert, select on column howdah.executions.input_parts to howdah_app;
+
 grant select on column howdah.executions.is_pause_requested to howdah_analyst;
 
 grant select on column howdah.executions.is_pause_requested to howdah_app;
@@ -4516,6 +6499,48 @@ grant insert, update on column howdah.models.provider to howdah_app;
 
 grant insert, update on column howdah.models.purpose to howdah_app;
 
+grant insert on column howdah.resources.bytes to howdah_app;
+
+grant insert on column howdah.resources.execution_id to howdah_app;
+
+grant insert on column howdah.resources.id to howdah_app;
+
+grant insert, update on column howdah.resources.metadata to howdah_app;
+
+grant insert, update on column howdah.resources.name to howdah_app;
+
+grant insert on column howdah.resources.session_id to howdah_app;
+
+grant insert on column howdah.resources.sha256 to howdah_app;
+
+grant insert on column howdah.resources.type to howdah_app;
+
+grant insert, update on column howdah.schedules.agent_id to howdah_app;
+
+grant insert, update on column howdah.schedules.catchup_policy to howdah_app;
+
+grant insert, update on column howdah.schedules.cron to howdah_app;
+
+grant insert on column howdah.schedules.id to howdah_app;
+
+grant insert, update on column howdah.schedules.input to howdah_app;
+
+grant insert, update on column howdah.schedules.input_data to howdah_app;
+
+grant insert, update on column howdah.schedules.is_active to howdah_app;
+
+grant insert, update on column howdah.schedules.metadata to howdah_app;
+
+grant insert, update on column howdah.schedules.name to howdah_app;
+
+grant insert, update on column howdah.schedules.overlap_policy to howdah_app;
+
+grant insert, update on column howdah.schedules.priority to howdah_app;
+
+grant insert, update on column howdah.schedules.session_id to howdah_app;
+
+grant insert, update on column howdah.schedules.timezone to howdah_app;
+
 grant insert on column howdah.sessions.agent_id to howdah_app;
 
 grant insert on column howdah.sessions.id to howdah_app;
@@ -4527,6 +6552,18 @@ grant insert, update on column howdah.sessions.state to howdah_app;
 grant insert, update on column howdah.sessions.title to howdah_app;
 
 grant insert on column howdah.sessions.user_id to howdah_app;
+
+grant insert, update on column howdah.todos."position" to howdah_app;
+
+grant insert on column howdah.todos.id to howdah_app;
+
+grant insert, update on column howdah.todos.note to howdah_app;
+
+grant insert on column howdah.todos.session_id to howdah_app;
+
+grant insert, update on column howdah.todos.status to howdah_app;
+
+grant insert, update on column howdah.todos.title to howdah_app;
 
 grant insert, update on column howdah.tools.agent_id to howdah_app;
 
@@ -4596,13 +6633,31 @@ grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
 grant execute on function howdah.reject(uuid,text) to howdah_app;
 
+grant execute on function howdah.resource_text(uuid) to howdah_analyst;
+
+grant execute on function howdah.resource_text(uuid) to howdah_app;
+
+grant execute on function howdah.resource_text(uuid) to howdah_engine;
+
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
 grant execute on function howdah.retry_execution(uuid) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_engine;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah.run_schedule(uuid) to howdah_app;
+
+grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
+
+grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_engine;
+
+grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
+
+grant execute on function howdah.todolist_markdown(uuid) to howdah_app;
+
+grant execute on function howdah.todolist_markdown(uuid) to howdah_engine;
 
 grant execute on function howdah.uuid_v7() to howdah_analyst;
 
@@ -4626,6 +6681,8 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
@@ -4636,11 +6693,33 @@ grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah
 
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
 
+grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
+
+grant execute on function howdah_private.cron_field(text,text) to howdah_app;
+
+grant execute on function howdah_private.cron_field(text,text) to howdah_engine;
+
+grant execute on function howdah_private.cron_moments(date,integer[],integer[],boolean,text) to howdah_app;
+
+grant execute on function howdah_private.cron_moments(date,integer[],integer[],boolean,text) to howdah_engine;
+
+grant execute on function howdah_private.cron_times(text,text,timestamp with time zone,timestamp with time zone,integer,boolean) to howdah_app;
+
+grant execute on function howdah_private.cron_times(text,text,timestamp with time zone,timestamp with time zone,integer,boolean) to howdah_engine;
+
+grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_app;
+
+grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
@@ -4651,6 +6730,10 @@ grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 grant execute on function howdah_private.execution_states(uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.fire_schedules() to howdah_worker;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
@@ -4686,6 +6769,12 @@ grant execute on function howdah_private.is_operator() to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
 
+grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
+
+grant execute on function howdah_private.is_text_type(text) to howdah_app;
+
+grant execute on function howdah_private.is_text_type(text) to howdah_engine;
+
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_app;
@@ -4696,7 +6785,49 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
+grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_choice_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.json_condition_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.json_count(numeric,text) to howdah_engine;
+
+grant execute on function howdah_private.json_faults(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.json_faults_at(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.json_has_format(text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_kind_fault(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_matches(text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_missing(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_number_faults(jsonb,numeric,text) to howdah_engine;
+
+grant execute on function howdah_private.json_object_parts(jsonb,jsonb,text) to howdah_engine;
+
 grant execute on function howdah_private.json_of(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.json_place(text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_referred(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_repeated(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_same_parts(jsonb,jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_sentence(text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_shown(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.json_size_faults(jsonb,integer,text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_text_faults(jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
 
@@ -4705,6 +6836,18 @@ grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howda
 grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
+
+grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
+
+grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
+
+grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
+
+grant execute on function howdah_private.markdown_line(text) to howdah_app;
+
+grant execute on function howdah_private.markdown_line(text) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
 
@@ -4716,15 +6859,33 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
+grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.next_status(howdah.executions,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.parse_cron(text) to howdah_app;
+
+grant execute on function howdah_private.parse_cron(text) to howdah_engine;
+
+grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.passes_by_itself(text) to howdah_engine;
+
+grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
+grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
+
+grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
@@ -4736,17 +6897,29 @@ grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
+
+grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
+grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
@@ -4774,17 +6947,43 @@ grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
+grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
+
+grant execute on function howdah_private.tg_resources__measure() to howdah_engine;
+
+grant execute on function howdah_private.tg_resources__refuse_rewrite() to howdah_engine;
+
+grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_schedules__own() to howdah_engine;
+
+grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
+
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_todos__check_session() to howdah_engine;
+
+grant execute on function howdah_private.tg_todos__take_position() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
+
+grant execute on function howdah_private.tick() to howdah_worker;
+
+grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
 
 grant execute on function howdah_private.tool_definition(howdah.tools,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
+
+grant execute on function howdah_private.unsupported_keyword_at(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
@@ -4836,6 +7035,18 @@ grant select on table howdah.questions to howdah_app;
 
 grant delete, insert, select, update on table howdah.questions to howdah_engine;
 
+grant select on table howdah.resources to howdah_analyst;
+
+grant delete, select on table howdah.resources to howdah_app;
+
+grant delete, insert, select, update on table howdah.resources to howdah_engine;
+
+grant select on table howdah.schedules to howdah_analyst;
+
+grant delete, select on table howdah.schedules to howdah_app;
+
+grant delete, insert, select, update on table howdah.schedules to howdah_engine;
+
 grant select on table howdah.sessions to howdah_analyst;
 
 grant select on table howdah.sessions to howdah_app;
@@ -4859,6 +7070,12 @@ grant select on table howdah.tenants to howdah_analyst;
 grant select on table howdah.tenants to howdah_app;
 
 grant delete, insert, select, update on table howdah.tenants to howdah_engine;
+
+grant select on table howdah.todos to howdah_analyst;
+
+grant delete, select on table howdah.todos to howdah_app;
+
+grant delete, insert, select, update on table howdah.todos to howdah_engine;
 
 grant select on table howdah.tools to howdah_analyst;
 
@@ -4996,6 +7213,8 @@ comment on column howdah.executions.idempotency_key is 'A second insert with the
 
 comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
 
+comment on column howdah.executions.input_parts is 'Images and files beside the text, as OpenAI content parts, or {"type": "resource", "resource_id": …}.';
+
 comment on column howdah.executions.is_pause_requested is 'Somebody asked a running run to pause: what is in the air still commits.';
 
 comment on column howdah.executions.live_children is 'Children that have not ended.';
@@ -5077,6 +7296,37 @@ comment on column howdah.questions.schema is 'A JSON Schema that answer_data mus
 
 comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';
 
+comment on column howdah.resources.bytes is 'The content; read only when it is asked for.';
+
+comment on column howdah.resources.execution_id is 'The run it belongs to.';
+
+comment on column howdah.resources.metadata is 'Your own tags.';
+
+comment on column howdah.resources.sha256 is '@hasDefault
+The hash of the content, in hex: computed from the bytes, and when it is given it must match.';
+
+comment on column howdah.resources.size is 'Bytes of the content.';
+
+comment on column howdah.resources.storage_path is 'Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.';
+
+comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
+
+comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.';
+
+comment on column howdah.schedules.is_active is 'Off: paused. Switched on again it goes on from now, nothing is caught up.';
+
+comment on column howdah.schedules.last_at is 'The last time that made a run.';
+
+comment on column howdah.schedules.last_error is 'Why the last time made no run, or not every run: {code, message, detail, hint, scheduled_for}; null when all is well.';
+
+comment on column howdah.schedules.last_execution_id is 'The run of that time.';
+
+comment on column howdah.schedules.next_at is 'The next time; kept by the database.';
+
+comment on column howdah.schedules.session_id is 'The session its runs are turns of; null for runs of their own.';
+
+comment on column howdah.schedules.timezone is 'The zone cron is read in; a name of pg_timezone_names.';
+
 comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
 
 comment on column howdah.sessions.policy is 'A message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.';
@@ -5106,6 +7356,11 @@ comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why
 comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
 
 comment on column howdah.steps.worker is 'The worker process that committed it.';
+
+comment on column howdah.todos."position" is '@hasDefault
+Its place in the list; left out, the end.';
+
+comment on column howdah.todos.note is 'What stands in the way, or what came of it.';
 
 comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
 
@@ -5154,11 +7409,20 @@ Makes a SQL function a tool, described by the catalogue. Owners only. Calling it
 
 comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
 
+comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
+
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
 comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled run go on after its last good step; a limit that was used up is granted once more.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
+
+comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
+
+comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
+The next times of a cron expression in a time zone. None, when it names a day that never comes.';
+
+comment on routine howdah.todolist_markdown(uuid) is 'The todo list of a session as Markdown; the same list always gives the same bytes.';
 
 comment on routine howdah.uuid_v7() is '@behavior -*
 A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
@@ -5186,6 +7450,10 @@ comment on table howdah.models is 'Models agents may use: a provider (openai and
 comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
 What runs ask people. An open question costs a row; its answer wakes the run.';
 
+comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones by their path. The content never changes; name and metadata may.';
+
+comment on table howdah.schedules is 'Runs by the clock: each time of cron inserts one execution, however many workers there are.';
+
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
 comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
@@ -5194,6 +7462,8 @@ comment on table howdah.steps is '@foreignKey (execution_id) references howdah.e
 The log of a run: one row per model answer, finished tool call, failed attempt, guard, output. Append-only, seq without gaps.';
 
 comment on table howdah.tenants is 'Who the rows belong to. Every other table carries tenant_id; a reference across tenants cannot exist.';
+
+comment on table howdah.todos is 'The todo list of a session: agents keep it by the tool todo, people by SQL and GraphQL.';
 
 comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
 

@@ -56,6 +56,7 @@ begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
       25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+    order by e.id
   ))
   from howdah.executions as e
   where e.id = any (claim_executions.ids) and e.id <> all (coalesce(v_claimed, '{}'))

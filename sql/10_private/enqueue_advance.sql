@@ -1,5 +1,6 @@
 -- A wake-up for each run: one add_jobs, hence one NOTIFY, for all of them. The job key is the run, so a second
--- wake-up replaces the first. Jobs are never relied on for ownership or attempts.
+-- wake-up replaces the first. In the order of ids, as everybody adds them: two who wake the same runs do not
+-- deadlock. Jobs are never relied on for ownership or attempts.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = ''
@@ -7,6 +8,7 @@ as $$
   select graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text, e.priority, null)::graphile_worker.job_spec
+    order by e.id
   ))
   from howdah.executions as e
   where e.id = any (enqueue_advance.ids)

@@ -7,6 +7,8 @@ import type { ColumnType } from "kysely";
 
 export type ApprovalScope = "agent" | "run" | "session";
 
+export type CatchupPolicy = "all" | "one" | "skip";
+
 export type ContextPolicy = "none" | "summarize" | "trim";
 
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
@@ -35,6 +37,8 @@ export type ModelPurpose = "embedding" | "llm" | "stt" | "tts";
 
 export type Numeric = ColumnType<string, number | string, number | string>;
 
+export type OverlapPolicy = "allow" | "cancel" | "skip";
+
 export type QuestionKind = "approval" | "effect" | "question";
 
 export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
@@ -46,6 +50,8 @@ export type StepKind = "answer" | "child" | "child_started" | "error" | "fork" |
 export type StopReason = "cancelled" | "error" | "expired" | "final_answer" | "loop_guard" | "max_cost" | "max_steps" | "max_time" | "max_tokens" | "poison";
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
+export type TodoStatus = "blocked" | "cancelled" | "doing" | "done" | "open";
 
 export type ToolEffect = "idempotent" | "once" | "pure";
 
@@ -290,6 +296,10 @@ export interface Executions {
    * Data beside the text; the model is told it as JSON below the input.
    */
   input_data: Json | null;
+  /**
+   * Images and files beside the text, as OpenAI content parts, or {"type": "resource", "resource_id": …}.
+   */
+  input_parts: Json | null;
   /**
    * Somebody asked a running run to pause: what is in the air still commits.
    */
@@ -549,6 +559,92 @@ export interface QueueHealth {
   waiting_for: WaitingReason | null;
 }
 
+export interface Resources {
+  /**
+   * The content; read only when it is asked for.
+   */
+  bytes: Buffer | null;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  /**
+   * The run it belongs to.
+   */
+  execution_id: string | null;
+  id: Generated<string>;
+  /**
+   * Your own tags.
+   */
+  metadata: Generated<Json>;
+  name: string;
+  session_id: string | null;
+  /**
+   * @hasDefault
+   * The hash of the content, in hex: computed from the bytes, and when it is given it must match.
+   */
+  sha256: string;
+  /**
+   * Bytes of the content.
+   */
+  size: Int8;
+  /**
+   * Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.
+   */
+  storage_path: string | null;
+  tenant_id: Generated<string>;
+  /**
+   * Its MIME type, such as image/png.
+   */
+  type: string;
+}
+
+export interface Schedules {
+  agent_id: string;
+  catchup_policy: Generated<CatchupPolicy>;
+  created_at: Generated<Timestamp>;
+  /**
+   * minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.
+   */
+  cron: string;
+  id: Generated<string>;
+  input: string;
+  input_data: Json | null;
+  /**
+   * Off: paused. Switched on again it goes on from now, nothing is caught up.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * The last time that made a run.
+   */
+  last_at: Timestamp | null;
+  /**
+   * Why the last time made no run, or not every run: {code, message, detail, hint, scheduled_for}; null when all is well.
+   */
+  last_error: Json | null;
+  /**
+   * The run of that time.
+   */
+  last_execution_id: string | null;
+  metadata: Generated<Json>;
+  name: string;
+  /**
+   * The next time; kept by the database.
+   */
+  next_at: Timestamp | null;
+  overlap_policy: Generated<OverlapPolicy>;
+  priority: Generated<number>;
+  /**
+   * The session its runs are turns of; null for runs of their own.
+   */
+  session_id: string | null;
+  tenant_id: Generated<string>;
+  /**
+   * The zone cron is read in; a name of pg_timezone_names.
+   */
+  timezone: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  user_id: string | null;
+}
+
 export interface Sessions {
   agent_id: string | null;
   created_at: Generated<Timestamp>;
@@ -644,6 +740,25 @@ export interface Tenants {
   updated_at: Generated<Timestamp>;
 }
 
+export interface Todos {
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  /**
+   * What stands in the way, or what came of it.
+   */
+  note: string | null;
+  /**
+   * @hasDefault
+   * Its place in the list; left out, the end.
+   */
+  position: number;
+  session_id: string;
+  status: Generated<TodoStatus>;
+  tenant_id: Generated<string>;
+  title: string;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface ToolPerformance {
   calls: Int8 | null;
   errors: Int8 | null;
@@ -728,10 +843,13 @@ export interface DB {
   models: Models;
   questions: Questions;
   queue_health: QueueHealth;
+  resources: Resources;
+  schedules: Schedules;
   sessions: Sessions;
   status_transitions: StatusTransitions;
   steps: Steps;
   tenants: Tenants;
+  todos: Todos;
   tool_performance: ToolPerformance;
   tools: Tools;
   users: Users;

@@ -8,7 +8,7 @@ export const LOOP_WARNING = 'You are repeating yourself';
 export const REPAIR_OPENING = 'Your answer does not satisfy the required JSON Schema';
 
 /** The times of a call, its first one counted, at which the model is told, and at which the run is stopped. */
-const WARN_AT = 3;
+const WARN_AT = 5;
 const STOP_AT = 6;
 
 /** `warn`: to be logged as a user message of the run. `stop`: the sentence the run fails with. */

@@ -64,7 +64,7 @@ describe('cancel_execution', () => {
     await cancel(id);
     expect(await rowOf(id)).toMatchObject({ status: 'cancelled', fence: 2, owner_worker: null });
     expect(
-      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer] }]),
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]),
     ).toMatchObject([{ outcome: 'stale' }]);
     expect(await rowOf(id)).toMatchObject({ step_count: 0 });
   });
@@ -198,7 +198,7 @@ describe('cancel_execution', () => {
     await claim(db.pool, worker, [id]);
     const committer = await db.pool.connect();
     await committer.query('begin');
-    await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
+    await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]);
     const canceller = await db.pool.connect();
     const cancelled = cancel(id, canceller);
     await isBlocked(db.pool, canceller);

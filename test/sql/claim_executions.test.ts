@@ -45,12 +45,17 @@ describe('claim_executions', () => {
         agent_id: agent,
         agent_version_id: run.agent_version_id,
         session_id: null,
+        root_execution_id: id,
+        is_child: false,
+        is_compensation: false,
         metadata: { order: 1 },
         step_count: 0,
         exhausted: null,
         active_ms_left: expect.any(String),
         watched: false,
         is_suspect: false,
+        messages_at_retry: 0,
+        approved_tools: [],
         messages: [{ seq: 1, role: 'user', content: 'Where is A-1001?' }],
         history: [],
         attempts: [],
@@ -250,10 +255,10 @@ describe('claim_executions', () => {
     await finish(db.pool, worker, await say('four'));
     const [run] = await claim(db.pool, worker, [await say('five')]);
     expect(run?.history).toEqual([
-      { role: 'user', content: 'one' },
-      { role: 'assistant', content: 'It is on its way.' },
-      { role: 'user', content: 'four' },
-      { role: 'assistant', content: 'It is on its way.' },
+      { seq: 1, role: 'user', content: 'one' },
+      { seq: 2, role: 'assistant', content: 'It is on its way.' },
+      { seq: 1, role: 'user', content: 'four' },
+      { seq: 2, role: 'assistant', content: 'It is on its way.' },
     ]);
     expect(run?.messages).toEqual([{ seq: 1, role: 'user', content: 'five' }]);
   });

@@ -68,6 +68,8 @@ describe('commit_steps', () => {
         exhausted: null,
         active_ms_left: expect.any(String),
         watched: false,
+        has_inbox: false,
+        is_pause_requested: false,
       },
     ]);
     await commit(db.pool, worker, [{ id, fence: 1, after: 2, steps: [answer] }]);
@@ -374,10 +376,26 @@ describe('commit_steps', () => {
     expect(
       await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }])),
     ).toMatchObject({ code: '23514', constraint: 'ended_runs_say_when' });
+    await db.pool.query(
+      `delete from howdah.status_transitions where (from_status, to_status) = ('running', 'failed')`,
+    );
     expect(
-      await refusal(
-        commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to: { status: 'paused' } }]),
-      ),
-    ).toMatchObject({ code: 'HWCNF', message: 'an execution cannot go from running to paused' });
+      await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to: failed }])),
+    ).toMatchObject({ code: 'HWCNF', message: 'an execution cannot go from running to failed' });
+    await db.pool.query(
+      `insert into howdah.status_transitions values ('running', 'failed', 'an error or a limit')`,
+    );
+  });
+
+  test('a run pauses only when it was asked to, and goes on else', async () => {
+    const id = await started();
+    const to = { status: 'paused' };
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to, more: true }]),
+    ).toMatchObject([{ outcome: 'committed', status: 'running' }]);
+    await db.pool.query('select howdah.pause_execution($1)', [id]);
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], to, more: true }]),
+    ).toMatchObject([{ outcome: 'committed', status: 'paused', step_count: 1 }]);
   });
 });

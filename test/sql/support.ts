@@ -11,6 +11,7 @@ export type CommitRow = {
   after: number;
   steps: Record<string, unknown>[];
   to?: Record<string, unknown>;
+  more?: boolean;
 };
 
 export type Refusal = {
@@ -199,7 +200,7 @@ export function claim(db: Db, worker: string, ids: string[]) {
 export function commit(db: Db, worker: string, commits: CommitRow[]) {
   return all(db, 'select * from howdah_private.commit_steps($1, $2)', [
     worker,
-    JSON.stringify(commits),
+    JSON.stringify(commits.map((one) => ({ more: true, ...one }))),
   ]);
 }
 

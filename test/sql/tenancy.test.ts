@@ -90,6 +90,15 @@ describe('tenants', () => {
         [tenant_id],
       );
       const run = await makeRun(db.pool, { tenant_id, agent_id: agent, session_id });
+      await db.pool.query(
+        `with question as (
+           insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
+           values ($1, $2, $2, 'question', 'Which one?', 'cancelled')
+         )
+         insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by)
+         values ($1, 'agent', 'status', $3, 'test')`,
+        [tenant_id, run, agent],
+      );
       await claim(db.pool, worker, [run]);
       await commit(db.pool, worker, [
         {

@@ -23,7 +23,11 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const last = state.messages.at(-1);
   return last?.role === 'assistant'
     ? conclude(definition, state, last)
-    : (stopLoop(state) ?? askModel(definition, state));
+    : (stopAtLimit(state) ?? stopLoop(state) ?? askModel(definition, state));
+}
+
+function stopAtLimit({ exhausted }: RunState): Action | undefined {
+  return exhausted ? fail(exhausted, limitMessage(exhausted)) : undefined;
 }
 
 /** Calls that are made again and again and teach nothing: the model is told once, then the run is stopped. */
@@ -50,9 +54,6 @@ function goOn(planned: readonly PlannedCall[]): Action {
 }
 
 function askModel(definition: AgentDefinition, state: RunState): Action {
-  if (state.exhausted) {
-    return fail(state.exhausted, limitMessage(state.exhausted));
-  }
   const failures = failuresOf(state);
   const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
   const tries = (error: RunError): number =>
