@@ -75,7 +75,9 @@ begin
     select s.id, count(*)::int as messages from said as s group by s.id
   ),
   locked as (
-    select e.id from howdah.executions as e join input as i on i.id = e.id
+    -- what a row says here is read after its lock is had
+    select e.id, howdah_private.next_status(e, i.move) as next
+    from howdah.executions as e join input as i on i.id = e.id
     where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
       and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
     order by e.id
@@ -92,21 +94,21 @@ begin
       crashes_without_progress = 0,
       at_risk = false,
       updated_at = now(),
-      status = howdah_private.next_status(e, i.move),
+      status = l.next,
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = case when howdah_private.next_status(e, i.move) = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      paused_from = case when howdah_private.next_status(e, i.move) = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      is_pause_requested = e.is_pause_requested and howdah_private.next_status(e, i.move) = 'running',
+      waiting_for = case when l.next = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      paused_from = case when l.next = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      is_pause_requested = e.is_pause_requested and l.next = 'running',
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case when howdah_private.next_status(e, i.move) = 'running' then e.owner_worker end,
-      active_since = case when howdah_private.next_status(e, i.move) = 'running' then e.active_since end,
-      active_ms = case when howdah_private.next_status(e, i.move) = 'running' then e.active_ms
+      owner_worker = case when l.next = 'running' then e.owner_worker end,
+      active_since = case when l.next = 'running' then e.active_since end,
+      active_ms = case when l.next = 'running' then e.active_ms
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when howdah_private.next_status(e, i.move) in ('completed', 'failed') then clock_timestamp() end
+      completed_at = case when l.next in ('completed', 'failed') then clock_timestamp() end
     from locked as l
     join input as i on i.id = l.id
     left join sums as s on s.id = l.id

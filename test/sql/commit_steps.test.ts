@@ -15,6 +15,7 @@ import {
   makeRun,
   makeWorker,
   one,
+  openSession,
   refusal,
 } from './support.ts';
 
@@ -385,6 +386,48 @@ describe('commit_steps', () => {
     await db.pool.query(
       `insert into howdah.status_transitions values ('running', 'failed', 'an error or a limit')`,
     );
+  });
+
+  test.each([
+    ['asked to pause', 'select howdah.pause_execution($1)', 'paused'],
+    [
+      'sent something',
+      `update howdah.executions set has_inbox = true where id = $1`, // as wake_runs does with a running one
+      'queued',
+    ],
+  ])(
+    'a run that is %s while its commit waits for the lock hears of it',
+    async (_, text, status) => {
+      const id = await started();
+      const other = await openSession(db.url);
+      const committer = await openSession(db.url);
+      await other.query('begin');
+      await other.query(text, [id]);
+      const to = { status: 'waiting', waiting_for: 'question' };
+      const parking = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+      await isBlocked(db.pool, committer);
+      await other.query('commit');
+      expect(await parking).toMatchObject([{ outcome: 'committed', status }]);
+      await other.end();
+      await committer.end();
+      await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    },
+  );
+
+  test('a run is not completed while the sender of something holds its lock', async () => {
+    const id = await started();
+    const other = await openSession(db.url);
+    const committer = await openSession(db.url);
+    await other.query('begin');
+    await other.query('update howdah.executions set has_inbox = true where id = $1', [id]);
+    const steps = [answer, { kind: 'output' }];
+    const ending = commit(committer, worker, [{ id, fence: 1, after: 0, steps, to: completed }]);
+    await isBlocked(db.pool, committer);
+    await other.query('commit');
+    expect(await ending).toMatchObject([{ outcome: 'inbox', status: 'running', step_count: 0 }]);
+    await other.end();
+    await committer.end();
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
   test('a run pauses only when it was asked to, and goes on else', async () => {
