@@ -11,6 +11,7 @@ import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
+import { armFailpoint } from './runtime/failpoints.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
@@ -70,6 +71,7 @@ export async function openWorker(
   log: Logger,
   tools: readonly CustomTool[] = [],
 ): Promise<Worker> {
+  armFailpoint(config.failpoint);
   const providers = createProviders({
     OPENAI_API_KEY:
       defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { HowdahError } from './contracts/errors.ts';
+import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { parseHostPattern } from './contracts/host-pattern.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
@@ -37,6 +38,8 @@ export type Config = Readonly<{
   /** `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach all the same. */
   egressAllow: readonly string[];
   defaultModel: DefaultModel;
+  /** Where workers of this process fail on purpose; for tests. */
+  failpoint: ArmedFailpoint | undefined;
   logLevel: z.infer<typeof logLevels>;
   /** Runs in flight per worker. */
   workerConcurrency: number;
@@ -92,6 +95,14 @@ const variables = {
     commaList.pipe(z.array(z.string().refine(isHost))),
     'a comma list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
   ],
+  HOWDAH_FAILPOINT: [
+    z
+      .string()
+      .refine((text) => parseFailpoint(text) !== undefined)
+      .transform((text) => parseFailpoint(text))
+      .optional(),
+    `name[:nth]:kill|error|hang|delay=ms with one of the names ${FAILPOINTS.join(', ')}`,
+  ],
   HOWDAH_LOG_LEVEL: [logLevels.default('info'), `one of ${logLevels.options.join(', ')}`],
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
@@ -142,6 +153,7 @@ export function readConfig(env: Environment): Config {
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     defaultModel: Object.freeze(defaultModel(values)),
+    failpoint: values.HOWDAH_FAILPOINT,
     logLevel: values.HOWDAH_LOG_LEVEL,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
   });

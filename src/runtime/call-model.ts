@@ -5,6 +5,7 @@ import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff, PARK_AFTER_MS } from './backoff.ts';
+import { failpoint, midStream } from './failpoints.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
 import { requestTokens, toolSchemas } from './prompt.ts';
@@ -53,8 +54,9 @@ async function ask(
   if (!told.ok) {
     return told;
   }
-  const onToken = run.tokenSink(action.attempt);
-  return provider.generate(
+  const onToken = midStream(run.tokenSink(action.attempt));
+  await failpoint('model.before');
+  const outcome = await provider.generate(
     {
       model: action.model,
       messages: told.value,
@@ -63,6 +65,8 @@ async function ask(
     },
     onToken ? { signal, onToken } : { signal },
   );
+  await failpoint('model.after');
+  return outcome;
 }
 
 /** Only the run's own messages have their place in it. */

@@ -8,6 +8,7 @@ import type { ToolOutcome } from '../contracts/tool.ts';
 import { loggedResult, resultText } from '../tools/result.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import type { OpenCall } from './calls.ts';
+import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
 import { type CallPlan, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
@@ -99,13 +100,17 @@ async function callIt(
     idempotency_key,
   });
   if (isCommittedWithItsCall(tool)) {
+    await failpoint('tool.before');
     await runInCommit(tool, args, run, world, record);
+    await failpoint('tool.after');
     return 0;
   }
   if (tool.effect === 'once' || tool.compensation) {
     await run.commit([intent(tool, args, open, idempotency_key)]);
   }
+  await failpoint('tool.before');
   const outcome = await runTool(tool, args, idempotency_key, run, world);
+  await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }

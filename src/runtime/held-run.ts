@@ -11,6 +11,7 @@ import {
   takeInbox,
 } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
+import { failpoint } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import { undoing } from './strategies/compensation.ts';
 import { strategyOf } from './strategies/registry.ts';
@@ -98,7 +99,9 @@ export class HeldRun {
   async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
     let isWritten = true;
     await this.#inTurn(async () => {
+      await failpoint(isEnd(to) ? 'finish.before' : 'step.commit.before');
       const result = await this.#options.committer.commit(this.#commitOf(records, to));
+      await reached(records, to);
       isWritten = result.outcome !== 'inbox';
       this.#settle(records, result);
     });
@@ -220,6 +223,21 @@ export class HeldRun {
       },
     };
   }
+}
+
+function isEnd(to: Transition | undefined): boolean {
+  return to?.status === 'completed' || to?.status === 'failed';
+}
+
+/** The failpoints behind a commit. */
+async function reached(records: readonly StepRecord[], to: Transition | undefined): Promise<void> {
+  if (records.some((record) => record.child)) {
+    await failpoint('child.inserted');
+  }
+  if (to?.status === 'waiting') {
+    await failpoint('wait.entered');
+  }
+  await failpoint(isEnd(to) ? 'finish.after' : 'step.commit.after');
 }
 
 function contextOf(claimed: ClaimedRun): RunContext {

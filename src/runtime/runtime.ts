@@ -7,6 +7,7 @@ import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { batchClaims } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
+import { failpoint } from './failpoints.ts';
 import { HeldRun } from './held-run.ts';
 import { Slots } from './slots.ts';
 import type { World } from './world.ts';
@@ -113,6 +114,7 @@ export class Runtime {
     }
     try {
       const runs = await claimExecutions(pool, owner, ids);
+      await (runs.length > 0 ? failpoint('claim.after') : undefined);
       if (owner === this.#worker) {
         return runs;
       }
@@ -134,6 +136,10 @@ export class Runtime {
       await this.#handBack([claimed.execution_id], owner);
       throw error;
     });
+    await failpoint('context.loaded');
+    if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
+      await failpoint('answer.applied');
+    }
     if (owner !== this.#worker) {
       this.#slots.release(); // handed back with all the others
       return;

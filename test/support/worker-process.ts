@@ -1,6 +1,9 @@
 // A worker in a process of its own, for tests that kill, freeze and stop it. Says `ready` on stdout; SIGTERM drains
 // it, and then nothing may keep it alive.
+
+import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import { armFailpoint } from '../../src/runtime/failpoints.ts';
 import { startTestWorker } from './worker.ts';
 
 const parameters = { type: 'object' };
@@ -18,10 +21,11 @@ const tools: CustomTool[] = [
   { name: 'wait_for_ever', description: '', parameters, run: () => new Promise(() => {}) },
 ];
 
-const { DATABASE_URL, OPENAI_BASE_URL, GRACE_MS = '10000' } = process.env;
+const { DATABASE_URL, OPENAI_BASE_URL, HOWDAH_FAILPOINT = '', GRACE_MS = '10000' } = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');
 }
+armFailpoint(parseFailpoint(HOWDAH_FAILPOINT));
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
