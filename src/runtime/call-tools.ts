@@ -105,7 +105,7 @@ async function callIt(
     await failpoint('tool.after');
     return 0;
   }
-  if (tool.effect === 'once' || tool.compensation) {
+  if ((tool.effect === 'once' || tool.compensation) && !open.isBegun) {
     await run.commit([intent(tool, args, open, idempotency_key)]);
   }
   await failpoint('tool.before');

@@ -101,7 +101,7 @@ function approvalOf(
 /** A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that. */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
-  if (open.isBegun) {
+  if (open.isBegun && tool.effect === 'once') {
     const prompt = `${tool.name} was called with ${JSON.stringify(args)}, and nobody saw the end of it. Did the call take effect?`;
     return { do: 'ask', tool, question: questionAbout('effect', tool, open, prompt) };
   }

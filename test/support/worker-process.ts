@@ -4,11 +4,13 @@
 import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { armFailpoint } from '../../src/runtime/failpoints.ts';
+import { kindTools } from '../chaos/kinds.ts';
 import { startTestWorker } from './worker.ts';
 
 const parameters = { type: 'object' };
 
 const tools: CustomTool[] = [
+  ...kindTools,
   {
     name: 'kill_this_process',
     description: 'What a tool does that needs more memory than there is.',

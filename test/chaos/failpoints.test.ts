@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FAILPOINTS } from '../../src/contracts/failpoint.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../workers/child.ts';
+import { KINDS, kindTools, makeKinds, playKinds } from './kinds.ts';
+
+// A worker is killed at every failpoint of every kind of run. Another one goes on, and what comes out is what comes out
+// when nothing fails.
+
+let database: TestDatabase;
+let server: FakeServer;
+const faultless = new Map<string, Outcome>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await startOpenAiServer(playKinds);
+  const worker = await startHere();
+  await makeKinds(database.pool);
+  for (const { name } of KINDS) {
+    faultless.set(name, await outcomeOf(await insert(name)));
+  }
+  await worker.stop(0);
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await server.close();
+  await database.drop();
+});
+
+function startHere() {
+  return startTestWorker(database.url, { openai: server.url, tools: kindTools });
+}
+
+async function insert(kind: string): Promise<string> {
+  const { rows } = await database.pool.query(
+    `insert into howdah.executions (agent_id, input) values (howdah.agent($1), 'go') returning id`,
+    [kind],
+  );
+  return rows[0].id;
+}
+
+type Outcome = {
+  runs: { agent: string; status: string; stop_reason: string; output: string | null }[];
+  steps: string[];
+  effects: string[];
+  counted: number;
+};
+
+/** What came of a run, of its children and of what took it back, once all of it is over; questions are answered. */
+async function outcomeOf(id: string): Promise<Outcome> {
+  await over(id);
+  const { rows: runs } = await database.pool.query(
+    `select a.name as agent, e.status, e.stop_reason, e.output
+     from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+     where e.root_execution_id = $1 or e.compensates_execution_id = $1
+     order by e.depth, e.compensates_execution_id nulls first`,
+    [id],
+  );
+  const { rows: steps } = await database.pool.query(
+    `select s.kind, s.name, s.call_id is not null as is_call, s.output
+     from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
+     where e.root_execution_id = $1 or e.compensates_execution_id = $1
+     order by e.depth, e.compensates_execution_id nulls first, s.seq`,
+    [id],
+  );
+  const counter = await database.pool.query(
+    'update shop.counter set n = 0 returning (select n from shop.counter)',
+  );
+  return {
+    runs,
+    steps: steps.map(({ kind, name }) => `${kind} ${name ?? ''}`.trim()).toSorted(),
+    effects: steps
+      .filter(({ kind }) => kind === 'tool')
+      .map(({ name, output }) => `${name} ${name === 'todo' ? '' : JSON.stringify(output)}`)
+      .toSorted(),
+    counted: counter.rows[0].n,
+  };
+}
+
+/** Answers whatever is asked until everything has ended. */
+async function over(id: string): Promise<void> {
+  const answering = new AbortController();
+  const asked = answerUntil(answering.signal);
+  await eventually(
+    database.pool,
+    `run ${id} and all that belongs to it ends`,
+    `select 1 where not exists (
+       select from howdah.executions as e where e.completed_at is null
+         and (e.root_execution_id = $1 or e.compensates_execution_id = $1)
+     )`,
+    [id],
+  ).finally(() => answering.abort());
+  await asked;
+}
+
+async function answerUntil(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await database.pool.query(`
+      select howdah.answer_question(q.id,
+        case q.kind when 'approval' then 'approve' when 'effect' then 'again' else 'this one' end)
+      from howdah.questions as q where q.status = 'open'`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const pairs = KINDS.flatMap((kind) =>
+  kind.passes.map((failpoint) => [failpoint, kind.name] as const),
+);
+
+describe('a worker killed at', () => {
+  test.each(pairs)('%s of the kind %s', async (failpoint, kind) => {
+    const victim = await startWorkerProcess(database.url, {
+      openai: server.url,
+      failpoint: `${failpoint}:kill`,
+    });
+    const id = await insert(kind);
+    const { signal } = await diesWhileAnswered(victim);
+    expect(signal).toBe('SIGKILL');
+    const successor = await startHere();
+    const outcome = await outcomeOf(id);
+    await successor.stop(0);
+    const expected = faultless.get(kind) as Outcome;
+    if (kind === 'once' && outcome.steps.some((step) => step.startsWith('question'))) {
+      expect({ ...outcome, steps: [] }).toEqual({ ...expected, steps: [] }); // a person was asked, as it should be
+    } else {
+      expect(outcome).toEqual(expected);
+    }
+    const { rows } = await database.pool.query('select rule, detail from howdah.check_all()');
+    expect(rows).toEqual([]);
+  });
+});
+
+/** Some failpoints lie behind an answer: questions are answered until the worker has died, or should have. */
+async function diesWhileAnswered(victim: WorkerProcess) {
+  const answering = new AbortController();
+  const asked = answerUntil(answering.signal);
+  const tooLong = setTimeout(() => victim.signal('SIGTERM'), 15_000);
+  const end = await victim.ended;
+  clearTimeout(tooLong);
+  answering.abort();
+  await asked;
+  return end;
+}
+
+test.each(KINDS)('the kind $name plays all its turns', ({ name, turns, max_steps }) => {
+  const { steps } = faultless.get(name) as Outcome;
+  const children = steps.filter((step) => step.startsWith('child_started')).length;
+  expect(steps.filter((step) => step.startsWith('model')).length - children).toBe(turns.length);
+  expect(steps.filter((step) => step.startsWith('output')).length).toBe(1 + children);
+  expect(steps.some((step) => step.startsWith('guard'))).toBe(max_steps !== undefined);
+});
+
+test('every failpoint lies on the way of some kind of run', () => {
+  const passed = new Set<string>(pairs.map(([failpoint]) => failpoint));
+  expect(FAILPOINTS.filter((failpoint) => !passed.has(failpoint))).toEqual([]);
+});

@@ -1,0 +1,155 @@
+import type pg from 'pg';
+import type { Failpoint } from '../../src/contracts/failpoint.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { FakeAnswer, FakeHandler } from '../support/openai-server.ts';
+
+/** A kind of run: what its agent's model does, turn by turn, and which failpoints lie on its way. */
+export type Kind = {
+  name: string;
+  tools: string[];
+  turns: FakeAnswer[];
+  max_steps?: number;
+  human_input?: boolean;
+  passes: readonly Failpoint[];
+};
+
+const call = (name: string, args: JsonObject = {}) => ({ name, arguments: args });
+
+const ALWAYS: readonly Failpoint[] = [
+  'claim.after',
+  'context.loaded',
+  'model.before',
+  'model.midstream',
+  'model.after',
+  'finish.before',
+  'finish.after',
+];
+const WITH_STEPS: readonly Failpoint[] = [...ALWAYS, 'step.commit.before', 'step.commit.after'];
+const WITH_TOOLS: readonly Failpoint[] = [...WITH_STEPS, 'tool.before', 'tool.after'];
+const ANSWERED: readonly Failpoint[] = ['wait.entered', 'answer.applied'];
+
+/** Every kind of run there is; a new way to wait or to have an effect belongs in this list. */
+export const KINDS: readonly Kind[] = [
+  { name: 'answer', tools: [], turns: [{ content: 'done' }], passes: ALWAYS },
+  {
+    name: 'tools',
+    tools: ['echo'],
+    turns: [
+      { tool_calls: [call('echo', { text: 'a' })] },
+      { tool_calls: [call('echo', { text: 'b' })] },
+      { content: 'done' },
+    ],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'parallel',
+    tools: ['echo', 'bump'],
+    turns: [
+      { tool_calls: [call('echo', { text: 'a' }), call('bump'), call('echo', { text: 'b' })] },
+      { content: 'done' },
+    ],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'sql',
+    tools: ['bump'],
+    turns: [{ tool_calls: [call('bump')] }, { content: 'done' }],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'todo',
+    tools: ['todo'],
+    turns: [{ tool_calls: [call('todo', { action: 'add', title: 'pack' })] }, { content: 'done' }],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'once',
+    tools: ['pay'],
+    turns: [{ tool_calls: [call('pay', { text: 'a' })] }, { content: 'done' }],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'question',
+    tools: [],
+    human_input: true,
+    turns: [{ tool_calls: [call('ask_user', { question: 'Which?' })] }, { content: 'done' }],
+    passes: [...WITH_STEPS, ...ANSWERED],
+  },
+  {
+    name: 'approval',
+    tools: ['careful'],
+    turns: [{ tool_calls: [call('careful', { text: 'a' })] }, { content: 'done' }],
+    passes: [...WITH_TOOLS, ...ANSWERED],
+  },
+  {
+    name: 'child',
+    tools: ['helper'],
+    turns: [{ tool_calls: [call('helper', { message: 'help' })] }, { content: 'done' }],
+    passes: [...WITH_STEPS, 'child.inserted', 'wait.entered'],
+  },
+  {
+    name: 'compensation',
+    tools: ['book'],
+    max_steps: 1,
+    turns: [{ content: 'I book it.', tool_calls: [call('book', { text: 'a' })] }],
+    passes: WITH_TOOLS,
+  },
+];
+
+/** The model of all of them: the instruction says which kind it plays, the answers so far which turn it is. */
+export const playKinds: FakeHandler = ({ body }) => {
+  const messages = body.messages as { role: string; content: string }[];
+  const kind = KINDS.find(({ name }) => messages[0]?.content === name);
+  const turn = messages.filter(({ role }) => role === 'assistant').length;
+  return kind?.turns[turn] ?? { content: 'helped' };
+};
+
+const parameters = { type: 'object', properties: { text: { type: 'string' } } };
+const echo = (name: string, effect: CustomTool['effect']): CustomTool => ({
+  name,
+  description: 'Says it again.',
+  parameters,
+  ...(effect ? { effect } : {}),
+  run: ({ text }) => text ?? null,
+});
+
+/** What every worker of these tests is started with. */
+export const kindTools: readonly CustomTool[] = [
+  echo('echo', 'idempotent'),
+  echo('pay', 'once'),
+  echo('careful', 'idempotent'),
+  echo('book', 'idempotent'),
+  echo('unbook', 'idempotent'),
+];
+
+/** Makes the agents, once the worker has made the rows of its tools. */
+export async function makeKinds(pool: pg.Pool): Promise<void> {
+  await pool.query(`
+    update howdah.models set provider = 'openai', model = 'm' where name = 'default';
+    create schema shop;
+    create table shop.counter (n int not null);
+    insert into shop.counter values (0);
+    create function shop.bump() returns int language sql as
+      'update shop.counter set n = n + 1 returning 1';
+    grant select, update on shop.counter to howdah_app;
+    select howdah.register_sql_tool('shop.bump()');
+    update howdah.tools set requires_approval = true where name = 'careful';
+    update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unbook')
+    where name = 'book';
+    insert into howdah.agents (name, instruction) values ('helper', 'helper');
+    insert into howdah.tools (name, kind, agent_id, parameters)
+    values ('helper', 'agent', howdah.agent('helper'),
+      '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}')`);
+  for (const { name, tools, max_steps, human_input } of KINDS) {
+    await pool.query(
+      `with agent as (
+         insert into howdah.agents (name, instruction, max_steps, human_input) values ($1, $1, $2, $3)
+         returning id
+       )
+       insert into howdah.agent_tools (agent_id, tool_id)
+       select a.id, t.id from agent as a, howdah.tools as t where t.name = any ($4)`,
+      [name, max_steps ?? null, human_input ?? false, tools],
+    );
+  }
+}
