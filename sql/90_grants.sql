@@ -134,8 +134,9 @@ grant execute on function howdah.schedule_times(text, text, timestamptz, int), h
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
+  howdah_private.claim_executions(uuid, uuid[], int),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
-  howdah_private.commit_steps(uuid, jsonb),
+  howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),

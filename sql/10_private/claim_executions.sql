@@ -3,7 +3,7 @@
 -- A claim raises the fence, so whoever held the run before can no longer commit. `skip locked`: a run that
 -- somebody is changing right now will be woken again. `is_suspect`: two workers have died with this run since its last
 -- commit, so its worker must say so (begin_risk) before it does anything that may kill it.
-create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
+create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
@@ -25,6 +25,7 @@ begin
     where v_is_alive and e.id = any (claim_executions.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (claim_executions.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
   ),

@@ -16,8 +16,10 @@
 -- already ends at after + steps can only be that writer's own. The first call may still be on its way when the
 -- second one comes and waits for it, so what stands now is read by a volatile function, in a snapshot of its own.
 --
+-- `protocol` says what the worker understands; see older_workers.sql.
+--
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
-create or replace function howdah_private.commit_steps(worker uuid, commits jsonb)
+create or replace function howdah_private.commit_steps(worker uuid, commits jsonb, protocol int)
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,

@@ -44,6 +44,16 @@ export type Commit = {
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
+/** What this worker understands: sql/10_private/older_workers.sql. */
+const PROTOCOL = 2;
+
+/** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
+const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
+  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, messages_at_retry,
+  approved_tools, messages, history, attempts`;
+const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
+  is_pause_requested`;
+
 /** Claims those of the runs that are due and free; the others are simply not among the result. */
 export async function claimExecutions(
   pool: Pool,
@@ -52,7 +62,7 @@ export async function claimExecutions(
 ): Promise<ClaimedRun[]> {
   const { rows } = await pool.query({
     name: 'claim_executions',
-    text: 'select * from howdah_private.claim_executions($1, $2)',
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL})`,
     values: [worker, ids],
   });
   return rows.map((row) => ({ ...row, active_ms_left: Number(row.active_ms_left) }));
@@ -66,7 +76,7 @@ export async function commitSteps(
 ): Promise<Map<string, CommitResult>> {
   const { rows } = await database.query({
     name: 'commit_steps',
-    text: 'select * from howdah_private.commit_steps($1, $2)',
+    text: `select ${COMMITTED} from howdah_private.commit_steps($1, $2, ${PROTOCOL})`,
     values: [worker, storableJson(commits)],
   });
   return new Map(

@@ -194,11 +194,11 @@ export async function startWorkerSession(url: string) {
 }
 
 export function claim(db: Db, worker: string, ids: string[]) {
-  return all(db, 'select * from howdah_private.claim_executions($1, $2)', [worker, ids]);
+  return all(db, 'select * from howdah_private.claim_executions($1, $2, 2)', [worker, ids]);
 }
 
 export function commit(db: Db, worker: string, commits: CommitRow[]) {
-  return all(db, 'select * from howdah_private.commit_steps($1, $2)', [
+  return all(db, 'select * from howdah_private.commit_steps($1, $2, 2)', [
     worker,
     JSON.stringify(commits.map((one) => ({ more: true, ...one }))),
   ]);

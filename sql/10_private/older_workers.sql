@@ -1,0 +1,61 @@
+-- What workers of before call, for as long as they may still run beside newer ones: while a deploy rolls, an older worker
+-- goes on against a newer schema. Their statements are prepared, so the columns of what they call never change; a
+-- protocol that needs more is a function with one more argument. Protocol 1: neither questions, children, pauses,
+-- inboxes nor built-in tools.
+
+-- What an older worker would do wrong it is not given; a newer one takes it.
+create or replace function howdah_private.is_known_to_protocol_1(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
+    and e.forked_from_execution_id is null and e.messages_at_retry = 0
+    and not exists (
+      select from howdah.agent_versions as v
+      cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+      where v.id = e.agent_version_id
+        and (t.tool ->> 'kind' not in ('sql', 'custom')
+          or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
+    )
+$$;
+
+create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
+  returns table (
+    execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
+    metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
+    is_suspect boolean,
+    messages jsonb, history jsonb, attempts jsonb
+  )
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.metadata,
+    c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages, c.history, c.attempts
+  from howdah_private.claim_executions(claim_executions.worker, claim_executions.ids, 1) as c
+$$;
+
+-- An older worker does not know that a run was asked to pause or was sent something: it is handed back, and somebody
+-- who does goes on with it.
+create or replace function howdah_private.commit_steps(worker uuid, commits jsonb)
+  returns table (
+    execution_id uuid, outcome text, status howdah.execution_status, step_count int,
+    exhausted howdah.stop_reason, active_ms_left bigint, watched boolean
+  )
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_result record;
+begin
+  for v_result in
+    select c.* from howdah_private.commit_steps(commit_steps.worker, commit_steps.commits, 1) as c
+  loop
+    if v_result.status = 'running' and (v_result.has_inbox or v_result.is_pause_requested) then
+      perform howdah_private.release_executions(commit_steps.worker, array[v_result.execution_id], false);
+      v_result.status := 'queued';
+    end if;
+    return query select v_result.execution_id,
+      case v_result.outcome when 'inbox' then 'stale' else v_result.outcome end, v_result.status,
+      v_result.step_count, v_result.exhausted, v_result.active_ms_left, v_result.watched;
+  end loop;
+end $$;

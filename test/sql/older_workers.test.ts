@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  answer,
+  brokenRules,
+  completed,
+  makeAgent,
+  makeRun,
+  makeTool,
+  makeWorker,
+  one,
+} from './support.ts';
+
+// A worker of before goes on against this schema while a deploy rolls. What it calls is written here as that release calls
+// it: never change these statements.
+
+const CLAIM = 'select * from howdah_private.claim_executions($1, $2)';
+const COMMIT = 'select * from howdah_private.commit_steps($1, $2)';
+
+describe('a worker of protocol 1', () => {
+  let db: TestDatabase;
+  let worker: string;
+  let agent: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+    agent = await makeAgent(db.pool);
+  });
+  afterAll(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.drop();
+  });
+
+  const claimed = async (id: string) => (await all(db.pool, CLAIM, [worker, [id]])).length > 0;
+  const commit = (id: string, after: number, steps: object[], to?: object) =>
+    one(db.pool, COMMIT, [worker, JSON.stringify([{ id, fence: 1, after, steps, to }])]);
+  const statusOf = async (id: string) =>
+    (await one(db.pool, 'select status from howdah.executions where id = $1', [id])).status;
+
+  test('gets the columns its prepared statements were made for', async () => {
+    const { fields: claims } = await db.pool.query(CLAIM, [worker, []]);
+    expect(claims.map(({ name }) => name).join(' ')).toBe(
+      'execution_id fence tenant_id agent_id agent_version_id session_id metadata step_count exhausted ' +
+        'active_ms_left watched is_suspect messages history attempts',
+    );
+    const { fields: commits } = await db.pool.query(COMMIT, [worker, '[]']);
+    expect(commits.map(({ name }) => name).join(' ')).toBe(
+      'execution_id outcome status step_count exhausted active_ms_left watched',
+    );
+  });
+
+  test('runs what it knows from beginning to end', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    expect(await claimed(id)).toBe(true);
+    expect(await commit(id, 0, [answer, { kind: 'output' }], completed)).toMatchObject({
+      outcome: 'committed',
+      status: 'completed',
+    });
+  });
+
+  test('is woken again for a run it parked until a time', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await claimed(id);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 1000 };
+    await commit(id, 0, [], to);
+    expect(
+      await all(db.pool, 'select key from graphile_worker._private_jobs where key = $1', [id]),
+    ).toHaveLength(1);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test.each([
+    ['a built-in tool', `update howdah.agents set human_input = true where id = $1`],
+    [
+      'a tool that must not be called twice',
+      `insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)`,
+    ],
+  ])('is not given a run of an agent with %s', async (_, text) => {
+    const careful = await makeAgent(db.pool);
+    const once = await makeTool(db.pool, { effect: 'once' });
+    await db.pool.query(text, text.includes('$2') ? [careful, once] : [careful]);
+    const id = await makeRun(db.pool, { agent_id: careful });
+    expect(await claimed(id)).toBe(false);
+    expect(
+      await all(db.pool, 'select * from howdah_private.claim_executions($1, $2, 2)', [
+        worker,
+        [id],
+      ]),
+    ).toHaveLength(1);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('hands back a run that was asked to pause', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await claimed(id);
+    await db.pool.query('select howdah.pause_execution($1)', [id]);
+    expect(await commit(id, 0, [answer])).toMatchObject({ outcome: 'committed', status: 'queued' });
+    expect(await statusOf(id)).toBe('paused');
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('does not end a run that was sent something, and lets a newer one take it', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await claimed(id);
+    await db.pool.query('update howdah.executions set has_inbox = true where id = $1', [id]);
+    const steps = [answer, { kind: 'output' }];
+    expect(await commit(id, 0, steps, completed)).toMatchObject({ outcome: 'stale' });
+    expect(await statusOf(id)).toBe('queued');
+    expect(await claimed(id)).toBe(false);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+});
