@@ -3,7 +3,12 @@ import { FAILPOINTS } from '../../src/contracts/failpoint.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../workers/child.ts';
+import {
+  killWorkerProcesses,
+  type LoadedProcess,
+  loadWorkerProcess,
+  type WorkerProcess,
+} from '../workers/child.ts';
 import { KINDS, kindTools, makeKinds, playKinds } from './kinds.ts';
 
 // A worker is killed at every failpoint of every kind of run. Another one goes on, and what comes out is what comes out
@@ -11,6 +16,7 @@ import { KINDS, kindTools, makeKinds, playKinds } from './kinds.ts';
 
 let database: TestDatabase;
 let server: FakeServer;
+let loaded: Promise<LoadedProcess>;
 const faultless = new Map<string, Outcome>();
 
 beforeAll(async () => {
@@ -22,8 +28,10 @@ beforeAll(async () => {
     faultless.set(name, await outcomeOf(await insert(name)));
   }
   await worker.stop(0);
+  loaded = loadWorkerProcess(database.url, { openai: server.url });
 });
 afterAll(async () => {
+  await loaded;
   killWorkerProcesses();
   await server.close();
   await database.drop();
@@ -111,10 +119,8 @@ const pairs = KINDS.flatMap((kind) =>
 
 describe('a worker killed at', () => {
   test.each(pairs)('%s of the kind %s', async (failpoint, kind) => {
-    const victim = await startWorkerProcess(database.url, {
-      openai: server.url,
-      failpoint: `${failpoint}:kill`,
-    });
+    const victim = await (await loaded).start(`${failpoint}:kill`);
+    loaded = loadWorkerProcess(database.url, { openai: server.url });
     const id = await insert(kind);
     const { signal } = await diesWhileAnswered(victim);
     expect(signal).toBe('SIGKILL');

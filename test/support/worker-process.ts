@@ -1,6 +1,8 @@
 // A worker in a process of its own, for tests that kill, freeze and stop it. Says `ready` on stdout; SIGTERM drains
-// it, and then nothing may keep it alive.
+// it, and then nothing may keep it alive. With WAIT set it says `loaded` and begins when it reads a line, which is the
+// failpoint to arm: a process that loads while another test runs starts in no time.
 
+import { once } from 'node:events';
 import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { armFailpoint } from '../../src/runtime/failpoints.ts';
@@ -23,11 +25,16 @@ const tools: CustomTool[] = [
   { name: 'wait_for_ever', description: '', parameters, run: () => new Promise(() => {}) },
 ];
 
-const { DATABASE_URL, OPENAI_BASE_URL, HOWDAH_FAILPOINT = '', GRACE_MS = '10000' } = process.env;
+const { DATABASE_URL, OPENAI_BASE_URL, WAIT, GRACE_MS = '10000' } = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');
 }
-armFailpoint(parseFailpoint(HOWDAH_FAILPOINT));
+if (WAIT !== undefined) {
+  console.log('loaded');
+  const [line] = await once(process.stdin, 'data');
+  armFailpoint(parseFailpoint(String(line).trim()));
+  process.stdin.destroy();
+}
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export type WorkerProcess = {
@@ -13,32 +14,76 @@ export type WorkerProcess = {
 const ENTRY = fileURLToPath(new URL('../support/worker-process.ts', import.meta.url));
 const children = new Set<ChildProcess>();
 
+type ProcessOptions = { openai?: string; graceMs?: number };
+
 /** Starts a worker in a process of its own; resolves when it takes runs. */
 export async function startWorkerProcess(
   url: string,
-  options: { openai?: string; graceMs?: number; failpoint?: string } = {},
+  options: ProcessOptions = {},
 ): Promise<WorkerProcess> {
+  const child = spawnWorker(url, options, {});
+  await said(child, 'ready');
+  return handleOf(child);
+}
+
+/** A process that has loaded all it needs; it becomes a worker, with a failpoint armed, when it is told to. */
+export type LoadedProcess = { start(failpoint: string): Promise<WorkerProcess> };
+
+/** Loads a worker process ahead of the test that needs it. */
+export async function loadWorkerProcess(
+  url: string,
+  options: ProcessOptions = {},
+): Promise<LoadedProcess> {
+  const child = spawnWorker(url, options, { WAIT: '1' });
+  await said(child, 'loaded');
+  return {
+    async start(failpoint) {
+      child.stdin?.write(`${failpoint}\n`);
+      await said(child, 'ready');
+      return handleOf(child);
+    },
+  };
+}
+
+function spawnWorker(
+  url: string,
+  { openai, graceMs }: ProcessOptions,
+  extra: Record<string, string>,
+): ChildProcess {
   const child = spawn(process.execPath, [ENTRY], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: {
       ...process.env,
       DATABASE_URL: url,
-      ...(options.openai === undefined ? {} : { OPENAI_BASE_URL: options.openai }),
-      ...(options.failpoint === undefined ? {} : { HOWDAH_FAILPOINT: options.failpoint }),
-      ...(options.graceMs === undefined ? {} : { GRACE_MS: String(options.graceMs) }),
+      ...(openai === undefined ? {} : { OPENAI_BASE_URL: openai }),
+      ...(graceMs === undefined ? {} : { GRACE_MS: String(graceMs) }),
+      ...extra,
     },
   });
   children.add(child);
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    children.delete(child);
-    return { code, signal };
-  });
-  const said = await Promise.race([once(child.stdout, 'data').then(String), ended]);
-  if (typeof said !== 'string' || !said.includes('ready') || child.pid === undefined) {
-    throw new Error(`the worker process did not start: ${JSON.stringify(said)}`);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+/** Resolves when the process says the word; fails when it ends before. */
+async function said(child: ChildProcess, word: string): Promise<void> {
+  const over = new AbortController();
+  const ended = once(child, 'exit', { signal: over.signal });
+  const text = await Promise.race([once(child.stdout as Readable, 'data').then(String), ended]);
+  over.abort();
+  ended.catch(() => {});
+  if (typeof text !== 'string' || !text.includes(word)) {
+    throw new Error(`the worker process did not start: ${JSON.stringify(text)}`);
   }
+}
+
+function handleOf(child: ChildProcess): WorkerProcess {
+  const exit = child.exitCode !== null || child.signalCode !== null;
+  const ended = exit
+    ? Promise.resolve({ code: child.exitCode, signal: child.signalCode })
+    : once(child, 'exit').then(([code, signal]) => ({ code, signal }));
   return {
-    pid: child.pid,
+    pid: child.pid as number,
     signal: (name) => void child.kill(name),
     ended,
     get isAlive() {
