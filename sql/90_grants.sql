@@ -152,7 +152,8 @@ grant execute on function howdah_private.tick(), howdah_private.fire_schedules()
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
-  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[])
+  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[]),
+  howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[])
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
