@@ -131,6 +131,32 @@ describe('sessionMessages', () => {
     await second.finish();
   });
 
+  test('a message looks the same in the feed and in a query', async () => {
+    const session = await makeSession(db.pool);
+    const run = await begin(session, 'one');
+    await run.say('eins');
+    const fields =
+      'id nodeId cursor seq stepSeq role content parts toolCalls trust tokensIn createdAt agentId execution { turn agent { id name } }';
+    const followed = follow(
+      socket,
+      `subscription ($id: UUID!) { sessionMessages(sessionId: $id) { ${fields} } }`,
+      { id: session },
+    );
+    await until(() => followed.items.length === 2);
+    const { data, errors } = await ask(
+      api,
+      `query ($id: UUID!) { execution(id: $id) { messages { nodes { ${fields} } } } }`,
+      { id: run.id },
+    );
+    expect(errors).toEqual([]);
+    expect(followed.items).toEqual(data.execution.messages.nodes);
+    expect(followed.items[1]).toMatchObject({
+      cursor: '1.2',
+      execution: { turn: 1, agent: { id: agent } },
+    });
+    await run.finish();
+  });
+
   test('a lost announcement costs latency only', async () => {
     const session = await makeSession(db.pool);
     const followed = followSession(session);

@@ -83,8 +83,12 @@ async function twoConnections<T>(
 }
 
 /** Lets the live run ask a person, and park. */
-async function askIn(session: string, columns: Record<string, unknown> = {}): Promise<string> {
-  const id = await liveOf(session);
+async function askIn(
+  session: string,
+  columns: Record<string, unknown> = {},
+  asker?: string,
+): Promise<string> {
+  const id = asker ?? (await liveOf(session));
   const [run] = await claim(db.pool, worker, [id]);
   const { uuid } = await one(db.pool, 'select howdah.uuid_v7() as uuid');
   const question = { id: uuid, kind: 'question', call_id: 'c1', prompt: 'Which?', ...columns };
@@ -272,6 +276,18 @@ describe('a message while a run is live', () => {
       { kind: 'answer', content: null },
       { kind: 'input', content: 'and quickly' },
     ]);
+  });
+
+  test('steer: answers what a run below the live one asks', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const root = await liveOf(session);
+    await claim(db.pool, worker, [root]);
+    const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
+    await askIn(session, {}, child);
+    await send(session, 'the blue one');
+    expect(await inboxOf(child)).toEqual([{ kind: 'answer', content: null }]);
+    expect(await inboxOf(root)).toEqual([]);
   });
 
   test('steer: an answer the question does not take is refused, and nothing joins', async () => {
