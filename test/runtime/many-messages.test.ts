@@ -46,7 +46,9 @@ async function sessionWith(agent: string, policy = 'queue'): Promise<string> {
   return rows[0].id;
 }
 
-test('100 messages from 10 connections take turns 1 to 100, one at a time, and all are answered', async () => {
+test('100 messages from 10 connections take turns 1 to 100, one at a time, and all are answered', {
+  timeout: 90_000,
+}, async () => {
   const { pool, url } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
   const session = await sessionWith(agent);
@@ -101,6 +103,82 @@ test('an agent that is switched to in the middle of a run hears all of it, and t
   expect(one?.output).toBe('2: first … wait');
   // its own instruction, what was said and answered before, and the message
   expect(two?.output).toBe('4: second … and you?');
+});
+
+test('messages by the policy steer, from 10 connections, are each heard once, whatever they met', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
+  const session = await sessionWith(agent, 'steer');
+  await Promise.all(
+    Array.from({ length: 10 }, async (_, connection) => {
+      for (let n = 0; n < 5; n += 1) {
+        await pool.query('select howdah.send_message($1, $2)', [session, `${connection}.${n}`]);
+      }
+    }),
+  );
+  await eventually(
+    pool,
+    'all have ended',
+    `select from howdah.executions where session_id = $1 having bool_and(completed_at is not null)`,
+    [session],
+  );
+  const { rows } = await pool.query(
+    `select e.status, array_agg(m.content order by m.seq) filter (where m.role = 'user') as said,
+       (array_agg(m.role::text order by m.seq desc))[1] as last
+     from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+     where e.session_id = $1 group by e.id, e.status`,
+    [session],
+  );
+  const said: string[] = rows.flatMap((row) => row.said);
+  expect(said.length).toBe(50);
+  expect(new Set(said).size).toBe(50);
+  // nothing that was said is left without an answer behind it
+  expect(new Set(rows.map(({ status, last }) => `${status} ${last}`))).toEqual(
+    new Set(['completed assistant']),
+  );
+});
+
+test('messages, plain inserts, cancels and switches at once leave a session in order', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+  const session = await sessionWith(agent);
+  const refusals: string[] = [];
+  const attempt = (text: string, values: unknown[]) =>
+    pool.query(text, values).catch((error) => refusals.push(error.code));
+  await Promise.all(
+    Array.from({ length: 10 }, async (_, connection) => {
+      for (const policy of ['queue', 'steer', 'interrupt', 'reject', 'steer']) {
+        await attempt('update howdah.sessions set policy = $2 where id = $1', [session, policy]);
+        await attempt('select howdah.send_message($1, $2)', [session, `${connection}`]);
+        await attempt(
+          'insert into howdah.executions (agent_id, session_id, input) values ($1, $2, $3)',
+          [agent, session, 'plain'],
+        );
+        await attempt(
+          'select howdah.cancel_execution(s.live_execution_id) from howdah.sessions as s where s.id = $1 and s.live_execution_id is not null',
+          [session],
+        );
+        await attempt(
+          'select howdah.switch_agent($1, a.name) from howdah.agents as a where a.id = $2',
+          [session, agent],
+        );
+      }
+    }),
+  );
+  // a run that has ended already, or a session that rejects: no deadlock, nothing else
+  expect(refusals.filter((code) => code !== 'HWTRM' && code !== 'HWCNF')).toEqual([]);
+  await eventually(
+    pool,
+    'all have ended',
+    `select from howdah.executions where session_id = $1 having bool_and(completed_at is not null)`,
+    [session],
+  );
+  const { rows } = await pool.query(
+    'select s.live_execution_id, s.turns, array_agg(e.turn order by e.turn) as taken from howdah.sessions as s join howdah.executions as e on e.session_id = s.id where s.id = $1 group by s.id',
+    [session],
+  );
+  expect(rows[0].live_execution_id).toBeNull();
+  expect(rows[0].taken).toEqual(Array.from({ length: rows[0].turns }, (_, n) => n + 1));
 });
 
 test('messages by the policy interrupt, all at once, end all runs but one', async () => {
