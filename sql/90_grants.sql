@@ -129,6 +129,10 @@ grant execute on function howdah.agent(text),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
+grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb),
+  howdah.send_message(uuid, text, jsonb), howdah.add_input(uuid, text, jsonb),
+  howdah.switch_agent(uuid, text), howdah.session_state(uuid), howdah_private.active_agent(text)
+  to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
 
@@ -149,7 +153,8 @@ grant execute on function howdah_private.tick(), howdah_private.fire_schedules()
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
-  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[])
+  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[]),
+  howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[])
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,

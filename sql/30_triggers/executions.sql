@@ -140,6 +140,7 @@ begin
       detail = jsonb_build_object('execution_id', old.id, 'from', old.status, 'to', new.status)::text,
       hint = 'The moves allowed are rows of howdah.status_transitions.';
   end if;
+  new.moves := old.moves + 1;
   return new;
 end $$;
 

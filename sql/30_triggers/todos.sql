@@ -35,3 +35,28 @@ create or replace trigger _200_check_session before insert on howdah.todos
 create or replace trigger _300_take_position before insert on howdah.todos
   for each row when (new.position is null)
   execute function howdah_private.tg_todos__take_position();
+
+-- A list changed: its session's state has another version. A session that is just being deleted has none any more.
+create or replace function howdah_private.tg_todos__count_changes() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
+  select s.tenant_id, s.id, count(*)
+  from changed as c join howdah.sessions as s on s.id = c.session_id
+  group by s.tenant_id, s.id
+  order by s.id
+  on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
+  return null;
+end $$;
+
+create or replace trigger _500_count_inserts after insert on howdah.todos
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_todos__count_changes();
+create or replace trigger _500_count_updates after update on howdah.todos
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_todos__count_changes();
+create or replace trigger _500_count_deletes after delete on howdah.todos
+  referencing old table as changed
+  for each statement execute function howdah_private.tg_todos__count_changes();

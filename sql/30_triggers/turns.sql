@@ -34,6 +34,7 @@ begin
     new.status := 'waiting';
     new.waiting_for := 'turn';
   end if;
+  perform howdah_private.announce_watched(array[new.session_id]);
   return new;
 end $$;
 
@@ -52,7 +53,7 @@ begin
   ) then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtextextended(interrupt_session.session_id::text, 1214871364));
+  perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
     exit when v_live is null;

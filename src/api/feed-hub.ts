@@ -1,5 +1,12 @@
 import type { TokenPiece } from '../contracts/step.ts';
-import { createFeed, type Feed, type FeedRow, type RunState } from '../db/feed.ts';
+import {
+  createFeed,
+  type Feed,
+  type FeedRow,
+  type RunState,
+  type SessionCursor,
+  type SessionRow,
+} from '../db/feed.ts';
 import {
   followStates,
   followSteps,
@@ -7,6 +14,7 @@ import {
   type Subscriber,
   type SubscriberEvents,
 } from './feed-subscriber.ts';
+import { SessionFeed } from './session-feed.ts';
 
 /** Announcements may be lost: so often every followed run is looked at anyway, all of them in one call. */
 const POLL_MS = 1_000;
@@ -38,6 +46,7 @@ export class FeedHub {
   readonly #runs = new Map<string, Set<AnySubscriber>>();
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
+  readonly #sessions: SessionFeed;
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
@@ -45,12 +54,16 @@ export class FeedHub {
 
   constructor(options: FeedHubOptions) {
     this.#options = options;
+    this.#sessions = new SessionFeed({ feed: () => this.#feed, onError: options.onError });
   }
 
   async open(): Promise<void> {
     this.#feed = await createFeed({
       url: this.#options.url,
-      onAnnounced: (id) => this.#wake([id]),
+      onAnnounced: (id) => {
+        this.#wake([id]);
+        this.#sessions.announced(id);
+      },
       onTokens: (piece) => {
         for (const subscriber of this.#subscribersOf(piece.execution_id)) {
           subscriber.offerPiece(piece);
@@ -79,9 +92,15 @@ export class FeedHub {
     return this.#join(executionId, followTokens).events;
   }
 
+  /** The messages of a session after `after`, then each new one, of later turns too. `return()` leaves. */
+  messages(sessionId: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
+    return this.#sessions.follow(sessionId, after);
+  }
+
   /** Subscriptions open now. */
   get subscriptions(): number {
-    return [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
+    const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
+    return ofRuns + this.#sessions.subscriptions;
   }
 
   /** Ends all subscriptions, then the connection. */
@@ -92,7 +111,7 @@ export class FeedHub {
     for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
       subscriber.close();
     }
-    await this.#reading;
+    await Promise.all([this.#reading, this.#sessions.close()]);
     await feed?.close();
   }
 
@@ -113,6 +132,7 @@ export class FeedHub {
     if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
     this.#runs.delete(id);
     this.#unregistered.delete(id);
+    if (this.#sessions.wants(id)) return;
     this.#feed?.unwatch([id]).catch(this.#options.onError);
   }
 
@@ -121,6 +141,7 @@ export class FeedHub {
       for (const id of this.#runs.keys()) this.#unregistered.add(id);
     }
     this.#wake(this.#runs.keys());
+    this.#sessions.wakeAll({ register });
   }
 
   #wake(ids: Iterable<string>): void {

@@ -12,6 +12,7 @@ import { type CommandEntry, commands } from './registry.ts';
 export type CliProcess = {
   stdout: NodeJS.WritableStream;
   stderr: NodeJS.WritableStream;
+  stdin?: NodeJS.ReadableStream;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
 };
@@ -73,6 +74,7 @@ function createSession(argv: readonly string[], host: CliProcess, databaseUrl: (
   let config: Config | undefined;
   const io: CliIo = {
     ...createOutput(flags, host),
+    stdin: host.stdin ?? process.stdin,
     config: async () => {
       const { loadConfig } = await import('../config.ts');
       const url = databaseUrl();

@@ -17,6 +17,8 @@ export type Output = {
 
 /** All a command gets from the outside. */
 export type CliIo = Output & {
+  /** Where a conversation reads its lines. */
+  readonly stdin: NodeJS.ReadableStream;
   /** The configuration with `--database-url` taken into account. Throws `HWINV`. */
   config(): Promise<Config>;
   /** The status to exit with when the command returns, for outcomes that are not errors. */

@@ -70,6 +70,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/run-agent.ts'),
   },
   {
+    name: 'chat',
+    summary: 'a conversation with an agent, line by line',
+    args: 'AGENT',
+    load: () => import('./commands/chat.ts'),
+  },
+  {
     name: 'watch',
     summary: 'the steps of a run, live',
     args: 'ID',

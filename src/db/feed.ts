@@ -17,10 +17,19 @@ export type RunState = {
   marker: string;
 };
 
+/** A place in the conversation of a session: a message of a turn. Cursors are written `turn.seq`. */
+export type SessionCursor = { turn: number; seq: number };
+
+/** A message as a feed carries it: the columns of `howdah.messages`, times as text. */
+export type SessionRow = SessionCursor & {
+  session_id: string;
+  message: Readonly<Record<string, Json>>;
+};
+
 export type FeedOptions = {
   url: string;
-  /** Somebody announced that this run has something new. */
-  onAnnounced(executionId: string): void;
+  /** Somebody announced that this run, or this session, has something new. */
+  onAnnounced(id: string): void;
   /** A piece of an answer that streams; nothing brings back one that was lost. */
   onTokens(piece: TokenPiece): void;
   /** The connection was lost and is back: announcements were missed, and registrations may be. */
@@ -29,13 +38,20 @@ export type FeedOptions = {
 
 /** The database's side of the live feed. Calls fail while the connection is lost; `onReconnected` ends that. */
 export type Feed = {
-  /** Registers as a listener to these runs, for two minutes; before the first read of their rows. */
+  /** Registers as a listener to these runs or sessions, for two minutes; before the first read of their rows. */
   watch(ids: readonly string[]): Promise<void>;
   unwatch(ids: readonly string[]): Promise<void>;
   /** Of each run the steps after its cursor, in order, at most so many per pair. A run may stand here twice. */
   stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]>;
   /** Runs that do not exist are left out. */
   states(ids: readonly string[]): Promise<RunState[]>;
+  /** For each cursor, by its place from one on, the messages of that session after it, in order, at most so many. */
+  messagesAfter(
+    cursors: readonly (readonly [string, SessionCursor])[],
+    atMost: number,
+  ): Promise<(SessionRow & { place: number })[]>;
+  /** The live run of each session, or null; sessions that do not exist are left out. */
+  liveRuns(ids: readonly string[]): Promise<Map<string, string | null>>;
   close(): Promise<void>;
 };
 
@@ -68,6 +84,24 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
          from howdah_private.execution_states($1) as s`,
         [ids],
       );
+    },
+    async messagesAfter(cursors, atMost) {
+      return connection.query<SessionRow & { place: number }>(
+        'select * from howdah_private.session_messages_after($1, $2, $3, $4)',
+        [
+          cursors.map(([id]) => id),
+          cursors.map(([, { turn }]) => turn),
+          cursors.map(([, { seq }]) => seq),
+          atMost,
+        ],
+      );
+    },
+    async liveRuns(ids) {
+      const rows = await connection.query<{ session_id: string; execution_id: string | null }>(
+        'select * from howdah_private.live_runs($1)',
+        [ids],
+      );
+      return new Map(rows.map((row) => [row.session_id, row.execution_id]));
     },
     async close() {
       await connection.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});

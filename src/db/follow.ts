@@ -67,7 +67,7 @@ async function* readOn(
 }
 
 /** Tells which runs were announced since it was asked last; all of them when nothing was for a while. */
-async function listenFor(url: string, ids: readonly string[], signal: AbortSignal) {
+export async function listenFor(url: string, ids: readonly string[], signal: AbortSignal) {
   const client = createClient({ url, applicationName: 'howdah-listen' });
   const listener = randomUUID();
   const announced = new Set<string>();
@@ -83,12 +83,15 @@ async function listenFor(url: string, ids: readonly string[], signal: AbortSigna
   return {
     async rung(all: string[]): Promise<string[]> {
       if (announced.size === 0 && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          const timer = setTimeout(resolve, POLL_MS);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-          timer.unref();
-        });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        const timer = setTimeout(resolve, POLL_MS);
+        timer.unref();
+        const heard = () => resolve();
+        signal.addEventListener('abort', heard);
+        await promise;
+        clearTimeout(timer);
+        signal.removeEventListener('abort', heard);
       }
       const due = announced.size > 0 ? all.filter((id) => announced.has(id)) : all;
       announced.clear();

@@ -6,11 +6,43 @@ export type CliResult = { status: number; stdout: string; stderr: string };
 
 /** Runs one command line in this process, on a database of the test. */
 export async function runCli(databaseUrl: string, ...argv: string[]): Promise<CliResult> {
+  return startCli(databaseUrl, ...argv).end();
+}
+
+/** A command that goes on: what it has printed so far, lines for it to read, and Ctrl-C. */
+export type StartedCli = {
+  stdout(): string;
+  stderr(): string;
+  type(line: string): void;
+  interrupt(): void;
+  /** Closes its input and waits for it to return. */
+  end(): Promise<CliResult>;
+};
+
+/** Starts one command line in this process, on a database of the test. */
+export function startCli(databaseUrl: string, ...argv: string[]): StartedCli {
   const host = Object.assign(new EventEmitter(), {
+    stdin: new PassThrough({ encoding: 'utf8' }),
     stdout: new PassThrough({ encoding: 'utf8' }),
     stderr: new PassThrough({ encoding: 'utf8' }),
     exit: () => {},
   });
-  const status = await main(['--database-url', databaseUrl, ...argv], host);
-  return { status, stdout: host.stdout.read() ?? '', stderr: host.stderr.read() ?? '' };
+  const printed = { stdout: '', stderr: '' };
+  host.stdout.on('data', (text) => {
+    printed.stdout += text;
+  });
+  host.stderr.on('data', (text) => {
+    printed.stderr += text;
+  });
+  const status = main(['--database-url', databaseUrl, ...argv], host);
+  return {
+    stdout: () => printed.stdout,
+    stderr: () => printed.stderr,
+    type: (line) => host.stdin.write(`${line}\n`),
+    interrupt: () => host.emit('SIGINT'),
+    async end() {
+      host.stdin.end();
+      return { status: await status, ...printed };
+    },
+  };
 }

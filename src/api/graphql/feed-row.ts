@@ -2,13 +2,14 @@ import './environment.ts';
 import { type PgCodec, type PgResource, TYPES } from 'postgraphile/@dataplan/pg';
 import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
 import type { Json } from '../../contracts/json.ts';
-import type { FeedRow } from '../../db/feed.ts';
+import type { FeedRow, SessionRow } from '../../db/feed.ts';
 
 /** The columns as fields of GraphQL take them. */
 type Row = Record<string, unknown>;
+type FeedEvent = FeedRow | SessionRow;
 
 /** Many subscribers get the same row: it is decoded for the first of them. */
-const decoded = new WeakMap<FeedRow, Row>();
+const decoded = new WeakMap<FeedEvent, Row>();
 
 /**
  * A row of the feed in the place of a row that was selected: its columns and whatever is derived from them
@@ -19,7 +20,7 @@ export class FeedRowStep extends Step<Row> {
   override isSyncAndSafe = true;
   readonly #resource: PgResource;
 
-  constructor(resource: PgResource, $event: Step<FeedRow>) {
+  constructor(resource: PgResource, $event: Step<FeedEvent>) {
     super();
     this.#resource = resource;
     this.addDependency($event);
@@ -32,17 +33,23 @@ export class FeedRowStep extends Step<Row> {
     return access(this, column);
   }
 
-  override execute({ indexMap, values: [events] }: ExecutionDetails<[FeedRow]>) {
+  /** Of a message of a session: its place there. */
+  cursor(): Step {
+    return access(this, 'cursor');
+  }
+
+  override execute({ indexMap, values: [events] }: ExecutionDetails<[FeedEvent]>) {
     return indexMap((index) => rowOf(events.at(index), this.#resource));
   }
 }
 
-function rowOf(event: FeedRow, resource: PgResource): Row {
+function rowOf(event: FeedEvent, resource: PgResource): Row {
   const known = decoded.get(event);
   if (known) return known;
-  const row: Row = {};
+  const columns = 'step' in event ? event.step : event.message;
+  const row: Row = 'turn' in event ? { cursor: `${event.turn}.${event.seq}` } : {};
   for (const [column, { codec }] of Object.entries(resource.codec.attributes ?? {})) {
-    row[column] = decode(codec, event.step[column] ?? null);
+    row[column] = decode(codec, columns[column] ?? null);
   }
   decoded.set(event, row);
   return row;

@@ -44,7 +44,7 @@ export async function start(
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const input = message === '-' ? await readAll(process.stdin) : message;
+  const input = message === '-' ? await readAll(io.stdin) : message;
   await withDatabase(io, async (database) => {
     const id = await insert(database, agent, input, options);
     if (options.detach) {

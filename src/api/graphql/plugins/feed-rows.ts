@@ -11,7 +11,8 @@ export const FeedRowsPlugin: GraphileConfig.Plugin = {
       GraphQLObjectType(config, build, { scope: { isPgClassType, pgCodec } }) {
         const { assertStep } = config;
         if (!isPgClassType || !assertStep) return config;
-        if (pgCodec !== build.pgResources.steps?.codec) return config;
+        const { steps, messages } = build.pgResources;
+        if (pgCodec !== steps?.codec && pgCodec !== messages?.codec) return config;
         const check = assertStep as (step: unknown) => void;
         return {
           ...config,

@@ -1,15 +1,17 @@
 import '../environment.ts';
+import type { PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import {
   access,
   context,
   type GrafastSubscriber,
+  lambda,
   listen,
   object,
   type Step,
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { TokenPiece } from '../../../contracts/step.ts';
-import type { FeedRow, RunState } from '../../../db/feed.ts';
+import type { FeedRow, RunState, SessionRow } from '../../../db/feed.ts';
 import { FeedRowStep } from '../feed-row.ts';
 import type { LiveSources } from '../subscriptions.ts';
 
@@ -41,6 +43,17 @@ const typeDefs = gql`
     replaces them. Ends when the run has.
     """
     executionTokens(executionId: UUID!): TokenPiece
+
+    """
+    The messages of a session after the cursor \`after\` (the \`cursor\` of the last one you have), then each new one as it
+    commits: in order of turn and seq, without gaps or repeats, of turns that begin later too. Ends with the session.
+    """
+    sessionMessages(sessionId: UUID!, after: String): Message
+  }
+
+  extend type Message {
+    """Its place in its session, \`turn.seq\`; null outside of one."""
+    cursor: String
   }
 
   """A piece of an answer while it streams."""
@@ -56,8 +69,8 @@ const typeDefs = gql`
 
 /** The subscriptions of the live feed. A step comes out of the event; a run is read again for each event. */
 export const FeedPlugin = extendSchema((build) => {
-  const { steps, executions } = build.input.pgRegistry.pgResources;
-  if (!steps || !executions) throw new Error('the schema has no steps or no executions');
+  const { steps, executions, messages } = build.input.pgRegistry.pgResources;
+  if (!steps || !executions || !messages) throw new Error('the schema lacks the log');
   return {
     typeDefs,
     objects: {
@@ -77,6 +90,20 @@ export const FeedPlugin = extendSchema((build) => {
             subscribePlan: (_$root, { $executionId }) => listenTo('tokens', { id: $executionId }),
             plan: ($event: Step<TokenPiece>) => $event,
           },
+          sessionMessages: {
+            subscribePlan: (_$root, { $sessionId, $after }) =>
+              listenTo('messages', { id: $sessionId, after: $after }),
+            plan: ($event: Step<SessionRow>) => new FeedRowStep(messages, $event),
+          },
+        },
+      },
+      Message: {
+        plans: {
+          cursor($message: FeedRowStep | PgSelectSingleStep) {
+            if ($message instanceof FeedRowStep) return $message.cursor();
+            const $turn = executions.get({ id: $message.get('execution_id') }).get('turn');
+            return lambda([$turn, $message.get('seq')], cursorOf);
+          },
         },
       },
       TokenPiece: {
@@ -90,6 +117,10 @@ export const FeedPlugin = extendSchema((build) => {
     },
   };
 });
+
+function cursorOf([turn, seq]: readonly [number | null, number]): string | null {
+  return turn === null ? null : `${turn}.${seq}`;
+}
 
 /** Grafast types topics as names; ours say which run, and as whom it is asked for. */
 function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {

@@ -1,0 +1,137 @@
+-- What the functions of a conversation consist of: send_message, add_input, switch_agent.
+
+-- The session a call is about; another tenant's is not found.
+create or replace function howdah_private.session_of(id uuid) returns howdah.sessions
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_session howdah.sessions;
+begin
+  select s.* into v_session from howdah.sessions as s
+  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', session_of.id),
+      detail = jsonb_build_object('session_id', session_of.id)::text,
+      hint = 'Begin one: select howdah.start_session(''support''). Those there are: select id, title from howdah.sessions.';
+  end if;
+  return v_session;
+end $$;
+
+-- The agent a conversation is to be with: it has to be one that takes runs, or the next message would be refused.
+create or replace function howdah_private.active_agent(name text) returns uuid
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_id uuid := howdah.agent(active_agent.name);
+begin
+  if not exists (select from howdah.agents as a where a.id = v_id and a.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is not active', active_agent.name),
+      detail = jsonb_build_object('agent_id', v_id, 'agent', active_agent.name)::text,
+      hint = format('update howdah.agents set is_active = true where id = %L', v_id);
+  end if;
+  return v_id;
+end $$;
+
+-- What a person says has to say something: a text, or parts beside it.
+create or replace function howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
+  returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
+begin
+  perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
+  if octet_length(refuse_content.content) > 1048576
+    or (coalesce(refuse_content.content, '') !~ '\S' and v_parts is null) then
+    raise exception using errcode = 'HWINV',
+      message = case when coalesce(refuse_content.content, '') !~ '\S' then 'content is empty'
+        else format('content has %s bytes, at most 1048576 are allowed', octet_length(refuse_content.content)) end,
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Give the text for the agent in content; images and files go into input_parts.';
+  end if;
+end $$;
+
+-- Something a person says to a run that lives and that the caller has locked: a step `input` and a message, as soon as
+-- its owner, or whoever claims it next, takes it.
+create or replace function howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
+  returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
+  values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
+    nullif(nullif(tell_run.input_parts, 'null'), '[]'));
+  select howdah_private.wake_runs(array[run.id::uuid]);
+$$;
+
+-- Those who send to one session under a policy that looks at the live run come one after the other: runs are locked
+-- before their session, so its row cannot keep them apart.
+create or replace function howdah_private.lock_senders(session_id uuid) returns void
+  language sql volatile
+  set search_path = ''
+as $$
+  select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
+$$;
+
+-- A message to what is live: the oldest open question below it is answered, else the run is told. False when the run has
+-- ended: that is looked at under its lock, which whoever ends it and whoever asks a question holds.
+create or replace function howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
+  returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_run howdah.executions;
+  v_question_id uuid;
+begin
+  perform howdah_private.lock_lineage(array[steer.execution_id]);
+  select e.* into v_run from howdah.executions as e
+  where e.id = steer.execution_id and e.completed_at is null;
+  if not found then
+    return false;
+  end if;
+  select q.id into v_question_id from howdah.questions as q
+  where q.tenant_id = v_run.tenant_id and q.root_execution_id = v_run.id
+    and q.status = 'open' and q.kind = 'question'
+  order by q.created_at, q.id limit 1;
+  if v_question_id is null then
+    perform howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+  elsif jsonb_array_length(steer.input_parts) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'the run has an open question, and an answer is a text without parts',
+      detail = jsonb_build_object('field', 'input_parts', 'question_id', v_question_id)::text,
+      hint = format('Answer it first; or show them to the run: select howdah.add_input(%L, …, …)', v_run.id);
+  else
+    perform howdah.answer_question(v_question_id, steer.content);
+  end if;
+  return true;
+end $$;
+
+-- Steers what is live in a session; false when nothing is, also when it ends while this looks: then the next one that
+-- has the turn is looked at.
+create or replace function howdah_private.steer_session(session_id uuid, content text, input_parts jsonb)
+  returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_live uuid;
+  v_ended uuid;
+begin
+  perform howdah_private.lock_senders(steer_session.session_id);
+  loop
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = steer_session.session_id;
+    if v_live is null or v_live = v_ended then
+      return false;
+    elsif howdah_private.steer(v_live, steer_session.content, steer_session.input_parts) then
+      update howdah.sessions as s set last_activity_at = now() where s.id = steer_session.session_id;
+      return true;
+    end if;
+    v_ended := v_live;
+  end loop;
+end $$;

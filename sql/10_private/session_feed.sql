@@ -1,0 +1,35 @@
+-- The live feed of a session: the messages of its runs in the order of their turns. A turn begins when the one before has
+-- ended, so whoever sees a message of a turn sees all of those before it, and (turn, seq) is a cursor without gaps. Read
+-- by way of the runs: a session that a run made for its todos has messages from before. `place` counts the cursors from
+-- one: a session may stand there more than once.
+create or replace function howdah_private.session_messages_after(
+  ids uuid[], turns int[], seqs int[], at_most int
+) returns table (place int, session_id uuid, turn int, seq int, message jsonb)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select i.place::int, i.id, t.turn, t.seq, t.message
+  from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
+    with ordinality as i (id, turn, seq, place)
+  join howdah.sessions as s on s.id = i.id
+  cross join lateral (
+    select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
+      'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
+    from howdah.executions as e
+    join howdah.messages as m on m.execution_id = e.id
+    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
+      and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
+    order by e.turn, m.seq
+    limit session_messages_after.at_most
+  ) as t
+  order by i.place, t.turn, t.seq
+$$;
+
+-- The live runs of sessions: they are what is announced while a turn is on. Sessions that are gone are left out.
+create or replace function howdah_private.live_runs(ids uuid[])
+  returns table (session_id uuid, execution_id uuid)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select s.id, s.live_execution_id from howdah.sessions as s where s.id = any (live_runs.ids)
+$$;

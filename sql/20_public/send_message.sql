@@ -1,0 +1,49 @@
+-- A message of a person. It begins a run of the session's agent; while one is live, the session's policy decides what it
+-- does (take_turn and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
+-- reaches the one that is live.
+create or replace function howdah.send_message(session_id uuid, content text, input_parts jsonb default null)
+  returns howdah.sessions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+begin
+  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
+  if v_session.policy <> 'steer'
+    or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
+    v_session := howdah_private.session_of(v_session.id); -- the agent may have been switched meanwhile
+    if v_session.agent_id is null then
+      raise exception using errcode = 'HWINV',
+        message = format('session %s has no agent', v_session.id),
+        detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
+        hint = format('Give it one: select howdah.switch_agent(%L, ''support'')', v_session.id);
+    end if;
+    insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
+      nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
+  end if;
+  return howdah_private.session_of(v_session.id);
+end $$;
+comment on function howdah.send_message(uuid, text, jsonb) is
+  'Says something in a session: a new run of its agent, or what the session''s policy says while one is live.';
+
+-- Steers one run, live or paused: it hears of this at its next step, whatever it is doing. The commit of a final answer
+-- that comes at the same moment is either before this, and the run has ended, or after it, and the run goes on.
+create or replace function howdah.add_input(execution_id uuid, content text, input_parts jsonb default null)
+  returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
+begin
+  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
+  if v_execution.completed_at is not null then
+    perform howdah_private.refuse_ended(v_execution, 'steered');
+  end if;
+  perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  return howdah_private.execution_row(v_execution.id);
+end $$;
+comment on function howdah.add_input(uuid, text, jsonb) is
+  'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
