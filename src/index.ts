@@ -5,7 +5,20 @@ import type { CustomTool } from './contracts/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
 export { HowdahError, type RunError } from './contracts/errors.ts';
-export type * from './contracts/hook.ts';
+export type {
+  AfterSetup,
+  BeforeRun,
+  ExecutionComplete,
+  HookEvent,
+  HookEventName,
+  HookEvents,
+  HookReply,
+  Hooks,
+  MessageSent,
+  ToolAfter,
+  ToolBefore,
+  ToolBeforeReply,
+} from './contracts/hook.ts';
 export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
 

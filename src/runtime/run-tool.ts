@@ -81,6 +81,7 @@ export async function runInCommit(
   const before = run.hooks && ask;
   const call = { name: tool.name, execution_id: run.id, args: argsOf(intent) };
   try {
+    await (run.hooks?.lockRows ? begin() : undefined);
     await (tool.kind === 'sql'
       ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run), commit, before)
       : callBuiltinInCommit(world.sqlToolPool, call, begin, commit, before));

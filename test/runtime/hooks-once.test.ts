@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FaultProxy, loseAnswers, startFaultProxy } from '../support/fault-proxy.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -27,7 +27,7 @@ const EVENTS = ['before_run', 'message_sent', 'tool_before', 'tool_after', 'exec
 let database: TestDatabase;
 let proxy: FaultProxy;
 let worker: Worker | undefined;
-let killed: ChildProcess | undefined;
+const killed: ChildProcess[] = [];
 
 const note: CustomTool = {
   name: 'note',
@@ -42,12 +42,25 @@ beforeAll(async () => {
   proxy = await startFaultProxy(database.url);
 });
 afterAll(async () => {
-  killed?.kill('SIGKILL');
+  for (const child of killed) {
+    child.kill('SIGKILL');
+  }
   await worker?.stop(1_000);
   expect(await brokenPromises(database.pool)).toEqual([]);
   await proxy.close();
   await database.drop();
 });
+
+/** A worker in a process of its own, to be killed. */
+async function startProcess(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [PROCESS], {
+    env: { ...process.env, DATABASE_URL: database.url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  killed.push(child);
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  return child;
+}
 
 async function hookedAgent(name: string, args: { name?: string }): Promise<string> {
   const script = [calling({ name, arguments: args }), { content: 'done' }];
@@ -67,14 +80,10 @@ test('what hooks write is there once when a worker dies while one runs', async (
   );
   await addHooks(pool, agent, 'shop.waits', ['message_sent'], { position: 2, timeout_ms: 60_000 });
   const release = await holdLock(pool, 81);
-  killed = spawn(process.execPath, [PROCESS], {
-    env: { ...process.env, DATABASE_URL: database.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(killed.stdout as NodeJS.ReadableStream, 'data');
+  const dying = await startProcess();
   const id = await insertRun(pool, agent);
   await waitingFor(pool, 81);
-  killed.kill('SIGKILL');
+  dying.kill('SIGKILL');
   await release();
   worker = await startTestWorker(proxy.url, { tools: [note] });
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 3 });
@@ -82,6 +91,25 @@ test('what hooks write is there once when a worker dies while one runs', async (
   expect(await heardOf(pool, id)).toBe(ONCE);
   expect(await heardOf(pool, id, 'waits')).toBe('message_sent message_sent message_sent');
   expect(await counter(pool, 'killed')).toBe(1);
+});
+
+test('a call that may be repeated is asked about once, and no person is, when its worker dies', async () => {
+  const { pool } = database;
+  await worker?.stop(1_000);
+  const dying = await startProcess();
+  const id = await insertRun(pool, await hookedAgent('wait_for_ever', {}));
+  await eventually(
+    pool,
+    'it is called',
+    `select from howdah.steps where execution_id = $1 and kind = 'tool_started'`,
+    [id],
+  );
+  dying.kill('SIGKILL');
+  const again = { ...note, name: 'wait_for_ever' };
+  worker = await startTestWorker(proxy.url, { tools: [note, again] });
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+  expect(await kindsOf(pool, id)).toBe('guard model tool_started tool model output');
+  expect(await heardOf(pool, id)).toBe(ONCE);
 });
 
 test.each([
@@ -153,6 +181,8 @@ test('a run taken over while a hook runs leaves nothing of it', async () => {
   await expect.poll(() => worker?.inFlight).toBe(0);
   expect((await executionOf(pool, id)).status).toBe('cancelled');
   expect(await kindsOf(pool, id)).toBe('guard model tool_started');
+  const { rows } = await pool.query('select from howdah.questions where execution_id = $1', [id]);
+  expect(rows).toEqual([]); // the call may be repeated: nobody has to look for its effect
   await expect
     .poll(() => heardOf(pool, id))
     .toBe('before_run message_sent tool_before execution_complete'); // told by a job

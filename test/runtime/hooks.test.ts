@@ -48,6 +48,7 @@ const refund: CustomTool = {
 const tools: CustomTool[] = [
   refund,
   { ...refund, name: 'pay_once', effect: 'once' },
+  { ...refund, name: 'take_back', parameters: { type: 'object' } },
   {
     ...refund,
     name: 'gated',
@@ -343,6 +344,44 @@ describe('a refusal', () => {
     ]);
     expect(run).toMatchObject({ metrics: { hook_errors: [{ code: 'rejected' }] } });
   });
+});
+
+test('a call whose result was refused is taken back as every other', async () => {
+  const { pool } = database;
+  await pool.query(
+    `insert into howdah.tools (name, kind, effect) values ('take_back', 'custom', 'idempotent')
+     on conflict do nothing;
+     update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'take_back')
+     where name = 'pay_once'`,
+  );
+  const script = [
+    calling({ ...refund7, name: 'pay_once' }),
+    { error: { code: 'unauthorized', message: 'no' } },
+  ];
+  const agent = await makeAgent(pool, { script, tools: ['pay_once'] });
+  await order(pool, agent, 'tool_after', 'refuse');
+  const run = await runToEnd(pool, agent);
+  expect(run.status).toBe('failed');
+  const { rows } = await pool.query(
+    `select m.tool_calls -> 0 ->> 'name' as name from howdah.executions as e
+     join howdah.messages as m on m.execution_id = e.id and m.seq = 2 where e.compensates_execution_id = $1`,
+    [run.id],
+  );
+  expect(rows).toEqual([{ name: 'take_back' }]);
+  await pool.query(`update howdah.tools set compensation_tool_id = null where name = 'pay_once'`);
+});
+
+test('hooks and calls in SQL of one answer that want the same row wait for each other', async () => {
+  const { pool } = database;
+  const agent = await agentCalling(count('shared'), refund7, count('shared'));
+  await pool.query(
+    `create function shop.counts(event jsonb) returns void language sql as
+     $$ select shop.count_up('shared') $$`,
+  );
+  await addHooks(pool, agent, 'shop.counts', ['tool_before', 'tool_after']);
+  const run = await runToEnd(pool, agent);
+  expect(run).toMatchObject({ status: 'completed', error: null });
+  expect(await counter(pool, 'shared')).toBe(8);
 });
 
 describe('an answer', () => {

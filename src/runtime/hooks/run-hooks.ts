@@ -56,6 +56,14 @@ export class RunHooks {
     return this.#isNew && (this.hear('before_run') || this.hear('after_setup'));
   }
 
+  /**
+   * Hooks of the database may lock rows until their step commits. A call in SQL that holds some while it waits for its
+   * turn to commit would wait for ever for a step whose hook wants them: so it waits for its turn first.
+   */
+  get lockRows(): boolean {
+    return this.#rows.length > 0;
+  }
+
   hear(event: HookEventName): boolean {
     return [...this.#rows, ...this.#own].some((hook) => hook.event === event);
   }
