@@ -552,13 +552,22 @@ describe('a failure', () => {
     });
   });
 
-  test('a hook that cancels its own run is told from somebody else who does', async () => {
-    const { pool } = database;
-    const run = await runWith('tool_after', 'cancel', null, refund7);
-    expect(run).toMatchObject({ status: 'failed', error: { code: 'internal' } });
-    expect(run.error?.message).toMatch(/a hook changed the run it was called for/);
-    expect(await kindsOf(pool, run.id)).toBe('guard model tool_started tool error');
-  });
+  test.each([
+    ['tool_after', refund7, 'guard model tool_started tool error'],
+    ['tool_after', count('cancelled'), 'guard model error'],
+    ['tool_before', count('cancelled'), 'guard model error'],
+    ['execution_complete', refund7, 'guard model tool_started tool model error'],
+  ])(
+    'a hook that cancels its own run is told from somebody else who does: %s %j',
+    async (event, call, kinds) => {
+      const { pool } = database;
+      const run = await runWith(event, 'cancel', null, call);
+      expect(run).toMatchObject({ status: 'failed', error: { code: 'internal' } });
+      expect(run.error?.message).toMatch(/a hook changed the run it was called for/);
+      expect(await kindsOf(pool, run.id)).toBe(kinds);
+      expect(await counter(pool, 'cancelled')).toBe(0);
+    },
+  );
 });
 
 describe('an end from outside', () => {

@@ -38,7 +38,11 @@ export function createHookedCommitter(options: HookedCommitterOptions): Committe
     async commitOn(client, commit) {
       const draft = await hooks.reviseHere(commit);
       const revised = hooks.concern(draft) ? await hooks.reviseOn(client, draft) : draft;
-      return { ...revised, ...(await inner.commitOn(client, { ...commit, ...revised })) };
+      const result = await inner.commitOn(client, { ...commit, ...revised });
+      if (result.outcome !== 'committed' && hooks.lockRows) {
+        throw new Error(MEDDLING.message); // who took the run over is found out by the commit that says so
+      }
+      return { ...revised, ...result };
     },
   };
 }
