@@ -149,6 +149,10 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
+grant select on howdah.hooks to howdah_app, howdah_analyst;
+grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
+  howdah_private.note_hooks(uuid, jsonb)
+  to howdah_worker;
 grant execute on function howdah_private.tick(), howdah_private.fire_schedules() to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.

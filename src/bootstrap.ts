@@ -3,6 +3,7 @@ import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
+import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
@@ -64,12 +65,15 @@ function defaultModelRow(config: Config): { provider: string; model: string } {
   return { provider: baseUrl === undefined ? provider : 'openai', model };
 }
 
+/** What a program adds to its worker. */
+export type Extensions = { tools?: readonly CustomTool[]; hooks?: Hooks };
+
 /** Starts a worker with the providers of this environment. */
 export async function openWorker(
   url: string,
   config: Config,
   log: Logger,
-  tools: readonly CustomTool[] = [],
+  extensions: Extensions = {},
 ): Promise<Worker> {
   armFailpoint(config.failpoint);
   const providers = createProviders({
@@ -80,7 +84,8 @@ export async function openWorker(
   return startWorker({
     url,
     log,
-    tools,
+    tools: extensions.tools ?? [],
+    hooks: extensions.hooks ?? {},
     builtins: [httpRequestTool({ allowPrivate: config.egressAllow })],
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
@@ -109,7 +114,7 @@ export async function openHowdah(
   config: Config,
   parts: { api: boolean; worker: boolean },
   talk: (line: string) => void,
-  tools: readonly CustomTool[] = [],
+  extensions: Extensions = {},
 ): Promise<Howdah> {
   const log = createLog(config);
   const { url, isEmbedded } = await openDatabase(config, talk);
@@ -119,7 +124,7 @@ export async function openHowdah(
   }
   const api = parts.api ? await openApi(url, config, log) : undefined;
   try {
-    const worker = parts.worker ? await openWorker(url, config, log, tools) : undefined;
+    const worker = parts.worker ? await openWorker(url, config, log, extensions) : undefined;
     return {
       databaseUrl: url,
       isEmbedded,

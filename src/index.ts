@@ -1,9 +1,24 @@
 import { type Howdah, openHowdah } from './bootstrap.ts';
 import { loadConfig } from './config.ts';
+import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
 export { HowdahError, type RunError } from './contracts/errors.ts';
+export type {
+  AfterSetup,
+  BeforeRun,
+  ExecutionComplete,
+  HookEvent,
+  HookEventName,
+  HookEvents,
+  HookReply,
+  Hooks,
+  MessageSent,
+  ToolAfter,
+  ToolBefore,
+  ToolBeforeReply,
+} from './contracts/hook.ts';
 export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
 
@@ -11,6 +26,8 @@ export type { CustomTool, ToolContext } from './contracts/tool.ts';
 export type StartOptions = {
   /** Tools written in TypeScript: each becomes a row of howdah.tools with kind `custom`. */
   tools?: readonly CustomTool[];
+  /** Called when runs do something: see docs/hooks.md. Every worker of the database is started with them. */
+  hooks?: Hooks;
   /** Undefined: DATABASE_URL, else the embedded Postgres. */
   databaseUrl?: string;
   api?: boolean;
@@ -20,6 +37,9 @@ export type StartOptions = {
 /** Starts Howdah in this process: database, API and worker. Throws `HowdahError` with a hint when it cannot. */
 export async function start(options: StartOptions = {}): Promise<Howdah> {
   const config = loadConfig(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {});
-  const { api = true, worker = true, tools = [] } = options;
-  return openHowdah(config, { api, worker }, (line) => process.stderr.write(`${line}\n`), tools);
+  const { api = true, worker = true, tools = [], hooks = {} } = options;
+  return openHowdah(config, { api, worker }, (line) => process.stderr.write(`${line}\n`), {
+    tools,
+    hooks,
+  });
 }

@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import type { Hooks } from '../src/contracts/hook.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
@@ -18,6 +19,8 @@ export type WorkerOptions = {
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process. */
   builtins: readonly BuiltinTool[];
+  /** Hooks written in TypeScript, called for every run this worker holds. */
+  hooks?: Hooks;
   /** Runs in flight at once. */
   concurrency: number;
   release: string;
@@ -53,6 +56,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       customTools: customTools(options.tools),
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
+      hooks: options.hooks ?? {},
       loadResource: (tenantId, id) =>
         loadResource(pool, tenantId, id, {
           folder: options.resourceFolder,
@@ -70,7 +74,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const queue = await startQueue({
     url,
     log,
-    tasks: taskList(runtime, pool, ready.promise),
+    tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   presence = await keepPresence({

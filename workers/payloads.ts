@@ -2,3 +2,6 @@ import { z } from 'zod';
 
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
+
+/** What the job `execution_complete` carries: which row of ended_runs. */
+export const executionCompletePayload = z.object({ id: z.uuid() });

@@ -2,13 +2,19 @@ import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-wor
 import type { Pool } from '../src/db/pool.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { advanceTask } from './tasks/advance.ts';
+import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 
 /** Every job there is, by name. */
-export function taskList(runtime: Runtime, pool: Pool, ready: Promise<void>): TaskList {
+export function taskList(
+  runtime: Runtime,
+  pools: { pool: Pool; sqlToolPool: Pool },
+  ready: Promise<void>,
+): TaskList {
   return {
     advance: advanceTask(runtime, ready),
-    partitions: partitionsTask(pool),
+    execution_complete: executionCompleteTask(pools.sqlToolPool),
+    partitions: partitionsTask(pools.pool),
   };
 }
 

@@ -1,7 +1,7 @@
 -- Commits the steps of many runs at once: the heart of the runtime. One element per run:
 --
 --   {id, fence, after, steps: [{kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
---     tokens_in, tokens_out, started_at, question, child,
+--     tokens_in, tokens_out, started_at, annotations, question, child,
 --     messages: [{role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq, covers_to_seq}]}],
 --    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}, more}
 --
@@ -48,13 +48,13 @@ begin
       trim_scale(
         (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
       ) as cost,
-      r.started_at, r.messages
+      r.started_at, r.annotations, r.messages
     from input as i
     cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
     cross join lateral jsonb_to_record(s.step) as r (
       kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
       input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
-      started_at timestamptz, messages jsonb
+      started_at timestamptz, annotations jsonb, messages jsonb
     )
     left join howdah.models as m on m.id = r.model_id
   ),
@@ -121,11 +121,11 @@ begin
   logged as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error,
-      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker
+      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key, nullif(r.input, 'null'),
       nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
     from moved as m join records as r on r.id = m.id
   ),
   told as (

@@ -7,6 +7,10 @@ create or replace function howdah_private.end_runs(
   language plpgsql volatile security definer
   set search_path = ''
 as $$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
+  );
 begin
   perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
   where e.id = any (end_runs.ids) and e.owner_worker is not null;
@@ -34,5 +38,6 @@ begin
   update howdah.questions as q set status = 'cancelled'
   from ended as d
   where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
+  perform howdah_private.tell_ended(v_live);
   perform howdah_private.announce_watched(end_runs.ids);
 end $$;

@@ -29,10 +29,10 @@ as $$
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
-      started_at, finished_at, worker
+      started_at, finished_at, worker, annotations
     )
     select copy_log.copy, s.seq, s.tenant_id, s.kind, s.name, s.call_id, s.effect, s.idempotency_key, s.input, s.output,
-      s.error, s.model_id, s.started_at, s.finished_at, s.worker
+      s.error, s.model_id, s.started_at, s.finished_at, s.worker, s.annotations
     from howdah.steps as s
     where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
   ),

@@ -1,7 +1,7 @@
 -- A run has failed or was cancelled: what became of its effects? Calls that finished and whose tool names another that
 -- takes them back are taken back, newest first, by a run of their own that has the same log, retries and crash safety
 -- as every other; so are those of its children that had completed. A call begun with an intent and without a result
--- becomes a question to a person, which outlives the run.
+-- becomes a question to a person, which outlives the run. A result that a hook kept from the model is a result all the same.
 create or replace function howdah_private.settle_effects(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -19,6 +19,7 @@ begin
   ))
   from howdah.steps as s
   where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
+    and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
       where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
@@ -29,6 +30,19 @@ begin
       where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect' and q.status = 'open'
     );
 end $$;
+
+-- Whether a tool of a version names another that takes its calls back. A call of any other tool that may be repeated is
+-- begun with a step only because hooks are asked about it, and leaves nothing to settle.
+create or replace function howdah_private.has_compensation(agent_version_id uuid, tool text) returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select exists (
+    select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+    where v.id = has_compensation.agent_version_id and t.tool ->> 'name' = has_compensation.tool
+      and t.tool ? 'compensation'
+  )
+$$;
 
 create or replace function howdah_private.compensate(run howdah.executions) returns void
   language plpgsql volatile security definer
@@ -46,7 +60,7 @@ begin
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah.steps as s on s.name = t.tool ->> 'name'
   where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
-    and s.kind = 'tool' and s.error is null and s.seq > coalesce(run.forked_from_seq, 0);
+    and s.kind = 'tool' and (s.error is null or s.error #>> '{cause,event}' = 'tool_after') and s.seq > coalesce(run.forked_from_seq, 0);
   if v_calls is null or exists (
     select from howdah.executions as e where e.compensates_execution_id = run.id
   ) then

@@ -6,7 +6,7 @@ import type { Json } from './json.ts';
  *
  * - `rate_limited`, `overloaded`, `unreachable`, `timeout`, `bad_answer`: worth another attempt
  * - `invalid_request`, `unauthorized`, `not_found`, `context_too_long`, `content_filtered`: not worth one
- * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person): told to the model, which may act on it
+ * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person or a hook): told to the model, which may act on it
  * - `cancelled`: the caller's AbortSignal fired;  `script_mismatch`: the scripted model met a call it did not expect
  */
 export type ErrorCode =

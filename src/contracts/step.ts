@@ -51,6 +51,8 @@ export type StepRecord = {
   call_id?: string;
   effect?: ToolEffect;
   idempotency_key?: string;
+  /** Of a call that begins: the message that asked for it. */
+  asked_seq?: number;
   input?: Json;
   output?: Json;
   error?: RunError | null;
@@ -58,6 +60,8 @@ export type StepRecord = {
   tokens_in?: number;
   tokens_out?: number;
   started_at?: string;
+  /** What hooks noted about it. */
+  annotations?: JsonObject;
   /** Messages this step adds to the conversation, in order. */
   messages?: NewMessage[];
   /** A question to people that is asked with this step. */
@@ -106,7 +110,7 @@ export type Transition =
       /** Goes into `executions.metrics`; `finish_reason` `length` says that the answer was cut off. */
       metrics?: JsonObject;
     }
-  | { status: 'failed'; stop_reason: StopReason; error: RunError }
+  | { status: 'failed'; stop_reason: StopReason; error: RunError; metrics?: JsonObject }
   | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number }
   | { status: 'waiting'; waiting_for: 'question' | 'child' }
   | { status: 'paused' };

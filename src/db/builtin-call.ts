@@ -2,6 +2,7 @@ import type { Outcome } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
+import { type BeforeCall, FORGET_SESSION } from './sql-tool.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** Built-in tools that are functions of our own schema, and what they are called there. */
@@ -23,14 +24,20 @@ export async function callBuiltinInCommit(
   call: { name: string; execution_id: string; args: JsonObject },
   begin: () => Promise<void>,
   commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<void>,
+  before?: BeforeCall,
 ): Promise<void> {
-  await begin();
-  await inTransaction(pool, async (client) => {
+  const work = async (client: PoolClient): Promise<void> => {
+    const args = before ? await before(client) : call.args;
+    if (!args) {
+      return;
+    }
     await client.query('savepoint call');
-    const outcome = await outcomeOf(client, call);
+    const outcome = await outcomeOf(client, { ...call, args });
     await client.query(outcome.ok ? 'release savepoint call' : 'rollback to savepoint call');
     await commit(client, outcome);
-  });
+  };
+  await begin();
+  await inTransaction(pool, work, before ? FORGET_SESSION : '');
 }
 
 async function outcomeOf(

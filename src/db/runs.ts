@@ -1,4 +1,5 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { HookRow } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
@@ -28,6 +29,10 @@ export type ClaimedRun = {
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
+  /** No worker has added a step to it yet. */
+  is_new: boolean;
+  /** Of its tenant and agent, in the order they are called; null when there are none. */
+  hooks: HookRow[] | null;
 };
 
 /** What one run wants committed: steps after the `after`-th, and perhaps a change of status. */

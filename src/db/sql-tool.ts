@@ -21,39 +21,60 @@ export type SqlToolCall = {
   signal: AbortSignal;
 };
 
+/** What is done first in the transaction of a call, as the worker. */
+export type BeforeCall = (client: PoolClient) => Promise<JsonObject | undefined>;
+
 /**
  * Calls the function and commits its step in one transaction: begin, role and time-out, savepoint, call,
  * `commit`, commit. So the effect and the log of it exist together or not at all; when `commit` throws, because
  * another worker owns the run by now, the effect is rolled back. A failing call is rolled back to the savepoint and its
- * error is what gets committed.
+ * error is what gets committed. `before` gives the arguments; none when there is nothing to call any more.
  */
-export async function callInCommit<T>(
+export async function callInCommit(
   pool: Pool,
   call: SqlToolCall,
-  commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<T>,
-): Promise<T> {
-  const work = async (client: PoolClient): Promise<T> => {
-    await client.query(
-      `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
-         set_config('statement_timeout', $2, true)`,
-      [call.tenantId, String(call.timeoutMs)],
-    );
+  commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<void>,
+  before?: BeforeCall,
+): Promise<void> {
+  const work = async (client: PoolClient): Promise<void> => {
+    const args = before ? await before(client) : call.args;
+    if (!args) {
+      return;
+    }
+    await becomeApplication(client, call.tenantId, call.timeoutMs);
     await client.query('savepoint call');
-    const outcome = await outcomeOf(client, call);
+    const outcome = await outcomeOf(client, { ...call, args });
     await client.query(outcome.ok ? 'release savepoint call' : 'rollback to savepoint call');
-    await client.query(
-      `select set_config('role', 'howdah_worker', true), set_config('statement_timeout', '0', true)`,
-    );
+    await becomeWorker(client);
     return commit(client, outcome);
   };
   return inTransaction(pool, work, FORGET_SESSION);
+}
+
+/** The rights and the time-out a user's function runs under, until the transaction ends or `becomeWorker`. */
+export async function becomeApplication(
+  client: PoolClient,
+  tenantId: string,
+  timeoutMs: number,
+): Promise<void> {
+  await client.query(
+    `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
+       set_config('statement_timeout', $2, true)`,
+    [tenantId, String(timeoutMs)],
+  );
+}
+
+export async function becomeWorker(client: PoolClient): Promise<void> {
+  await client.query(
+    `select set_config('role', 'howdah_worker', true), set_config('statement_timeout', '0', true)`,
+  );
 }
 
 const RIGHTS =
   'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
 
 /** What a function may leave in the session that outlives its transaction: nothing of it reaches the next call. */
-const FORGET_SESSION =
+export const FORGET_SESSION =
   'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
 
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {

@@ -5,6 +5,7 @@ import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
 import { type HeldRun, StaleRun } from './held-run.ts';
+import { BEGINNING } from './hooks/events.ts';
 import { summarize } from './summarize.ts';
 import type { World } from './world.ts';
 
@@ -18,12 +19,32 @@ export async function advance(
   world: World,
   isDraining: () => boolean,
 ): Promise<void> {
+  await begin(run);
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
       await (parked(run) ?? perform(run.next(), run, world));
+      await objected(run);
     } catch (error) {
       await recover(error, run);
     }
+  }
+  await run.hooks?.heard();
+}
+
+/** Hooks of this process hear of a step when it is committed; one that throws then fails the run. */
+async function objected(run: HeldRun): Promise<void> {
+  const error = await run.hooks?.heard();
+  if (error) {
+    await (run.isHeld ? fail(run, 'error', error) : run.hooks?.note([error]));
+  }
+}
+
+/** Hooks hear of a run before anything is asked of a model. */
+async function begin(run: HeldRun): Promise<void> {
+  try {
+    await (run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
+  } catch (error) {
+    await recover(error, run);
   }
 }
 

@@ -7,10 +7,10 @@ import type { NewQuestion, StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { loggedResult, resultText } from '../tools/result.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
-import type { OpenCall } from './calls.ts';
+import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
-import { type CallPlan, planCalls } from './plan-call.ts';
+import { type CallPlan, leavesIntent, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import type { World } from './world.ts';
@@ -73,6 +73,7 @@ async function perform(
           kind: 'child_started',
           name: plan.tool.name,
           call_id: call.id,
+          asked_seq: open.asked_seq,
           input: { message: plan.message },
           output: { execution_id: child.id },
           child,
@@ -94,29 +95,54 @@ async function callIt(
 ): Promise<number> {
   const started_at = new Date().toISOString();
   const idempotency_key = `${run.id}:${open.asked_seq}:${open.call.id}`;
-  const record = (outcome: ToolOutcome): StepRecord => ({
-    ...finished(open, tool.name, args, outcome, started_at),
+  const intent = intentOf(tool, args, open, idempotency_key);
+  const record = (outcome: ToolOutcome, { input, annotations }: StepRecord): StepRecord => ({
+    ...finished(open, tool.name, input ?? null, outcome, started_at),
     effect: tool.effect,
     idempotency_key,
+    ...(annotations ? { annotations } : {}),
   });
   if (isCommittedWithItsCall(tool)) {
     await failpoint('tool.before');
-    await runInCommit(tool, args, run, world, record);
+    await runInCommit(tool, run, world, intent, record);
     await failpoint('tool.after');
     return 0;
   }
-  if ((tool.effect === 'once' || tool.compensation) && !open.isBegun) {
-    await run.commit([intent(tool, args, open, idempotency_key)]);
+  const input = await beginCall(intent, leavesIntent(tool), open, run);
+  if (!input) {
+    return 0; // refused, or not ours any more
   }
   await failpoint('tool.before');
-  const outcome = await runTool(tool, args, idempotency_key, run, world);
+  const outcome = await runTool(tool, input, idempotency_key, run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
   return outcome.ok
-    ? commitAll(run, [record(outcome)])
-    : commitFailure(tool, open, outcome.error, run, world, record(outcome));
+    ? commitAll(run, [record(outcome, { ...intent, input })])
+    : commitFailure(tool, open, outcome.error, run, world, record(outcome, { ...intent, input }));
+}
+
+/**
+ * The beginning of a call is committed when its effect must not be lost sight of, or when hooks are asked about it: they
+ * may change the arguments, or refuse. Gives the arguments of the call that may be made. One that was begun before, by a
+ * worker that is gone, has been asked about.
+ */
+async function beginCall(
+  intent: StepRecord,
+  isLogged: boolean,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<JsonObject | undefined> {
+  if (open.isBegun) {
+    return open.begunWith as JsonObject;
+  }
+  if (!isLogged && !run.hooks?.hear('tool_before')) {
+    return intent.input as JsonObject;
+  }
+  await run.commit([intent]);
+  const begun = openCalls(run.state).find(({ call }) => call.id === open.call.id);
+  return run.isHeld && begun?.isBegun ? (begun.begunWith as JsonObject) : undefined;
 }
 
 /** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
@@ -158,7 +184,7 @@ function mayHaveHappened({ code }: RunError): boolean {
   return code === 'timeout' || code === 'unreachable' || code === 'cancelled';
 }
 
-function intent(
+function intentOf(
   tool: ToolDefinition,
   input: JsonObject,
   open: OpenCall,
@@ -170,6 +196,7 @@ function intent(
     call_id: open.call.id,
     effect: tool.effect,
     idempotency_key,
+    asked_seq: open.asked_seq,
     input,
   };
 }

@@ -14,6 +14,8 @@ export type OpenCall = {
   asked_seq: number;
   /** It was begun, and nobody has seen its end. */
   isBegun: boolean;
+  /** The arguments it was begun with. */
+  begunWith: Json | undefined;
   /** A person has been asked and has not answered. */
   question: QuestionKind | undefined;
   answers: Partial<Record<QuestionKind, Answer>>;
@@ -39,6 +41,7 @@ function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): Op
     call,
     asked_seq,
     isBegun: false,
+    begunWith: undefined,
     question: undefined,
     answers: {},
     isWithChild: false,
@@ -62,6 +65,7 @@ function add(open: OpenCall, note: StepNote): void {
   switch (note.kind) {
     case 'tool_started':
       open.isBegun = true;
+      open.begunWith = note.input;
       delete open.answers.effect; // it was about the call before
       break;
     case 'retry':

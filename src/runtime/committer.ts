@@ -1,4 +1,4 @@
-import type { Pool } from '../db/pool.ts';
+import type { Pool, PoolClient } from '../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
 
@@ -6,12 +6,17 @@ import { isRefusal } from '../db/sqlstate.ts';
 const FLUSHES = 2;
 const RETRY_MS = 200;
 
+/** With what was written, when that is not what was asked for. */
+export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
+
 export type Committer = {
   /**
    * Durable when it resolves. `stale` means another worker owns the run, or this process gave up. Rejects
    * when the database refuses the content itself.
    */
-  commit(commit: Commit): Promise<CommitResult>;
+  commit(commit: Commit): Promise<Committed>;
+  /** The same in a transaction of the caller, who rolls it back unless the answer is `committed`. */
+  commitOn(client: PoolClient, commit: Commit): Promise<Committed>;
 };
 
 type Pending = {
@@ -53,6 +58,9 @@ export function createCommitter(pool: Pool, worker: () => string, signal: AbortS
         waiting.push({ commit, resolve, reject });
         schedule();
       });
+    },
+    async commitOn(client, commit) {
+      return (await commitSteps(client, worker(), [commit])).get(commit.id) ?? STALE;
     },
   };
 }
@@ -104,7 +112,7 @@ async function refuse(
   }
 }
 
-const STALE: CommitResult = {
+export const STALE: CommitResult = {
   outcome: 'stale',
   status: 'queued',
   step_count: 0,

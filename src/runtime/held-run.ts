@@ -2,24 +2,18 @@ import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
-import {
-  beginRisk,
-  type ClaimedRun,
-  type Commit,
-  type CommitResult,
-  commitSteps,
-  takeInbox,
-} from '../db/runs.ts';
-import type { Committer } from './committer.ts';
+import { beginRisk, type ClaimedRun, type Commit, takeInbox } from '../db/runs.ts';
+import type { Committed, Committer } from './committer.ts';
 import { failpoint } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
+import type { RunHooks } from './hooks/run-hooks.ts';
 import { undoing } from './strategies/compensation.ts';
 import { strategyOf } from './strategies/registry.ts';
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
 export type OwnCommit = {
   /** Throws `StaleRun` when the run belongs to somebody else: the transaction must then roll back. */
-  write(client: PoolClient, records: StepRecord[]): Promise<void>;
+  write(client: PoolClient, records: StepRecord[], to?: Transition): Promise<void>;
   /** Tells that the transaction has committed (or not). */
   end(committed: boolean): void;
 };
@@ -33,6 +27,7 @@ export type HoldOptions = {
   claimed: ClaimedRun;
   definition: AgentDefinition;
   committer: Committer;
+  hooks?: RunHooks | undefined;
   /** The worker's id at the moment of the claim. */
   owner: string;
   pool: Pool;
@@ -47,6 +42,7 @@ export class HeldRun {
   readonly id: string;
   readonly definition: AgentDefinition;
   readonly context: RunContext;
+  readonly hooks: RunHooks | undefined;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort = new AbortController();
   state: RunState;
@@ -73,6 +69,7 @@ export class HeldRun {
     this.id = claimed.execution_id;
     this.definition = claimed.is_compensation ? undoing(definition) : definition;
     this.context = contextOf(claimed);
+    this.hooks = options.hooks;
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
@@ -103,7 +100,7 @@ export class HeldRun {
       const result = await this.#options.committer.commit(this.#commitOf(records, to));
       await reached(records, to);
       isWritten = result.outcome !== 'inbox';
-      this.#settle(records, result);
+      this.#settle({ steps: records, to, ...result });
     });
     return isWritten;
   }
@@ -179,7 +176,8 @@ export class HeldRun {
     return isMore ? { ...commit, more: true } : commit;
   }
 
-  #settle(records: StepRecord[], result: CommitResult): void {
+  #settle(result: Committed): void {
+    const { steps = [], to } = result;
     if (result.outcome === 'stale') {
       this.lose();
       return;
@@ -190,10 +188,11 @@ export class HeldRun {
       return;
     }
     this.#after = result.step_count;
-    this.state = foldRecords(this.state, records, result);
+    this.state = foldRecords(this.state, steps, result);
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
+    this.hooks?.tell({ steps, to });
     this.#announceIfWatched();
   }
 
@@ -204,20 +203,20 @@ export class HeldRun {
   }
 
   #ownCommit(end: () => void): OwnCommit {
-    let written: { records: StepRecord[]; result: CommitResult } | undefined;
+    let written: Committed | undefined;
     return {
-      write: async (client, records) => {
-        const results = await commitSteps(client, this.#options.owner, [this.#commitOf(records)]);
-        const result = results.get(this.id);
-        if (!this.isHeld || result?.outcome !== 'committed') {
+      write: async (client, records, to) => {
+        const { committer } = this.#options;
+        const result = await committer.commitOn(client, this.#commitOf(records, to));
+        if (!this.isHeld || result.outcome !== 'committed') {
           this.lose();
           throw new StaleRun('another worker owns this run');
         }
-        written = { records, result };
+        written = { steps: records, to, ...result };
       },
       end: (committed) => {
         if (committed && written) {
-          this.#settle(written.records, written.result);
+          this.#settle(written);
         }
         end();
       },

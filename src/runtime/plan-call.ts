@@ -98,6 +98,11 @@ function approvalOf(
   return { do: 'ask', tool, question: questionAbout('approval', tool, open, prompt) };
 }
 
+/** Calls of this tool are begun with a step of their own: their effect must not be lost sight of. */
+export function leavesIntent(tool: ToolDefinition): boolean {
+  return tool.effect === 'once' || tool.compensation !== undefined;
+}
+
 /** A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that. */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
@@ -141,7 +146,7 @@ function workOf(tool: ToolDefinition, args: Json, open: OpenCall): CallPlan {
 }
 
 /** A sub-agent is told its message; whatever else its tool declares it gets as JSON. */
-function messageOf(args: JsonObject): string {
+export function messageOf(args: JsonObject): string {
   const { message, ...others } = args;
   return typeof message === 'string' && Object.keys(others).length === 0
     ? message

@@ -1,12 +1,13 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
-import type { StepRecord } from '../contracts/step.ts';
+import type { StepRecord, Transition } from '../contracts/step.ts';
 import type { ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import { callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
 import type { PoolClient } from '../db/pool.ts';
-import { callInCommit, type SqlFunction } from '../db/sql-tool.ts';
+import { callInCommit, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import type { HeldRun, OwnCommit } from './held-run.ts';
+import type { RunHooks } from './hooks/run-hooks.ts';
 import type { World } from './world.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
@@ -49,48 +50,53 @@ function notHere(tool: ToolDefinition): ToolOutcome {
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
-/** The call and the commit of its step are one transaction; see `callInCommit`. */
+/**
+ * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
+ * hooks left it: it is in no log, since it commits with its end.
+ */
 export async function runInCommit(
   tool: ToolDefinition,
-  args: JsonObject,
   run: HeldRun,
   world: World,
-  record: (outcome: ToolOutcome) => StepRecord,
+  intent: StepRecord,
+  record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord,
 ): Promise<void> {
+  let begun = intent;
   let own: OwnCommit | undefined;
   let committed = false;
   const begin = async () => {
-    own = await run.beginCommit();
+    own ??= await run.beginCommit();
   };
-  const write = (client: PoolClient, outcome: ToolOutcome) =>
-    (own as OwnCommit).write(client, [record(outcome)]);
+  const write = async (client: PoolClient, steps: StepRecord[], to?: Transition) => {
+    await begin();
+    await (own as OwnCommit).write(client, steps, to);
+  };
+  const ask = async (client: PoolClient) => {
+    const { steps, to } = await (run.hooks as RunHooks).askBefore(client, intent);
+    begun = steps[0] ?? intent;
+    return begun.kind === intent.kind ? argsOf(begun) : void (await write(client, steps, to));
+  };
+  const commit = (client: PoolClient, outcome: ToolOutcome) =>
+    write(client, [record(outcome, begun)]);
+  const before = run.hooks && ask;
+  const call = { name: tool.name, execution_id: run.id, args: argsOf(intent) };
   try {
+    await (run.hooks?.lockRows ? begin() : undefined);
     await (tool.kind === 'sql'
-      ? callSql(tool, args, run, world, async (client, outcome) => {
-          await begin();
-          await write(client, outcome);
-        })
-      : callBuiltinInCommit(
-          world.sqlToolPool,
-          { name: tool.name, execution_id: run.id, args },
-          begin,
-          write,
-        ));
+      ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run), commit, before)
+      : callBuiltinInCommit(world.sqlToolPool, call, begin, commit, before));
     committed = true;
   } finally {
     own?.end(committed);
   }
 }
 
-function callSql(
-  tool: ToolDefinition,
-  args: JsonObject,
-  run: HeldRun,
-  world: World,
-  commit: (client: PoolClient, outcome: ToolOutcome) => Promise<void>,
-): Promise<void> {
+function argsOf(begun: StepRecord): JsonObject {
+  return begun.input as JsonObject;
+}
+
+function sqlCall(tool: ToolDefinition, args: JsonObject, run: HeldRun): SqlToolCall {
   const fn = tool.configuration as unknown as SqlFunction;
   const tenantId = run.context.tenant_id;
-  const call = { tenantId, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
-  return callInCommit(world.sqlToolPool, call, commit);
+  return { tenantId, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
 }

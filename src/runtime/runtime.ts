@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
+import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
 import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
@@ -9,6 +11,10 @@ import { batchClaims } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { failpoint } from './failpoints.ts';
 import { HeldRun } from './held-run.ts';
+import { createHookedCommitter } from './hooks/hooked-committer.ts';
+import { ownHooks } from './hooks/own-hooks.ts';
+import { RunHooks } from './hooks/run-hooks.ts';
+import type { CallableHook } from './hooks/verdict.ts';
 import { Slots } from './slots.ts';
 import type { World } from './world.ts';
 
@@ -34,6 +40,7 @@ export class Runtime {
   readonly #slots: Slots;
   readonly #over = new AbortController();
   readonly #committer: Committer;
+  readonly #ownHooks: readonly CallableHook[];
   readonly #claim: (id: string) => Promise<ClaimedRun | undefined>;
   /** Nobody's, until there is a name. */
   #worker: string = randomUUID();
@@ -44,6 +51,7 @@ export class Runtime {
     this.#options = options;
     this.#slots = new Slots(options.capacity);
     this.#committer = createCommitter(options.pool, () => this.#worker, this.#over.signal);
+    this.#ownHooks = ownHooks(options.world.hooks);
     this.#claim = batchClaims((ids) => this.#claimDue(ids));
   }
 
@@ -144,8 +152,18 @@ export class Runtime {
       this.#slots.release(); // handed back with all the others
       return;
     }
-    const committer = this.#committer;
-    const run = new HeldRun({ claimed, definition, committer, owner, pool, announce, stream });
+    const hooks = this.#hooksOf(claimed, definition);
+    const committer = this.#committerOf(hooks);
+    const run = new HeldRun({
+      claimed,
+      definition,
+      committer,
+      hooks,
+      owner,
+      pool,
+      announce,
+      stream,
+    });
     if (claimed.watched) {
       announce(run.id);
     }
@@ -156,6 +174,25 @@ export class Runtime {
       this.#slots.release();
     });
     this.#held.set(run.id, { run, done });
+  }
+
+  /** Most runs have none. */
+  #hooksOf(claimed: ClaimedRun, definition: AgentDefinition): RunHooks | undefined {
+    const own = this.#ownHooks;
+    const note = (metrics: JsonObject) =>
+      noteHooks(this.#options.pool, claimed.execution_id, metrics);
+    return claimed.hooks || own.length > 0
+      ? new RunHooks({ claimed, definition, own, note })
+      : undefined;
+  }
+
+  #committerOf(hooks: RunHooks | undefined): Committer {
+    const inner = this.#committer;
+    const pool = this.#options.world.sqlToolPool;
+    const signal = this.#over.signal;
+    return hooks
+      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#worker, signal })
+      : inner;
   }
 
   /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */

@@ -1,4 +1,5 @@
 import type { Outcome } from '../contracts/errors.ts';
+import type { Hooks } from '../contracts/hook.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
 import type { BuiltinTool } from '../contracts/tool.ts';
@@ -13,6 +14,8 @@ export type World = {
   builtins: ReadonlyMap<string, BuiltinTool>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
+  /** Hooks written in TypeScript; those of the database come with each run. */
+  hooks: Hooks;
   /** The content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   random(): number;

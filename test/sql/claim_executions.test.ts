@@ -53,6 +53,8 @@ describe('claim_executions', () => {
         exhausted: null,
         active_ms_left: expect.any(String),
         watched: false,
+        is_new: true,
+        hooks: null,
         is_suspect: false,
         messages_at_retry: 0,
         approved_tools: [],

@@ -20,6 +20,8 @@ const DEFINERS_OF_THE_OWNER = ['howdah_private.ensure_partitions(integer)'];
 
 /** Dynamic SQL, and why nobody's input can reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
+  'howdah_private.tg_hooks__grant()':
+    "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.ensure_partitions(integer)':
     'names and bounds come from the clock, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -91,6 +93,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.agent_id': 'copied from the run under its lock',
   'howdah.messages.tenant_id': 'copied from the run under its lock',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
+  'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.watchers.execution_id': 'none points at executions',
 };

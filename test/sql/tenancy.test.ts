@@ -34,6 +34,7 @@ const READABLE = [
   'daily_usage',
   'execution_timeline',
   'executions',
+  'hooks',
   'messages',
   'model_usage',
   'models',
@@ -60,6 +61,9 @@ describe('tenants', () => {
     db = await createTestDatabase();
     [a, b] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     const worker = await makeWorker(db.pool);
+    await db.pool.query(
+      `create schema shop; create function shop.on_event(event jsonb) returns void language sql as 'select'`,
+    );
     for (const tenant_id of [a, b]) {
       const agent = await makeAgent(db.pool, { tenant_id });
       const model = await makeModel(db.pool, { tenant_id });
@@ -79,6 +83,10 @@ describe('tenants', () => {
         `insert into howdah.schedules (tenant_id, name, cron, agent_id, input)
          values ($1, 'daily', '@daily', $2, 'What is new?')`,
         [tenant_id, agent],
+      );
+      await db.pool.query(
+        `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
+        [tenant_id],
       );
       const session_id = await makeSession(db.pool, { tenant_id });
       await db.pool.query(
@@ -210,6 +218,7 @@ describe('tenants', () => {
         'tools',
         'sessions',
         'schedules',
+        'hooks',
         'executions',
         'users',
         'todos',

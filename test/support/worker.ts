@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { Hooks } from '../../src/contracts/hook.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
@@ -8,6 +9,7 @@ export type TestWorkerOptions = {
   /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */
   openai?: string;
   tools?: readonly CustomTool[];
+  hooks?: Hooks;
   concurrency?: number;
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
@@ -20,6 +22,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
   return startWorker({
     url,
     tools: options.tools ?? [],
+    hooks: options.hooks ?? {},
     builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
     concurrency: options.concurrency ?? 100,
     release: 'test',

@@ -1,0 +1,124 @@
+-- What hooks need in SQL. They are called by workers, with the rights of howdah_app, never from in here: these functions
+-- belong to the engine, and what a user wrote must not have its rights.
+
+-- The function a hook names: `shop.check` or `shop.check(jsonb)`.
+create or replace function howdah_private.hook_function(name text) returns pg_catalog.pg_proc
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_function regprocedure := to_regprocedure(
+    regexp_replace(hook_function.name, '\s*\(\s*(\w+\s+)?jsonb\s*\)\s*$', '') || '(jsonb)');
+  v_proc pg_catalog.pg_proc;
+  v_schema text;
+  v_reason text;
+begin
+  select p.* into v_proc from pg_catalog.pg_proc as p where p.oid = v_function;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_proc.pronamespace;
+  v_reason := case
+    when v_function is null then 'there is no such function that takes one jsonb'
+    when v_schema in ('information_schema', 'howdah', 'howdah_private', 'graphile_worker')
+      or v_schema like 'pg\_%' then 'it stands in a system schema'
+    when v_proc.prokind <> 'f' or v_proc.proretset then 'it is not a plain function'
+    when v_proc.prorettype not in ('jsonb'::regtype, 'void'::regtype)
+      then 'it returns ' || v_proc.prorettype::regtype
+  end;
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s cannot be a hook: %s', coalesce(hook_function.name, 'null'), v_reason),
+      detail = jsonb_build_object('field', 'function', 'function', hook_function.name)::text,
+      hint = coalesce('Did you mean ' || case when v_function is null
+          then howdah_private.functions_named(hook_function.name) end || '? ', '')
+        || 'Write it with its schema; its signature is (event jsonb) returns jsonb, or returns void.';
+  end if;
+  return v_proc;
+end $$;
+
+-- The hooks of an agent's runs, in the order they are called. Not pinned: what is decided now holds at the next claim.
+create or replace function howdah_private.hooks_of(tenant_id uuid, agent_id uuid) returns jsonb
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select jsonb_agg(jsonb_build_object(
+    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
+  from howdah.hooks as h
+  where h.tenant_id = hooks_of.tenant_id and h.is_active
+    and (h.agent_id is null or h.agent_id = hooks_of.agent_id)
+$$;
+
+-- True until a worker has begun the run. What people said before is in its log too, and how often it was not let begin.
+create or replace function howdah_private.is_new_run(e howdah.executions) returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select case
+    when e.step_count = coalesce(e.forked_from_seq + 1, 0) then true
+    when e.model_count > 0 then false
+    else not exists (
+      select from howdah.steps as s
+      where s.execution_id = e.id and s.seq > coalesce(e.forked_from_seq + 1, 0) and s.kind not in ('input', 'error', 'retry')
+    )
+  end
+$$;
+
+-- Opens the transaction in which hooks are called and their step is committed. An earlier attempt whose answer was lost
+-- may still be on its way: this one waits for it, by a lock that nobody else takes, and then sees what it left. So what
+-- hooks write is there once, as the step is. No row is locked while functions of users run. Empty for a stale fence.
+create or replace function howdah_private.begin_hooks(worker uuid, id uuid, fence int)
+  returns table (step_count int, is_owned boolean, has_inbox boolean)
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
+  return query
+  select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
+  from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+end $$;
+
+-- Runs that were ended from outside: their hooks are called soon, by whatever worker is there, and can prevent nothing.
+-- Called by end_runs.
+create or replace function howdah_private.tell_ended(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  with told as (
+    insert into howdah_private.ended_runs (tenant_id, execution_id, event)
+    select e.tenant_id, e.id, jsonb_build_object(
+      'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'session_id', e.session_id,
+      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
+      'output_data', null, 'error', e.error)
+    from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+    where e.id = any (tell_ended.ids) and exists (
+      select from howdah.hooks as h
+      where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
+        and (h.agent_id is null or h.agent_id = e.agent_id)
+    )
+    returning id
+  )
+  select graphile_worker.add_job('execution_complete', json_build_object('id', t.id)) from told as t
+$$;
+
+-- Takes the row in the transaction that calls the hooks: both happen, once, or none. Empty when it is done.
+create or replace function howdah_private.take_ended(id uuid)
+  returns table (tenant_id uuid, execution_id uuid, event jsonb, hooks jsonb)
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  with taken as (
+    delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
+  )
+  select t.tenant_id, t.execution_id, t.event,
+    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid)
+  from taken as t
+$$;
+
+-- What hooks said of a run that has ended, in its metrics: annotations, and hook_errors of those that failed.
+create or replace function howdah_private.note_hooks(id uuid, metrics jsonb) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
+  where e.id = note_hooks.id
+$$;

@@ -1,0 +1,112 @@
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { HookEventName, HookEvents } from '../../contracts/hook.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/step.ts';
+
+/** Steps on their way into the log, and what becomes of the run with them. */
+export type Draft = { steps: StepRecord[]; to?: Transition | undefined };
+
+/** A transition that ends the run. */
+export type Ending = Extract<Transition, { status: 'completed' | 'failed' }>;
+
+/** What events tell beside the step. */
+export type Facts = { context: RunContext; definition: AgentDefinition; input: string | null };
+
+/** The step with which a run begins whose hooks want to hear of it. */
+export const BEGINNING: StepRecord = { kind: 'guard', name: 'before_run' };
+
+export function isBeginning(step: StepRecord): boolean {
+  return step.kind === BEGINNING.kind && step.name === BEGINNING.name;
+}
+
+/** A tool is about to be called: by this worker, or as a run below. */
+export function isCallBegun(step: StepRecord): boolean {
+  return step.kind === 'tool_started' || step.kind === 'child_started';
+}
+
+export function isEnding(to: Transition | undefined): to is Ending {
+  return to?.status === 'completed' || to?.status === 'failed';
+}
+
+/** The draft of a run that fails because of a hook. */
+export function failing(steps: StepRecord[], error: RunError): Draft {
+  return {
+    steps: [...steps, { kind: 'error', error }],
+    to: { status: 'failed', stop_reason: 'error', error },
+  };
+}
+
+/** Which events the commit of a draft is. */
+export function eventsIn({ steps, to }: Draft): Set<HookEventName> {
+  const events = new Set<HookEventName>();
+  for (const step of steps) {
+    if (isBeginning(step)) events.add('before_run').add('after_setup');
+    if (isCallBegun(step)) events.add('tool_before').add('tool_after').add('message_sent');
+    if (step.kind === 'tool') events.add('tool_after');
+    if (step.messages?.length) events.add('message_sent');
+  }
+  return isEnding(to) ? events.add('execution_complete') : events;
+}
+
+function told<E extends HookEventName>(event: E, { context, definition }: Facts) {
+  return { ...context, event, agent: definition.agent.name };
+}
+
+export function beforeRun(facts: Facts): HookEvents['before_run'] {
+  return { ...told('before_run', facts), input: facts.input };
+}
+
+export function afterSetup(facts: Facts): HookEvents['after_setup'] {
+  const { agent, models, tools } = facts.definition;
+  return {
+    ...told('after_setup', facts),
+    instruction: agent.instruction,
+    models: models.map(({ name, provider, model }) => ({ name, provider, model })),
+    tools: tools.map(({ name, kind, effect, requires_approval }) => ({
+      name,
+      kind,
+      effect,
+      requires_approval,
+    })),
+  };
+}
+
+export function messageSent(facts: Facts, message: NewMessage): HookEvents['message_sent'] {
+  const { role, content, tool_calls, tool_call_id } = message;
+  return {
+    ...told('message_sent', facts),
+    role,
+    content,
+    tool_calls: tool_calls ?? [],
+    tool_call_id: tool_call_id ?? null,
+  };
+}
+
+export function toolBefore(facts: Facts, step: StepRecord): HookEvents['tool_before'] {
+  return {
+    ...told('tool_before', facts),
+    tool: step.name ?? '',
+    call_id: step.call_id ?? '',
+    arguments: (step.input ?? {}) as JsonObject,
+  };
+}
+
+export function toolAfter(facts: Facts, step: StepRecord): HookEvents['tool_after'] {
+  return {
+    ...told('tool_after', facts),
+    tool: step.name ?? '',
+    call_id: step.call_id ?? '',
+    arguments: step.input ?? null,
+    result: step.output ?? null,
+    error: step.error ?? null,
+  };
+}
+
+export function executionComplete(facts: Facts, to: Ending): HookEvents['execution_complete'] {
+  const end = told('execution_complete', facts);
+  const { status, stop_reason } = to;
+  return to.status === 'completed'
+    ? { ...end, status, stop_reason, output: to.output, output_data: to.output_data, error: null }
+    : { ...end, status, stop_reason, output: null, output_data: null, error: to.error };
+}

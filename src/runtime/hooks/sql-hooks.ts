@@ -1,0 +1,18 @@
+import type { HookRow } from '../../contracts/hook.ts';
+import { callSqlHook } from '../../db/hooks.ts';
+import type { PoolClient } from '../../db/pool.ts';
+import type { CallableHook, HookSet } from './verdict.ts';
+
+/** The hooks of the database, to be called in a transaction. */
+export function sqlHooks(client: PoolClient, rows: readonly HookRow[]): HookSet {
+  const hooks: CallableHook[] = rows.map((row) => ({
+    name: row.function,
+    event: row.event,
+    call: (event) => callSqlHook(client, row, event),
+  }));
+  return {
+    of: (event) => hooks.filter((hook) => hook.event === event),
+    mark: () => client.query('savepoint hooks').then(() => {}),
+    undo: () => client.query('rollback to savepoint hooks').then(() => {}),
+  };
+}

@@ -1,0 +1,103 @@
+import type { RunError } from '../../contracts/errors.ts';
+import type { HookEvent, HookEventName } from '../../contracts/hook.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+
+/** What calling a hook gave: its answer as it came, its refusal, or its failure. */
+export type HookAnswer =
+  | { did: 'answer'; answer: unknown }
+  | { did: 'refuse'; message: string }
+  | { did: 'fail'; message: string; cause?: JsonObject };
+
+/** A hook, wherever it runs. */
+export type CallableHook = {
+  /** For messages: `shop.check`. */
+  name: string;
+  event: HookEventName;
+  call(event: HookEvent): Promise<HookAnswer>;
+};
+
+/** The hooks a draft is shown to, in order. */
+export type HookSet = {
+  of(event: HookEventName): readonly CallableHook[];
+  /** Undoes what hooks wrote since `mark`. */
+  mark(): Promise<void>;
+  undo(): Promise<void>;
+};
+
+/** What a hook said, when it said anything that makes sense. */
+export type Verdict =
+  | { did: 'allow'; annotate: JsonObject; arguments?: JsonObject }
+  /** `error` names the hook: a refusal has the code `rejected`, a failure `internal`. */
+  | { did: 'refuse'; error: RunError }
+  | { did: 'fail'; error: RunError };
+
+/** A verdict that does not let things go on. */
+export type Objection = Exclude<Verdict, { did: 'allow' }>;
+
+/** Calls a hook and reads its answer. */
+export async function ask(hook: CallableHook, event: HookEvent): Promise<Verdict> {
+  const said = await hook.call(event);
+  switch (said.did) {
+    case 'refuse':
+      return { did: 'refuse', error: errorOf(hook, 'rejected', said.message) };
+    case 'fail':
+      return failed(hook, said.message, said.cause);
+    case 'answer':
+      return read(hook, said.answer);
+  }
+}
+
+/** A failure of the hook that somebody else noticed. */
+export function failed(hook: CallableHook, message: string, cause?: JsonObject): Verdict {
+  const sentence = `the hook ${hook.name} (${hook.event}) failed: ${message}`;
+  return { did: 'fail', error: errorOf(hook, 'internal', sentence, cause) };
+}
+
+function errorOf(
+  hook: CallableHook,
+  code: 'rejected' | 'internal',
+  message: string,
+  cause: JsonObject = {},
+): RunError {
+  const where: Json = { hook: hook.name, event: hook.event, ...cause };
+  return { code, message, retryable: false, cause: where };
+}
+
+function read(hook: CallableHook, answer: unknown): Verdict {
+  if (answer === null || answer === undefined || answer === '') {
+    return { did: 'allow', annotate: {} };
+  }
+  const known = hook.event === 'tool_before' ? ['annotate', 'arguments'] : ['annotate'];
+  const plain = asJson(answer);
+  if (!isJsonObject(plain)) {
+    return failed(hook, `it must return nothing or an object, not ${JSON.stringify(plain)}`);
+  }
+  const wrong = Object.entries(plain).find(
+    ([key, value]) => !known.includes(key) || !isJsonObject(value),
+  );
+  if (wrong) {
+    const [key] = wrong;
+    const fault = known.includes(key) ? 'is no object' : 'is unknown';
+    return failed(hook, `"${key}" in its answer ${fault}; it may say ${known.join(' and ')}`);
+  }
+  const { annotate, arguments: args } = plain as Record<string, JsonObject | undefined>;
+  return { did: 'allow', annotate: annotate ?? {}, ...(args ? { arguments: args } : {}) };
+}
+
+/** As JSON can carry it: hooks in TypeScript may return anything. */
+function asJson(answer: unknown): Json | undefined {
+  try {
+    return JSON.parse(JSON.stringify(answer) ?? 'null');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error of a run that a refusal ends names the hook, as that of a failure does. */
+export function refusing(verdict: Objection, what: string): RunError {
+  const { did, error } = verdict;
+  const { hook, event } = error.cause as { hook: string; event: string };
+  return did === 'fail'
+    ? error
+    : { ...error, message: `the hook ${hook} (${event}) refused ${what}: ${error.message}` };
+}

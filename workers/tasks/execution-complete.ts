@@ -1,0 +1,11 @@
+import type { Task } from 'graphile-worker';
+import type { Pool } from '../../src/db/pool.ts';
+import { callEnded } from '../../src/runtime/hooks/call-ended.ts';
+import { executionCompletePayload } from '../payloads.ts';
+
+/** Hooks of a run that was ended from outside: cancelled, expired, poisoned. Once, since they commit with their row. */
+export function executionCompleteTask(pool: Pool): Task {
+  return async (payload) => {
+    await callEnded(pool, executionCompletePayload.parse(payload).id);
+  };
+}
