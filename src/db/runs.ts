@@ -44,6 +44,9 @@ export type Commit = {
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
+/** What came for a run from outside, as it stands in its log now. */
+export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
+
 /** Claims those of the runs that are due and free; the others are simply not among the result. */
 export async function claimExecutions(
   pool: Pool,
@@ -82,7 +85,7 @@ export async function takeInbox(
   pool: Pool,
   worker: string,
   run: Pick<Commit, 'id' | 'fence' | 'after'>,
-): Promise<{ step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] } | undefined> {
+): Promise<TakenInbox | undefined> {
   const { rows } = await pool.query('select * from howdah_private.take_inbox($1, $2, $3, $4)', [
     worker,
     run.id,

@@ -1,14 +1,13 @@
 import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { Pool, PoolClient } from '../db/pool.ts';
+import type { PoolClient } from '../db/pool.ts';
 import {
-  beginRisk,
   type ClaimedRun,
   type Commit,
   type CommitResult,
   commitSteps,
-  takeInbox,
+  type TakenInbox,
 } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
@@ -28,13 +27,21 @@ export class StaleRun extends Error {
   readonly code = 'HWSTL';
 }
 
+/** What a held run asks of the database besides its commits. */
+export type Ownership = {
+  /** Undefined when the run is not ours any more. */
+  takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
+  /** False when the run is not ours any more. */
+  beginRisk(id: string, fence: number): Promise<boolean>;
+};
+
 export type HoldOptions = {
   claimed: ClaimedRun;
   definition: AgentDefinition;
   committer: Committer;
   /** The worker's id at the moment of the claim. */
   owner: string;
-  pool: Pool;
+  ownership: Ownership;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
   /** Called with the pieces of a streaming answer of such a run. */
@@ -107,9 +114,8 @@ export class HeldRun {
 
   /** Adds to the log what came from outside, so that the next step knows it. */
   takeInbox(): Promise<void> {
-    const { pool, owner } = this.#options;
     return this.#inTurn(async () => {
-      const taken = await takeInbox(pool, owner, this.#commitOf([]));
+      const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
       if (!taken) {
         this.lose();
         return;
@@ -132,8 +138,8 @@ export class HeldRun {
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
   async beginRisk(): Promise<void> {
-    const { claimed, pool, owner } = this.#options;
-    if (claimed.is_suspect && !(await beginRisk(pool, owner, this.id, claimed.fence))) {
+    const { claimed, ownership } = this.#options;
+    if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
       this.lose();
     }
   }

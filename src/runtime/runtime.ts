@@ -2,12 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { TokenPiece } from '../contracts/step.ts';
 import type { Pool } from '../db/pool.ts';
-import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
+import {
+  beginRisk,
+  type ClaimedRun,
+  claimExecutions,
+  loadVersion,
+  releaseExecutions,
+  takeInbox,
+} from '../db/runs.ts';
 import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { batchClaims } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
-import { HeldRun } from './held-run.ts';
+import { HeldRun, type Ownership } from './held-run.ts';
 import { Slots } from './slots.ts';
 import type { World } from './world.ts';
 
@@ -139,7 +146,11 @@ export class Runtime {
       return;
     }
     const committer = this.#committer;
-    const run = new HeldRun({ claimed, definition, committer, owner, pool, announce, stream });
+    const ownership: Ownership = {
+      takeInbox: (commit) => takeInbox(pool, owner, commit),
+      beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
+    };
+    const run = new HeldRun({ claimed, definition, committer, owner, ownership, announce, stream });
     if (claimed.watched) {
       announce(run.id);
     }
