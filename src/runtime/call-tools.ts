@@ -99,7 +99,7 @@ async function callIt(
     idempotency_key,
   });
   if (isCommittedWithItsCall(tool)) {
-    await runInCommit(tool, args, run, world, record);
+    await runInCommit(tool, args, idempotency_key, run, world, record);
     return 0;
   }
   if (tool.effect === 'once' || tool.compensation) {

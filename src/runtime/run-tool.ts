@@ -27,6 +27,9 @@ export async function runTool(
   run: HeldRun,
   world: World,
 ): Promise<ToolOutcome> {
+  if (world.standIn) {
+    return world.standIn(tool, args, idempotency_key);
+  }
   const context: ToolContext = {
     ...run.context,
     idempotency_key,
@@ -53,10 +56,15 @@ function notHere(tool: ToolDefinition): ToolOutcome {
 export async function runInCommit(
   tool: ToolDefinition,
   args: JsonObject,
+  idempotency_key: string,
   run: HeldRun,
   world: World,
   record: (outcome: ToolOutcome) => StepRecord,
 ): Promise<void> {
+  if (world.standIn) {
+    await run.commit([record(await world.standIn(tool, args, idempotency_key))]);
+    return;
+  }
   let own: OwnCommit | undefined;
   let committed = false;
   const begin = async () => {

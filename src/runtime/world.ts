@@ -1,7 +1,9 @@
+import type { ToolDefinition } from '../contracts/definition.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
-import type { BuiltinTool } from '../contracts/tool.ts';
+import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 
@@ -13,6 +15,12 @@ export type World = {
   builtins: ReadonlyMap<string, BuiltinTool>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
+  /** Answers every call in place of its tool, as a replay does; workers have none. */
+  standIn?: (
+    tool: ToolDefinition,
+    args: JsonObject,
+    idempotency_key: string,
+  ) => Promise<ToolOutcome>;
   /** The content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   random(): number;
