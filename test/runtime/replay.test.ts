@@ -27,6 +27,9 @@ const servers: FakeServer[] = [];
 let gate = door();
 let attempts = 0;
 
+/** Postgres keeps neither NUL nor half a surrogate pair. */
+const ODD = 'nul \u0000, half \ud83d, whole 🐘';
+
 const tools = [
   tool('lookup', ({ id }) => ({ zeta: id ?? null, alpha: [1, { b: 2, a: 1 }] })),
   tool('first', async () => {
@@ -43,6 +46,10 @@ const tools = [
   }),
   tool('broken', () => {
     throw new Error(`it broke ${'x'.repeat(5_000)}`);
+  }),
+  tool('odd', ({ how }) => {
+    if (how === 'thrown') throw new Error(ODD);
+    return how === 'long' ? { long: 'ä'.repeat(70_000), also: 1 } : { [ODD]: [ODD], also: 1 };
   }),
   tool('refund', ({ amount }) => `refunded ${amount}`, 'once'),
   tool('book', () => ({ booking: 7 }), 'once'),
@@ -98,6 +105,22 @@ describe('a replay is equal to its run', () => {
     const id = await runOf({ script, tools: given, instruction: 'Use them all.' });
     const run = await expectEqual(database.pool, id);
     expect(run.steps.filter(({ error }) => error)).toHaveLength(4);
+  });
+
+  test('with text that the database cannot keep, and results too long to be told', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(({ index }) => {
+      const name = index === 3 ? ODD : 'odd';
+      const how = ['thrown', 'returned', ODD, ODD, 'long'][index];
+      return how === undefined
+        ? { content: ODD }
+        : { tool_calls: [{ name, arguments: { how, [ODD]: ODD } }] };
+    });
+    servers.push(server);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const id = await runOf({ models, tools: ['odd'] });
+    const run = await expectEqual(pool, id);
+    expect(run.steps.map(({ kind }) => kind).filter((kind) => kind === 'tool')).toHaveLength(5);
   });
 
   test('with parallel calls whose results came in another order', async () => {

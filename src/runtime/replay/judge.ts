@@ -5,6 +5,7 @@ import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';
 import type { RunRecord } from './record.ts';
 import { isSameJson } from './same-json.ts';
+import { stored } from './stored.ts';
 import { brief, moveText, statusText, stepText } from './told.ts';
 
 /**
@@ -71,7 +72,7 @@ export class Judge {
 
   #compare(step: StepRecord): void {
     const recorded = this.#record.steps[this.position];
-    const different = recorded && differenceOf(step, recorded, this.#record.run);
+    const different = recorded && differenceOf(stored(step), recorded, this.#record.run);
     if (recorded && different) {
       const what = stepText(recorded, this.#record.messagesOf(recorded));
       const recordedText = `${what}; its ${different.field} is ${brief(different.recorded)}`;
@@ -110,7 +111,7 @@ export class Judge {
     const next = steps[this.position];
     const isRetried = this.#record.isOutside(this.position) && next?.name === RETRIED;
     const recorded = next ? { status: 'failed', error: next.error } : run.execution;
-    if ((next && !isRetried) || !isSameEnd(to, recorded)) {
+    if ((next && !isRetried) || !isSameEnd(stored(to), recorded)) {
       this.note(moveText(to), isRetried ? stepText(next, []) : this.#recordedText());
     }
     this.#isEndJudged = next === undefined;

@@ -5,6 +5,7 @@ import type { FinishReason, ModelAnswer } from '../../contracts/model.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import { CONTEXT_GUARD } from '../prompt.ts';
 import { isSameJson } from './same-json.ts';
+import { stored } from './stored.ts';
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
 
@@ -52,7 +53,7 @@ export function isUnknownEffect(step: ExportedStep): boolean {
 
 /** `jsonb` orders keys; the model was told them as the tool gave them. */
 function valueAsTold(output: Json, told: Json | undefined): Json {
-  return told !== undefined && isSameJson(told, output) ? told : output;
+  return told !== undefined && isSameJson(stored(told), output) ? told : output;
 }
 
 /** The step keeps less of a long error than the model was told. */
@@ -61,10 +62,12 @@ function errorAsTold(error: RunError, told: Json | undefined): RunError {
   const { message, details } = said;
   return {
     ...error,
-    ...(typeof message === 'string' && message.startsWith(error.message.replace(/…$/, ''))
+    ...(typeof message === 'string' && stored(message).startsWith(error.message.replace(/…$/, ''))
       ? { message }
       : {}),
-    ...(isSameJson(details, error.cause) && details !== undefined ? { cause: details } : {}),
+    ...(isSameJson(stored(details ?? null), error.cause) && details !== undefined
+      ? { cause: details }
+      : {}),
   };
 }
 

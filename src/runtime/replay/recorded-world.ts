@@ -13,6 +13,7 @@ import type { RunRecord } from './record.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
 import type { ReplayedRun } from './replayed-run.ts';
 import { askedText, requestOf, requestText } from './request-text.ts';
+import { storedText } from './stored.ts';
 import { stepText } from './told.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
@@ -44,7 +45,7 @@ async function answer(request: ModelRequest, record: RunRecord, judge: Judge, ru
     return GONE;
   }
   const recorded = await recordedRequest(record, judge.position);
-  const diff = unifiedDiff(recorded, requestText(request));
+  const diff = unifiedDiff(storedText(recorded), storedText(requestText(request)));
   if (diff !== '') {
     judge.note(`the model ${request.model.name} is sent something else`, undefined, diff);
   }

@@ -6,6 +6,7 @@ import type {
 import type { Json } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
+import { storedText } from './stored.ts';
 
 const LONGEST = 300;
 
@@ -90,7 +91,7 @@ export function messageText(message: Message | ExportedMessage | undefined): Jso
   const { role, content, parts, tool_calls, tool_call_id } = message;
   return {
     role,
-    content,
+    content: content === null ? null : storedText(content),
     parts: parts ?? null,
     tool_calls: (tool_calls ?? null) as Json,
     tool_call_id: tool_call_id ?? null,
