@@ -88,6 +88,21 @@ describe('a divergence', () => {
     });
   });
 
+  test('is whatever step is missing, and whatever message', async () => {
+    for (const { seq } of original.steps) {
+      const changed = run();
+      changed.steps = changed.steps.filter((step) => step.seq !== seq);
+      const { equal, divergences } = await replayRun(changed);
+      expect({ seq, equal }).toEqual({ seq, equal: false });
+      expect(divergences[0]?.seq).toBeGreaterThanOrEqual(seq);
+    }
+    for (const { seq } of original.messages.slice(1)) {
+      const changed = run();
+      changed.messages = changed.messages.filter((message) => message.seq !== seq);
+      expect({ seq, equal: (await replayRun(changed)).equal }).toEqual({ seq, equal: false });
+    }
+  });
+
   test('is one of parallel calls that is missing', async () => {
     const changed = run();
     const missing = stepAt(changed, 2);
@@ -211,6 +226,12 @@ describe('a unified diff', () => {
       '-h',
       ' i',
       '+j',
+    ]);
+    const many = (word: string) => Array.from({ length: 2_100 }, (_, i) => `${word} ${i}`);
+    expect(unifiedDiff(many('a').join('\n'), many('b').join('\n')).split('\n')).toEqual([
+      '@@ -1 +1 @@',
+      ...many('a').map((line) => `-${line}`),
+      ...many('b').map((line) => `+${line}`),
     ]);
     expect(unifiedDiff('', 'a')).toBe('@@ -1 +1 @@\n-\n+a');
   });

@@ -407,6 +407,17 @@ describe('a replay is equal to its run', () => {
     }
   });
 
+  test('whose question nobody answered in time', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'refund', arguments: { amount: 5 } })];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
+    await pool.query('update howdah.questions set expires_at = now() where id = $1', [
+      await question(pool, id),
+    ]);
+    expect((await ended(pool, id)).stop_reason).toBe('expired');
+    await expectEqual(pool, id);
+  });
+
   test('of runs that have not ended: one that waits for a person, one that nobody began', async () => {
     const { pool } = database;
     const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];

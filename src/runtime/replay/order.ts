@@ -1,3 +1,5 @@
+const QUIET_TURNS = 3;
+
 type Waiting = { callId: string; resolve(turn: Turn): void };
 
 /** `next`: the record says it is this call's turn. `forced`: it never will be, since nothing else happens any more. */
@@ -5,7 +7,7 @@ export type Turn = 'next' | 'forced' | 'gone';
 
 /**
  * Calls that run side by side come back in an order of their own: here they are held until it is their turn by the
- * record. Nothing in a replay takes time, so when a turn of the event loop brings nothing new, nothing will.
+ * record. Nothing in a replay takes time, so when some turns of the event loop bring nothing new, nothing will.
  */
 export class RecordedOrder {
   readonly #isTurnOf: (callId: string) => boolean;
@@ -46,11 +48,16 @@ export class RecordedOrder {
     }
   }
 
-  #watch(): void {
+  #watch(turns = QUIET_TURNS): void {
     const seen = this.#events;
     setImmediate(() => {
       const [first] = this.#waiting;
-      if (first && seen === this.#events) {
+      if (!first || seen !== this.#events) {
+        return;
+      }
+      if (turns > 1) {
+        this.#watch(turns - 1);
+      } else {
         this.#release(first, 'forced');
       }
     });
