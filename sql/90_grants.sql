@@ -135,6 +135,10 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
+grant execute on function howdah.export_run(uuid), howdah_private.exported_run(uuid, int),
+  howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
+  howdah_private.told_message(howdah.messages)
+  to howdah_app, howdah_analyst;
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),

@@ -4,7 +4,9 @@ import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
+export type { AgentDefinition } from './contracts/definition.ts';
 export { HowdahError, type RunError } from './contracts/errors.ts';
+export type { ExportedRun } from './contracts/exported-run.ts';
 export type {
   AfterSetup,
   BeforeRun,
@@ -21,6 +23,8 @@ export type {
 } from './contracts/hook.ts';
 export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
+export type { Divergence } from './runtime/replay/divergence.ts';
+export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';
 
 /** What `start` runs; everything else comes from the environment, as on the command line. */
 export type StartOptions = {

@@ -32,9 +32,10 @@ $$;
 
 -- What the session said before this turn: the runs that completed, in the order of their turns. A run that
 -- failed or was cancelled is left out, since its calls may stand without results. Where a run summed up all
--- that was before it, nothing before it is needed; what else summaries cover the worker leaves out.
+-- that was before it, nothing before it is needed; what else summaries cover the worker leaves out. With the rights of
+-- whoever asks: a claim has the engine's, an export those of its caller.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
-  language sql stable security definer
+  language sql stable
   set search_path = ''
 as $$
   with earlier as (

@@ -25,6 +25,9 @@ export async function main(
 ): Promise<number> {
   const program = new Command('howdah');
   const session = createSession(argv, host, () => program.opts().databaseUrl);
+  if (isOwnVersion(argv, entries)) {
+    program.version(releaseVersion(), '--version', 'print the version');
+  }
   defineProgram(program, session.io, entries);
   try {
     await program.parseAsync(withHelp(argv), { from: 'user' });
@@ -43,7 +46,6 @@ export async function main(
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
     .description('Insert a row, watch an agent answer it, ask everything in SQL.')
-    .version(releaseVersion(), '--version', 'print the version')
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
     .option('--no-color', 'print without colours')
@@ -120,6 +122,12 @@ function hostAndPort(url: string): string {
 function withHelp(argv: readonly string[]): readonly string[] {
   if (argv.length === 0) return ['--help'];
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+}
+
+/** Behind a command `--version` is an option of that command. */
+function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
+  const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
+  return !entries.some(({ name }) => before.includes(name));
 }
 
 function isHelp(error: CommanderError): boolean {

@@ -100,6 +100,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/cancel.ts'),
   },
   {
+    name: 'export-run',
+    summary: 'a run as one document',
+    args: 'ID',
+    load: () => import('./commands/export-run.ts'),
+  },
+  {
+    name: 'replay',
+    summary: 'a run again as it was recorded, to see what has changed',
+    args: 'ID|FILE',
+    load: () => import('./commands/replay.ts'),
+  },
+  {
     name: 'agents',
     summary: 'the agents there are',
     args: '',

@@ -11,6 +11,29 @@ export function queriesOn(pool: Pool): Queries {
 
 const ownTenant = sql<string>`howdah.current_tenant()`;
 
+/** A run as one document, in the bytes Postgres gives it: on one line, or for people. Throws `HWNTF`. */
+export async function exportRun(db: Queries, id: string, isForPeople: boolean): Promise<string> {
+  const { rows } = await sql<{ run: string }>`
+    select case when ${isForPeople}::boolean then jsonb_pretty(r) else r::text end as run
+    from howdah.export_run(${id}) as r`.execute(db);
+  return rows[0]?.run ?? '';
+}
+
+/** What an agent is by a version, the current one unless it is named. Throws `HWNTF`. */
+export async function findDefinition(
+  db: Queries,
+  agent: string,
+  version: number | undefined,
+): Promise<unknown> {
+  const { rows } = await sql<{ definition: unknown }>`
+    select v.definition from howdah.agents as a
+    join howdah.agent_versions as v on v.agent_id = a.id
+    where a.id = howdah.agent(${agent})
+      and case when ${version ?? null}::int is null then v.id = a.current_version_id
+        else v.version = ${version ?? null}::int end`.execute(db);
+  return rows[0]?.definition;
+}
+
 /** The living agents of the tenant with model, version and number of tools. */
 export function listAgents(db: Queries) {
   return db

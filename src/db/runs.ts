@@ -54,10 +54,12 @@ const PROTOCOL = 2;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
-  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, messages_at_retry,
+  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry,
   approved_tools, messages, history, attempts`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested`;
+/** What came for a run from outside, as it stands in its log now. */
+export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 
 /** Claims those of the runs that are due and free; the others are simply not among the result. */
 export async function claimExecutions(
@@ -97,7 +99,7 @@ export async function takeInbox(
   pool: Pool,
   worker: string,
   run: Pick<Commit, 'id' | 'fence' | 'after'>,
-): Promise<{ step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] } | undefined> {
+): Promise<TakenInbox | undefined> {
   const { rows } = await pool.query('select * from howdah_private.take_inbox($1, $2, $3, $4)', [
     worker,
     run.id,

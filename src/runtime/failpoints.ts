@@ -1,4 +1,5 @@
 import type { ArmedFailpoint, Failpoint } from '../contracts/failpoint.ts';
+import type { StepRecord, Transition } from '../contracts/step.ts';
 
 let armed: ArmedFailpoint | undefined;
 let hits = 0;
@@ -29,6 +30,29 @@ export function midStream(
     failpoint('model.midstream');
     sink?.(text);
   };
+}
+
+/** The failpoint before a commit. */
+export function beforeCommit(to: Transition | undefined): Promise<void> | undefined {
+  return failpoint(isEnd(to) ? 'finish.before' : 'step.commit.before');
+}
+
+/** The failpoints behind a commit, by what it did. */
+export async function afterCommit(
+  records: readonly StepRecord[],
+  to: Transition | undefined,
+): Promise<void> {
+  if (records.some((record) => record.child)) {
+    await failpoint('child.inserted');
+  }
+  if (to?.status === 'waiting') {
+    await failpoint('wait.entered');
+  }
+  await failpoint(isEnd(to) ? 'finish.after' : 'step.commit.after');
+}
+
+function isEnd(to: Transition | undefined): boolean {
+  return to?.status === 'completed' || to?.status === 'failed';
 }
 
 function fail({ name, action }: ArmedFailpoint): Promise<void> {

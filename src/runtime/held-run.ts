@@ -1,10 +1,10 @@
 import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { Pool, PoolClient } from '../db/pool.ts';
-import { beginRisk, type ClaimedRun, type Commit, takeInbox } from '../db/runs.ts';
+import type { PoolClient } from '../db/pool.ts';
+import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
 import type { Committed, Committer } from './committer.ts';
-import { failpoint } from './failpoints.ts';
+import { afterCommit, beforeCommit } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import { undoing } from './strategies/compensation.ts';
@@ -23,14 +23,20 @@ export class StaleRun extends Error {
   readonly code = 'HWSTL';
 }
 
+/** What a held run asks of the database besides its commits. */
+export type Ownership = {
+  /** Undefined when the run is not ours any more. */
+  takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
+  /** False when the run is not ours any more. */
+  beginRisk(id: string, fence: number): Promise<boolean>;
+};
+
 export type HoldOptions = {
   claimed: ClaimedRun;
   definition: AgentDefinition;
   committer: Committer;
   hooks?: RunHooks | undefined;
-  /** The worker's id at the moment of the claim. */
-  owner: string;
-  pool: Pool;
+  ownership: Ownership;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
   /** Called with the pieces of a streaming answer of such a run. */
@@ -96,9 +102,9 @@ export class HeldRun {
   async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
     let isWritten = true;
     await this.#inTurn(async () => {
-      await failpoint(isEnd(to) ? 'finish.before' : 'step.commit.before');
+      await beforeCommit(to);
       const result = await this.#options.committer.commit(this.#commitOf(records, to));
-      await reached(records, to);
+      await afterCommit(records, to);
       isWritten = result.outcome !== 'inbox';
       this.#settle({ steps: records, to, ...result });
     });
@@ -107,9 +113,8 @@ export class HeldRun {
 
   /** Adds to the log what came from outside, so that the next step knows it. */
   takeInbox(): Promise<void> {
-    const { pool, owner } = this.#options;
     return this.#inTurn(async () => {
-      const taken = await takeInbox(pool, owner, this.#commitOf([]));
+      const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
       if (!taken) {
         this.lose();
         return;
@@ -132,8 +137,8 @@ export class HeldRun {
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
   async beginRisk(): Promise<void> {
-    const { claimed, pool, owner } = this.#options;
-    if (claimed.is_suspect && !(await beginRisk(pool, owner, this.id, claimed.fence))) {
+    const { claimed, ownership } = this.#options;
+    if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
       this.lose();
     }
   }
@@ -222,21 +227,6 @@ export class HeldRun {
       },
     };
   }
-}
-
-function isEnd(to: Transition | undefined): boolean {
-  return to?.status === 'completed' || to?.status === 'failed';
-}
-
-/** The failpoints behind a commit. */
-async function reached(records: readonly StepRecord[], to: Transition | undefined): Promise<void> {
-  if (records.some((record) => record.child)) {
-    await failpoint('child.inserted');
-  }
-  if (to?.status === 'waiting') {
-    await failpoint('wait.entered');
-  }
-  await failpoint(isEnd(to) ? 'finish.after' : 'step.commit.after');
 }
 
 function contextOf(claimed: ClaimedRun): RunContext {

@@ -28,6 +28,9 @@ export async function runTool(
   run: HeldRun,
   world: World,
 ): Promise<ToolOutcome> {
+  if (world.standIn) {
+    return world.standIn(tool, args, idempotency_key);
+  }
   const context: ToolContext = {
     ...run.context,
     idempotency_key,
@@ -62,6 +65,12 @@ export async function runInCommit(
   record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord,
 ): Promise<void> {
   let begun = intent;
+  if (world.standIn) {
+    const key = intent.idempotency_key ?? '';
+    const outcome = await world.standIn(tool, intent.input as JsonObject, key);
+    await run.commit([record(outcome, intent)]);
+    return;
+  }
   let own: OwnCommit | undefined;
   let committed = false;
   const begin = async () => {

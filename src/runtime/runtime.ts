@@ -4,13 +4,20 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import { type ClaimedRun, claimExecutions, loadVersion, releaseExecutions } from '../db/runs.ts';
+import {
+  beginRisk,
+  type ClaimedRun,
+  claimExecutions,
+  loadVersion,
+  releaseExecutions,
+  takeInbox,
+} from '../db/runs.ts';
 import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { batchClaims } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { failpoint } from './failpoints.ts';
-import { HeldRun } from './held-run.ts';
+import { HeldRun, type Ownership } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
 import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
@@ -154,16 +161,11 @@ export class Runtime {
     }
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
-    const run = new HeldRun({
-      claimed,
-      definition,
-      committer,
-      hooks,
-      owner,
-      pool,
-      announce,
-      stream,
-    });
+    const ownership: Ownership = {
+      takeInbox: (commit) => takeInbox(pool, owner, commit),
+      beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
+    };
+    const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {
       announce(run.id);
     }

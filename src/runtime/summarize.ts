@@ -1,6 +1,6 @@
 import type { Action } from '../contracts/action.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import type { ModelAnswer } from '../contracts/model.ts';
+import type { ModelAnswer, ModelRequest } from '../contracts/model.ts';
 import type { HeldRun } from './held-run.ts';
 import { CONTEXT_GUARD } from './prompt.ts';
 import { summaryPrompt } from './summary-prompt.ts';
@@ -45,19 +45,20 @@ export async function summarize(action: Summarize, run: HeldRun, world: World): 
 }
 
 async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outcome<ModelAnswer>> {
-  const { model, messages } = action;
-  const found = world.provider(model);
+  const found = world.provider(action.model);
   if (!found.ok) {
     return found;
   }
   const signal = AbortSignal.any([run.abort.signal, AbortSignal.timeout(run.timeLeft)]);
+  const outcome = await found.value.generate(summaryRequest(action), { signal });
+  return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
+}
+
+/** What the model is sent to sum up. */
+export function summaryRequest({ model, messages }: Summarize): ModelRequest {
   const room = model.context_tokens === null ? undefined : Math.floor(model.context_tokens * 0.7);
   const prompt = summaryPrompt(messages, null, room);
-  const outcome = await found.value.generate(
-    { model, messages: prompt, tools: [], output_schema: null },
-    { signal },
-  );
-  return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
+  return { model, messages: prompt, tools: [], output_schema: null };
 }
 
 const EMPTY: RunError = {

@@ -1,8 +1,10 @@
+import type { ToolDefinition } from '../contracts/definition.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { Hooks } from '../contracts/hook.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
-import type { BuiltinTool } from '../contracts/tool.ts';
+import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 
@@ -16,6 +18,12 @@ export type World = {
   sqlToolPool: Pool;
   /** Hooks written in TypeScript; those of the database come with each run. */
   hooks: Hooks;
+  /** Answers every call in place of its tool, as a replay does; workers have none. */
+  standIn?: (
+    tool: ToolDefinition,
+    args: JsonObject,
+    idempotency_key: string,
+  ) => Promise<ToolOutcome>;
   /** The content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   random(): number;

@@ -82,8 +82,9 @@ test('a reader that goes away is no error', async () => {
   expect(await ended(child)).toMatchObject({ status: 0, stderr: '' });
 });
 
-test('--version is that of package.json', async () => {
+test('--version is that of package.json, behind a command an option of the command', async () => {
   expect((await howdah(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect((await howdah(['agents', '--version'])).stderr).toContain("unknown option '--version'");
 });
 
 /** A Node of the machine that cannot strip types, where there is one. */

@@ -1,0 +1,71 @@
+-- A run as one document: all that a replay needs, by value. The caller's own rights decide what is in it, so that it
+-- shows nothing the tables would not show. Times are in UTC and keys in jsonb's order: the same rows give the same bytes.
+create or replace function howdah.export_run(id uuid) returns jsonb
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_run jsonb := howdah_private.exported_run(export_run.id, 0);
+begin
+  if v_run is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', export_run.id),
+      detail = jsonb_build_object('execution_id', export_run.id)::text,
+      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  end if;
+  return v_run;
+end $$;
+comment on function howdah.export_run(uuid) is
+  'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
+
+-- One run and those below it, as deep as children may be.
+create or replace function howdah_private.exported_run(id uuid, depth int) returns jsonb
+  language sql stable
+  set search_path = ''
+  set timezone = 'UTC'
+as $$
+  select jsonb_build_object(
+    'format', 'howdah-run', 'version', 1,
+    'execution', howdah_private.exported_execution(e.id),
+    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
+    'definition', v.definition,
+    'history', howdah_private.session_history(e.session_id, e.turn),
+    'steps', coalesce((
+      select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
+      from howdah.steps as s where s.execution_id = e.id
+    ), '[]'),
+    'messages', coalesce((
+      select jsonb_agg(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[] order by m.seq)
+      from howdah.messages as m where m.execution_id = e.id
+    ), '[]'),
+    'questions', coalesce((
+      select jsonb_agg(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[] order by q.id)
+      from howdah.questions as q where q.execution_id = e.id
+    ), '[]'),
+    'children', coalesce((
+      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1) order by c.id)
+      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
+    ), '[]')
+  )
+  from howdah.executions as e
+  join howdah.agent_versions as v on v.id = e.agent_version_id
+  where e.id = exported_run.id
+$$;
+
+-- The row itself, in the columns everybody may read.
+create or replace function howdah_private.exported_execution(id uuid) returns jsonb
+  language sql stable
+  set search_path = ''
+  set timezone = 'UTC'
+as $$
+  select to_jsonb(x) from (
+    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+      e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
+      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
+      e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
+      e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
+      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.created_by, e.created_at, e.started_at,
+      e.completed_at
+    from howdah.executions as e where e.id = exported_execution.id
+  ) as x
+$$;

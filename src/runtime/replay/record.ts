@@ -1,0 +1,159 @@
+import type { RunState } from '../../contracts/action.ts';
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
+import type { LoggedMessage } from '../../contracts/message.ts';
+import type { LoggedStep, StopReason } from '../../contracts/step.ts';
+import type { ClaimedRun } from '../../db/runs.ts';
+import { RETRIED } from '../calls.ts';
+import { foldLog } from '../fold.ts';
+
+/** Guards that are the database's word that a limit is used up. */
+const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
+
+/**
+ * A recorded run, read from a position in its log: the number of steps that lie behind. It answers what the database
+ * would have answered there.
+ */
+export class RunRecord {
+  readonly run: ExportedRun;
+  readonly steps: readonly ExportedStep[];
+
+  constructor(run: ExportedRun) {
+    this.run = run;
+    this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);
+  }
+
+  /** Where the run itself began: behind what a fork copied, and what came before the first step of a worker. */
+  get start(): number {
+    const { forked_from_seq: copied } = this.run.execution;
+    return this.behindOutside(copied === null ? 0 : copied + 1);
+  }
+
+  /** The position behind all that came from outside there. */
+  behindOutside(position: number): number {
+    let behind = position;
+    while (this.isOutside(behind)) {
+      behind += 1;
+    }
+    return behind;
+  }
+
+  /** Whether the next step there came from outside: no worker made it. */
+  isOutside(position: number): boolean {
+    return this.steps[position]?.worker === null;
+  }
+
+  isOver(position: number): boolean {
+    return position >= this.steps.length;
+  }
+
+  /** The seq of the next step, or the one behind the last. */
+  seqAt(position: number): number {
+    return this.steps[position]?.seq ?? (this.steps.at(-1)?.seq ?? 0) + 1;
+  }
+
+  messagesOf(step: ExportedStep): ExportedMessage[] {
+    return this.run.messages.filter((message) => message.step_seq === step.seq);
+  }
+
+  /** The next step about a call, at the position or behind it. */
+  nextOf(callId: string, position: number): ExportedStep | undefined {
+    return this.steps
+      .slice(position)
+      .find((step) => step.call_id === callId && step.worker !== null);
+  }
+
+  /** The limit that is used up, as the next step tells. */
+  exhaustedAt(position: number): StopReason | null {
+    const next = this.steps[position];
+    const isLimit = next?.kind === 'guard' && next.error && LIMITS.includes(next.name ?? '');
+    return isLimit && !this.isOutside(position) ? (next.name as StopReason) : null;
+  }
+
+  /** Tools whose next call was made without asking, though they require an approval. */
+  approvedAt(position: number): string[] {
+    const guarded = this.run.definition.tools
+      .flatMap((tool) => (tool.compensation ? [tool, tool.compensation] : [tool]))
+      .filter((tool) => tool.requires_approval);
+    return guarded.filter((tool) => this.#isApproved(tool, position)).map(({ name }) => name);
+  }
+
+  #isApproved(tool: ToolDefinition, position: number): boolean {
+    const names = [tool.name, ...tool.aliases];
+    const calls = new Set(
+      this.run.messages
+        .flatMap((message) => message.tool_calls ?? [])
+        .filter((call) => names.includes(call.name))
+        .map((call) => call.id),
+    );
+    const seen = new Set(this.steps.slice(0, position).map((step) => step.call_id));
+    const first = this.steps
+      .slice(position)
+      .find(({ call_id }) => call_id !== null && calls.has(call_id) && !seen.has(call_id));
+    return first !== undefined && first.kind !== 'question';
+  }
+
+  /** What a claim there would give a worker. */
+  claimAt(position: number): ClaimedRun {
+    const { execution, history } = this.run;
+    return {
+      execution_id: execution.id,
+      fence: 0,
+      tenant_id: '',
+      agent_id: execution.agent_id,
+      agent_version_id: '',
+      session_id: execution.session_id,
+      root_execution_id: execution.root_execution_id,
+      is_child: false,
+      is_compensation: execution.compensates_execution_id !== null,
+      metadata: execution.metadata,
+      step_count: position,
+      exhausted: this.exhaustedAt(position),
+      active_ms_left: Number.POSITIVE_INFINITY,
+      watched: false,
+      is_suspect: false,
+      is_new: position === 0,
+      hooks: null,
+      messages_at_retry: this.#messagesAtRetry(position),
+      approved_tools: this.approvedAt(position),
+      messages: this.#messagesAt(position),
+      history,
+      attempts: this.#attemptsAt(position),
+    };
+  }
+
+  /** The state a strategy would look at there, with the definition the run had. */
+  stateAt(position: number): RunState {
+    return foldLog(this.claimAt(position), this.run.definition.agent.use_history);
+  }
+
+  #messagesAt(position: number): LoggedMessage[] {
+    const last = this.steps[position - 1]?.seq ?? 0;
+    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(told);
+  }
+
+  #messagesAtRetry(position: number): number {
+    const copied = this.run.execution.forked_from_seq ?? 0;
+    const retried = this.steps
+      .slice(copied, position)
+      .findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+    return retried < 0 ? 0 : this.#messagesAt(copied + retried).length;
+  }
+
+  #attemptsAt(position: number): LoggedStep[] {
+    const past = this.steps.slice(0, position);
+    const from = past.findLastIndex(({ kind }) => kind === 'model' || kind === 'fork') + 1;
+    return past.slice(from).map(({ seq, kind, name, call_id, input, output, error }) => {
+      return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
+    });
+  }
+}
+
+/** A message as a claim tells it: what it does not have is absent. */
+function told(message: ExportedMessage): LoggedMessage {
+  const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
+  const { covers_from_seq, covers_to_seq } = message;
+  const others = { step_seq, parts, tool_calls, tool_call_id, covers_from_seq, covers_to_seq };
+  const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
+  return { seq, role, content, ...Object.fromEntries(known) };
+}

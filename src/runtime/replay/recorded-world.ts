@@ -1,0 +1,95 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ModelProvider, ModelRequest } from '../../contracts/model.ts';
+import type { Resource } from '../../contracts/resource.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { Pool } from '../../db/pool.ts';
+import { resolveParts } from '../resolve-parts.ts';
+import { strategyOf } from '../strategies/registry.ts';
+import type { World } from '../world.ts';
+import type { Judge } from './judge.ts';
+import type { RunRecord } from './record.ts';
+import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
+import type { ReplayedRun } from './replayed-run.ts';
+import { askedText, requestOf, requestText } from './request-text.ts';
+import { storedText } from './stored.ts';
+import { stepText } from './told.ts';
+import { unifiedDiff } from './unified-diff.ts';
+
+/** Models and tools that answer from the record. Nothing here reaches a network or a database, and nothing waits. */
+export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun): World {
+  const provider: ModelProvider = {
+    name: 'record',
+    generate: (request) => answer(request, record, judge, run),
+  };
+  return {
+    provider: () => ({ ok: true, value: provider }),
+    standIn: (tool, args, key) => callRecorded(tool, args, key, record, judge, run),
+    customTools: new Map(),
+    hooks: {},
+    builtins: new Map(),
+    sqlToolPool: undefined as unknown as Pool, // every call has a stand-in
+    loadResource: (_tenant, id) => fileOf(id),
+    random: () => 0,
+    sleep: async () => {},
+  };
+}
+
+async function answer(request: ModelRequest, record: RunRecord, judge: Judge, run: ReplayedRun) {
+  const next = record.steps[judge.position];
+  const isOurs = next !== undefined && !record.isOutside(judge.position);
+  const outcome = isOurs ? modelOutcome(next, record.messagesOf(next)) : undefined;
+  if (!outcome) {
+    judge.wentElsewhere(askedText(request));
+    run.lose();
+    return GONE;
+  }
+  const recorded = await recordedRequest(record, judge.position);
+  const diff = unifiedDiff(storedText(recorded), storedText(requestText(request)));
+  if (diff !== '') {
+    judge.note(`the model ${request.model.name} is sent something else`, undefined, diff);
+  }
+  return outcome;
+}
+
+/** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
+async function recordedRequest(record: RunRecord, position: number): Promise<string> {
+  const { definition, execution } = record.run;
+  const next = strategyOf({ is_compensation: execution.compensates_execution_id !== null });
+  const request = requestOf(next(definition, record.stateAt(position)), definition);
+  const resolved = await resolveParts(request?.messages ?? [], fileOf);
+  return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';
+}
+
+/** A call by its id; one whose end nobody saw ends this claim as it ended that worker. */
+async function callRecorded(
+  tool: ToolDefinition,
+  args: JsonObject,
+  idempotency_key: string,
+  record: RunRecord,
+  judge: Judge,
+  run: ReplayedRun,
+): Promise<ToolOutcome> {
+  const callId = idempotency_key.split(':').slice(2).join(':');
+  const step = record.nextOf(callId, judge.position);
+  const outcome = step && toolOutcome(step, record.messagesOf(step));
+  if (outcome) {
+    return outcome;
+  }
+  const turn = await run.turnOf(callId);
+  if (turn === 'forced' || (turn === 'next' && step && !isUnknownEffect(step))) {
+    judge.wentElsewhere(stepText({ kind: 'tool', name: tool.name, input: args }));
+  }
+  run.lose();
+  return GONE;
+}
+
+/** What files hold is not in a record: their ids stand for it. */
+async function fileOf(id: string): Promise<{ ok: true; value: Resource }> {
+  const bytes = Buffer.from(id);
+  return { ok: true, value: { name: id, type: 'text/plain', is_text: true, bytes, sha256: '' } };
+}
+
+const error: RunError = { code: 'cancelled', message: 'the replay went on', retryable: false };
+const GONE = { ok: false, error } as const;

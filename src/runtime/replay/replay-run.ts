@@ -1,0 +1,81 @@
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { ExportedRun } from '../../contracts/exported-run.ts';
+import { isJsonObject } from '../../contracts/json.ts';
+import { advance } from '../advance.ts';
+import type { Divergence } from './divergence.ts';
+import { Judge } from './judge.ts';
+import { RunRecord } from './record.ts';
+import { recordedWorld } from './recorded-world.ts';
+import { ReplayedRun } from './replayed-run.ts';
+
+export type ReplayOptions = {
+  /** Instead of the definition the run had, as `agent_versions.definition` holds it; children keep theirs. */
+  definition?: AgentDefinition;
+};
+
+export type Replay = {
+  equal: boolean;
+  /** Recorded steps that were judged, those of children too. */
+  steps: number;
+  /** In the order of the record; children come after the run they belong to. */
+  divergences: Divergence[];
+};
+
+/** Claims in a row that bring the record no further: a wait for a time, a worker that died. */
+const MOST_IDLE_CLAIMS = 5;
+
+/**
+ * Plays an exported run again: the loop of a worker, with the recorded answers of models, tools, people and children. It
+ * writes nothing and reaches nothing. Where the run goes another way than its record, that is a divergence; the record
+ * is taken as it stands there, so that each further one is a finding of its own. Throws `HWINV` for what is no exported run.
+ */
+export async function replayRun(exported: unknown, options: ReplayOptions = {}): Promise<Replay> {
+  const run = readExportedRun(exported);
+  const record = new RunRecord(run);
+  const judge = new Judge(record);
+  const steps = record.steps.length - Math.min(record.start, record.steps.length);
+  await play(record, judge, options.definition ?? run.definition);
+  const below = await Promise.all(run.children.map((child) => replayRun(child)));
+  const divergences = [...judge.divergences, ...below.flatMap((child) => child.divergences)];
+  return {
+    equal: divergences.length === 0,
+    steps: below.reduce((sum, child) => sum + child.steps, steps),
+    divergences,
+  };
+}
+
+async function play(record: RunRecord, judge: Judge, definition: AgentDefinition): Promise<void> {
+  let idle = 0;
+  while (!judge.isOver) {
+    const { position } = judge;
+    const run = new ReplayedRun(record, judge, definition);
+    await advance(run, recordedWorld(record, judge, run), () => false);
+    idle = judge.position === position ? idle + 1 : 0;
+    if (idle > MOST_IDLE_CLAIMS) {
+      judge.wentElsewhere('nothing more happened');
+    }
+  }
+}
+
+/** The document of `howdah.export_run`, looked at just enough to be sure that it is one. */
+export function readExportedRun(value: unknown): ExportedRun {
+  if (!isJsonObject(value) || value.format !== 'howdah-run' || value.version !== 1) {
+    throw noRun('format and version are not "howdah-run" and 1');
+  }
+  const lists = ['history', 'steps', 'messages', 'questions', 'children'];
+  const missing = [
+    ...['execution', 'definition'].filter((name) => !isJsonObject(value[name])),
+    ...lists.filter((name) => !Array.isArray(value[name])),
+  ];
+  if (missing.length > 0) {
+    throw noRun(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`);
+  }
+  return value as unknown as ExportedRun;
+}
+
+function noRun(fault: string): HowdahError {
+  return new HowdahError('HWINV', `this is no exported run: ${fault}`, {
+    hint: 'Make one: howdah export-run ID, or select howdah.export_run(id)',
+  });
+}

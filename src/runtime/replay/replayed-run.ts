@@ -1,0 +1,56 @@
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { StepRecord, Transition } from '../../contracts/step.ts';
+import { HeldRun } from '../held-run.ts';
+import type { Judge } from './judge.ts';
+import { RecordedOrder } from './order.ts';
+import type { RunRecord } from './record.ts';
+
+/** A run held as a worker holds it, on its record instead of a database. */
+export class ReplayedRun extends HeldRun {
+  readonly #record: RunRecord;
+  readonly #judge: Judge;
+  readonly #order: RecordedOrder;
+
+  constructor(record: RunRecord, judge: Judge, definition: AgentDefinition) {
+    super({
+      claimed: record.claimAt(judge.position),
+      definition,
+      committer: {
+        commit: async (commit) => judge.commit(commit),
+        commitOn: async (_client, commit) => judge.commit(commit),
+      },
+      ownership: { takeInbox: async () => undefined, beginRisk: async () => true }, // the judge ends a claim instead
+      announce: () => {},
+      stream: () => {},
+    });
+    this.#record = record;
+    this.#judge = judge;
+    this.#order = new RecordedOrder((callId) => record.steps[judge.position]?.call_id === callId);
+  }
+
+  override async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
+    const callId = records[0]?.call_id;
+    if (callId !== undefined && this.isHeld) {
+      await this.#order.turnOf(callId);
+    }
+    const isWritten = await super.commit(records, to);
+    const approved_tools = this.#record.approvedAt(this.#judge.position);
+    this.state = { ...this.state, approved_tools };
+    if (this.isHeld) {
+      this.#order.moved();
+    } else {
+      this.#order.end();
+    }
+    return isWritten;
+  }
+
+  /** Waits for the turn of a call the record has no result of. */
+  async turnOf(callId: string): Promise<'next' | 'forced' | 'gone'> {
+    return this.isHeld ? this.#order.turnOf(callId) : 'gone';
+  }
+
+  override lose(): void {
+    super.lose();
+    this.#order.end();
+  }
+}

@@ -1,0 +1,56 @@
+import type { Action } from '../../contracts/action.ts';
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { Message } from '../../contracts/message.ts';
+import type { ModelRequest } from '../../contracts/model.ts';
+import { toolSchemas } from '../prompt.ts';
+import { summaryRequest } from '../summarize.ts';
+import { canonicalJson } from './same-json.ts';
+import { brief } from './told.ts';
+
+/** What an action would send to its model; undefined when it asks none. Files are still only named. */
+export function requestOf(action: Action, definition: AgentDefinition): ModelRequest | undefined {
+  switch (action.type) {
+    case 'call_model':
+      return {
+        model: action.model,
+        messages: action.messages,
+        tools: toolSchemas(definition),
+        output_schema: definition.agent.output_schema,
+      };
+    case 'summarize':
+      return summaryRequest(action);
+    default:
+      return undefined;
+  }
+}
+
+/** A request as text, for people and for a diff: everything a model is told, and nothing else. */
+export function requestText(request: ModelRequest): string {
+  const { model, tools, output_schema } = request;
+  return [
+    `model ${model.name}: ${model.provider} ${model.model}${model.base_url ? ` at ${model.base_url}` : ''}`,
+    `parameters ${canonicalJson(model.request_params)}`,
+    ...(output_schema ? [`output_schema ${canonicalJson(output_schema)}`] : []),
+    ...tools.map(
+      ({ name, description, parameters }) =>
+        `tool ${name} ${canonicalJson(parameters)} ${description}`,
+    ),
+    ...request.messages.map(messageLines),
+  ].join('\n');
+}
+
+function messageLines(message: Message): string {
+  const { role, content, parts, tool_calls, tool_call_id } = message;
+  return [
+    `[${role}${tool_call_id ? ` ${tool_call_id}` : ''}]`,
+    ...(content === null ? [] : [content]),
+    ...(parts ?? []).map(canonicalJson),
+    ...(tool_calls ?? []).map((call) => `calls ${call.name} ${call.arguments} (${call.id})`),
+  ].join('\n');
+}
+
+/** The model a request goes to, and what it was last told. */
+export function askedText({ model, messages }: ModelRequest): string {
+  const last = messages.at(-1);
+  return `the model ${model.name} was asked${last ? `, after ${last.role}: ${brief(last.content)}` : ''}`;
+}

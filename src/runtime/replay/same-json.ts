@@ -1,0 +1,26 @@
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+
+/** JSON with its keys in one order, as `jsonb` compares it; what is absent is null. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(sorted((value ?? null) as Json));
+}
+
+/** Whether two values are the same to `jsonb`. */
+export function isSameJson(one: unknown, other: unknown): boolean {
+  return canonicalJson(one) === canonicalJson(other);
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) {
+    return value.map(sorted);
+  }
+  if (!isJsonObject(value)) {
+    return value;
+  }
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    entries
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, member]) => [key, sorted(member)]),
+  );
+}
