@@ -12,6 +12,8 @@ create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
 
+create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
+
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
@@ -214,6 +216,7 @@ create table howdah.executions (
   messages_at_retry integer default 0 not null,
   first_limits jsonb,
   input_parts jsonb,
+  moves integer default 0 not null,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
@@ -245,6 +248,27 @@ CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_exe
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+create table howdah.hooks (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  event howdah.hook_event not null,
+  function text not null,
+  agent_id uuid,
+  "position" integer default 1 not null,
+  timeout_ms integer default 5000 not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint hooks_tenant_id_event_function_agent_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id),
+  constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint hooks_pkey PRIMARY KEY (id),
+  constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint timeout_is_up_to_a_minute CHECK (((timeout_ms >= 1) AND (timeout_ms <= 60000)))
+);
+alter table howdah.hooks enable row level security, force row level security;
+CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -465,7 +489,9 @@ create table howdah.steps (
   call_id text,
   effect howdah.tool_effect,
   idempotency_key text,
+  annotations jsonb,
   constraint steps_pkey PRIMARY KEY (execution_id, seq),
+  constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
   constraint seq_counts_from_one CHECK ((seq >= 1))
@@ -564,6 +590,19 @@ create table howdah_private.applied_sql (
 );
 alter table howdah_private.applied_sql enable row level security, force row level security;
 
+create table howdah_private.ended_runs (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  execution_id uuid not null,
+  event jsonb not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint ended_runs_pkey PRIMARY KEY (id),
+  constraint ended_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint event_is_an_object CHECK ((jsonb_typeof(event) = 'object'::text))
+);
+alter table howdah_private.ended_runs enable row level security, force row level security;
+CREATE INDEX ended_runs_tenant_id_idx ON howdah_private.ended_runs USING btree (tenant_id);
+
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null,
   key text not null,
@@ -601,6 +640,15 @@ create table howdah_private.login_tenants (
 alter table howdah_private.login_tenants enable row level security, force row level security;
 CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
 
+create table howdah_private.todo_changes (
+  tenant_id uuid not null,
+  session_id uuid not null,
+  changes bigint not null,
+  constraint todo_changes_pkey PRIMARY KEY (tenant_id, session_id),
+  constraint todo_changes_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE
+);
+alter table howdah_private.todo_changes enable row level security, force row level security;
+
 create table howdah_private.tool_names (
   tenant_id uuid not null,
   name text not null,
@@ -635,6 +683,24 @@ create table howdah_private.workers (
 alter table howdah_private.workers enable row level security, force row level security;
 
 -- functions
+
+CREATE OR REPLACE FUNCTION howdah.add_input(execution_id uuid, content text, input_parts jsonb DEFAULT NULL::jsonb)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
+begin
+  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
+  if v_execution.completed_at is not null then
+    perform howdah_private.refuse_ended(v_execution, 'steered');
+  end if;
+  perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  return howdah_private.execution_row(v_execution.id);
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION howdah.agent(name text)
  RETURNS uuid
@@ -821,6 +887,25 @@ begin
       hint = 'select id, name from howdah.agents where deleted_at is null';
   end if;
   return v_agent;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.export_run(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_run jsonb := howdah_private.exported_run(export_run.id, 0);
+begin
+  if v_run is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', export_run.id),
+      detail = jsonb_build_object('execution_id', export_run.id)::text,
+      hint = 'select id, status from howdah.executions order by id desc limit 10';
+  end if;
+  return v_run;
 end $function$
 ;
 
@@ -1143,6 +1228,91 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, input_parts jsonb DEFAULT NULL::jsonb)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+begin
+  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
+  if v_session.policy <> 'steer'
+    or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
+    v_session := howdah_private.session_of(v_session.id); -- the agent may have been switched meanwhile
+    if v_session.agent_id is null then
+      raise exception using errcode = 'HWINV',
+        message = format('session %s has no agent', v_session.id),
+        detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
+        hint = format('Give it one: select howdah.switch_agent(%L, ''support'')', v_session.id);
+    end if;
+    insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
+      nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
+  end if;
+  return howdah_private.session_of(v_session.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.session_state(session_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_session howdah.sessions := howdah_private.session_of(session_state.session_id);
+begin
+  return jsonb_build_object(
+    'version', howdah_private.session_version(v_session.id),
+    'tasks', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'position', t.position, 'title', t.title, 'status', t.status, 'note', t.note) order by t.position)
+      from howdah.todos as t where t.session_id = v_session.id
+    ), '[]'),
+    'awaiting_user_input', (
+      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'prompt', q.prompt, 'options', q.options,
+        'schema', q.schema)
+      from howdah.questions as q
+      where q.tenant_id = v_session.tenant_id and q.root_execution_id = v_session.live_execution_id
+        and q.status = 'open'
+      order by q.created_at, q.id limit 1
+    ),
+    'blocker', howdah_private.session_blocker(v_session)
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.start_session(agent text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb)
+ RETURNS howdah.sessions
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  insert into howdah.sessions (agent_id, user_id, title, policy, state)
+  values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
+    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}'))
+  returning *
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+begin
+  update howdah.sessions as s
+  set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
+  where s.id = v_session.id
+  returning s.* into v_session;
+  return v_session;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.todolist_markdown(session_id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -1191,6 +1361,25 @@ AS $function$
     select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
       || '70008000000000000000')::uuid
   $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := howdah.agent(active_agent.name);
+begin
+  if not exists (select from howdah.agents as a where a.id = v_id and a.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is not active', active_agent.name),
+      detail = jsonb_build_object('agent_id', v_id, 'agent', active_agent.name)::text,
+      hint = format('update howdah.agents set is_active = true where id = %L', v_id);
+  end if;
+  return v_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.active_ms_left(e howdah.executions)
@@ -1436,6 +1625,20 @@ AS $function$
       order by l.seq desc limit 1
     ), 0)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
+ RETURNS TABLE(step_count integer, is_owned boolean, has_inbox boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
+  return query
+  select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
+  from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_risk(worker uuid, id uuid, fence integer)
@@ -1732,7 +1935,19 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, approved_tools text[], messages jsonb, history jsonb, attempts jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.metadata,
+    c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages, c.history, c.attempts
+  from howdah_private.claim_executions(claim_executions.worker, claim_executions.ids, 1) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, approved_tools text[], messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -1749,6 +1964,7 @@ begin
     where v_is_alive and e.id = any (claim_executions.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (claim_executions.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
   ),
@@ -1796,13 +2012,38 @@ begin
     e.crashes_without_progress >= 2, e.messages_at_retry, howdah_private.approved_tools(e),
     howdah_private.execution_messages(e.id),
     howdah_private.session_history(e.session_id, e.turn),
-    howdah_private.attempts_since_last_answer(e.id)
+    howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
+    case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
   from howdah.executions as e
   where e.id = any (v_claimed);
 end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_result record;
+begin
+  for v_result in
+    select c.* from howdah_private.commit_steps(commit_steps.worker, commit_steps.commits, 1) as c
+  loop
+    if v_result.status = 'running' and (v_result.has_inbox or v_result.is_pause_requested) then
+      perform howdah_private.release_executions(commit_steps.worker, array[v_result.execution_id], false);
+      v_result.status := 'queued';
+    end if;
+    return query select v_result.execution_id,
+      case v_result.outcome when 'inbox' then 'stale' else v_result.outcome end, v_result.status,
+      v_result.step_count, v_result.exhausted, v_result.active_ms_left, v_result.watched;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1828,13 +2069,13 @@ begin
       trim_scale(
         (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
       ) as cost,
-      r.started_at, r.messages
+      r.started_at, r.annotations, r.messages
     from input as i
     cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
     cross join lateral jsonb_to_record(s.step) as r (
       kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
       input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
-      started_at timestamptz, messages jsonb
+      started_at timestamptz, annotations jsonb, messages jsonb
     )
     left join howdah.models as m on m.id = r.model_id
   ),
@@ -1857,7 +2098,9 @@ begin
     select s.id, count(*)::int as messages from said as s group by s.id
   ),
   locked as (
-    select e.id from howdah.executions as e join input as i on i.id = e.id
+    -- what a row says here is read after its lock is had
+    select e.id, howdah_private.next_status(e, i.move) as next
+    from howdah.executions as e join input as i on i.id = e.id
     where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
       and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
     order by e.id
@@ -1874,21 +2117,21 @@ begin
       crashes_without_progress = 0,
       at_risk = false,
       updated_at = now(),
-      status = howdah_private.next_status(e, i.move),
+      status = l.next,
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = case when howdah_private.next_status(e, i.move) = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      paused_from = case when howdah_private.next_status(e, i.move) = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      is_pause_requested = e.is_pause_requested and howdah_private.next_status(e, i.move) = 'running',
+      waiting_for = case when l.next = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      paused_from = case when l.next = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
+      is_pause_requested = e.is_pause_requested and l.next = 'running',
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case when howdah_private.next_status(e, i.move) = 'running' then e.owner_worker end,
-      active_since = case when howdah_private.next_status(e, i.move) = 'running' then e.active_since end,
-      active_ms = case when howdah_private.next_status(e, i.move) = 'running' then e.active_ms
+      owner_worker = case when l.next = 'running' then e.owner_worker end,
+      active_since = case when l.next = 'running' then e.active_since end,
+      active_ms = case when l.next = 'running' then e.active_ms
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when howdah_private.next_status(e, i.move) in ('completed', 'failed') then clock_timestamp() end
+      completed_at = case when l.next in ('completed', 'failed') then clock_timestamp() end
     from locked as l
     join input as i on i.id = l.id
     left join sums as s on s.id = l.id
@@ -1899,11 +2142,11 @@ begin
   logged as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error,
-      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker
+      model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key, nullif(r.input, 'null'),
       nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
     from moved as m join records as r on r.id = m.id
   ),
   told as (
@@ -1959,7 +2202,7 @@ begin
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah.steps as s on s.name = t.tool ->> 'name'
   where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
-    and s.kind = 'tool' and s.error is null and s.seq > coalesce(run.forked_from_seq, 0);
+    and s.kind = 'tool' and (s.error is null or s.error #>> '{cause,event}' = 'tool_after') and s.seq > coalesce(run.forked_from_seq, 0);
   if v_calls is null or exists (
     select from howdah.executions as e where e.compensates_execution_id = run.id
   ) then
@@ -2038,10 +2281,10 @@ AS $function$
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
-      started_at, finished_at, worker
+      started_at, finished_at, worker, annotations
     )
     select copy_log.copy, s.seq, s.tenant_id, s.kind, s.name, s.call_id, s.effect, s.idempotency_key, s.input, s.output,
-      s.error, s.model_id, s.started_at, s.finished_at, s.worker
+      s.error, s.model_id, s.started_at, s.finished_at, s.worker, s.annotations
     from howdah.steps as s
     where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
   ),
@@ -2297,6 +2540,10 @@ CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.sto
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
+  );
 begin
   perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
   where e.id = any (end_runs.ids) and e.owner_worker is not null;
@@ -2324,6 +2571,7 @@ begin
   update howdah.questions as q set status = 'cancelled'
   from ended as d
   where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
+  perform howdah_private.tell_ended(v_live);
   perform howdah_private.announce_watched(end_runs.ids);
 end $function$
 ;
@@ -2518,6 +2766,62 @@ begin
   end loop;
   return v_count;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+  select to_jsonb(x) from (
+    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+      e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
+      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
+      e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
+      e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
+      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.created_by, e.created_at, e.started_at,
+      e.completed_at
+    from howdah.executions as e where e.id = exported_execution.id
+  ) as x
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exported_run(id uuid, depth integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+  select jsonb_build_object(
+    'format', 'howdah-run', 'version', 1,
+    'execution', howdah_private.exported_execution(e.id),
+    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
+    'definition', v.definition,
+    'history', howdah_private.session_history(e.session_id, e.turn),
+    'steps', coalesce((
+      select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
+      from howdah.steps as s where s.execution_id = e.id
+    ), '[]'),
+    'messages', coalesce((
+      select jsonb_agg(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[] order by m.seq)
+      from howdah.messages as m where m.execution_id = e.id
+    ), '[]'),
+    'questions', coalesce((
+      select jsonb_agg(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[] order by q.id)
+      from howdah.questions as q where q.execution_id = e.id
+    ), '[]'),
+    'children', coalesce((
+      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1) order by c.id)
+      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
+    ), '[]')
+  )
+  from howdah.executions as e
+  join howdah.agent_versions as v on v.id = e.agent_version_id
+  where e.id = exported_run.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
@@ -2820,6 +3124,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_compensation(agent_version_id uuid, tool text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+    where v.id = has_compensation.agent_version_id and t.tool ->> 'name' = has_compensation.tool
+      and t.tool ? 'compensation'
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2870,6 +3188,55 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
+ RETURNS pg_proc
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_function regprocedure := to_regprocedure(
+    regexp_replace(hook_function.name, '\s*\(\s*(\w+\s+)?jsonb\s*\)\s*$', '') || '(jsonb)');
+  v_proc pg_catalog.pg_proc;
+  v_schema text;
+  v_reason text;
+begin
+  select p.* into v_proc from pg_catalog.pg_proc as p where p.oid = v_function;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_proc.pronamespace;
+  v_reason := case
+    when v_function is null then 'there is no such function that takes one jsonb'
+    when v_schema in ('information_schema', 'howdah', 'howdah_private', 'graphile_worker')
+      or v_schema like 'pg\_%' then 'it stands in a system schema'
+    when v_proc.prokind <> 'f' or v_proc.proretset then 'it is not a plain function'
+    when v_proc.prorettype not in ('jsonb'::regtype, 'void'::regtype)
+      then 'it returns ' || v_proc.prorettype::regtype
+  end;
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s cannot be a hook: %s', coalesce(hook_function.name, 'null'), v_reason),
+      detail = jsonb_build_object('field', 'function', 'function', hook_function.name)::text,
+      hint = coalesce('Did you mean ' || case when v_function is null
+          then howdah_private.functions_named(hook_function.name) end || '? ', '')
+        || 'Write it with its schema; its signature is (event jsonb) returns jsonb, or returns void.';
+  end if;
+  return v_proc;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_agg(jsonb_build_object(
+    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
+  from howdah.hooks as h
+  where h.tenant_id = hooks_of.tenant_id and h.is_active
+    and (h.agent_id is null or h.agent_id = hooks_of.agent_id)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
  RETURNS void
  LANGUAGE sql
@@ -2901,7 +3268,7 @@ begin
   ) then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtextextended(interrupt_session.session_id::text, 1214871364));
+  perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
     exit when v_live is null;
@@ -2919,6 +3286,45 @@ AS $function$
   select exists (
     select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
+    and e.forked_from_execution_id is null and e.messages_at_retry = 0
+    and not exists (
+      select from howdah.hooks as h
+      where h.tenant_id = e.tenant_id and h.is_active and coalesce(h.agent_id = e.agent_id, true)
+    )
+    and not exists (
+      select from howdah.agent_versions as v
+      cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+      where v.id = e.agent_version_id
+        and (t.tool ->> 'kind' not in ('sql', 'custom')
+          or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
+    )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_new_run(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when e.step_count = coalesce(e.forked_from_seq + 1, 0) then true
+    when e.model_count > 0 then false
+    else not exists (
+      select from howdah.steps as s
+      where s.execution_id = e.id and s.seq > coalesce(e.forked_from_seq + 1, 0) and s.kind not in ('input', 'error', 'retry')
+    )
+  end
 $function$
 ;
 
@@ -3613,6 +4019,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
+ RETURNS TABLE(session_id uuid, execution_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.id, s.live_execution_id from howdah.sessions as s where s.id = any (live_runs.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.load_resource(tenant uuid, id uuid)
  RETURNS TABLE(name text, type text, is_text boolean, bytes bytea, storage_path text, size bigint, sha256 text)
  LANGUAGE sql
@@ -3673,6 +4089,15 @@ begin
   order by e.depth, e.id
   for no key update;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_senders(session_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
@@ -3739,6 +4164,17 @@ AS $function$
     when 'paused' then case when e.is_pause_requested then 'paused' else e.status::text end
     else coalesce(next_status.move ->> 'status', e.status::text)
   end::howdah.execution_status
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
+  where e.id = note_hooks.id
 $function$
 ;
 
@@ -4073,6 +4509,27 @@ begin
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
         else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
+begin
+  perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
+  if octet_length(refuse_content.content) > 1048576
+    or (coalesce(refuse_content.content, '') !~ '\S' and v_parts is null) then
+    raise exception using errcode = 'HWINV',
+      message = case when coalesce(refuse_content.content, '') !~ '\S' then 'content is empty'
+        else format('content has %s bytes, at most 1048576 are allowed', octet_length(refuse_content.content)) end,
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Give the text for the agent in content; images and files go into input_parts.';
   end if;
 end $function$
 ;
@@ -4568,10 +5025,50 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn integer)
+CREATE OR REPLACE FUNCTION howdah_private.session_blocker(s howdah.sessions)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with live as (
+    select e.id::uuid as id, e.status, e.waiting_for from howdah.executions as e
+    where e.id = s.live_execution_id
+       or (e.root_execution_id = s.live_execution_id and e.parent_execution_id is not null)
+  ),
+  last_run as (
+    select e.id::uuid as id, e.status, e.error from howdah.executions as e
+    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
+      and s.live_execution_id is null
+    order by e.turn desc limit 1
+  ),
+  reasons (rank, id, reason, message, execution_id) as (
+    select 1, q.id, q.kind::text, case q.kind when 'approval' then 'waits for approval: ' else 'waits for a person: ' end
+      || q.prompt, q.execution_id
+    from howdah.questions as q
+    where q.tenant_id = s.tenant_id and q.root_execution_id = s.live_execution_id
+      and q.status = 'open' and q.kind <> 'question'
+    union all
+    select 2, l.id, 'paused', 'the run is paused', l.id from live as l where l.status = 'paused'
+    union all
+    select 3, l.id, 'quota', 'waits until the quota allows more', l.id from live as l where l.waiting_for = 'quota'
+    union all
+    select 4, r.id, 'failed', 'the last run failed: ' || coalesce(r.error ->> 'message', 'without a reason'), r.id
+    from last_run as r where r.status = 'failed'
+    union all
+    (select 5, t.id, 'blocked_todo', format('todo %s is blocked: %s', t.position, t.title)
+      || coalesce(' — ' || t.note, ''), null
+    from howdah.todos as t where t.session_id = s.id and t.status = 'blocked' order by t.position limit 1)
+  )
+  select jsonb_build_object('reason', r.reason, 'message', r.message, 'execution_id', r.execution_id)
+  from reasons as r order by r.rank, r.id limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
  SET search_path TO ''
 AS $function$
   with earlier as (
@@ -4588,6 +5085,51 @@ AS $function$
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
   ), 0)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer)
+ RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select i.place::int, i.id, t.turn, t.seq, t.message
+  from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
+    with ordinality as i (id, turn, seq, place)
+  join howdah.sessions as s on s.id = i.id
+  cross join lateral (
+    select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
+      'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
+    from howdah.executions as e
+    join howdah.messages as m on m.execution_id = e.id
+    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
+      and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
+    order by e.turn, m.seq
+    limit session_messages_after.at_most
+  ) as t
+  order by i.place, t.turn, t.seq
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_of(id uuid)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_session howdah.sessions;
+begin
+  select s.* into v_session from howdah.sessions as s
+  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', session_of.id),
+      detail = jsonb_build_object('session_id', session_of.id)::text,
+      hint = 'Begin one: select howdah.start_session(''support''). Those there are: select id, title from howdah.sessions.';
+  end if;
+  return v_session;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
@@ -4625,6 +5167,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with roots as materialized (
+    select e.id::uuid as id, e.tenant_id, 1 + e.step_count + e.fence + e.moves as changes
+    from howdah.sessions as s
+    join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id
+    where s.id = session_version.session_id and e.parent_execution_id is null
+  )
+  select coalesce((select sum(r.changes) from roots as r), 0)::bigint
+    + coalesce((
+      select sum(1 + c.step_count + c.fence + c.moves) from roots as r
+      join howdah.executions as c on c.root_execution_id = r.id and c.parent_execution_id is not null
+    ), 0)
+    + coalesce((
+      select sum(1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int) from roots as r
+      join howdah.questions as q on q.tenant_id = r.tenant_id and q.root_execution_id = r.id
+    ), 0)
+    + coalesce((
+      select t.changes from howdah_private.todo_changes as t where t.session_id = session_version.session_id
+    ), 0)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -4644,6 +5213,7 @@ begin
   ))
   from howdah.steps as s
   where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
+    and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
       where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
@@ -4709,6 +5279,64 @@ exception when others then
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
       'code', 'tool_failed', 'message', v_message, 'retryable', false)));
   perform howdah_private.wake_runs(array[parent.id]);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_run howdah.executions;
+  v_question_id uuid;
+begin
+  perform howdah_private.lock_lineage(array[steer.execution_id]);
+  select e.* into v_run from howdah.executions as e
+  where e.id = steer.execution_id and e.completed_at is null;
+  if not found then
+    return false;
+  end if;
+  select q.id into v_question_id from howdah.questions as q
+  where q.tenant_id = v_run.tenant_id and q.root_execution_id = v_run.id
+    and q.status = 'open' and q.kind = 'question'
+  order by q.created_at, q.id limit 1;
+  if v_question_id is null then
+    perform howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+  elsif jsonb_array_length(steer.input_parts) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'the run has an open question, and an answer is a text without parts',
+      detail = jsonb_build_object('field', 'input_parts', 'question_id', v_question_id)::text,
+      hint = format('Answer it first; or show them to the run: select howdah.add_input(%L, …, …)', v_run.id);
+  else
+    perform howdah.answer_question(v_question_id, steer.content);
+  end if;
+  return true;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.steer_session(session_id uuid, content text, input_parts jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_live uuid;
+  v_ended uuid;
+begin
+  perform howdah_private.lock_senders(steer_session.session_id);
+  loop
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = steer_session.session_id;
+    if v_live is null or v_live = v_ended then
+      return false;
+    elsif howdah_private.steer(v_live, steer_session.content, steer_session.input_parts) then
+      update howdah.sessions as s set last_activity_at = now() where s.id = steer_session.session_id;
+      return true;
+    end if;
+    v_ended := v_live;
+  end loop;
 end $function$
 ;
 
@@ -4803,6 +5431,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_ended(id uuid)
+ RETURNS TABLE(tenant_id uuid, execution_id uuid, event jsonb, hooks jsonb)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with taken as (
+    delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
+  )
+  select t.tenant_id, t.execution_id, t.event,
+    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid)
+  from taken as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_inbox(worker uuid, id uuid, fence integer, after integer)
  RETURNS TABLE(step_count integer, steps jsonb, messages jsonb)
  LANGUAGE plpgsql
@@ -4826,6 +5469,44 @@ begin
       where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with told as (
+    insert into howdah_private.ended_runs (tenant_id, execution_id, event)
+    select e.tenant_id, e.id, jsonb_build_object(
+      'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'session_id', e.session_id,
+      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
+      'output_data', null, 'error', e.error)
+    from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+    where e.id = any (tell_ended.ids) and exists (
+      select from howdah.hooks as h
+      where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
+        and (h.agent_id is null or h.agent_id = e.agent_id)
+    )
+    returning id
+  )
+  select graphile_worker.add_job('execution_complete', json_build_object('id', t.id)) from told as t
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
+  values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
+    nullif(nullif(tell_run.input_parts, 'null'), '[]'));
+  select howdah_private.wake_runs(array[run.id::uuid]);
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
@@ -4997,6 +5678,7 @@ begin
       detail = jsonb_build_object('execution_id', old.id, 'from', old.status, 'to', new.status)::text,
       hint = 'The moves allowed are rows of howdah.status_transitions.';
   end if;
+  new.moves := old.moves + 1;
   return new;
 end $function$
 ;
@@ -5244,7 +5926,43 @@ begin
     new.status := 'waiting';
     new.waiting_for := 'turn';
   end if;
+  perform howdah_private.announce_watched(array[new.session_id]);
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_proc pg_catalog.pg_proc;
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write hooks',
+      detail = jsonb_build_object('field', 'function', 'function', new.function)::text,
+      hint = 'Connect as the database''s owner: npx howdah db url.';
+  end if;
+  v_proc := howdah_private.hook_function(new.function);
+  -- behind a schema any word may stand as it is: shop.check, where %I would quote it
+  new.function := v_proc.pronamespace::regnamespace || '.' || case
+    when v_proc.proname ~ '^[a-z_][a-z0-9_]*$' then v_proc.proname::text else format('%I', v_proc.proname) end;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__grant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_proc pg_catalog.pg_proc := howdah_private.hook_function(new.function);
+begin
+  execute format('grant usage on schema %s to howdah_app', v_proc.pronamespace::regnamespace);
+  execute format('grant execute on function %s to howdah_app', v_proc.oid::regprocedure);
+  return null;
 end $function$
 ;
 
@@ -5487,6 +6205,23 @@ begin
       hint = 'A todo list belongs to a session: insert into howdah.sessions default values returning id.';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_todos__count_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
+  select s.tenant_id, s.id, count(*)
+  from changed as c join howdah.sessions as s on s.id = c.session_id
+  group by s.tenant_id, s.id
+  order by s.id
+  on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
+  return null;
 end $function$
 ;
 
@@ -5975,6 +6710,12 @@ CREATE TRIGGER _830_settle_effects AFTER UPDATE OF status ON howdah.executions F
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_check BEFORE INSERT OR UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__check();
+
+CREATE TRIGGER _500_grant AFTER INSERT OR UPDATE OF function ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__grant();
+
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -6024,6 +6765,12 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
 
 CREATE TRIGGER _300_take_position BEFORE INSERT ON howdah.todos FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION howdah_private.tg_todos__take_position();
+
+CREATE TRIGGER _500_count_deletes AFTER DELETE ON howdah.todos REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
+
+CREATE TRIGGER _500_count_inserts AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
+
+CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -6076,6 +6823,12 @@ create policy engine on howdah.executions to howdah_engine using (true) with che
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
@@ -6153,6 +6906,10 @@ create policy engine on howdah_private.applied_sql to howdah_engine using (true)
 
 create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check (true);
@@ -6164,6 +6921,10 @@ create policy operator on howdah_private.inbox to howdah_owner using (true) with
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.todo_changes to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.tool_names to howdah_engine using (true) with check (true);
 
@@ -6591,6 +7352,8 @@ grant insert, update on column howdah.tools.requires_approval to howdah_app;
 
 grant insert, update on column howdah.tools.timeout_ms to howdah_app;
 
+grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
+
 grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
@@ -6625,6 +7388,12 @@ grant execute on function howdah.current_user_id() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.export_run(uuid) to howdah_analyst;
+
+grant execute on function howdah.export_run(uuid) to howdah_app;
+
+grant execute on function howdah.export_run(uuid) to howdah_engine;
+
 grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
@@ -6653,6 +7422,16 @@ grant execute on function howdah.schedule_times(text,text,timestamp with time zo
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_engine;
 
+grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
+
+grant execute on function howdah.session_state(uuid) to howdah_app;
+
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_app;
+
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_engine;
+
+grant execute on function howdah.switch_agent(uuid,text) to howdah_app;
+
 grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_app;
@@ -6679,6 +7458,10 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
+grant execute on function howdah_private.active_agent(text) to howdah_app;
+
+grant execute on function howdah_private.active_agent(text) to howdah_engine;
+
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
@@ -6688,6 +7471,8 @@ grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
+
+grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
@@ -6699,7 +7484,11 @@ grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
+
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
@@ -6731,6 +7520,18 @@ grant execute on function howdah_private.execution_states(uuid[]) to howdah_auth
 
 grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.exported_execution(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
+
+grant execute on function howdah_private.exported_execution(uuid) to howdah_engine;
+
+grant execute on function howdah_private.exported_run(uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.exported_run(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.exported_run(uuid,integer) to howdah_engine;
+
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
@@ -6753,11 +7554,17 @@ grant execute on function howdah_private.function_parameters(regprocedure) to ho
 
 grant execute on function howdah_private.functions_named(text) to howdah_engine;
 
+grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
+
 grant execute on function howdah_private.heal_queue(interval) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
+grant execute on function howdah_private.hook_function(text) to howdah_engine;
+
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
+
+grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
 
@@ -6837,7 +7644,11 @@ grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
 
+grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
+
 grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
@@ -6862,6 +7673,8 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.executions,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -6919,6 +7732,14 @@ grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.session_history(uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.session_history(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.session_history(uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
+
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
@@ -6928,6 +7749,8 @@ grant execute on function howdah_private.steps_after(uuid[],integer[],integer) t
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
+
+grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
@@ -6942,6 +7765,10 @@ grant execute on function howdah_private.tg_agent_tools__check_configuration() t
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
 
@@ -6974,6 +7801,10 @@ grant execute on function howdah_private.tick() to howdah_worker;
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
+
+grant execute on function howdah_private.told_message(howdah.messages) to howdah_analyst;
+
+grant execute on function howdah_private.told_message(howdah.messages) to howdah_app;
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
 
@@ -7016,6 +7847,12 @@ grant delete, select on table howdah.approvals to howdah_app;
 grant delete, insert, select, update on table howdah.approvals to howdah_engine;
 
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
+
+grant select on table howdah.hooks to howdah_analyst;
+
+grant select on table howdah.hooks to howdah_app;
+
+grant delete, insert, select, update on table howdah.hooks to howdah_engine;
 
 grant select on table howdah.messages to howdah_analyst;
 
@@ -7091,11 +7928,15 @@ grant delete, insert, select, update on table howdah.users to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.inbox to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.tool_names to howdah_engine;
 
@@ -7232,6 +8073,8 @@ comment on column howdah.executions.metrics is 'Facts of the end: finish_reason 
 
 comment on column howdah.executions.model_count is 'Model answers so far, counted against max_steps.';
 
+comment on column howdah.executions.moves is 'Changes of its status so far; a part of the version of its session''s state.';
+
 comment on column howdah.executions.output is 'The answer.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
@@ -7257,6 +8100,14 @@ comment on column howdah.executions.turn is 'Its place in the session.';
 comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a timer.';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
+
+comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
+
+comment on column howdah.hooks.agent_id is 'The agent whose runs call it; null for all agents of the tenant.';
+
+comment on column howdah.hooks.function is 'Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.';
+
+comment on column howdah.hooks.timeout_ms is 'Milliseconds one call may take; longer is a failure.';
 
 comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
 
@@ -7335,6 +8186,8 @@ comment on column howdah.sessions.state is 'Your own document about the conversa
 
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
+comment on column howdah.steps.annotations is 'What hooks noted about it.';
+
 comment on column howdah.steps.call_id is 'The tool call it belongs to.';
 
 comment on column howdah.steps.cost is 'By the model''s prices when the step committed.';
@@ -7378,6 +8231,8 @@ comment on column howdah.tools.requires_approval is 'A call waits for a person; 
 
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
+comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
+
 comment on routine howdah.agent(text) is '@behavior -*
 The id of the agent with this name in the current tenant; HWNTF when there is none.';
 
@@ -7399,6 +8254,8 @@ comment on routine howdah.current_user_id() is '@behavior -*
 The user this session acts for, null for a plain database login.';
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
+comment on routine howdah.export_run(uuid) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
 
@@ -7422,6 +8279,14 @@ comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 The next times of a cron expression in a time zone. None, when it names a day that never comes.';
 
+comment on routine howdah.send_message(uuid,text,jsonb) is 'Says something in a session: a new run of its agent, or what the session''s policy says while one is live.';
+
+comment on routine howdah.session_state(uuid) is 'How a session stands: {version, tasks, awaiting_user_input, blocker}; version grows with every change of it.';
+
+comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb) is 'Begins a conversation with the agent of this name; send_message says something in it.';
+
+comment on routine howdah.switch_agent(uuid,text) is 'From the next message on the session is with this agent, which knows what was said; live runs keep theirs.';
+
 comment on routine howdah.todolist_markdown(uuid) is 'The todo list of a session as Markdown; the same list always gives the same bytes.';
 
 comment on routine howdah.uuid_v7() is '@behavior -*
@@ -7441,6 +8306,8 @@ comment on table howdah.agents is 'Agents. An edit makes a new version at commit
 comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
 
 comment on table howdah.executions is 'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+
+comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
 
 comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
 What was said in a run, each message once, in order. Message 1 is the input.';
@@ -7471,11 +8338,15 @@ comment on table howdah.users is 'People of a tenant.';
 
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
+comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose hooks of execution_complete are still to be called.';
+
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
 
 comment on table howdah_private.inbox is 'What came for a live run and is not in its log yet: its owner takes it at the next step, or whoever claims it next.';
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
+
+comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
 
 comment on table howdah_private.tool_names is 'Every name and alias a tool of a tenant answers to.';
 

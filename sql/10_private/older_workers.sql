@@ -1,7 +1,7 @@
 -- What workers of before call, for as long as they may still run beside newer ones: while a deploy rolls, an older worker
 -- goes on against a newer schema. Their statements are prepared, so the columns of what they call never change; a
 -- protocol that needs more is a function with one more argument. Protocol 1: neither questions, children, pauses,
--- inboxes nor built-in tools.
+-- inboxes, hooks nor built-in tools.
 
 -- What an older worker would do wrong it is not given; a newer one takes it.
 create or replace function howdah_private.is_known_to_protocol_1(e howdah.executions) returns boolean
@@ -10,6 +10,10 @@ create or replace function howdah_private.is_known_to_protocol_1(e howdah.execut
 as $$
   select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
     and e.forked_from_execution_id is null and e.messages_at_retry = 0
+    and not exists (
+      select from howdah.hooks as h
+      where h.tenant_id = e.tenant_id and h.is_active and coalesce(h.agent_id = e.agent_id, true)
+    )
     and not exists (
       select from howdah.agent_versions as v
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)

@@ -17,6 +17,8 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
 
+export type HookEvent = "after_setup" | "before_run" | "execution_complete" | "message_sent" | "tool_after" | "tool_before";
+
 export type Int8 = ColumnType<string, bigint | number | string, bigint | number | string>;
 
 export type Json = JsonValue;
@@ -337,6 +339,10 @@ export interface Executions {
    */
   model_count: Generated<number>;
   /**
+   * Changes of its status so far; a part of the version of its session's state.
+   */
+  moves: Generated<number>;
+  /**
    * The answer.
    */
   output: string | null;
@@ -412,6 +418,31 @@ export interface ExecutionTimeline {
   tenant_id: string | null;
   tokens_in: number | null;
   tokens_out: number | null;
+}
+
+export interface Hooks {
+  /**
+   * The agent whose runs call it; null for all agents of the tenant.
+   */
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  event: HookEvent;
+  /**
+   * Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.
+   */
+  function: string;
+  id: Generated<string>;
+  is_active: Generated<boolean>;
+  /**
+   * Hooks of one event are called in this order, smaller first.
+   */
+  position: Generated<number>;
+  tenant_id: Generated<string>;
+  /**
+   * Milliseconds one call may take; longer is a failure.
+   */
+  timeout_ms: Generated<number>;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Messages {
@@ -680,6 +711,10 @@ export interface StatusTransitions {
 
 export interface Steps {
   /**
+   * What hooks noted about it.
+   */
+  annotations: Json | null;
+  /**
    * The tool call it belongs to.
    */
   call_id: string | null;
@@ -838,6 +873,7 @@ export interface DB {
   daily_usage: DailyUsage;
   execution_timeline: ExecutionTimeline;
   executions: Executions;
+  hooks: Hooks;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
