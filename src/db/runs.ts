@@ -92,6 +92,12 @@ export async function takeInbox(
   return rows[0];
 }
 
+/** The tools whose calls need no approval in this run, as it stands now. */
+export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
+  const { rows } = await pool.query('select howdah_private.tools_approved_now($1) as tools', [id]);
+  return rows[0].tools ?? [];
+}
+
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */
 export async function beginRisk(
   pool: Pool,

@@ -9,7 +9,7 @@ import { loggedResult, resultText } from '../tools/result.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import type { OpenCall } from './calls.ts';
 import type { HeldRun } from './held-run.ts';
-import { type CallPlan, planCalls } from './plan-call.ts';
+import { type CallPlan, mayNeedApproval, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import type { World } from './world.ts';
@@ -21,6 +21,9 @@ const ERROR_CHARACTERS = 4_000;
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
+  if (mayNeedApproval(run.definition, calls)) {
+    await run.refreshApprovals();
+  }
   const delays = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.min(...delays.filter((delay) => delay > 0));
   if (Number.isFinite(delay_ms) && run.isHeld && !run.abort.signal.aborted) {
@@ -111,12 +114,13 @@ async function callIt(
   }
   return outcome.ok
     ? commitAll(run, [record(outcome)])
-    : commitFailure(tool, open, outcome.error, run, world, record(outcome));
+    : commitFailure(tool, args, open, outcome.error, run, world, record(outcome));
 }
 
 /** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
 async function commitFailure(
   tool: ToolDefinition,
+  args: JsonObject,
   open: OpenCall,
   error: RunError,
   run: HeldRun,
@@ -125,7 +129,7 @@ async function commitFailure(
 ): Promise<number> {
   if (tool.effect === 'once' && mayHaveHappened(error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
-    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, prompt)), error }]);
+    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, args, prompt)), error }]);
   }
   const attempt = open.failures.length + 1;
   if (!error.retryable || attempt >= triesOf(error)) {

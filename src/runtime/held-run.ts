@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import {
+  approvedTools,
   beginRisk,
   type ClaimedRun,
   type Commit,
@@ -119,6 +120,12 @@ export class HeldRun {
       this.state = foldInbox(this.state, taken);
       this.#announceIfWatched();
     });
+  }
+
+  /** Learns which approvals stick now: given while the run was at work, or taken back. */
+  async refreshApprovals(): Promise<void> {
+    const approved_tools = await approvedTools(this.#options.pool, this.id);
+    this.state = { ...this.state, approved_tools };
   }
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */
