@@ -147,7 +147,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(), howdah_private.fire_schedules() to howdah_worker;
-grant execute on function howdah_private.tools_approved_now(uuid) to howdah_worker;
+grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),

@@ -248,14 +248,15 @@ create or replace function howdah_private.question_for_expiry(id uuid) returns s
   language plpgsql volatile security definer
   set search_path = ''
 as $$
+declare
+  v_lineage uuid[] := (
+    select r.ancestors || r.id::uuid from howdah.questions as q
+    join howdah.executions as r on r.id = q.execution_id
+    where q.id = question_for_expiry.id
+  );
 begin
   perform from howdah.executions as e
-  where e.id in (
-    select x.id from howdah.questions as q
-    join howdah.executions as r on r.id = q.execution_id
-    cross join lateral unnest(r.ancestors || r.id::uuid) as x (id)
-    where q.id = question_for_expiry.id
-  )
+  where e.id = any (v_lineage)
   order by e.depth, e.id
   for no key update nowait;
   return query select q.* from howdah.questions as q

@@ -22,11 +22,13 @@ begin
 end $$;
 
 -- Moves what came for runs into their logs: a step each, and a message for what a person says. The caller has
--- locked the runs, so nothing else is being written to them.
+-- locked the runs, so nothing else is being written to them. In plpgsql, which keeps the plan: making it takes longer than
+-- what it does.
 create or replace function howdah_private.drain_inbox(ids uuid[]) returns void
-  language sql volatile security definer
+  language plpgsql volatile security definer
   set search_path = ''
 as $$
+begin
   with taken as (
     delete from howdah_private.inbox as i where i.execution_id = any (drain_inbox.ids) returning i.*
   ),
@@ -43,7 +45,7 @@ as $$
     from unnest(drain_inbox.ids) as i (id)
     left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
       on p.execution_id = i.id
-    where e.id = i.id
+    where e.id = i.id and e.id = any (drain_inbox.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
       e.message_count - coalesce(p.messages, 0) as messages_before
   ),
@@ -57,8 +59,8 @@ as $$
   select m.id, m.messages_before + p.said, m.tenant_id, m.session_id, m.steps_before + p.position, 'user',
     p.content, p.parts, 'user'
   from moved as m join placed as p on p.execution_id = m.id
-  where p.content is not null
-$$;
+  where p.content is not null;
+end $$;
 
 -- The owner of a run takes what came for it; gives what its log has more now, or nothing when the run is not its own.
 create or replace function howdah_private.take_inbox(worker uuid, id uuid, fence int, after int)

@@ -1,13 +1,31 @@
 import { followExecutions } from '../db/follow.ts';
+import type { Execution, Step } from '../db/queries.ts';
+import type { Question } from '../db/questions.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, printJson } from './output.ts';
+import { questionLines } from './questions.ts';
 import { endLine, errorOf, plainText, stepLine } from './steps.ts';
+
+export type FollowOptions = {
+  /** Only steps after this one. */
+  after?: number;
+  /**
+   * Called with each thing the run asks a person. True when that has been answered here; when none was, this lets go of
+   * the run, which waits, and says so by the exit code. Left out, questions are shown and somebody else's answer awaited.
+   */
+  onQuestion?: (question: Question) => Promise<boolean>;
+};
 
 /**
  * Shows a run until it ends: steps as talk, the answer as the result, the exit code by how it ended. Ctrl-C lets
  * go of the run, it does not stop it.
  */
-export async function showUntilEnd(io: CliIo, url: string, id: string, after = 0): Promise<void> {
+export async function showUntilEnd(
+  io: CliIo,
+  url: string,
+  id: string,
+  { after = 0, onQuestion }: FollowOptions = {},
+): Promise<void> {
   const detach = new AbortController();
   io.onInterrupt(() => {
     io.err(`The run goes on. See it again: howdah watch ${id}`);
@@ -15,26 +33,61 @@ export async function showUntilEnd(io: CliIo, url: string, id: string, after = 0
   });
   for await (const event of followExecutions(url, [id], after, detach.signal)) {
     if (event.type === 'step') {
-      if (io.json) {
-        printJson(io, { type: 'step', execution_id: id, ...event.step });
-      } else {
-        io.err(stepLine(io, event.step));
-      }
-      continue;
-    }
-    const { execution } = event;
-    if (io.json) {
-      printJson(io, { type: 'end', ...execution });
+      showStep(io, id, event.step);
+    } else if (event.type === 'end') {
+      showEnd(io, event.execution);
     } else {
-      io.err(endLine(execution));
-      if (execution.status === 'completed') {
-        io.out(plainText(execution.output ?? ''));
-      } else {
-        io.err(errorOf(execution.error) ?? `the run was ${execution.status}`);
+      const isAnswered = await showQuestions(io, event.questions, onQuestion);
+      if (onQuestion && !isAnswered) {
+        io.setExitCode(exitCodes.waitingForPerson);
+        return;
       }
     }
-    if (execution.status !== 'completed') {
-      io.setExitCode(exitCodes.runFailed);
-    }
+  }
+}
+
+function showStep(io: CliIo, execution_id: string, step: Step): void {
+  if (io.json) {
+    printJson(io, { type: 'step', execution_id, ...step });
+  } else {
+    io.err(stepLine(io, step));
+  }
+}
+
+function showQuestion(io: CliIo, question: Question): void {
+  if (io.json) {
+    printJson(io, { type: 'question', ...question });
+  } else {
+    io.err(questionLines(question).join('\n'));
+  }
+}
+
+/** Shows them one after the other; gives whether any was answered. */
+async function showQuestions(
+  io: CliIo,
+  questions: readonly Question[],
+  onQuestion: FollowOptions['onQuestion'],
+): Promise<boolean> {
+  let isAnswered = false;
+  for (const question of questions) {
+    showQuestion(io, question);
+    isAnswered = ((await onQuestion?.(question)) ?? false) || isAnswered;
+  }
+  return isAnswered;
+}
+
+function showEnd(io: CliIo, execution: Execution): void {
+  if (execution.status !== 'completed') {
+    io.setExitCode(exitCodes.runFailed);
+  }
+  if (io.json) {
+    printJson(io, { type: 'end', ...execution });
+    return;
+  }
+  io.err(endLine(execution));
+  if (execution.status === 'completed') {
+    io.out(plainText(execution.output ?? ''));
+  } else {
+    io.err(errorOf(execution.error) ?? `the run was ${execution.status}`);
   }
 }

@@ -24,7 +24,6 @@ export type ClaimedRun = {
   /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
   is_suspect: boolean;
   messages_at_retry: number;
-  approved_tools: string[];
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
@@ -94,8 +93,8 @@ export async function takeInbox(
 
 /** The tools whose calls need no approval in this run, as it stands now. */
 export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
-  const { rows } = await pool.query('select howdah_private.tools_approved_now($1) as tools', [id]);
-  return rows[0].tools ?? [];
+  const { rows } = await pool.query('select howdah_private.approved_tools($1) as tools', [id]);
+  return rows[0].tools;
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

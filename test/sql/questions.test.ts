@@ -233,7 +233,7 @@ describe('approve and reject', () => {
       [await makeAgent(db.pool), execution],
     );
     const approved = (id: string) =>
-      one(db.pool, 'select howdah_private.tools_approved_now($1) as tools', [id]);
+      one(db.pool, 'select howdah_private.approved_tools($1) as tools', [id]);
     expect(await approved(child.id)).toEqual({ tools: ['refund'] });
     await db.pool.query('delete from howdah.approvals');
     expect(await approved(child.id)).toEqual({ tools: [] });
