@@ -214,7 +214,8 @@ as $$
 $$;
 
 -- Deadlines that have passed: first whom it escalates to gets as long again, then the default answer counts, and
--- without one the run fails. Called by workers, one of them at a time.
+-- without one the run fails. Called by workers, one of them at a time, and done within about a second, since its runs are
+-- locked until it commits; what is left is for the next second.
 create or replace function howdah_private.expire_questions() returns int
   language plpgsql volatile security definer
   set search_path = ''
@@ -229,6 +230,7 @@ begin
     where q.status = 'open' and q.expires_at <= v_now
     order by q.expires_at limit 1000
   loop
+    exit when clock_timestamp() > v_now + interval '1 second';
     begin
       perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
       v_count := v_count + found::int;
