@@ -131,6 +131,17 @@ const configure = (
     [agent, name, JSON.stringify({ question: columns.question ?? null }), columns.approval],
   );
 
+/** A tool that calls the agent; gives its name. */
+async function toolOf(agent: string): Promise<string> {
+  const name = `child_${agent.slice(-12)}`;
+  await database.pool.query(
+    `insert into howdah.tools (name, kind, agent_id, parameters)
+     values ($1, 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+    [name, agent],
+  );
+  return name;
+}
+
 /** The deadlines of the run's questions have passed. */
 async function pass(root: string): Promise<void> {
   await database.pool.query(
@@ -200,12 +211,7 @@ describe('ask_user', () => {
       script: [ask, { content: 'it is red' }],
       tools: ['ask_user'],
     });
-    const name = `child_${child.slice(-12)}`;
-    await pool.query(
-      `insert into howdah.tools (name, kind, agent_id, parameters)
-       values ($1, 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
-      [name, child],
-    );
+    const name = await toolOf(child);
     const script = [calling({ name, arguments: { message: 'go' } }), end];
     const agent = await makeAgent(pool, { script, tools: [name] });
     const session = await pool.query(
@@ -480,6 +486,22 @@ describe('a deadline', () => {
       [id],
     );
     expect(await resultsOf(database.pool, id)).toEqual(['red']);
+  });
+
+  test('of a sub-agent fails that one alone: its parent is told, and goes on', async () => {
+    const { pool } = database;
+    const child = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
+    await configure(child, 'ask_user', { question: soon });
+    const name = await toolOf(child);
+    const script = [calling({ name, arguments: { message: 'go' } }), end];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
+    const question = await waiting(id);
+    await pass(id);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect((await resultsOf(pool, id))[0]).toContain('nobody answered in time: Which colour?');
+    expect(await executionOf(pool, question.execution_id)).toMatchObject({
+      stop_reason: 'expired',
+    });
   });
 
   test('that passes while the run is at work ends it there', async () => {

@@ -7,6 +7,7 @@ import {
   brokenRules,
   isBlocked,
   makeAgent,
+  makeSession,
   makeTenant,
   one,
   refusal,
@@ -221,22 +222,36 @@ describe('approve and reject', () => {
     await db.pool.query(`select howdah.cancel_execution($1)`, [inSession.execution]);
   });
 
-  test('stick for a session in the runs below it too', async () => {
-    const { execution } = await ask(db.pool);
-    await db.pool.query(
-      `insert into howdah.approvals (scope, tool, execution_id, created_by) values ('run', 'refund', $1, 'me')`,
-      [execution],
-    );
+  test('stick in the runs below too: for the run above them, and for the session of the root', async () => {
+    const session_id = await makeSession(db.pool);
+    const { execution } = await ask(db.pool, { run: { session_id } });
     const child = await one(
       db.pool,
       `insert into howdah.executions (agent_id, input, parent_execution_id) values ($1, 'x', $2) returning id`,
       [await makeAgent(db.pool), execution],
     );
-    const approved = (id: string) =>
-      one(db.pool, 'select howdah_private.approved_tools($1) as tools', [id]);
-    expect(await approved(child.id)).toEqual({ tools: ['refund'] });
-    await db.pool.query('delete from howdah.approvals');
-    expect(await approved(child.id)).toEqual({ tools: [] });
+    const approved = async (id: string) =>
+      (await one(db.pool, 'select howdah_private.approved_tools($1) as tools', [id])).tools;
+    for (const [scope, column, id] of [
+      ['run', 'execution_id', execution],
+      ['session', 'session_id', session_id],
+    ]) {
+      await db.pool.query(
+        `insert into howdah.approvals (scope, tool, ${column}, created_by) values ($1, 'refund', $2, 'me')`,
+        [scope, id],
+      );
+      expect([await approved(child.id), await approved(execution)]).toEqual([
+        ['refund'],
+        ['refund'],
+      ]);
+      await db.pool.query('delete from howdah.approvals');
+      expect(await approved(child.id)).toEqual([]);
+    }
+    await db.pool.query(
+      `insert into howdah.approvals (scope, tool, execution_id, created_by) values ('run', 'refund', $1, 'me')`,
+      [child.id],
+    );
+    expect([await approved(child.id), await approved(execution)]).toEqual([['refund'], []]);
     await db.pool.query('select howdah.cancel_execution($1)', [execution]);
   });
 });
