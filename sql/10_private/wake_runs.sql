@@ -22,13 +22,11 @@ begin
 end $$;
 
 -- Moves what came for runs into their logs: a step each, and a message for what a person says. The caller has
--- locked the runs, so nothing else is being written to them. In plpgsql, which keeps the plan: making it takes longer than
--- what it does.
+-- locked the runs, so nothing else is being written to them.
 create or replace function howdah_private.drain_inbox(ids uuid[]) returns void
-  language plpgsql volatile security definer
+  language sql volatile security definer
   set search_path = ''
 as $$
-begin
   with taken as (
     delete from howdah_private.inbox as i where i.execution_id = any (drain_inbox.ids) returning i.*
   ),
@@ -59,8 +57,8 @@ begin
   select m.id, m.messages_before + p.said, m.tenant_id, m.session_id, m.steps_before + p.position, 'user',
     p.content, p.parts, 'user'
   from moved as m join placed as p on p.execution_id = m.id
-  where p.content is not null;
-end $$;
+  where p.content is not null
+$$;
 
 -- The owner of a run takes what came for it; gives what its log has more now, or nothing when the run is not its own.
 create or replace function howdah_private.take_inbox(worker uuid, id uuid, fence int, after int)
