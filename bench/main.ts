@@ -7,10 +7,19 @@ import { query } from './query.ts';
 import { startServer } from './server.ts';
 import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
+import { waiting } from './waiting.ts';
 
 // npm run bench [-- names] [--json]: measures, prints, and exits 1 when a figure misses its bound.
 
-const BENCHES: Record<string, Bench> = { steps, latency, bulk, coldstart, query, subscribers };
+const BENCHES: Record<string, Bench> = {
+  steps,
+  latency,
+  bulk,
+  coldstart,
+  query,
+  subscribers,
+  waiting,
+};
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');

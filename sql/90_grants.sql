@@ -124,7 +124,7 @@ grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int),
-  howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope),
+  howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
@@ -139,6 +139,8 @@ grant execute on function howdah.export_run(uuid), howdah_private.exported_run(u
   howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
   howdah_private.told_message(howdah.messages)
   to howdah_app, howdah_analyst;
+
+grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
@@ -158,6 +160,7 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(), howdah_private.fire_schedules() to howdah_worker;
+grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),

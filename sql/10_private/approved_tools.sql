@@ -1,9 +1,23 @@
--- Tools whose calls need not be asked about in this run, since an approval sticks.
-create or replace function howdah_private.approved_tools(e howdah.executions) returns text[]
-  language sql stable security definer
+-- Tools whose calls need not be asked about in a run, since an approval sticks: for the run or one above it, for the
+-- session its root belongs to, or for its agent. A worker asks before each round of calls that may need one, since
+-- approvals are given and taken back while the run is at work.
+create or replace function howdah_private.approved_tools(execution_id uuid) returns text[]
+  language plpgsql stable security definer
   set search_path = ''
 as $$
-  select coalesce(array_agg(distinct a.tool), '{}') from howdah.approvals as a
-  where a.tenant_id = e.tenant_id
-    and (a.execution_id = e.id or a.agent_id = e.agent_id or a.session_id = e.session_id)
-$$;
+declare
+  v_run howdah.executions;
+  v_session_id uuid;
+begin
+  select e.* into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
+  v_session_id := v_run.session_id;
+  if v_run.parent_execution_id is not null then
+    select e.session_id into v_session_id from howdah.executions as e where e.id = v_run.root_execution_id;
+  end if;
+  return array(
+    select distinct a.tool from howdah.approvals as a
+    where a.tenant_id = v_run.tenant_id and (
+      a.execution_id = any (v_run.ancestors || v_run.id::uuid) or a.agent_id = v_run.agent_id
+      or a.session_id = v_session_id)
+  );
+end $$;

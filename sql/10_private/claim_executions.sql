@@ -7,7 +7,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
-    is_suspect boolean, messages_at_retry int, approved_tools text[],
+    is_suspect boolean, messages_at_retry int,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language plpgsql volatile security definer
@@ -70,9 +70,9 @@ begin
     e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2, e.messages_at_retry, howdah_private.approved_tools(e),
+    e.crashes_without_progress >= 2, e.messages_at_retry,
     howdah_private.execution_messages(e.id),
-    howdah_private.session_history(e.session_id, e.turn),
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
     howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end

@@ -4,14 +4,15 @@ create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
-begin
-  perform from howdah.executions as e
-  where e.id in (
-    select i.id from unnest(lock_lineage.ids) as i (id)
-    union
+declare
+  -- a value, since by one only the partitions it is about are opened
+  v_lineage uuid[] := lock_lineage.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
     where r.id = any (lock_lineage.ids)
-  )
+  );
+begin
+  perform from howdah.executions as e
+  where e.id = any (v_lineage)
   order by e.depth, e.id
   for no key update;
 end $$;

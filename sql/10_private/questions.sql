@@ -50,12 +50,12 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('question %s is not open any more: %s%s', q.id, q.status, ' by ' || q.answered_by),
       detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
-        'answered_by', q.answered_by)::text,
+        'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
       hint = 'The first answer counts.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
-  if howdah_private.is_operator() or v_user.id is null then
+  if howdah_private.is_operator() or howdah.current_user_id() is null then
     return;
   end if;
   v_is_for_them := v_user.role in ('owner', 'admin')
@@ -64,9 +64,10 @@ begin
     or (q.kind = 'question' and q.required_role is null and exists (
       select from howdah.executions as e where e.id = q.root_execution_id and e.user_id = v_user.id
     ));
-  if v_user.role = 'viewer' or not v_is_for_them then
+  if v_user.role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
-      message = format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id),
+      message = case when v_user.id is null then format('a user who is gone may not answer question %s', q.id)
+        else format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id) end,
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_user.role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
@@ -74,61 +75,93 @@ begin
   end if;
 end $$;
 
--- What was meant: the words each kind knows, data checked against the question's schema or the options.
+-- What was meant: the words each kind knows, data checked against what was asked.
 create or replace function howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
   returns table (given text, value jsonb)
   language plpgsql stable security definer
   set search_path = ''
 as $$
 declare
-  v_word text := lower(btrim(read_answer.answer));
+  v_is_word boolean := q.kind <> 'question';
+  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n')) else read_answer.answer end;
   v_data jsonb := nullif(read_answer.data, 'null');
-  v_words text[] := case q.kind when 'approval' then array['approve', 'reject']
-    when 'effect' then array['done', 'again', 'give_up'] end;
   v_fault text;
 begin
-  if q.kind = 'question' then
-    v_data := coalesce(v_data, howdah_private.json_of(read_answer.answer, q.schema));
-    v_fault := case
-      when read_answer.answer is null and v_data is null then 'an answer is missing'
-      when q.schema is not null then
-        (howdah_private.json_faults(q.schema, coalesce(v_data, to_jsonb(read_answer.answer))))[1]
-      when q.options is not null and not q.options ? coalesce(read_answer.answer, v_data #>> '{}')
-        then format('%L is none of the options', coalesce(read_answer.answer, v_data #>> '{}'))
-    end;
-  else
-    v_fault := case
-      when v_word is null or v_word <> all (v_words) then
-        format('%s is no answer to a question of kind %s', coalesce(quote_literal(read_answer.answer), 'nothing'), q.kind)
-      when v_word = 'approve' and jsonb_typeof(v_data) <> 'object' then 'edited arguments are a JSON object'
-      when v_word = 'again' and exists (
-        select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
-      ) then 'the run has ended, so the call cannot be made again'
-    end;
+  if not v_is_word then
+    v_data := coalesce(v_data, howdah_private.answer_value(v_given, q.schema));
   end if;
+  v_fault := case
+    when octet_length(read_answer.answer) > 1048576 or octet_length(read_answer.data::text) > 1048576
+      then 'it is larger than 1 MB'
+    when v_is_word then howdah_private.word_fault(q, v_given, v_data)
+    else howdah_private.reply_fault(q, v_given, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('the answer was not accepted: %s', v_fault),
-      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind)::text,
-      hint = case when q.schema is not null then 'It has to satisfy: ' || q.schema::text
-        when q.options is not null and q.kind = 'question' then 'The options: ' || q.options::text
-        else 'The answers: ' || coalesce(array_to_string(v_words, ', '), 'any text') end;
+      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind, 'fault', v_fault)::text,
+      hint = case
+        when q.kind = 'effect' then 'The answers: done (data: the result), again, give_up.'
+        when q.kind = 'approval' and v_given = 'approve' then 'The arguments have to satisfy: ' || left(q.schema::text, 2000)
+        when q.kind = 'approval' then 'The answers: approve (data: edited arguments), reject (data: the reason).'
+        when q.schema is not null then 'It has to satisfy: ' || left(q.schema::text, 2000)
+        when q.options is not null then 'The options: ' || left(q.options::text, 2000)
+        else 'Any text is an answer.' end;
   end if;
-  return query select coalesce(case when q.kind = 'question' then read_answer.answer else v_word end, v_data #>> '{}'),
-    v_data;
+  return query select coalesce(v_given, v_data #>> '{}'), v_data;
 end $$;
 
--- An answer written as text, read as the JSON a schema wants; null when it is none.
-create or replace function howdah_private.json_of(answer text, schema jsonb) returns jsonb
+-- What is wrong with an answer to ask_user: its schema decides, else the options, else it may be any text.
+create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb) returns text
+  language sql stable
+  set search_path = ''
+as $$
+  select case
+    when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
+    when q.schema is not null
+      then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
+    when q.options is not null and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
+      then format('%L is none of the options', left(coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
+    when reply_fault.given !~ '\S' and reply_fault.data is null then 'an answer is missing'
+  end
+$$;
+
+-- What is wrong with an answer that is one of a few words. Edited arguments satisfy the tool's parameters; those that
+-- use what json_faults does not know are checked by the worker alone.
+create or replace function howdah_private.word_fault(q howdah.questions, given text, data jsonb) returns text
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select case
+    when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+      else array['done', 'again', 'give_up'] end)) is not true
+      then format('%s is no answer to a question of kind %s',
+        coalesce(quote_literal(left(word_fault.given, 200)), 'nothing'), q.kind)
+    when word_fault.given = 'approve' and word_fault.data is not null then case
+      when jsonb_typeof(word_fault.data) <> 'object' then 'edited arguments are a JSON object'
+      when howdah_private.unsupported_schema_keyword(q.schema) is null
+        then (howdah_private.json_faults(q.schema, word_fault.data))[1] end
+    when word_fault.given = 'again' and exists (
+      select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
+    ) then 'the run has ended, so the call cannot be made again'
+  end
+$$;
+
+-- An answer written as text, read as the value its schema wants: the JSON it is, unless that is no object or list and
+-- only the text itself fits. Null when the text is the value.
+create or replace function howdah_private.answer_value(answer text, schema jsonb) returns jsonb
   language plpgsql immutable
   set search_path = ''
 as $$
+declare
+  v_value jsonb;
 begin
-  if json_of.schema is null or json_of.schema ->> 'type' = 'string' then
+  if answer_value.schema is null or answer_value.schema ->> 'type' = 'string' then
     return null;
   end if;
-  return json_of.answer::jsonb;
-exception when invalid_text_representation then
+  v_value := answer_value.answer::jsonb;
+  return case when jsonb_typeof(v_value) in ('object', 'array') or howdah_private.json_faults(schema, v_value) = '{}'
+    or howdah_private.json_faults(schema, to_jsonb(answer)) <> '{}' then v_value end;
+exception when data_exception or statement_too_complex then
   return null;
 end $$;
 
@@ -150,7 +183,7 @@ begin
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
   select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(
     'question_id', v_question.id, 'kind', v_question.kind, 'answer', v_question.answer,
-    'data', v_question.answer_data, 'by', v_question.answered_by)
+    'data', v_question.answer_data, 'by', v_question.answered_by, 'status', v_question.status)
   from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
   if found then
     perform howdah_private.wake_runs(array[v_question.execution_id]);
@@ -158,7 +191,8 @@ begin
   return v_question;
 end $$;
 
--- From now on calls of this tool are not asked about in the run, its session or its agent.
+-- From now on calls of this tool are not asked about in the run and those below it, its session or its agent. A run
+-- without a session is all there is of one.
 create or replace function howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
   returns void
   language sql volatile security definer
@@ -166,75 +200,15 @@ create or replace function howdah_private.remember_approval(q howdah.questions, 
 as $$
   insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
-    case s.scope when 'run' then q.execution_id end,
+    case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
+      else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
     case s.scope when 'agent' then e.agent_id end, howdah_private.actor()
   from howdah.executions as e
   cross join lateral (
-    -- a run without a session is all there is of one
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
   where e.id = q.execution_id and s.scope is not null
   on conflict do nothing
 $$;
-
--- Deadlines that have passed: first whom it escalates to gets as long again, then the default answer counts, and
--- without one the run fails. Called by workers, one of them at a time.
-create or replace function howdah_private.expire_questions() returns int
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-declare
-  v_id uuid;
-  v_count int := 0;
-begin
-  for v_id in
-    select q.id from howdah.questions as q
-    where q.status = 'open' and q.expires_at <= clock_timestamp()
-    order by q.expires_at limit 1000
-  loop
-    begin
-      perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
-      v_count := v_count + found::int;
-    exception when others then
-      raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
-    end;
-  end loop;
-  return v_count;
-end $$;
-
-create or replace function howdah_private.question_for_expiry(id uuid) returns setof howdah.questions
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-begin
-  perform howdah_private.lock_lineage(array_agg(q.execution_id))
-  from howdah.questions as q where q.id = question_for_expiry.id;
-  return query select q.* from howdah.questions as q
-  where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
-  for no key update;
-end $$;
-
-create or replace function howdah_private.expire_question(q howdah.questions) returns void
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-begin
-  if q.escalate_to is not null and q.escalated_at is null then
-    update howdah.questions as x
-    set escalated_at = clock_timestamp(), updated_at = now(),
-      expires_at = clock_timestamp() + (q.expires_at - q.created_at)
-    where x.id = q.id;
-    return;
-  end if;
-  if q.default_answer is not null then
-    perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
-      howdah_private.json_of(q.default_answer, q.schema), 'default');
-    return;
-  end if;
-  update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
-  perform howdah_private.end_runs(array[q.execution_id], 'expired', jsonb_build_object(
-    'code', 'limit_reached', 'retryable', false,
-    'message', format('nobody answered in time: %s', left(q.prompt, 500))));
-end $$;

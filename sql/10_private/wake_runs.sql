@@ -43,7 +43,7 @@ as $$
     from unnest(drain_inbox.ids) as i (id)
     left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
       on p.execution_id = i.id
-    where e.id = i.id
+    where e.id = i.id and e.id = any (drain_inbox.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
       e.message_count - coalesce(p.messages, 0) as messages_before
   ),

@@ -18,8 +18,9 @@ end $$;
 comment on function howdah.answer_question(uuid, text, jsonb) is
   'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
-create or replace function howdah.approve(question_id uuid, remember howdah.approval_scope default null)
-  returns howdah.questions
+create or replace function howdah.approve(
+  question_id uuid, remember howdah.approval_scope default null, arguments jsonb default null
+) returns howdah.questions
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -27,12 +28,12 @@ declare
   v_question howdah.questions := howdah_private.asked(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
-  v_question := howdah.answer_question(v_question.id, 'approve');
+  v_question := howdah.answer_question(v_question.id, 'approve', approve.arguments);
   perform howdah_private.remember_approval(v_question, approve.remember);
   return v_question;
 end $$;
-comment on function howdah.approve(uuid, howdah.approval_scope) is
-  'Allows the call that a question of kind approval is about; remember makes it stick for the run, its session or its agent.';
+comment on function howdah.approve(uuid, howdah.approval_scope, jsonb) is
+  'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
 create or replace function howdah.reject(question_id uuid, reason text default null) returns howdah.questions
   language plpgsql volatile security definer

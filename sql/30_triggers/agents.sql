@@ -121,10 +121,12 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_question_settings(new.configuration, exists (
+    select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   return new;
 end $$;
 
 create or replace trigger _300_check_params before insert or update of request_params on howdah.agent_models
   for each row execute function howdah_private.tg_agent_models__check_params();
-create or replace trigger _300_check_configuration before insert or update of configuration on howdah.agent_tools
+create or replace trigger _300_check_configuration before insert or update of configuration, tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__check_configuration();

@@ -59,6 +59,8 @@ as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_question_settings(
+    new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   return new;
 end $$;
 

@@ -1,15 +1,31 @@
-import { followTurn, type OpenQuestion } from '../db/conversation.ts';
 import { followExecutions } from '../db/follow.ts';
 import type { Execution, Step } from '../db/queries.ts';
+import type { Question } from '../db/questions.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, printJson } from './output.ts';
-import { endLine, errorOf, oneLine, plainText, stepLine } from './steps.ts';
+import { questionLines } from './questions.ts';
+import { endLine, errorOf, plainText, stepLine } from './steps.ts';
+
+export type FollowOptions = {
+  /** Only steps after this one. */
+  after?: number;
+  /**
+   * Called with each thing the run asks a person. True when that has been answered here; when none was, this lets go of
+   * the run, which waits, and says so by the exit code. Left out, questions are shown and somebody else's answer awaited.
+   */
+  onQuestion?: (question: Question) => Promise<boolean>;
+};
 
 /**
  * Shows a run until it ends: steps as talk, the answer as the result, the exit code by how it ended. Ctrl-C lets
  * go of the run, it does not stop it.
  */
-export async function showUntilEnd(io: CliIo, url: string, id: string, after = 0): Promise<void> {
+export async function showUntilEnd(
+  io: CliIo,
+  url: string,
+  id: string,
+  { after = 0, onQuestion }: FollowOptions = {},
+): Promise<void> {
   const detach = new AbortController();
   io.onInterrupt(() => {
     io.err(`The run goes on. See it again: howdah watch ${id}`);
@@ -18,65 +34,54 @@ export async function showUntilEnd(io: CliIo, url: string, id: string, after = 0
   for await (const event of followExecutions(url, [id], after, detach.signal)) {
     if (event.type === 'step') {
       showStep(io, id, event.step);
-      continue;
-    }
-    showEnd(io, event.execution);
-    if (event.execution.status !== 'completed') {
-      io.setExitCode(exitCodes.runFailed);
-    }
-  }
-}
-
-/** How far a turn was shown. */
-export type ShownTurn = { seq: number; question: OpenQuestion | undefined; hasEnded: boolean };
-
-/** Shows a run until it ends, asks a person, or the signal fires. */
-export async function showTurn(
-  io: CliIo,
-  url: string,
-  id: string,
-  after: number,
-  signal: AbortSignal,
-): Promise<ShownTurn> {
-  const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false };
-  for await (const event of followTurn(url, id, after, signal)) {
-    if (event.type === 'step') {
-      showStep(io, id, event.step);
-      shown.seq = event.step.seq;
-    } else if (event.type === 'question') {
-      showQuestion(io, event.question);
-      shown.question = event.question;
-    } else {
+    } else if (event.type === 'end') {
       showEnd(io, event.execution);
-      shown.hasEnded = true;
+      if (event.execution.status !== 'completed') {
+        io.setExitCode(exitCodes.runFailed);
+      }
+    } else {
+      const isAnswered = await showQuestions(io, event.questions, onQuestion);
+      if (onQuestion && !isAnswered) {
+        io.setExitCode(exitCodes.waitingForPerson);
+        return;
+      }
     }
   }
-  return shown;
 }
 
-/** What a run asks: part of the result, since a person has to read it. */
-export function showQuestion(io: CliIo, question: OpenQuestion): void {
+/** One step, as it commits. */
+export function showStep(io: CliIo, execution_id: string, step: Step): void {
   if (io.json) {
-    printJson(io, { type: 'question', ...question });
-    return;
-  }
-  io.out(plainText(question.prompt));
-  if (question.options) {
-    io.err(
-      `answer one of: ${question.options.map((option) => oneLine(String(option))).join(' · ')}`,
-    );
-  }
-}
-
-function showStep(io: CliIo, id: string, step: Step): void {
-  if (io.json) {
-    printJson(io, { type: 'step', execution_id: id, ...step });
+    printJson(io, { type: 'step', execution_id, ...step });
   } else {
     io.err(stepLine(io, step));
   }
 }
 
-function showEnd(io: CliIo, execution: Execution): void {
+function showQuestion(io: CliIo, question: Question): void {
+  if (io.json) {
+    printJson(io, { type: 'question', ...question });
+  } else {
+    io.err(questionLines(question).join('\n'));
+  }
+}
+
+/** Shows them one after the other; gives whether any was answered. */
+async function showQuestions(
+  io: CliIo,
+  questions: readonly Question[],
+  onQuestion: FollowOptions['onQuestion'],
+): Promise<boolean> {
+  let isAnswered = false;
+  for (const question of questions) {
+    showQuestion(io, question);
+    isAnswered = ((await onQuestion?.(question)) ?? false) || isAnswered;
+  }
+  return isAnswered;
+}
+
+/** How a run ended: its answer is the result, anything else is talk. */
+export function showEnd(io: CliIo, execution: Execution): void {
   if (io.json) {
     printJson(io, { type: 'end', ...execution });
     return;

@@ -5,6 +5,11 @@ export function executionId(text: string): string {
   return uuidOf(text, 'an execution', ' List them: howdah executions');
 }
 
+/** Checks what should be the id of a question before the database is asked. */
+export function questionId(text: string): string {
+  return uuidOf(text, 'a question', ' List them: howdah questions');
+}
+
 /** Checks what should be the id of something. */
 export function uuidOf(text: string, what: string, hint = ''): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {

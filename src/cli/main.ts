@@ -10,9 +10,9 @@ import { type CommandEntry, commands } from './registry.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
+  stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: NodeJS.WritableStream;
   stderr: NodeJS.WritableStream;
-  stdin?: NodeJS.ReadableStream;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
 };
@@ -87,11 +87,28 @@ function createSession(argv: readonly string[], host: CliProcess, databaseUrl: (
       chosen = code;
     },
     onInterrupt: interrupts.handle,
+    ...(host.stdin?.isTTY && { ask: lineReader(host.stdin, host.stderr) }),
   };
   return {
     io,
     exitCode: () => chosen ?? interrupts.status() ?? exitCodes.ok,
     server: () => config?.databaseUrl && hostAndPort(config.databaseUrl),
+  };
+}
+
+/** Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C are no line. */
+function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+  return async (prompt: string): Promise<string | undefined> => {
+    const { createInterface } = await import('node:readline');
+    const lines = createInterface({ input, terminal: false });
+    return new Promise((resolve) => {
+      lines.once('line', (line) => {
+        resolve(line);
+        lines.close();
+      });
+      lines.once('close', () => resolve(undefined));
+      output.write(prompt);
+    });
   };
 }
 

@@ -28,6 +28,8 @@ export type CliIo = Output & {
    * to return soon; the second ends it. The status is then 130 (143 for SIGTERM) unless `setExitCode` was called.
    */
   onInterrupt(stop: () => void): void;
+  /** Asks for one line; undefined when there will be none. Only there at a terminal. */
+  ask?: (prompt: string) => Promise<string | undefined>;
 };
 
 type Stream = NodeJS.WritableStream;

@@ -112,6 +112,30 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/replay.ts'),
   },
   {
+    name: 'questions',
+    summary: 'what runs ask people',
+    args: '',
+    load: () => import('./commands/questions.ts'),
+  },
+  {
+    name: 'answer',
+    summary: 'answer a question, so that its run goes on',
+    args: 'ID TEXT',
+    load: () => import('./commands/answer.ts'),
+  },
+  {
+    name: 'approve',
+    summary: 'allow the call a run waits to make',
+    args: 'ID',
+    load: () => import('./commands/approve.ts'),
+  },
+  {
+    name: 'reject',
+    summary: 'refuse the call a run waits to make',
+    args: 'ID',
+    load: () => import('./commands/reject.ts'),
+  },
+  {
     name: 'agents',
     summary: 'the agents there are',
     args: '',

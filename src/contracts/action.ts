@@ -19,7 +19,7 @@ export type RunState = {
   readonly exhausted: StopReason | null;
   /** Messages there were when the run was last retried by hand: guards look only at what came after. */
   readonly messages_at_retry: number;
-  /** Tools whose calls need no approval any more. */
+  /** Tools whose calls need no approval any more, as it stood when calls that need one were last made. */
   readonly approved_tools: readonly string[];
 };
 

@@ -78,7 +78,9 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
   });
 }
 
-export type TurnEvent = Followed | { type: 'question'; id: string; question: OpenQuestion };
+export type TurnEvent =
+  | Exclude<Followed, { type: 'questions' }>
+  | { type: 'question'; id: string; question: OpenQuestion };
 
 /**
  * The steps of a run after a cursor and each new one as it commits, until it has ended or waits for a person: that is

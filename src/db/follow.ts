@@ -8,16 +8,19 @@ import {
   type Step,
   stepsAfter,
 } from './queries.ts';
+import { type Question, questionsInTheWay } from './questions.ts';
 
 /** Announcements may be lost; the log is read at least this often. */
 const POLL_MS = 500;
 
 export type Followed =
   | { type: 'step'; id: string; step: Step }
+  /** Nothing of the run goes on before a person has answered these; each is given once. */
+  | { type: 'questions'; id: string; questions: Question[] }
   | { type: 'end'; id: string; execution: Execution };
 
 /**
- * The steps of the runs after a cursor, then each new one as it commits, then each run's end. Reads the log by itself
+ * The steps of the runs after a cursor, then each new one as it commits, what they wait for people for, then each run's end. Reads the log by itself
  * and uses announcements only to do so at once. Ends when all runs have, or when the signal fires.
  */
 export async function* followExecutions(
@@ -30,11 +33,12 @@ export async function* followExecutions(
   const db = queriesOn(pool);
   const bell = await listenFor(url, ids, signal);
   const cursors = new Map(ids.map((id) => [id, after]));
+  const told = new Set<string>();
   try {
     let due: Iterable<string> = ids;
     while (cursors.size > 0 && !signal.aborted) {
       for (const id of due) {
-        yield* readOn(db, id, cursors);
+        yield* readOn(db, id, cursors, told);
       }
       due = await bell.rung([...cursors.keys()]);
     }
@@ -48,6 +52,7 @@ async function* readOn(
   db: Queries,
   id: string,
   cursors: Map<string, number>,
+  told: Set<string>,
 ): AsyncGenerator<Followed> {
   const cursor = cursors.get(id);
   if (cursor === undefined) {
@@ -58,11 +63,25 @@ async function* readOn(
     cursors.set(id, step.seq);
     yield { type: 'step', id, step };
   }
+  if (execution?.status === 'waiting') {
+    yield* askedBy(db, id, told);
+  }
   if (!execution || execution.completed_at) {
     cursors.delete(id);
   }
   if (execution?.completed_at) {
     yield { type: 'end', id, execution };
+  }
+}
+
+/** What it waits for people for, each question once. */
+async function* askedBy(db: Queries, id: string, told: Set<string>): AsyncGenerator<Followed> {
+  const questions = (await questionsInTheWay(db, id)).filter((one) => !told.has(one.id));
+  if (questions.length > 0) {
+    yield { type: 'questions', id, questions };
+    for (const { id: shown } of questions) {
+      told.add(shown);
+    }
   }
 }
 

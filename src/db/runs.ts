@@ -25,7 +25,6 @@ export type ClaimedRun = {
   /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
   is_suspect: boolean;
   messages_at_retry: number;
-  approved_tools: string[];
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
@@ -55,7 +54,7 @@ const PROTOCOL = 2;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry,
-  approved_tools, messages, history, attempts`;
+  messages, history, attempts`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested`;
 /** What came for a run from outside, as it stands in its log now. */
@@ -107,6 +106,12 @@ export async function takeInbox(
     run.after,
   ]);
   return rows[0];
+}
+
+/** The tools whose calls need no approval in this run, as it stands now. */
+export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
+  const { rows } = await pool.query('select howdah_private.approved_tools($1) as tools', [id]);
+  return rows[0].tools;
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

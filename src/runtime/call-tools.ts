@@ -10,7 +10,7 @@ import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
-import { type CallPlan, leavesIntent, planCalls } from './plan-call.ts';
+import { type CallPlan, leavesIntent, mayNeedApproval, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import type { World } from './world.ts';
@@ -22,6 +22,9 @@ const ERROR_CHARACTERS = 4_000;
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
+  if (mayNeedApproval(run.definition, calls)) {
+    await run.refreshApprovals();
+  }
   const delays = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.min(...delays.filter((delay) => delay > 0));
   if (Number.isFinite(delay_ms) && run.isHeld && !run.abort.signal.aborted) {
@@ -120,7 +123,15 @@ async function callIt(
   }
   return outcome.ok
     ? commitAll(run, [record(outcome, { ...intent, input })])
-    : commitFailure(tool, open, outcome.error, run, world, record(outcome, { ...intent, input }));
+    : commitFailure(
+        tool,
+        input,
+        open,
+        outcome.error,
+        run,
+        world,
+        record(outcome, { ...intent, input }),
+      );
 }
 
 /**
@@ -148,6 +159,7 @@ async function beginCall(
 /** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
 async function commitFailure(
   tool: ToolDefinition,
+  args: JsonObject,
   open: OpenCall,
   error: RunError,
   run: HeldRun,
@@ -156,7 +168,7 @@ async function commitFailure(
 ): Promise<number> {
   if (tool.effect === 'once' && mayHaveHappened(error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
-    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, prompt)), error }]);
+    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, args, prompt)), error }]);
   }
   const attempt = open.failures.length + 1;
   if (!error.retryable || attempt >= triesOf(error)) {

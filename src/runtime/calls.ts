@@ -4,8 +4,13 @@ import { isJsonObject, type Json } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { QuestionKind } from '../contracts/step.ts';
 
-/** What a person said to a question about a call. */
-export type Answer = { answer: string; data: Json; by: string };
+/** What a person said to a question about a call, or what counts since the deadline passed (`expired`). */
+export type Answer = {
+  answer: string;
+  data: Json;
+  by: string;
+  status?: 'answered' | 'expired';
+};
 
 /** A call that has no result yet, and what the log says of it. */
 export type OpenCall = {

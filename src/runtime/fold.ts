@@ -11,7 +11,7 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     attempts: run.attempts,
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
-    approved_tools: run.approved_tools,
+    approved_tools: [], // asked for before calls that need it: HeldRun.refreshApprovals
   };
 }
 

@@ -29,6 +29,8 @@ export type Ownership = {
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
+  /** Tools whose calls need not be asked about now. */
+  approvedTools(id: string): Promise<string[]>;
 };
 
 export type HoldOptions = {
@@ -124,6 +126,12 @@ export class HeldRun {
       this.state = foldInbox(this.state, taken);
       this.#announceIfWatched();
     });
+  }
+
+  /** Learns which approvals stick now: given while the run was at work, or taken back. */
+  async refreshApprovals(): Promise<void> {
+    const approved_tools = await this.#options.ownership.approvedTools(this.id);
+    this.state = { ...this.state, approved_tools };
   }
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */

@@ -1,13 +1,15 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import type { ToolCall } from '../contracts/message.ts';
 import type { NewQuestion } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
-import { childOutcome, type OpenCall, openCalls } from './calls.ts';
+import { type Answer, childOutcome, type OpenCall, openCalls } from './calls.ts';
 import { faultsOf } from './json-schema.ts';
 import { questionAbout } from './question-about.ts';
+import { shorten } from './shorten.ts';
 
 /** What is to be done about a call next. */
 export type CallPlan =
@@ -43,11 +45,25 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   if (error) {
     return tellError(tool.name, parsed.value, error);
   }
-  return (
-    approvalOf(tool, parsed.value, open, state) ??
-    effectOf(tool, parsed.value, open) ??
-    workOf(tool, open.answers.approval?.data ?? parsed.value, open)
-  );
+  return approvalOf(tool, parsed.value, open, state) ?? approved(tool, parsed.value, open);
+}
+
+/** A call that may be made: with the arguments of whoever approved it, if they gave their own. */
+function approved(tool: ToolDefinition, asked: JsonObject, open: OpenCall): CallPlan {
+  const edited = open.answers.approval?.data;
+  if (!isJsonObject(edited ?? null)) {
+    return effectOf(tool, asked, open) ?? workOf(tool, asked, open);
+  }
+  const args = edited as JsonObject;
+  const error = misfit(tool, args);
+  return error
+    ? tellError(tool.name, args, error)
+    : (effectOf(tool, args, open) ?? workOf(tool, args, open));
+}
+
+/** Whether any of the calls may have to be approved: then what sticks is asked for first. */
+export function mayNeedApproval(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
+  return calls.some(({ name }) => findTool(definition, name)?.requires_approval);
 }
 
 function findTool(definition: AgentDefinition, called: string): ToolDefinition | undefined {
@@ -87,15 +103,30 @@ function approvalOf(
     return undefined;
   }
   if (approval) {
-    const reason = typeof approval.data === 'string' ? `: ${approval.data}` : '';
-    const message = `${approval.by} did not allow this call${reason}`;
-    return tellError(tool.name, args, { code: 'rejected', message, retryable: false });
+    return tellError(tool.name, args, {
+      code: 'rejected',
+      message: rejection(approval),
+      retryable: false,
+    });
   }
   if (state.approved_tools.includes(tool.name)) {
     return undefined;
   }
-  const prompt = `May ${tool.name} be called with ${JSON.stringify(args)}?`;
-  return { do: 'ask', tool, question: questionAbout('approval', tool, open, prompt) };
+  const prompt = `May ${tool.name} be called with ${readable(args)}?`;
+  return { do: 'ask', tool, question: questionAbout('approval', tool, open, args, prompt) };
+}
+
+function rejection({ by, data, status }: Answer): string {
+  if (status === 'expired') {
+    return 'nobody allowed this call in time';
+  }
+  const reason = typeof data === 'string' ? data : data === null ? '' : JSON.stringify(data);
+  return `${by} did not allow this call${reason && `: ${reason}`}`;
+}
+
+/** Arguments within a sentence; the question carries them whole. */
+function readable(args: JsonObject): string {
+  return shorten(JSON.stringify(args), 2_000);
 }
 
 /** Calls of this tool are begun with a step of their own: their effect must not be lost sight of. */
@@ -107,8 +138,8 @@ export function leavesIntent(tool: ToolDefinition): boolean {
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
   if (open.isBegun && tool.effect === 'once') {
-    const prompt = `${tool.name} was called with ${JSON.stringify(args)}, and nobody saw the end of it. Did the call take effect?`;
-    return { do: 'ask', tool, question: questionAbout('effect', tool, open, prompt) };
+    const prompt = `${tool.name} was called with ${readable(args)}, and nobody saw the end of it. Did the call take effect?`;
+    return { do: 'ask', tool, question: questionAbout('effect', tool, open, args, prompt) };
   }
   if (seen?.answer === 'done') {
     return { do: 'tell', name: tool.name, input: args, outcome: { ok: true, value: seen.data } };
@@ -120,8 +151,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   return undefined;
 }
 
-function workOf(tool: ToolDefinition, args: Json, open: OpenCall): CallPlan {
-  const given = args as JsonObject;
+function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPlan {
   if (tool.kind === 'builtin' && tool.name === 'ask_user') {
     const reply = open.answers.question;
     return reply
@@ -134,7 +164,7 @@ function workOf(tool: ToolDefinition, args: Json, open: OpenCall): CallPlan {
       : {
           do: 'ask',
           tool,
-          question: questionAbout('question', tool, open, String(given.question)),
+          question: questionAbout('question', tool, open, given, String(given.question)),
         };
   }
   if (tool.kind === 'agent' && tool.agent_id) {

@@ -1,7 +1,6 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
-import { isJsonObject, type Json, type JsonSchema } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../contracts/json.ts';
 import type { NewQuestion, QuestionKind } from '../contracts/step.ts';
-import { parseArguments } from '../tools/arguments.ts';
 import type { OpenCall } from './calls.ts';
 
 /**
@@ -12,10 +11,9 @@ export function questionAbout(
   kind: QuestionKind,
   tool: ToolDefinition,
   { call }: OpenCall,
+  args: JsonObject,
   prompt: string,
 ): Omit<NewQuestion, 'id'> {
-  const parsed = parseArguments(call.arguments);
-  const args: Json = parsed.ok ? parsed.value : call.arguments;
   const question: Omit<NewQuestion, 'id'> = {
     kind,
     call_id: call.id,
@@ -29,7 +27,7 @@ export function questionAbout(
 function shapeOf(
   kind: QuestionKind,
   tool: ToolDefinition,
-  args: Json,
+  args: JsonObject,
 ): Pick<NewQuestion, 'schema' | 'options'> {
   switch (kind) {
     case 'approval':
@@ -38,7 +36,7 @@ function shapeOf(
       return { options: ['done', 'again', 'give_up'] };
     case 'question': {
       const { schema } = settings(tool);
-      const options = isJsonObject(args) && Array.isArray(args.options) ? args.options : [];
+      const options = Array.isArray(args.options) ? args.options : [];
       return {
         ...(isJsonObject(schema) ? { schema: schema as JsonSchema } : {}),
         ...(options.length > 0 ? { options: options.map(String) } : {}),
@@ -51,7 +49,7 @@ function settingsOf(kind: QuestionKind, tool: ToolDefinition): Partial<NewQuesti
   const { expires_in_seconds, default_answer, required_role, escalate_to } = settings(tool);
   const hasDeadline = typeof expires_in_seconds === 'number' && kind !== 'effect';
   return {
-    ...(hasDeadline ? { expires_in_ms: Math.round(expires_in_seconds * 1000) } : {}),
+    ...(hasDeadline ? { expires_in_ms: Math.max(1, Math.round(expires_in_seconds * 1000)) } : {}),
     ...(hasDeadline && typeof default_answer === 'string' ? { default_answer } : {}),
     ...(typeof required_role === 'string' ? { required_role } : {}),
     ...(typeof escalate_to === 'string' ? { escalate_to } : {}),

@@ -57,7 +57,6 @@ describe('claim_executions', () => {
         hooks: null,
         is_suspect: false,
         messages_at_retry: 0,
-        approved_tools: [],
         messages: [{ seq: 1, role: 'user', content: 'Where is A-1001?' }],
         history: [],
         attempts: [],

@@ -11,10 +11,10 @@ import {
 } from '../../db/conversation.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
-import { showQuestion, showTurn } from '../follow.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
+import { showQuestion, showTurn } from '../turn.ts';
 
 /** `howdah chat AGENT`: a conversation, one line of standard input for each message or answer. */
 export function register(command: Command, io: CliIo): void {

@@ -91,7 +91,7 @@ async function showAll(io: CliIo, url: string, ids: Map<string, number>): Promis
     const ticket = `ticket ${ids.get(event.id)}`.padEnd(10);
     if (event.type === 'step') {
       io.out(`${ticket} ${stepLine(io, event.step)}`);
-    } else if (event.execution.status !== 'completed') {
+    } else if (event.type === 'end' && event.execution.status !== 'completed') {
       io.out(`${ticket} ${event.execution.status}: ${errorOf(event.execution.error)}`);
       io.setExitCode(exitCodes.runFailed);
     }

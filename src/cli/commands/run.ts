@@ -2,6 +2,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json.ts';
+import { answerHere } from '../answer-here.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { type CliIo, printJson } from '../output.ts';
@@ -51,7 +52,11 @@ export async function start(
       return io.json ? printJson(io, { id }) : io.out(id);
     }
     io.err(`execution ${id}`);
-    await helpAsWorker(io, database, () => showUntilEnd(io, database.url, id));
+    await helpAsWorker(io, database, () =>
+      showUntilEnd(io, database.url, id, {
+        onQuestion: (one) => answerHere(io, database.pool, one),
+      }),
+    );
   });
 }
 

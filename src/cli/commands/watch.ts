@@ -15,7 +15,7 @@ export function register(command: Command, io: CliIo): void {
         if (!(await findExecution(db, executionId(id)))) {
           throw notFound(id);
         }
-        await showUntilEnd(io, url, id, options.after);
+        await showUntilEnd(io, url, id, { after: options.after });
       });
     });
 }

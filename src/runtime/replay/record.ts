@@ -115,7 +115,6 @@ export class RunRecord {
       is_new: position === 0,
       hooks: null,
       messages_at_retry: this.#messagesAtRetry(position),
-      approved_tools: this.approvedAt(position),
       messages: this.#messagesAt(position),
       history,
       attempts: this.#attemptsAt(position),
@@ -124,7 +123,8 @@ export class RunRecord {
 
   /** The state a strategy would look at there, with the definition the run had. */
   stateAt(position: number): RunState {
-    return foldLog(this.claimAt(position), this.run.definition.agent.use_history);
+    const state = foldLog(this.claimAt(position), this.run.definition.agent.use_history);
+    return { ...state, approved_tools: this.approvedAt(position) };
   }
 
   #messagesAt(position: number): LoggedMessage[] {

@@ -19,7 +19,11 @@ export class ReplayedRun extends HeldRun {
         commit: async (commit) => judge.commit(commit),
         commitOn: async (_client, commit) => judge.commit(commit),
       },
-      ownership: { takeInbox: async () => undefined, beginRisk: async () => true }, // the judge ends a claim instead
+      ownership: {
+        takeInbox: async () => undefined, // the judge ends a claim instead
+        beginRisk: async () => true,
+        approvedTools: async () => record.approvedAt(judge.position),
+      },
       announce: () => {},
       stream: () => {},
     });

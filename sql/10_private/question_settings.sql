@@ -1,0 +1,138 @@
+-- What a tool's configuration says under `question` is checked where it is written, so that no run can stumble over it.
+
+-- One setting refused, by the place where it stands.
+create or replace function howdah_private.refuse_question_setting(place text, fault text, hint text) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('configuration.%s %s', refuse_question_setting.place, refuse_question_setting.fault),
+    detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
+    hint = refuse_question_setting.hint;
+end $$;
+
+-- Only ask_user asks for an answer of a schema; what is asked about other tools is answered by approve or reject.
+create or replace function howdah_private.refuse_question_settings(configuration jsonb, is_ask_user boolean)
+  returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_settings jsonb := refuse_question_settings.configuration -> 'question';
+  v_known constant text[] := array['schema', 'expires_in_seconds', 'default_answer', 'required_role', 'escalate_to'];
+  v_key text;
+  v_seconds jsonb := nullif(v_settings -> 'expires_in_seconds', 'null');
+begin
+  if coalesce(v_settings, 'null') = 'null' then
+    return;
+  end if;
+  if jsonb_typeof(v_settings) <> 'object' then
+    perform howdah_private.refuse_question_setting('question', 'is not an object',
+      '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
+  end if;
+  select k.key into v_key from jsonb_object_keys(v_settings) as k (key) where k.key <> all (v_known) limit 1;
+  if found then
+    perform howdah_private.refuse_question_setting('question.' || v_key, 'is no setting of a question',
+      coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
+        'The settings: ' || array_to_string(v_known, ', ')));
+  end if;
+  if jsonb_typeof(v_seconds) <> 'number' or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
+    perform howdah_private.refuse_question_setting('question.expires_in_seconds', 'is not a positive number of seconds',
+      'One hour: 3600. At most 1000000000.');
+  end if;
+  perform howdah_private.refuse_question_people(v_settings);
+  perform howdah_private.refuse_question_answer(v_settings, is_ask_user);
+  foreach v_key in array array['default_answer', 'escalate_to'] loop
+    if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
+      perform howdah_private.refuse_question_setting('question.' || v_key, 'never counts without a deadline',
+        'Say when: "expires_in_seconds": 3600');
+    end if;
+  end loop;
+end $$;
+
+create or replace function howdah_private.refuse_question_people(settings jsonb) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
+  v_heir jsonb := nullif(refuse_question_people.settings -> 'escalate_to', 'null');
+begin
+  if v_role not in ('"owner"', '"admin"', '"member"') then
+    perform howdah_private.refuse_question_setting('question.required_role',
+      case v_role when '"viewer"' then 'is viewer, and viewers never answer' else format('is %s, which is no role', left(v_role::text, 60)) end,
+      'The roles that answer: owner, admin, member');
+  end if;
+  if jsonb_typeof(v_heir) <> 'string' or v_heir #>> '{}' !~ '\S' or v_heir = '"viewer"' then
+    perform howdah_private.refuse_question_setting('question.escalate_to',
+      case v_heir when '"viewer"' then 'is viewer, and viewers never answer' else 'is not the name of a role or a user' end,
+      'A role (owner, admin, member) or a username.');
+  end if;
+end $$;
+
+create or replace function howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean) returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
+  v_default jsonb := nullif(refuse_question_answer.settings -> 'default_answer', 'null');
+  v_fault text;
+begin
+  if v_schema is not null and not is_ask_user then
+    perform howdah_private.refuse_question_setting('question.schema', 'is for ask_user alone',
+      'Edited arguments of a call are checked against the tool''s parameters.');
+  elsif jsonb_typeof(v_schema) <> 'object' then
+    perform howdah_private.refuse_question_setting('question.schema', 'is not an object', '{"schema": {"type": "boolean"}}');
+  end if;
+  perform howdah_private.refuse_schema('configuration.question.schema', coalesce(v_schema, '{}'));
+  v_fault := howdah_private.unsupported_schema_keyword(v_schema);
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.schema.' || v_fault, 'cannot be checked in an answer',
+      'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
+  end if;
+  v_fault := case
+    when v_default is null then null
+    when jsonb_typeof(v_default) <> 'string' then 'is not a string'
+    when not is_ask_user and v_default #>> '{}' not in ('approve', 'reject') then 'is neither approve nor reject'
+    when v_schema is not null then 'does not satisfy the schema: ' || (howdah_private.json_faults(v_schema,
+      coalesce(howdah_private.answer_value(v_default #>> '{}', v_schema), v_default)))[1]
+    when v_default #>> '{}' !~ '\S' then 'is empty'
+  end;
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
+      case when is_ask_user then 'What a person would write; JSON for a schema stands in the string: "{\"ok\": true}"'
+        else 'What nobody decided in time is "approve" or "reject".' end);
+  end if;
+end $$;
+
+-- The known word that is most like what was written, by edits of one letter; null when none is near.
+create or replace function howdah_private.nearest_word(word text, known text[]) returns text
+  language plpgsql immutable
+  set search_path = ''
+as $$
+declare
+  v_known text;
+  v_above int[];
+  v_row int[];
+  v_best text;
+  v_least int := greatest(2, length(nearest_word.word) / 3) + 1;
+begin
+  foreach v_known in array nearest_word.known loop
+    v_above := array(select generate_series(0, length(v_known)));
+    for i in 1 .. length(left(word, 60)) loop
+      v_row := array[i];
+      for j in 1 .. length(v_known) loop
+        v_row[j + 1] := least(v_above[j + 1] + 1, v_row[j] + 1,
+          v_above[j] + (lower(substr(word, i, 1)) <> substr(v_known, j, 1))::int);
+      end loop;
+      v_above := v_row;
+    end loop;
+    if v_above[length(v_known) + 1] < v_least then
+      v_least := v_above[length(v_known) + 1];
+      v_best := v_known;
+    end if;
+  end loop;
+  return v_best;
+end $$;

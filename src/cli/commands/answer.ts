@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { answerQuestion } from '../../db/questions.ts';
+import { questionId } from '../ids.ts';
+import type { CliIo } from '../output.ts';
+import { jsonOption, settle } from '../questions.ts';
+
+/** `howdah answer ID TEXT`: answers a question of any kind. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'the question')
+    .argument('[text]', 'the answer; of an effect: done, again or give_up')
+    .option('--data <json>', 'the answer as JSON; of done the result of the call')
+    .action(async (id: string, text: string | undefined, options: { data?: string }) => {
+      const data = jsonOption('data', options.data);
+      if (text === undefined && data === undefined) {
+        throw new HowdahError('EUSAGE', 'an answer is missing', {
+          hint: 'howdah answer ID TEXT, or --data JSON',
+        });
+      }
+      await settle(io, ({ pool }) => answerQuestion(pool, questionId(id), text ?? null, data));
+    });
+}

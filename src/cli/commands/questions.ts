@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { listQuestions } from '../../db/questions.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { oneLine } from '../steps.ts';
+
+const LIMIT = 100;
+
+/** `howdah questions`: what runs ask people, the newest first. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--all', 'those that are answered, expired or cancelled too')
+    .action(async ({ all }: { all?: true }) => {
+      await withDatabase(io, async ({ db }) => {
+        const rows = await listQuestions(db, { isOpen: !all, limit: LIMIT });
+        if (io.json) {
+          printJson(io, { items: rows });
+        } else if (rows.length === 0) {
+          io.err(all ? 'No run has asked anybody yet.' : 'No open questions.');
+        } else {
+          printTable(io, rows.map(all ? fullRow : openRow));
+        }
+      });
+    });
+}
+
+type Row = Awaited<ReturnType<typeof listQuestions>>[number];
+
+function openRow({ id, kind, run, agent, created_at, prompt }: Row) {
+  return { id, kind, run, agent, age: ageOf(created_at), prompt: oneLine(prompt, 60) };
+}
+
+function fullRow(row: Row) {
+  const { prompt, ...others } = openRow(row);
+  return { ...others, status: row.status, answer: oneLine(row.answer ?? '', 30), prompt };
+}
+
+/** How long ago, in the largest unit that is not zero: `3 h`. */
+export function ageOf(at: Date, now = Date.now()): string {
+  const seconds = Math.max(0, Math.floor((now - at.getTime()) / 1000));
+  const units = [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'min'],
+  ] as const;
+  const unit = units.find(([size]) => seconds >= size);
+  return unit ? `${Math.floor(seconds / unit[0])} ${unit[1]}` : `${seconds} s`;
+}

@@ -1,0 +1,50 @@
+import { HowdahError } from '../contracts/errors.ts';
+import type { Json } from '../contracts/json.ts';
+import { countWorkers } from '../db/queries.ts';
+import type { Answered, Question } from '../db/questions.ts';
+import { type CliDatabase, withDatabase } from './database.ts';
+import { type CliIo, printJson } from './output.ts';
+import { plainText } from './steps.ts';
+
+/** A question as lines of talk: what is asked, what may be answered, and how. */
+export function questionLines({ id, kind, prompt, options, schema }: Question): string[] {
+  const choices = Array.isArray(options) && kind !== 'approval' ? options.join(', ') : undefined;
+  return [
+    `waits for a person: ${plainText(prompt)}`,
+    ...(choices ? [`  options: ${plainText(choices)}`] : []),
+    ...(schema && kind === 'question' ? [`  to satisfy: ${JSON.stringify(schema)}`] : []),
+    ...(kind === 'approval'
+      ? [`  howdah approve ${id}`, `  howdah reject ${id} --reason TEXT`]
+      : [`  howdah answer ${id} TEXT`]),
+  ];
+}
+
+/** Does what answers a question and tells how it stands now. */
+export async function settle(
+  io: CliIo,
+  work: (database: CliDatabase) => Promise<Answered>,
+): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const question = await work(database);
+    if (io.json) {
+      return printJson(io, question);
+    }
+    io.out(`${question.id} ${question.status}`);
+    io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
+    if ((await countWorkers(database.db)) === 0) {
+      io.err('No worker is running. Start one: howdah worker');
+    }
+  });
+}
+
+/** The JSON of an option. Throws `EUSAGE`. */
+export function jsonOption(name: string, text: string | undefined): Json | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Json);
+  } catch (cause) {
+    throw new HowdahError('EUSAGE', `--${name} is no JSON: ${(cause as Error).message}`, {
+      hint: `Write JSON in quotes of the shell: --${name} '{"order": 4711}'`,
+      cause,
+    });
+  }
+}
