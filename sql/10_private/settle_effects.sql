@@ -17,41 +17,80 @@ begin
     'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
     'options', jsonb_build_array('done', 'give_up')
   ))
-  from howdah.steps as s
+  from howdah_private.unsettled_intents(run) as s
+  where not exists (
+    select from howdah.questions as q
+    where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect'
+      and q.status in ('open', 'answered') and q.created_at >= s.finished_at
+  );
+end $$;
+
+-- Calls that were begun and whose end is not in the log.
+create or replace function howdah_private.unsettled_intents(run howdah.executions) returns setof howdah.steps
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select s.* from howdah.steps as s
   where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
     and not exists (
       select from howdah.steps as t
       where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
-        and t.kind in ('tool', 'tool_started')
+        and t.kind in ('tool', 'tool_started', 'retry')
     )
-    and not exists (
-      select from howdah.questions as q
-      where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect' and q.status = 'open'
-    );
-end $$;
+$$;
 
+-- The calls of a run that took effect, with their results: what finished, and what a person saw done.
+create or replace function howdah_private.finished_calls(run howdah.executions) returns setof howdah.steps
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select s.* from howdah.steps as s
+  where s.execution_id = run.id and s.kind = 'tool' and s.error is null
+    and s.seq > coalesce(run.forked_from_seq, 0)
+  union all
+  select (jsonb_populate_record(s, jsonb_build_object('output', q.answer_data))).*
+  from howdah_private.unsettled_intents(run) as s
+  cross join lateral (
+    select x.answer, x.answer_data from howdah.questions as x
+    where x.execution_id = run.id and x.call_id = s.call_id and x.kind = 'effect' and x.status = 'answered'
+      and x.created_at >= s.finished_at
+    order by x.created_at desc limit 1
+  ) as q
+  where q.answer = 'done'
+$$;
+
+-- Begins a run that takes back what no other one has taken back. Nothing is looked at that a run without calls does not
+-- have: thousands may be cancelled at once.
 create or replace function howdah_private.compensate(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_id uuid := howdah.uuid_v7();
+  v_id uuid;
   v_calls jsonb;
 begin
+  perform from howdah_private.finished_calls(run);
+  if not found then
+    return;
+  end if;
   select jsonb_agg(jsonb_build_object(
     'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
     howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
   ) order by s.seq desc) into v_calls
   from howdah.agent_versions as v
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
-  join howdah.steps as s on s.name = t.tool ->> 'name'
-  where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
-    and s.kind = 'tool' and s.error is null and s.seq > coalesce(run.forked_from_seq, 0);
-  if v_calls is null or exists (
-    select from howdah.executions as e where e.compensates_execution_id = run.id
-  ) then
+  join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
+  where v.id = run.agent_version_id and t.tool ? 'compensation'
+    and not exists (
+      select from howdah.executions as e
+      join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+      where e.compensates_execution_id = run.id
+        and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || s.seq))
+    );
+  if v_calls is null then
     return;
   end if;
+  v_id := howdah.uuid_v7();
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id, input, priority, max_steps
   ) values (

@@ -12,6 +12,7 @@ import type { HeldRun } from './held-run.ts';
 import { type CallPlan, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
+import { mayHaveHappened } from './unknown-effect.ts';
 import type { World } from './world.ts';
 
 const ERROR_CHARACTERS = 4_000;
@@ -21,14 +22,19 @@ const ERROR_CHARACTERS = 4_000;
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  const delays = await Promise.all(calls.map((call) => callTool(call, run, world)));
-  const delay_ms = Math.min(...delays.filter((delay) => delay > 0));
-  if (Number.isFinite(delay_ms) && run.isHeld && !run.abort.signal.aborted) {
+  const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
+  const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
+  if (!Number.isFinite(delay_ms) || !run.isHeld || run.isPauseRequested) {
+    return;
+  }
+  if (delay_ms > PARK_AFTER_MS) {
     await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await world.sleep(delay_ms, run.abort.signal);
   }
 }
 
-/** One call until it has a result or has to wait; gives the milliseconds until it is worth another try. */
+/** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
   for (;;) {
     const planned = planCalls(run.definition, run.state).find(
@@ -37,11 +43,12 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
     if (!planned || planned.plan.do === 'wait' || run.abort.signal.aborted || !run.isHeld) {
       return 0;
     }
-    const delay = await perform(planned.plan, planned.open, run, world);
-    if (delay > PARK_AFTER_MS || run.isPauseRequested) {
-      return delay;
+    const due = await perform(planned.plan, planned.open, run, world);
+    const delay_ms = due - Date.now();
+    if (delay_ms > PARK_AFTER_MS || run.isPauseRequested) {
+      return due;
     }
-    await world.sleep(delay, run.abort.signal);
+    await world.sleep(Math.ceil(delay_ms), run.abort.signal);
   }
 }
 
@@ -84,6 +91,7 @@ async function perform(
   }
 }
 
+/** Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. */
 async function callIt(
   tool: ToolDefinition,
   args: JsonObject,
@@ -91,16 +99,25 @@ async function callIt(
   run: HeldRun,
   world: World,
 ): Promise<number> {
+  if (open.notBefore > Date.now()) {
+    return open.notBefore;
+  }
   const started_at = new Date().toISOString();
   const idempotency_key = `${run.id}:${open.asked_seq}:${open.call.id}`;
-  const record = (outcome: ToolOutcome): StepRecord => ({
-    ...finished(open, tool.name, args, outcome, started_at),
-    effect: tool.effect,
-    idempotency_key,
-  });
+  let due = 0;
+  const record = (outcome: ToolOutcome): StepRecord => {
+    const result: StepRecord = {
+      ...finished(open, tool.name, args, outcome, started_at),
+      effect: tool.effect,
+      idempotency_key,
+    };
+    const step = outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
+    due = notBeforeOf(step);
+    return step;
+  };
   if (isCommittedWithItsCall(tool)) {
     await runInCommit(tool, args, run, world, record);
-    return 0;
+    return due;
   }
   if (tool.effect === 'once' || tool.compensation) {
     await run.commit([intent(tool, args, open, idempotency_key)]);
@@ -109,48 +126,35 @@ async function callIt(
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  return outcome.ok
-    ? commitAll(run, [record(outcome)])
-    : commitFailure(tool, open, outcome.error, run, world, record(outcome));
+  await run.commit([record(outcome)]);
+  return due;
 }
 
-/** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
-async function commitFailure(
+/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
+function failedAttempt(
   tool: ToolDefinition,
   open: OpenCall,
   error: RunError,
-  run: HeldRun,
-  world: World,
   result: StepRecord,
-): Promise<number> {
-  if (tool.effect === 'once' && mayHaveHappened(error)) {
+  world: World,
+): StepRecord {
+  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
-    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, prompt)), error }]);
+    return { ...asked(questionAbout('effect', tool, open, prompt)), error };
   }
   const attempt = open.failures.length + 1;
-  if (!error.retryable || attempt >= triesOf(error)) {
-    return commitAll(run, [result]);
+  if (attempt >= triesOf(error)) {
+    return result;
   }
   const delay_ms = backOff(error, attempt, world.random);
+  const not_before = new Date(Date.now() + delay_ms).toISOString();
   const { kind: _, messages: __, ...attempted } = result;
-  const retry: StepRecord = {
-    ...attempted,
-    kind: 'retry',
-    input: { attempt },
-    output: { delay_ms },
-  };
-  await run.commit([retry]);
-  return delay_ms;
+  return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
 }
 
-async function commitAll(run: HeldRun, records: StepRecord[]): Promise<number> {
-  await run.commit(records);
-  return 0;
-}
-
-/** Nothing came back, so nobody knows; any other error is the tool's own word. */
-function mayHaveHappened({ code }: RunError): boolean {
-  return code === 'timeout' || code === 'unreachable' || code === 'cancelled';
+function notBeforeOf({ kind, output }: StepRecord): number {
+  const { not_before } = (output ?? {}) as { not_before?: string };
+  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
 }
 
 function intent(

@@ -1,7 +1,7 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { NewQuestion } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
@@ -23,7 +23,17 @@ export type PlannedCall = { open: OpenCall; plan: CallPlan };
 
 /** The plans of all calls without a result. Pure: what the log says decides. */
 export function planCalls(definition: AgentDefinition, state: RunState): PlannedCall[] {
-  return openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
+  return openCalls(state)
+    .map(asApproved)
+    .map((open) => ({ open, plan: planCall(definition, state, open) }));
+}
+
+/** Whoever allowed a call may have edited its arguments: these are the call's from then on. */
+function asApproved(open: OpenCall): OpenCall {
+  const { approval } = open.answers;
+  return approval?.answer === 'approve' && isJsonObject(approval.data)
+    ? { ...open, call: { ...open.call, arguments: JSON.stringify(approval.data) } }
+    : open;
 }
 
 function planCall(definition: AgentDefinition, state: RunState, open: OpenCall): CallPlan {
@@ -46,7 +56,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   return (
     approvalOf(tool, parsed.value, open, state) ??
     effectOf(tool, parsed.value, open) ??
-    workOf(tool, open.answers.approval?.data ?? parsed.value, open)
+    workOf(tool, parsed.value, open)
   );
 }
 
@@ -98,10 +108,13 @@ function approvalOf(
   return { do: 'ask', tool, question: questionAbout('approval', tool, open, prompt) };
 }
 
-/** A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that. */
+/**
+ * A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that, and
+ * one that may be repeated is, under the same key.
+ */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
-  if (open.isBegun) {
+  if (open.isBegun && tool.effect === 'once') {
     const prompt = `${tool.name} was called with ${JSON.stringify(args)}, and nobody saw the end of it. Did the call take effect?`;
     return { do: 'ask', tool, question: questionAbout('effect', tool, open, prompt) };
   }
@@ -115,8 +128,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   return undefined;
 }
 
-function workOf(tool: ToolDefinition, args: Json, open: OpenCall): CallPlan {
-  const given = args as JsonObject;
+function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPlan {
   if (tool.kind === 'builtin' && tool.name === 'ask_user') {
     const reply = open.answers.question;
     return reply

@@ -32,6 +32,7 @@ const READABLE = [
   'agents',
   'approvals',
   'daily_usage',
+  'effects',
   'execution_timeline',
   'executions',
   'messages',
@@ -107,7 +108,7 @@ describe('tenants', () => {
           after: 0,
           steps: [
             { ...answer, model_id: model },
-            { kind: 'tool', name: 'status' },
+            { kind: 'tool', name: 'status', call_id: 'call_1', effect: 'idempotent' },
             { kind: 'output', output: completed.output },
           ],
           to: completed,
