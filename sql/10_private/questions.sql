@@ -101,6 +101,8 @@ begin
       when v_word is null or v_word <> all (v_words) then
         format('%s is no answer to a question of kind %s', coalesce(quote_literal(read_answer.answer), 'nothing'), q.kind)
       when v_word = 'approve' and jsonb_typeof(v_data) <> 'object' then 'edited arguments are a JSON object'
+      when v_word = 'approve' and v_data is not null and q.schema is not null
+        then (howdah_private.json_faults(q.schema, v_data))[1]
       when v_word = 'again' and exists (
         select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
       ) then 'the run has ended, so the call cannot be made again'

@@ -1,6 +1,7 @@
 // A worker in a process of its own, for tests that kill, freeze and stop it. Says `ready` on stdout; SIGTERM drains
 // it, and then nothing may keep it alive.
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import { bookingTools } from './booking.ts';
 import { startTestWorker } from './worker.ts';
 
 const parameters = { type: 'object' };
@@ -16,14 +17,16 @@ const tools: CustomTool[] = [
     },
   },
   { name: 'wait_for_ever', description: '', parameters, run: () => new Promise(() => {}) },
+  ...bookingTools,
 ];
 
-const { DATABASE_URL, OPENAI_BASE_URL, GRACE_MS = '10000' } = process.env;
+const { DATABASE_URL, OPENAI_BASE_URL, EGRESS_ALLOW, GRACE_MS = '10000' } = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');
 }
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
+  egressAllow: EGRESS_ALLOW === undefined ? [] : [EGRESS_ALLOW],
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
 });
 process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));

@@ -16,7 +16,7 @@ const children = new Set<ChildProcess>();
 /** Starts a worker in a process of its own; resolves when it takes runs. */
 export async function startWorkerProcess(
   url: string,
-  options: { openai?: string; graceMs?: number } = {},
+  options: { openai?: string; graceMs?: number; egressAllow?: string } = {},
 ): Promise<WorkerProcess> {
   const child = spawn(process.execPath, [ENTRY], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -24,6 +24,7 @@ export async function startWorkerProcess(
       ...process.env,
       DATABASE_URL: url,
       ...(options.openai === undefined ? {} : { OPENAI_BASE_URL: options.openai }),
+      ...(options.egressAllow === undefined ? {} : { EGRESS_ALLOW: options.egressAllow }),
       ...(options.graceMs === undefined ? {} : { GRACE_MS: String(options.graceMs) }),
     },
   });
