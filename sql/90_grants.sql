@@ -169,5 +169,5 @@ grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unw
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline
+  howdah.tool_performance, howdah.execution_timeline, howdah.effects
   to howdah_app, howdah_analyst;

@@ -28,10 +28,26 @@ as $$
         },
         "required": ["action"]
       }'::jsonb,
+      'idempotent'::howdah.tool_effect),
+    ('http_request',
+      'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["url"],
+        "properties": {
+          "url": {"type": "string", "description": "The complete URL, with https:// or http://"},
+          "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
+          "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Request headers by name"},
+          "body": {
+            "type": ["string", "object", "array", "number", "boolean", "null"],
+            "description": "Text is sent as it is, anything else as JSON; not with GET and HEAD"
+          }
+        }
+      }'::jsonb,
       'idempotent'::howdah.tool_effect)
 $$;
 
--- Gives a tenant those it lacks and brings descriptions up to date; a tool of the tenant's own with that name is kept.
+-- Gives a tenant those it lacks and brings descriptions up to date; a tool of the tenant's own with that name is kept, and
+-- so is what the tenant has decided about its row: its effect too, which may have been made stricter.
 create or replace function howdah_private.seed_builtin_tools(tenant_id uuid) returns void
   language sql volatile security definer
   set search_path = ''
@@ -42,8 +58,8 @@ as $$
   where not exists (
     select from howdah_private.tool_names as n join howdah.tools as o on o.id = n.tool_id
     where n.tenant_id = seed_builtin_tools.tenant_id and n.name = b.name
-      and (o.kind <> 'builtin' or (o.description, o.parameters, o.effect) = (b.description, b.parameters, b.effect))
+      and (o.kind <> 'builtin' or (o.description, o.parameters) = (b.description, b.parameters))
   )
   on conflict (tenant_id, name) do update
-  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+  set description = excluded.description, parameters = excluded.parameters
 $$;

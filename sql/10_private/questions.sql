@@ -165,7 +165,8 @@ exception when data_exception or statement_too_complex then
   return null;
 end $$;
 
--- Closes a question, the caller holding its lineage and itself locked, and tells its run, if that still lives.
+-- Closes a question, the caller holding its lineage and itself locked, and tells its run, if that still lives. What turns
+-- out to have been done by a run that is over is taken back, as the rest of it was.
 create or replace function howdah_private.settle_question(
   id uuid, status howdah.question_status, answer text, data jsonb, actor text
 ) returns howdah.questions
@@ -187,6 +188,9 @@ begin
   from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
   if found then
     perform howdah_private.wake_runs(array[v_question.execution_id]);
+  elsif v_question.kind = 'effect' and v_question.answer = 'done' then
+    perform howdah_private.compensate(e) from howdah.executions as e
+    where e.id = v_question.execution_id and e.status in ('failed', 'cancelled');
   end if;
   return v_question;
 end $$;

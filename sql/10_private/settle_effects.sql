@@ -2,32 +2,68 @@
 -- takes them back are taken back, newest first, by a run of their own that has the same log, retries and crash safety
 -- as every other; so are those of its children that had completed. A call begun with an intent and without a result
 -- becomes a question to a person, which outlives the run. A result that a hook kept from the model is a result all the same.
+--
+-- Thousands of runs may be cancelled in one statement. What all of them need is in plpgsql, whose plans are kept; what
+-- looks into a table that the statement itself makes grow is in sql, which is planned anew, since a plan made while the
+-- table was small would read it whole each time.
 create or replace function howdah_private.settle_effects(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 begin
-  perform howdah_private.compensate(e) from howdah.executions as e
-  where e.root_execution_id = run.root_execution_id
-    and (e.id = run.id or (e.status = 'completed' and run.id = any (e.ancestors)))
-  order by e.completed_at desc;
+  perform howdah_private.compensate(run);
+  perform howdah_private.compensate(e) from howdah_private.completed_below(run) as e;
   perform howdah_private.ask_question(run, jsonb_build_object(
     'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
     'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
     'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
     'options', jsonb_build_array('done', 'give_up')
   ))
-  from howdah.steps as s
+  from howdah_private.unsettled_intents(run) as s
+  where not exists (
+    select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
+    where q.status in ('open', 'answered')
+  );
+end $$;
+
+-- `parent_execution_id is not null` is said although it follows: the index of roots leaves out those without children.
+create or replace function howdah_private.completed_below(run howdah.executions) returns setof howdah.executions
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  return query
+  select e.* from howdah.executions as e
+  where e.root_execution_id = run.root_execution_id and e.parent_execution_id is not null
+    and e.status = 'completed' and run.id = any (e.ancestors);
+end $$;
+
+-- What a person was asked last about a call since it was begun.
+create or replace function howdah_private.effect_question(id uuid, call_id text, begun_at timestamptz)
+  returns setof howdah.questions
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select q.* from howdah.questions as q
+  where q.execution_id = effect_question.id and q.call_id = effect_question.call_id and q.kind = 'effect'
+    and q.created_at >= effect_question.begun_at
+  order by q.created_at desc limit 1
+$$;
+
+-- Calls that were begun and whose end is not in the log.
+create or replace function howdah_private.unsettled_intents(run howdah.executions) returns setof howdah.steps
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  return query
+  select s.* from howdah.steps as s
   where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
       where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
-        and t.kind in ('tool', 'tool_started')
-    )
-    and not exists (
-      select from howdah.questions as q
-      where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect' and q.status = 'open'
+        and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $$;
 
@@ -44,28 +80,65 @@ as $$
   )
 $$;
 
+-- The calls of a run that took effect, with their results: what finished, and what a person saw done.
+create or replace function howdah_private.finished_calls(run howdah.executions) returns setof howdah.steps
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  return query
+  select s.* from howdah.steps as s
+  where s.execution_id = run.id and s.kind = 'tool'
+    and (s.error is null or s.error #>> '{cause,event}' = 'tool_after')
+    and s.seq > coalesce(run.forked_from_seq, 0)
+  union all
+  select (jsonb_populate_record(s, jsonb_build_object('output', q.answer_data))).*
+  from howdah_private.unsettled_intents(run) as s
+  cross join lateral howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
+  where q.status = 'answered' and q.answer = 'done';
+end $$;
+
+-- Whether a run takes this step of another back.
+create or replace function howdah_private.is_taken_back(id uuid, seq int) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (
+    select from howdah.executions as e
+    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    where e.compensates_execution_id = is_taken_back.id
+      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
+  )
+$$;
+
+-- Begins a run that takes back what no other one has taken back. A run without calls is let go at the first look.
 create or replace function howdah_private.compensate(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_id uuid := howdah.uuid_v7();
+  v_id uuid;
   v_calls jsonb;
 begin
+  if not exists (
+    select from howdah.steps as s
+    where s.execution_id = run.id and s.kind in ('tool', 'tool_started') and s.seq > coalesce(run.forked_from_seq, 0)
+  ) then
+    return;
+  end if;
   select jsonb_agg(jsonb_build_object(
     'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
     howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
   ) order by s.seq desc) into v_calls
   from howdah.agent_versions as v
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
-  join howdah.steps as s on s.name = t.tool ->> 'name'
-  where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
-    and s.kind = 'tool' and (s.error is null or s.error #>> '{cause,event}' = 'tool_after') and s.seq > coalesce(run.forked_from_seq, 0);
-  if v_calls is null or exists (
-    select from howdah.executions as e where e.compensates_execution_id = run.id
-  ) then
+  join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
+  where v.id = run.agent_version_id and t.tool ? 'compensation'
+    and not howdah_private.is_taken_back(run.id, s.seq);
+  if v_calls is null then
     return;
   end if;
+  v_id := howdah.uuid_v7();
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id, input, priority, max_steps
   ) values (

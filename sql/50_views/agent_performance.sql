@@ -15,6 +15,7 @@ create view howdah.agent_performance with (security_invoker = true) as
   from howdah.executions as e
   join howdah.agents as a on a.id = e.agent_id
   join howdah.agent_versions as v on v.id = e.agent_version_id
+  where e.compensates_execution_id is null -- taking back is no work of the agent's
   group by e.tenant_id, e.agent_id, a.name, v.version;
 comment on view howdah.agent_performance is
-  'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds.';
+  'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';

@@ -5,5 +5,6 @@ create view howdah.daily_usage with (security_invoker = true) as
     sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost
   from howdah.executions as e
   join howdah.agents as a on a.id = e.agent_id
+  where e.compensates_execution_id is null -- taking back is no work of the agent's
   group by e.tenant_id, e.created_at::date, e.agent_id, a.name;
-comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent.';
+comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent, without runs that take effects back.';

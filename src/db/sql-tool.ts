@@ -77,6 +77,9 @@ const RIGHTS =
 export const FORGET_SESSION =
   'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
 
+/** Serialization failure and deadlock: the call lost to another one, is undone, and may win the next time. */
+const LOST_RACES = ['40001', '40P01'];
+
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
@@ -92,7 +95,7 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
       error: {
         code: timedOut ? 'timeout' : 'tool_failed',
         message: timedOut ? `the tool took longer than ${call.timeoutMs} ms` : message,
-        retryable: false,
+        retryable: LOST_RACES.includes(code),
         cause: {
           sqlstate: code,
           ...(hint || code === '42501' ? { hint: hint ?? RIGHTS } : {}),

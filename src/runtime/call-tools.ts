@@ -1,11 +1,10 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
-import type { NewQuestion, StepRecord } from '../contracts/step.ts';
+import type { StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
-import { loggedResult, resultText } from '../tools/result.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
@@ -13,9 +12,9 @@ import type { HeldRun } from './held-run.ts';
 import { type CallPlan, leavesIntent, mayNeedApproval, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
+import { asked, finished, intentOf } from './tool-steps.ts';
+import { mayHaveHappened } from './unknown-effect.ts';
 import type { World } from './world.ts';
-
-const ERROR_CHARACTERS = 4_000;
 
 /**
  * Goes on with the calls at the same time; what comes of each is committed when it arrives. When nothing is in the air
@@ -25,14 +24,19 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
   if (mayNeedApproval(run.definition, calls)) {
     await run.refreshApprovals();
   }
-  const delays = await Promise.all(calls.map((call) => callTool(call, run, world)));
-  const delay_ms = Math.min(...delays.filter((delay) => delay > 0));
-  if (Number.isFinite(delay_ms) && run.isHeld && !run.abort.signal.aborted) {
+  const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
+  const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
+  if (!Number.isFinite(delay_ms) || !run.isHeld || run.isPauseRequested) {
+    return;
+  }
+  if (delay_ms > PARK_AFTER_MS) {
     await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await world.sleep(delay_ms, run.abort.signal);
   }
 }
 
-/** One call until it has a result or has to wait; gives the milliseconds until it is worth another try. */
+/** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
   for (;;) {
     const planned = planCalls(run.definition, run.state).find(
@@ -41,11 +45,12 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
     if (!planned || planned.plan.do === 'wait' || run.abort.signal.aborted || !run.isHeld) {
       return 0;
     }
-    const delay = await perform(planned.plan, planned.open, run, world);
-    if (delay > PARK_AFTER_MS || run.isPauseRequested) {
-      return delay;
+    const due = await perform(planned.plan, planned.open, run, world);
+    const delay_ms = due - Date.now();
+    if (delay_ms > PARK_AFTER_MS || run.isPauseRequested) {
+      return due;
     }
-    await world.sleep(delay, run.abort.signal);
+    await world.sleep(Math.ceil(delay_ms), run.abort.signal);
   }
 }
 
@@ -76,7 +81,6 @@ async function perform(
           kind: 'child_started',
           name: plan.tool.name,
           call_id: call.id,
-          asked_seq: open.asked_seq,
           input: { message: plan.message },
           output: { execution_id: child.id },
           child,
@@ -89,6 +93,7 @@ async function perform(
   }
 }
 
+/** Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. */
 async function callIt(
   tool: ToolDefinition,
   args: JsonObject,
@@ -96,42 +101,53 @@ async function callIt(
   run: HeldRun,
   world: World,
 ): Promise<number> {
+  if (open.notBefore > Date.now()) {
+    return open.notBefore;
+  }
   const started_at = new Date().toISOString();
-  const idempotency_key = `${run.id}:${open.asked_seq}:${open.call.id}`;
-  const intent = intentOf(tool, args, open, idempotency_key);
-  const record = (outcome: ToolOutcome, { input, annotations }: StepRecord): StepRecord => ({
-    ...finished(open, tool.name, input ?? null, outcome, started_at),
-    effect: tool.effect,
-    idempotency_key,
-    ...(annotations ? { annotations } : {}),
-  });
+  const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
+  let due = 0;
+  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord => {
+    const step = resultOf(tool, open, outcome, begun, started_at, world);
+    due = notBeforeOf(step);
+    return step;
+  };
   if (isCommittedWithItsCall(tool)) {
     await failpoint('tool.before');
     await runInCommit(tool, run, world, intent, record);
     await failpoint('tool.after');
-    return 0;
+    return due;
   }
   const input = await beginCall(intent, leavesIntent(tool), open, run);
   if (!input) {
     return 0; // refused, or not ours any more
   }
   await failpoint('tool.before');
-  const outcome = await runTool(tool, input, idempotency_key, run, world);
+  const outcome = await runTool(tool, input, intent.idempotency_key ?? '', run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  return outcome.ok
-    ? commitAll(run, [record(outcome, { ...intent, input })])
-    : commitFailure(
-        tool,
-        input,
-        open,
-        outcome.error,
-        run,
-        world,
-        record(outcome, { ...intent, input }),
-      );
+  await run.commit([record(outcome, { ...intent, input })]);
+  return due;
+}
+
+/** What goes into the log of an attempt that was begun like this. */
+function resultOf(
+  tool: ToolDefinition,
+  open: OpenCall,
+  outcome: ToolOutcome,
+  { input, annotations, idempotency_key }: StepRecord,
+  started_at: string,
+  world: World,
+): StepRecord {
+  const result: StepRecord = {
+    ...finished(open, tool.name, input ?? null, outcome, started_at),
+    effect: tool.effect,
+    ...(idempotency_key ? { idempotency_key } : {}),
+    ...(annotations ? { annotations } : {}),
+  };
+  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
 }
 
 /**
@@ -156,103 +172,32 @@ async function beginCall(
   return run.isHeld && begun?.isBegun ? (begun.begunWith as JsonObject) : undefined;
 }
 
-/** An attempt that failed: worth another one, of unknown effect, or the result of the call. */
-async function commitFailure(
+/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
+function failedAttempt(
   tool: ToolDefinition,
-  args: JsonObject,
   open: OpenCall,
   error: RunError,
-  run: HeldRun,
-  world: World,
   result: StepRecord,
-): Promise<number> {
-  if (tool.effect === 'once' && mayHaveHappened(error)) {
+  world: World,
+): StepRecord {
+  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
-    return commitAll(run, [{ ...asked(questionAbout('effect', tool, open, args, prompt)), error }]);
+    return {
+      ...asked(questionAbout('effect', tool, open, result.input as JsonObject, prompt)),
+      error,
+    };
   }
   const attempt = open.failures.length + 1;
-  if (!error.retryable || attempt >= triesOf(error)) {
-    return commitAll(run, [result]);
+  if (attempt >= triesOf(error)) {
+    return result;
   }
   const delay_ms = backOff(error, attempt, world.random);
+  const not_before = new Date(Date.now() + delay_ms).toISOString();
   const { kind: _, messages: __, ...attempted } = result;
-  const retry: StepRecord = {
-    ...attempted,
-    kind: 'retry',
-    input: { attempt },
-    output: { delay_ms },
-  };
-  await run.commit([retry]);
-  return delay_ms;
+  return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
 }
 
-async function commitAll(run: HeldRun, records: StepRecord[]): Promise<number> {
-  await run.commit(records);
-  return 0;
-}
-
-/** Nothing came back, so nobody knows; any other error is the tool's own word. */
-function mayHaveHappened({ code }: RunError): boolean {
-  return code === 'timeout' || code === 'unreachable' || code === 'cancelled';
-}
-
-function intentOf(
-  tool: ToolDefinition,
-  input: JsonObject,
-  open: OpenCall,
-  idempotency_key: string,
-): StepRecord {
-  return {
-    kind: 'tool_started',
-    name: tool.name,
-    call_id: open.call.id,
-    effect: tool.effect,
-    idempotency_key,
-    asked_seq: open.asked_seq,
-    input,
-  };
-}
-
-function asked(question: Omit<NewQuestion, 'id'>): StepRecord {
-  const id = uuidV7();
-  return {
-    kind: 'question',
-    name: question.kind,
-    call_id: question.call_id,
-    input: { question_id: id, prompt: question.prompt },
-    question: { id, ...question },
-  };
-}
-
-function finished(
-  open: OpenCall,
-  name: string,
-  input: Json,
-  outcome: ToolOutcome,
-  started_at: string,
-): StepRecord {
-  const { call, asked_seq } = open;
-  return {
-    kind: 'tool',
-    name,
-    call_id: call.id,
-    input,
-    ...(outcome.ok ? { output: loggedResult(outcome.value) } : { error: shortened(outcome.error) }),
-    started_at,
-    messages: [
-      {
-        role: 'tool',
-        content: resultText(outcome),
-        tool_call_id: call.id,
-        parent_seq: asked_seq,
-      },
-    ],
-  };
-}
-
-/** An error is a sentence; what is longer is a result by another way. */
-function shortened(error: RunError): RunError {
-  return error.message.length > ERROR_CHARACTERS
-    ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }
-    : error;
+function notBeforeOf({ kind, output }: StepRecord): number {
+  const { not_before } = (output ?? {}) as { not_before?: string };
+  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
 }

@@ -30,6 +30,8 @@ export type OpenCall = {
   childEnd: Json | undefined;
   /** Failed attempts since the run was last retried by hand. */
   failures: RunError[];
+  /** The next attempt is not made before this moment, in milliseconds of the epoch. */
+  notBefore: number;
 };
 
 /** Calls of the last answer that have no result yet, in the order they were asked for. */
@@ -52,6 +54,7 @@ function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): Op
     isWithChild: false,
     childEnd: undefined,
     failures: [],
+    notBefore: 0,
   };
   for (const note of notes) {
     if (note.call_id === call.id) {
@@ -76,6 +79,7 @@ function add(open: OpenCall, note: StepNote): void {
     case 'retry':
       open.isBegun = false;
       open.failures.push(note.error as RunError);
+      open.notBefore = notBefore(note.output);
       break;
     case 'question':
       open.question = note.name as QuestionKind;
@@ -107,6 +111,12 @@ function forget(open: OpenCall): void {
   open.question = undefined;
   open.isWithChild = false;
   open.failures = [];
+  open.notBefore = 0;
+}
+
+function notBefore(output: Json): number {
+  const at = isJsonObject(output) ? Date.parse(String(output.not_before)) : Number.NaN;
+  return Number.isNaN(at) ? 0 : at;
 }
 
 /** The message of a child's end, and whether it is an answer. */

@@ -13,8 +13,9 @@ export function conversation(definition: AgentDefinition, state: RunState): Logg
     .filter((part) => part)
     .join('\n\n');
   const system: LoggedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];
-  let history: MessageGroup[] = [];
-  for (const turn of turnsOf(state.history)) {
+  const turns = turnsOf(state.history);
+  let history: MessageGroup[] = unread(turns[0] ?? []);
+  for (const turn of turns) {
     history = summarized(history, turn).map(asHistory);
   }
   return [...system, ...summarized(history, state.messages).flat()];
@@ -75,6 +76,12 @@ function summarized(
     const all = covered.get(one.summary) ?? [];
     return all[0] === one ? [[spoken(one.summary, all)]] : [];
   });
+}
+
+/** The turns that a summary in the first turn stands for are not read any more: it holds their place itself. */
+function unread(first: readonly LoggedMessage[]): MessageGroup[] {
+  const summary = first.find(({ covers_from_seq }) => covers_from_seq === 0);
+  return summary ? [[summary]] : [];
 }
 
 /** Messages folded ahead of the log have no number yet: they count on from the last that has one. */

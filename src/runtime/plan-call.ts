@@ -134,7 +134,10 @@ export function leavesIntent(tool: ToolDefinition): boolean {
   return tool.effect === 'once' || tool.compensation !== undefined;
 }
 
-/** A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that. */
+/**
+ * A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that, and
+ * one that may be repeated is, under the same key.
+ */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
   if (open.isBegun && tool.effect === 'once') {

@@ -1,4 +1,4 @@
-import { HowdahError } from '../contracts/errors.ts';
+import { type ErrorCode, HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 
@@ -21,7 +21,7 @@ export function customTools(tools: readonly CustomTool[]): CustomTools {
 
 /**
  * Runs a custom tool. It ends when its signal fires, whether the tool listens to it or not; what it throws
- * becomes `tool_failed`, and so does a result that is no JSON.
+ * becomes the outcome it says (`CustomTool`), and a result that is no JSON `tool_failed`.
  */
 export async function runCustomTool(
   tool: CustomTool,
@@ -52,7 +52,40 @@ function ended(reason: unknown): Failure {
     : { code: 'cancelled', message: 'the run was cancelled', retryable: false };
 }
 
+/** What a tool may throw: an error that says more than its message. */
+type Told = { retryable?: unknown; code?: unknown; retry_after_ms?: unknown; cause?: unknown };
+
+/** Codes that a tool may give an error worth another attempt. */
+const CODES: readonly ErrorCode[] = ['rate_limited', 'overloaded', 'unreachable', 'timeout'];
+
+const DAY_MS = 86_400_000;
+
+/** A connection that broke under a request: the other side may have got it. */
+const BROKEN =
+  /^(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|UND_ERR_(SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT))$/;
+
 function failure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
-  return { code: 'tool_failed', message, retryable: false };
+  const told: Told = typeof error === 'object' && error !== null ? error : {};
+  if (told.retryable !== true) {
+    const code = isBroken(told) ? 'unreachable' : 'tool_failed';
+    return { code, message, retryable: false };
+  }
+  const { retry_after_ms: wait } = told;
+  return {
+    code: CODES.find((code) => code === told.code) ?? 'tool_failed',
+    message,
+    retryable: true,
+    ...(typeof wait === 'number' && wait >= 0
+      ? { retry_after_ms: Math.ceil(Math.min(wait, DAY_MS)) }
+      : {}),
+  };
+}
+
+/** `fetch` wraps what happened in its cause. */
+function isBroken({ code, cause }: Told, depth = 0): boolean {
+  return (
+    (typeof code === 'string' && BROKEN.test(code)) ||
+    (typeof cause === 'object' && cause !== null && depth < 4 && isBroken(cause, depth + 1))
+  );
 }

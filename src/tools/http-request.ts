@@ -2,7 +2,7 @@ import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
 import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { retryAfterMs } from '../contracts/retry-after.ts';
-import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import {
   createEgress,
   type Egress,
@@ -16,44 +16,14 @@ import { readHeaders, requestHeaders } from './http-request/headers.ts';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
 
-/** A tool of Howdah's own: as a custom tool, but it is given its row's configuration and its failures are outcomes. */
-export type HttpRequestTool = Omit<CustomTool, 'run' | 'effect'> & {
-  effect: 'idempotent';
-  /**
-   * `configuration.allow` (`host`, `host:port`, `*.example.com`) narrows what may be reached and opens nothing;
-   * `configuration.headers` go along with each request and win over the model's. Never throws.
-   */
-  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
-};
-
-const parameters = {
-  type: 'object',
-  properties: {
-    url: { type: 'string', description: 'The complete URL, with https:// or http://' },
-    method: { type: 'string', enum: METHODS, default: 'GET' },
-    headers: {
-      type: 'object',
-      additionalProperties: { type: 'string' },
-      description: 'Request headers by name',
-    },
-    body: {
-      type: ['string', 'object', 'array', 'number', 'boolean', 'null'],
-      description: 'Text is sent as it is, anything else as JSON; not with GET and HEAD',
-    },
-  },
-  required: ['url'],
-  additionalProperties: false,
-};
-
-/** The built-in tool `http_request`. */
-export function httpRequestTool(options: EgressOptions): HttpRequestTool {
+/**
+ * The built-in tool `http_request`. `configuration.allow` (`host`, `host:port`, `*.example.com`) narrows what may be
+ * reached and opens nothing; `configuration.headers` go along with each request and win over the model's. Never throws.
+ */
+export function httpRequestTool(options: EgressOptions): BuiltinTool {
   const egress = createEgress(options);
   return {
     name: 'http_request',
-    description:
-      'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
-    parameters,
-    effect: 'idempotent',
     run: (args, context, configuration) => run(egress, args, context, configuration),
   };
 }

@@ -12,6 +12,7 @@ export type ModelSpec = {
   script?: JsonObject[];
   input_price?: number;
   output_price?: number;
+  context_tokens?: number;
 };
 
 export type AgentSpec = {
@@ -22,6 +23,7 @@ export type AgentSpec = {
   instruction?: string;
   system_prompt?: string;
   use_history?: boolean;
+  context_policy?: 'trim' | 'summarize' | 'none';
   output_schema?: JsonObject;
   max_steps?: number;
   max_tokens?: number;
@@ -38,11 +40,12 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
     await client.query('begin');
     const { rows } = await client.query(
       `insert into howdah.agents (name, instruction, system_prompt, use_history, output_schema,
-         max_steps, max_tokens, max_cost, max_seconds)
+         max_steps, max_tokens, max_cost, max_seconds, context_policy)
        select $1, coalesce(a.instruction, ''), a.system_prompt, coalesce(a.use_history, true),
-         a.output_schema, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds
+         a.output_schema, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+         coalesce(a.context_policy, 'trim')::howdah.context_policy
        from jsonb_to_record($2::jsonb) as a (instruction text, system_prompt text, use_history bool,
-         output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+         output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int, context_policy text)
        returning id`,
       [name, JSON.stringify(columns)],
     );
@@ -72,11 +75,18 @@ async function giveModel(
   position: number,
   spec: ModelSpec,
 ): Promise<void> {
-  const { provider = 'scripted', base_url, script, input_price, output_price } = spec;
+  const {
+    provider = 'scripted',
+    base_url,
+    script,
+    input_price,
+    output_price,
+    context_tokens,
+  } = spec;
   await client.query(
     `with model as (
-       insert into howdah.models (name, provider, model, base_url, input_price, output_price)
-       values ($1, $2, 'm', $3, $4, $5) returning id
+       insert into howdah.models (name, provider, model, base_url, input_price, output_price, context_tokens)
+       values ($1, $2, 'm', $3, $4, $5, $9) returning id
      )
      insert into howdah.agent_models (agent_id, model_id, position, request_params)
      select $6, m.id, $7, $8 from model as m`,
@@ -89,6 +99,7 @@ async function giveModel(
       agent,
       position,
       JSON.stringify(script ? { script } : {}),
+      context_tokens,
     ],
   );
 }
@@ -167,6 +178,7 @@ export async function runToEnd(
 
 export type Step = {
   seq: number;
+  call_id: string | null;
   kind: string;
   name: string | null;
   input: Json;

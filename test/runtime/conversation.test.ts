@@ -168,6 +168,13 @@ describe('summaries', () => {
     expect(told.map(({ seq, covers_to_seq }) => covers_to_seq ?? seq)).toEqual([0, undefined, 1]);
   });
 
+  test('of the turns before the first one that is read stand in their place', () => {
+    const first = [...numbered(user('1a')), summary(2, 0, 0, 'A'), { ...answer('3a'), seq: 3 }];
+    expect(contents(sent([user('now')], first))).toEqual([summed('A'), '1a', '3a', 'now']);
+    const again = [...first, summary(4, 0, 1, 'B'), { ...answer('5a'), seq: 5 }];
+    expect(contents(sent([user('now')], again))).toEqual([summed('B'), '3a', '5a', 'now']);
+  });
+
   test('messages that the log has not numbered yet count on', () => {
     const run = [...numbered(user('1')), answer('2'), user('3'), summary(4, 1, 2, 'S'), user('5')];
     expect(sent(run).map(({ seq }) => seq)).toEqual([undefined, 3, 5]);

@@ -512,7 +512,8 @@ describe('conventions', () => {
            left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
            where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
              and a.attname = 'id' and pg_get_expr(d.adbin, d.adrelid) is distinct from 'howdah.uuid_v7()'
-             and c.oid::regclass::text <> all ($1)`,
+             and c.oid::regclass::text <> all ($1)
+           order by 1`,
           [FOREIGN_TABLES],
         ),
       ).toEqual(Object.keys(IDS_WITHOUT_DEFAULT));

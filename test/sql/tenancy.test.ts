@@ -32,6 +32,7 @@ const READABLE = [
   'agents',
   'approvals',
   'daily_usage',
+  'effects',
   'execution_timeline',
   'executions',
   'hooks',
@@ -115,7 +116,7 @@ describe('tenants', () => {
           after: 0,
           steps: [
             { ...answer, model_id: model },
-            { kind: 'tool', name: 'status' },
+            { kind: 'tool', name: 'status', call_id: 'call_1', effect: 'idempotent' },
             { kind: 'output', output: completed.output },
           ],
           to: completed,

@@ -7,6 +7,7 @@ import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { armFailpoint } from '../../src/runtime/failpoints.ts';
 import { kindTools } from '../chaos/kinds.ts';
+import { bookingTools } from './booking.ts';
 import { startTestWorker } from './worker.ts';
 
 const parameters = { type: 'object' };
@@ -23,9 +24,10 @@ const tools: CustomTool[] = [
     },
   },
   { name: 'wait_for_ever', description: '', parameters, run: () => new Promise(() => {}) },
+  ...bookingTools,
 ];
 
-const { DATABASE_URL, OPENAI_BASE_URL, WAIT, GRACE_MS = '10000' } = process.env;
+const { DATABASE_URL, OPENAI_BASE_URL, EGRESS_ALLOW, WAIT, GRACE_MS = '10000' } = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');
 }
@@ -37,6 +39,7 @@ if (WAIT !== undefined) {
 }
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
+  egressAllow: EGRESS_ALLOW === undefined ? [] : [EGRESS_ALLOW],
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
 });
 process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));

@@ -2,7 +2,6 @@ import type http from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { ToolContext, ToolOutcome } from '../../src/contracts/tool.ts';
-import { faultsOf } from '../../src/runtime/json-schema.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 import { startServer, type TestServer } from './servers.ts';
@@ -43,18 +42,6 @@ const answering = (status: number, headers: http.OutgoingHttpHeaders, body: stri
   startServer((_request, response) => response.writeHead(status, headers).end(body));
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-
-test('the parameters are a schema that asks for a URL', () => {
-  const { parameters } = httpRequestTool({ allowPrivate: [] });
-  const url = 'https://example.com/';
-  for (const body of ['text', { a: [1] }, [], 1, true, null]) {
-    expect(faultsOf(parameters, { url, method: 'POST', headers: { a: 'b' }, body })).toEqual([]);
-  }
-  expect(faultsOf(parameters, { url })).toEqual([]);
-  for (const wrong of [{}, { url, method: 'TRACE' }, { url, headers: { a: 1 } }, { url, x: 1 }]) {
-    expect(faultsOf(parameters, wrong)).not.toEqual([]);
-  }
-});
 
 test('a GET gives status, some headers and the body', async () => {
   const server = await answering(

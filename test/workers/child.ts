@@ -14,7 +14,7 @@ export type WorkerProcess = {
 const ENTRY = fileURLToPath(new URL('../support/worker-process.ts', import.meta.url));
 const children = new Set<ChildProcess>();
 
-type ProcessOptions = { openai?: string; graceMs?: number };
+type ProcessOptions = { openai?: string; graceMs?: number; egressAllow?: string };
 
 /** Starts a worker in a process of its own; resolves when it takes runs. */
 export async function startWorkerProcess(
@@ -47,7 +47,7 @@ export async function loadWorkerProcess(
 
 function spawnWorker(
   url: string,
-  { openai, graceMs }: ProcessOptions,
+  { openai, graceMs, egressAllow }: ProcessOptions,
   extra: Record<string, string>,
 ): ChildProcess {
   const child = spawn(process.execPath, [ENTRY], {
@@ -57,6 +57,7 @@ function spawnWorker(
       DATABASE_URL: url,
       ...(openai === undefined ? {} : { OPENAI_BASE_URL: openai }),
       ...(graceMs === undefined ? {} : { GRACE_MS: String(graceMs) }),
+      ...(egressAllow === undefined ? {} : { EGRESS_ALLOW: egressAllow }),
       ...extra,
     },
   });

@@ -13,10 +13,11 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       ? { type: 'wait', for: first.plan.for }
       : { type: 'call_tools', calls: [first.open.call] };
   }
-  const results = state.messages.filter((message) => message.role === 'tool');
-  const failed = results.filter((message) => message.content?.startsWith('{"error":'));
+  const results = state.attempts.filter(({ kind }) => kind === 'tool');
+  const failed = results.filter(({ error }) => error);
   if (failed.length > 0) {
-    const message = `${failed.length} of ${results.length} effects could not be taken back: ${failed.map(({ content }) => content).join('; ')}`;
+    const said = failed.map(({ name, error }) => `${name}: ${error?.message}`).join('; ');
+    const message = `${failed.length} of ${results.length} effects could not be taken back: ${said}`;
     return {
       type: 'fail',
       stop_reason: 'error',

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { faultsOf } from '../../src/runtime/json-schema.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, makeTenant, one } from './support.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(async () => {
+  await db.drop();
+});
+
+test('every tenant has them, and their parameters are JSON Schemas', async () => {
+  const tenant = await makeTenant(db.pool);
+  const rows = await all(
+    db.pool,
+    `select t.name, t.parameters, t.effect = b.effect as is_same
+     from howdah_private.builtin_tools() as b
+     left join howdah.tools as t on t.name = b.name and t.kind = 'builtin' and t.tenant_id = $1`,
+    [tenant],
+  );
+  expect(rows.length).toBeGreaterThan(2);
+  for (const { name, parameters, is_same } of rows) {
+    expect({ name, is_same }).toEqual({ name, is_same: true });
+    expect(() => faultsOf(parameters, {})).not.toThrow();
+  }
+});
+
+test('the parameters of http_request are a schema that asks for a URL', async () => {
+  const { parameters } = await one(
+    db.pool,
+    `select parameters from howdah_private.builtin_tools() where name = 'http_request'`,
+  );
+  const url = 'https://example.com/';
+  for (const body of ['text', { a: [1] }, [], 1, true, null]) {
+    expect(faultsOf(parameters, { url, method: 'POST', headers: { a: 'b' }, body })).toEqual([]);
+  }
+  expect(faultsOf(parameters, { url })).toEqual([]);
+  for (const wrong of [{}, { url, method: 'TRACE' }, { url, headers: { a: 1 } }, { url, x: 1 }]) {
+    expect(faultsOf(parameters, wrong)).not.toEqual([]);
+  }
+});
+
+test('a name that is none is refused with those there are', async () => {
+  await expect(
+    db.pool.query(`insert into howdah.tools (name, kind) values ('http', 'builtin')`),
+  ).rejects.toMatchObject({ code: 'HWINV', hint: expect.stringContaining('http_request') });
+});
