@@ -239,6 +239,7 @@ create table howdah.executions (
 ) partition by RANGE (id);
 alter table howdah.executions enable row level security, force row level security;
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
+CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
@@ -361,10 +362,10 @@ create table howdah.questions (
 );
 alter table howdah.questions enable row level security, force row level security;
 CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
-CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE (status = 'open'::howdah.question_status);
-CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, id) WHERE (status = 'open'::howdah.question_status);
+CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX questions_status_idx ON howdah.questions USING btree (tenant_id, status, id);
 
 create table howdah.resources (
   id uuid default howdah.uuid_v7() not null,
@@ -747,7 +748,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.approval_scope DEFAULT NULL::howdah.approval_scope)
+CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.approval_scope DEFAULT NULL::howdah.approval_scope, arguments jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -757,7 +758,7 @@ declare
   v_question howdah.questions := howdah_private.asked(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
-  v_question := howdah.answer_question(v_question.id, 'approve');
+  v_question := howdah.answer_question(v_question.id, 'approve', approve.arguments);
   perform howdah_private.remember_approval(v_question, approve.remember);
   return v_question;
 end $function$
@@ -1553,16 +1554,48 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.approved_tools(e howdah.executions)
+CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_value jsonb;
+begin
+  if answer_value.schema is null or answer_value.schema ->> 'type' = 'string' then
+    return null;
+  end if;
+  v_value := answer_value.answer::jsonb;
+  return case when jsonb_typeof(v_value) in ('object', 'array') or howdah_private.json_faults(schema, v_value) = '{}'
+    or howdah_private.json_faults(schema, to_jsonb(answer)) <> '{}' then v_value end;
+exception when data_exception or statement_too_complex then
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.approved_tools(execution_id uuid)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(array_agg(distinct a.tool), '{}') from howdah.approvals as a
-  where a.tenant_id = e.tenant_id
-    and (a.execution_id = e.id or a.agent_id = e.agent_id or a.session_id = e.session_id)
-$function$
+declare
+  v_run howdah.executions;
+  v_session_id uuid;
+begin
+  select e.* into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
+  v_session_id := v_run.session_id;
+  if v_run.parent_execution_id is not null then
+    select e.session_id into v_session_id from howdah.executions as e where e.id = v_run.root_execution_id;
+  end if;
+  return array(
+    select distinct a.tool from howdah.approvals as a
+    where a.tenant_id = v_run.tenant_id and (
+      a.execution_id = any (v_run.ancestors || v_run.id::uuid) or a.agent_id = v_run.agent_id
+      or a.session_id = v_session_id)
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ask_question(run howdah.executions, question jsonb)
@@ -1874,6 +1907,21 @@ AS $function$
         },
         "required": ["action"]
       }'::jsonb,
+      'idempotent'::howdah.tool_effect),
+    ('http_request',
+      'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["url"],
+        "properties": {
+          "url": {"type": "string", "description": "The complete URL, with https:// or http://"},
+          "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
+          "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Request headers by name"},
+          "body": {
+            "type": ["string", "object", "array", "number", "boolean", "null"],
+            "description": "Text is sent as it is, anything else as JSON; not with GET and HEAD"
+          }
+        }
+      }'::jsonb,
       'idempotent'::howdah.tool_effect)
 $function$
 ;
@@ -1947,7 +1995,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, approved_tools text[], messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -2009,9 +2057,9 @@ begin
     e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2, e.messages_at_retry, howdah_private.approved_tools(e),
+    e.crashes_without_progress >= 2, e.messages_at_retry,
     howdah_private.execution_messages(e.id),
-    howdah_private.session_history(e.session_id, e.turn),
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
     howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
@@ -2191,23 +2239,28 @@ CREATE OR REPLACE FUNCTION howdah_private.compensate(run howdah.executions)
  SET search_path TO ''
 AS $function$
 declare
-  v_id uuid := howdah.uuid_v7();
+  v_id uuid;
   v_calls jsonb;
 begin
+  if not exists (
+    select from howdah.steps as s
+    where s.execution_id = run.id and s.kind in ('tool', 'tool_started') and s.seq > coalesce(run.forked_from_seq, 0)
+  ) then
+    return;
+  end if;
   select jsonb_agg(jsonb_build_object(
     'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
     howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
   ) order by s.seq desc) into v_calls
   from howdah.agent_versions as v
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
-  join howdah.steps as s on s.name = t.tool ->> 'name'
-  where v.id = run.agent_version_id and t.tool ? 'compensation' and s.execution_id = run.id
-    and s.kind = 'tool' and (s.error is null or s.error #>> '{cause,event}' = 'tool_after') and s.seq > coalesce(run.forked_from_seq, 0);
-  if v_calls is null or exists (
-    select from howdah.executions as e where e.compensates_execution_id = run.id
-  ) then
+  join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
+  where v.id = run.agent_version_id and t.tool ? 'compensation'
+    and not howdah_private.is_taken_back(run.id, s.seq);
+  if v_calls is null then
     return;
   end if;
+  v_id := howdah.uuid_v7();
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id, input, priority, max_steps
   ) values (
@@ -2244,6 +2297,20 @@ AS $function$
     ) as k (name)
   ) as p
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.completed_below(run howdah.executions)
+ RETURNS SETOF howdah.executions
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select e.* from howdah.executions as e
+  where e.root_execution_id = run.root_execution_id and e.parent_execution_id is not null
+    and e.status = 'completed' and run.id = any (e.ancestors);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
@@ -2494,7 +2561,7 @@ AS $function$
     from unnest(drain_inbox.ids) as i (id)
     left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
       on p.execution_id = i.id
-    where e.id = i.id
+    where e.id = i.id and e.id = any (drain_inbox.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
       e.message_count - coalesce(p.messages, 0) as messages_before
   ),
@@ -2532,6 +2599,19 @@ begin
     order by m.at
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text, begun_at timestamp with time zone)
+ RETURNS SETOF howdah.questions
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select q.* from howdah.questions as q
+  where q.execution_id = effect_question.id and q.call_id = effect_question.call_id and q.kind = 'effect'
+    and q.created_at >= effect_question.begun_at
+  order by q.created_at desc limit 1
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
@@ -2732,7 +2812,7 @@ begin
   end if;
   if q.default_answer is not null then
     perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
-      howdah_private.json_of(q.default_answer, q.schema), 'default');
+      case when q.kind = 'question' then howdah_private.answer_value(q.default_answer, q.schema) end, 'default');
     return;
   end if;
   update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
@@ -2749,19 +2829,24 @@ CREATE OR REPLACE FUNCTION howdah_private.expire_questions()
  SET search_path TO ''
 AS $function$
 declare
+  v_now timestamptz := clock_timestamp(); -- a value, so that an index finds what is due
   v_id uuid;
   v_count int := 0;
 begin
   for v_id in
     select q.id from howdah.questions as q
-    where q.status = 'open' and q.expires_at <= clock_timestamp()
+    where q.status = 'open' and q.expires_at <= v_now
     order by q.expires_at limit 1000
   loop
+    exit when clock_timestamp() > v_now + interval '1 second';
     begin
       perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
       v_count := v_count + found::int;
-    exception when others then
-      raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
+    exception
+      when lock_not_available then
+        null; -- somebody is at it: the next second will do
+      when others then
+        raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
     end;
   end loop;
   return v_count;
@@ -2846,6 +2931,26 @@ begin
         else 'say which todo: give its position or its id' end);
   end if;
   return v_todo_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.finished_calls(run howdah.executions)
+ RETURNS SETOF howdah.steps
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select s.* from howdah.steps as s
+  where s.execution_id = run.id and s.kind = 'tool'
+    and (s.error is null or s.error #>> '{cause,event}' = 'tool_after')
+    and s.seq > coalesce(run.forked_from_seq, 0)
+  union all
+  select (jsonb_populate_record(s, jsonb_build_object('output', q.answer_data))).*
+  from howdah_private.unsettled_intents(run) as s
+  cross join lateral howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
+  where q.status = 'answered' and q.answer = 'done';
 end $function$
 ;
 
@@ -3341,6 +3446,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    where e.compensates_execution_id = is_taken_back.id
+      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_text_type(type text)
  RETURNS boolean
  LANGUAGE sql
@@ -3747,22 +3867,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.json_of(answer text, schema jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-begin
-  if json_of.schema is null or json_of.schema ->> 'type' = 'string' then
-    return null;
-  end if;
-  return json_of.answer::jsonb;
-exception when invalid_text_representation then
-  return null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.json_place(place text, key text)
  RETURNS text
  LANGUAGE plpgsql
@@ -4078,14 +4182,15 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-begin
-  perform from howdah.executions as e
-  where e.id in (
-    select i.id from unnest(lock_lineage.ids) as i (id)
-    union
+declare
+  -- a value, since by one only the partitions it is about are opened
+  v_lineage uuid[] := lock_lineage.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
     where r.id = any (lock_lineage.ids)
-  )
+  );
+begin
+  perform from howdah.executions as e
+  where e.id = any (v_lineage)
   order by e.depth, e.id
   for no key update;
 end $function$
@@ -4148,6 +4253,38 @@ CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zon
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_known text;
+  v_above int[];
+  v_row int[];
+  v_best text;
+  v_least int := greatest(2, length(nearest_word.word) / 3) + 1;
+begin
+  foreach v_known in array nearest_word.known loop
+    v_above := array(select generate_series(0, length(v_known)));
+    for i in 1 .. length(left(word, 60)) loop
+      v_row := array[i];
+      for j in 1 .. length(v_known) loop
+        v_row[j + 1] := least(v_above[j + 1] + 1, v_row[j] + 1,
+          v_above[j] + (lower(substr(word, i, 1)) <> substr(v_known, j, 1))::int);
+      end loop;
+      v_above := v_row;
+    end loop;
+    if v_above[length(v_known) + 1] < v_least then
+      v_least := v_above[length(v_known) + 1];
+      v_best := v_known;
+    end if;
+  end loop;
+  return v_best;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.next_status(e howdah.executions, move jsonb)
@@ -4354,12 +4491,20 @@ CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_lineage uuid[] := (
+    select r.ancestors || r.id::uuid from howdah.questions as q
+    join howdah.executions as r on r.id = q.execution_id
+    where q.id = question_for_expiry.id
+  );
 begin
-  perform howdah_private.lock_lineage(array_agg(q.execution_id))
-  from howdah.questions as q where q.id = question_for_expiry.id;
+  perform from howdah.executions as e
+  where e.id = any (v_lineage)
+  order by e.depth, e.id
+  for no key update nowait;
   return query select q.* from howdah.questions as q
   where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
-  for no key update;
+  for no key update nowait;
 end $function$
 ;
 
@@ -4370,41 +4515,32 @@ CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer
  SET search_path TO ''
 AS $function$
 declare
-  v_word text := lower(btrim(read_answer.answer));
+  v_is_word boolean := q.kind <> 'question';
+  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n')) else read_answer.answer end;
   v_data jsonb := nullif(read_answer.data, 'null');
-  v_words text[] := case q.kind when 'approval' then array['approve', 'reject']
-    when 'effect' then array['done', 'again', 'give_up'] end;
   v_fault text;
 begin
-  if q.kind = 'question' then
-    v_data := coalesce(v_data, howdah_private.json_of(read_answer.answer, q.schema));
-    v_fault := case
-      when read_answer.answer is null and v_data is null then 'an answer is missing'
-      when q.schema is not null then
-        (howdah_private.json_faults(q.schema, coalesce(v_data, to_jsonb(read_answer.answer))))[1]
-      when q.options is not null and not q.options ? coalesce(read_answer.answer, v_data #>> '{}')
-        then format('%L is none of the options', coalesce(read_answer.answer, v_data #>> '{}'))
-    end;
-  else
-    v_fault := case
-      when v_word is null or v_word <> all (v_words) then
-        format('%s is no answer to a question of kind %s', coalesce(quote_literal(read_answer.answer), 'nothing'), q.kind)
-      when v_word = 'approve' and jsonb_typeof(v_data) <> 'object' then 'edited arguments are a JSON object'
-      when v_word = 'again' and exists (
-        select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
-      ) then 'the run has ended, so the call cannot be made again'
-    end;
+  if not v_is_word then
+    v_data := coalesce(v_data, howdah_private.answer_value(v_given, q.schema));
   end if;
+  v_fault := case
+    when octet_length(read_answer.answer) > 1048576 or octet_length(read_answer.data::text) > 1048576
+      then 'it is larger than 1 MB'
+    when v_is_word then howdah_private.word_fault(q, v_given, v_data)
+    else howdah_private.reply_fault(q, v_given, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('the answer was not accepted: %s', v_fault),
-      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind)::text,
-      hint = case when q.schema is not null then 'It has to satisfy: ' || q.schema::text
-        when q.options is not null and q.kind = 'question' then 'The options: ' || q.options::text
-        else 'The answers: ' || coalesce(array_to_string(v_words, ', '), 'any text') end;
+      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind, 'fault', v_fault)::text,
+      hint = case
+        when q.kind = 'effect' then 'The answers: done (data: the result), again, give_up.'
+        when q.kind = 'approval' and v_given = 'approve' then 'The arguments have to satisfy: ' || left(q.schema::text, 2000)
+        when q.kind = 'approval' then 'The answers: approve (data: edited arguments), reject (data: the reason).'
+        when q.schema is not null then 'It has to satisfy: ' || left(q.schema::text, 2000)
+        when q.options is not null then 'The options: ' || left(q.options::text, 2000)
+        else 'Any text is an answer.' end;
   end if;
-  return query select coalesce(case when q.kind = 'question' then read_answer.answer else v_word end, v_data #>> '{}'),
-    v_data;
+  return query select coalesce(v_given, v_data #>> '{}'), v_data;
 end $function$
 ;
 
@@ -4488,12 +4624,12 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('question %s is not open any more: %s%s', q.id, q.status, ' by ' || q.answered_by),
       detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
-        'answered_by', q.answered_by)::text,
+        'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
       hint = 'The first answer counts.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
-  if howdah_private.is_operator() or v_user.id is null then
+  if howdah_private.is_operator() or howdah.current_user_id() is null then
     return;
   end if;
   v_is_for_them := v_user.role in ('owner', 'admin')
@@ -4502,9 +4638,10 @@ begin
     or (q.kind = 'question' and q.required_role is null and exists (
       select from howdah.executions as e where e.id = q.root_execution_id and e.user_id = v_user.id
     ));
-  if v_user.role = 'viewer' or not v_is_for_them then
+  if v_user.role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
-      message = format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id),
+      message = case when v_user.id is null then format('a user who is gone may not answer question %s', q.id)
+        else format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id) end,
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_user.role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
@@ -4663,6 +4800,122 @@ begin
       detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
       hint = 'Leave it out: the key of the environment (OPENAI_API_KEY) is sent to the environment''s URL.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
+  v_default jsonb := nullif(refuse_question_answer.settings -> 'default_answer', 'null');
+  v_fault text;
+begin
+  if v_schema is not null and not is_ask_user then
+    perform howdah_private.refuse_question_setting('question.schema', 'is for ask_user alone',
+      'Edited arguments of a call are checked against the tool''s parameters.');
+  elsif jsonb_typeof(v_schema) <> 'object' then
+    perform howdah_private.refuse_question_setting('question.schema', 'is not an object', '{"schema": {"type": "boolean"}}');
+  end if;
+  perform howdah_private.refuse_schema('configuration.question.schema', coalesce(v_schema, '{}'));
+  v_fault := howdah_private.unsupported_schema_keyword(v_schema);
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.schema.' || v_fault, 'cannot be checked in an answer',
+      'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
+  end if;
+  v_fault := case
+    when v_default is null then null
+    when jsonb_typeof(v_default) <> 'string' then 'is not a string'
+    when not is_ask_user and v_default #>> '{}' not in ('approve', 'reject') then 'is neither approve nor reject'
+    when v_schema is not null then 'does not satisfy the schema: ' || (howdah_private.json_faults(v_schema,
+      coalesce(howdah_private.answer_value(v_default #>> '{}', v_schema), v_default)))[1]
+    when v_default #>> '{}' !~ '\S' then 'is empty'
+  end;
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
+      case when is_ask_user then 'What a person would write; JSON for a schema stands in the string: "{\"ok\": true}"'
+        else 'What nobody decided in time is "approve" or "reject".' end);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_question_people(settings jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
+  v_heir jsonb := nullif(refuse_question_people.settings -> 'escalate_to', 'null');
+begin
+  if v_role not in ('"owner"', '"admin"', '"member"') then
+    perform howdah_private.refuse_question_setting('question.required_role',
+      case v_role when '"viewer"' then 'is viewer, and viewers never answer' else format('is %s, which is no role', left(v_role::text, 60)) end,
+      'The roles that answer: owner, admin, member');
+  end if;
+  if jsonb_typeof(v_heir) <> 'string' or v_heir #>> '{}' !~ '\S' or v_heir = '"viewer"' then
+    perform howdah_private.refuse_question_setting('question.escalate_to',
+      case v_heir when '"viewer"' then 'is viewer, and viewers never answer' else 'is not the name of a role or a user' end,
+      'A role (owner, admin, member) or a username.');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_question_setting(place text, fault text, hint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('configuration.%s %s', refuse_question_setting.place, refuse_question_setting.fault),
+    detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
+    hint = refuse_question_setting.hint;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_question_settings(configuration jsonb, is_ask_user boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_settings jsonb := refuse_question_settings.configuration -> 'question';
+  v_known constant text[] := array['schema', 'expires_in_seconds', 'default_answer', 'required_role', 'escalate_to'];
+  v_key text;
+  v_seconds jsonb := nullif(v_settings -> 'expires_in_seconds', 'null');
+begin
+  if coalesce(v_settings, 'null') = 'null' then
+    return;
+  end if;
+  if jsonb_typeof(v_settings) <> 'object' then
+    perform howdah_private.refuse_question_setting('question', 'is not an object',
+      '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
+  end if;
+  select k.key into v_key from jsonb_object_keys(v_settings) as k (key) where k.key <> all (v_known) limit 1;
+  if found then
+    perform howdah_private.refuse_question_setting('question.' || v_key, 'is no setting of a question',
+      coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
+        'The settings: ' || array_to_string(v_known, ', ')));
+  end if;
+  if jsonb_typeof(v_seconds) <> 'number' or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
+    perform howdah_private.refuse_question_setting('question.expires_in_seconds', 'is not a positive number of seconds',
+      'One hour: 3600. At most 1000000000.');
+  end if;
+  perform howdah_private.refuse_question_people(v_settings);
+  perform howdah_private.refuse_question_answer(v_settings, is_ask_user);
+  foreach v_key in array array['default_answer', 'escalate_to'] loop
+    if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
+      perform howdah_private.refuse_question_setting('question.' || v_key, 'never counts without a deadline',
+        'Say when: "expires_in_seconds": 3600');
+    end if;
+  end loop;
 end $function$
 ;
 
@@ -4871,12 +5124,12 @@ CREATE OR REPLACE FUNCTION howdah_private.remember_approval(q howdah.questions, 
 AS $function$
   insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
-    case s.scope when 'run' then q.execution_id end,
+    case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
+      else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
     case s.scope when 'agent' then e.agent_id end, howdah_private.actor()
   from howdah.executions as e
   cross join lateral (
-    -- a run without a session is all there is of one
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
@@ -4936,6 +5189,23 @@ begin
   ) as p
   where t.id = p.id and t.position <> p.position;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reply_fault(q howdah.questions, given text, data jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
+    when q.schema is not null
+      then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
+    when q.options is not null and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
+      then format('%L is none of the options', left(coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
+    when reply_fault.given !~ '\S' and reply_fault.data is null then 'an answer is missing'
+  end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid, key text, execution_id uuid)
@@ -5018,10 +5288,10 @@ AS $function$
   where not exists (
     select from howdah_private.tool_names as n join howdah.tools as o on o.id = n.tool_id
     where n.tenant_id = seed_builtin_tools.tenant_id and n.name = b.name
-      and (o.kind <> 'builtin' or (o.description, o.parameters, o.effect) = (b.description, b.parameters, b.effect))
+      and (o.kind <> 'builtin' or (o.description, o.parameters) = (b.description, b.parameters))
   )
   on conflict (tenant_id, name) do update
-  set description = excluded.description, parameters = excluded.parameters, effect = excluded.effect
+  set description = excluded.description, parameters = excluded.parameters
 $function$
 ;
 
@@ -5201,28 +5471,19 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
  SET search_path TO ''
 AS $function$
 begin
-  perform howdah_private.compensate(e) from howdah.executions as e
-  where e.root_execution_id = run.root_execution_id
-    and (e.id = run.id or (e.status = 'completed' and run.id = any (e.ancestors)))
-  order by e.completed_at desc;
+  perform howdah_private.compensate(run);
+  perform howdah_private.compensate(e) from howdah_private.completed_below(run) as e;
   perform howdah_private.ask_question(run, jsonb_build_object(
     'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
     'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
     'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
     'options', jsonb_build_array('done', 'give_up')
   ))
-  from howdah.steps as s
-  where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
-    and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
-    and not exists (
-      select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
-        and t.kind in ('tool', 'tool_started')
-    )
-    and not exists (
-      select from howdah.questions as q
-      where q.execution_id = run.id and q.call_id = s.call_id and q.kind = 'effect' and q.status = 'open'
-    );
+  from howdah_private.unsettled_intents(run) as s
+  where not exists (
+    select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
+    where q.status in ('open', 'answered')
+  );
 end $function$
 ;
 
@@ -5243,10 +5504,13 @@ begin
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
   select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(
     'question_id', v_question.id, 'kind', v_question.kind, 'answer', v_question.answer,
-    'data', v_question.answer_data, 'by', v_question.answered_by)
+    'data', v_question.answer_data, 'by', v_question.answered_by, 'status', v_question.status)
   from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
   if found then
     perform howdah_private.wake_runs(array[v_question.execution_id]);
+  elsif v_question.kind = 'effect' and v_question.answer = 'done' then
+    perform howdah_private.compensate(e) from howdah.executions as e
+    where e.id = v_question.execution_id and e.status in ('failed', 'cancelled');
   end if;
   return v_question;
 end $function$
@@ -5597,6 +5861,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_question_settings(new.configuration, exists (
+    select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   return new;
 end $function$
 ;
@@ -6246,6 +6512,8 @@ AS $function$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_question_settings(
+    new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   return new;
 end $function$
 ;
@@ -6432,6 +6700,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unsettled_intents(run howdah.executions)
+ RETURNS SETOF howdah.steps
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select s.* from howdah.steps as s
+  where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
+    and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
+    and not exists (
+      select from howdah.steps as t
+      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
+        and t.kind in ('tool', 'tool_started', 'retry')
+    );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text)
  RETURNS text
  LANGUAGE plpgsql
@@ -6551,6 +6838,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case
+    when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+      else array['done', 'again', 'give_up'] end)) is not true
+      then format('%s is no answer to a question of kind %s',
+        coalesce(quote_literal(left(word_fault.given, 200)), 'nothing'), q.kind)
+    when word_fault.given = 'approve' and word_fault.data is not null then case
+      when jsonb_typeof(word_fault.data) <> 'object' then 'edited arguments are a JSON object'
+      when howdah_private.unsupported_schema_keyword(q.schema) is null
+        then (howdah_private.json_faults(q.schema, word_fault.data))[1] end
+    when word_fault.given = 'again' and exists (
+      select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
+    ) then 'the run has ended, so the call cannot be made again'
+  end
+$function$
+;
+
 -- views
 
 create view howdah.agent_performance with (security_invoker=true) as
@@ -6571,6 +6880,7 @@ create view howdah.agent_performance with (security_invoker=true) as
    FROM ((howdah.executions e
      JOIN howdah.agents a ON ((a.id = e.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = e.agent_version_id)))
+  WHERE (e.compensates_execution_id IS NULL)
   GROUP BY e.tenant_id, e.agent_id, a.name, v.version;
 
 create view howdah.daily_usage with (security_invoker=true) as
@@ -6585,7 +6895,74 @@ create view howdah.daily_usage with (security_invoker=true) as
     sum(e.cost) AS cost
    FROM (howdah.executions e
      JOIN howdah.agents a ON ((a.id = e.agent_id)))
+  WHERE (e.compensates_execution_id IS NULL)
   GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name;
+
+create view howdah.effects with (security_invoker=true) as
+ SELECT c.tenant_id,
+    c.execution_id,
+    (c.last).seq AS seq,
+    c.call_id,
+    (c.last).name AS tool,
+    c.effect,
+    c.idempotency_key,
+        CASE
+            WHEN (k.undone AND (k.error IS NULL)) THEN 'compensated'::text
+            WHEN ((k.error IS NOT NULL) OR (k.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status]))) THEN 'compensation_failed'::text
+            WHEN (q.answer = 'give_up'::text) THEN 'given_up'::text
+            WHEN (q.answer = 'done'::text) THEN 'done'::text
+            WHEN (((c.last).kind = 'tool'::howdah.step_kind) AND ((c.last).error IS NULL)) THEN 'done'::text
+            WHEN ((c.last).kind = 'tool'::howdah.step_kind) THEN 'failed'::text
+            WHEN (q.status = 'open'::howdah.question_status) THEN 'unknown'::text
+            WHEN (c.completed_at IS NULL) THEN 'started'::text
+            WHEN (((c.last).kind = 'retry'::howdah.step_kind) OR (q.answer = 'again'::text)) THEN 'failed'::text
+            ELSE 'unknown'::text
+        END AS state,
+    (c.last).input AS arguments,
+        CASE
+            WHEN ((c.last).kind = 'tool'::howdah.step_kind) THEN (c.last).output
+            WHEN (q.answer = 'done'::text) THEN q.answer_data
+            ELSE NULL::jsonb
+        END AS result,
+    (c.last).error AS error,
+    c.started_at,
+        CASE
+            WHEN ((c.last).kind = 'tool'::howdah.step_kind) THEN (c.last).finished_at
+            WHEN (q.answer = ANY (ARRAY['done'::text, 'give_up'::text])) THEN q.answered_at
+            ELSE NULL::timestamp with time zone
+        END AS finished_at,
+    k.id AS compensation_execution_id
+   FROM ((( SELECT s.tenant_id,
+            s.execution_id,
+            s.call_id,
+            e.completed_at,
+            max(s.effect) AS effect,
+            max(s.idempotency_key) AS idempotency_key,
+            min(s.started_at) AS started_at,
+            (array_agg(s.* ORDER BY s.seq DESC))[1] AS last
+           FROM (howdah.steps s
+             JOIN howdah.executions e ON ((((e.id)::uuid = s.execution_id) AND (s.seq > COALESCE(e.forked_from_seq, 0)))))
+          WHERE ((s.call_id IS NOT NULL) AND (s.kind = ANY (ARRAY['tool_started'::howdah.step_kind, 'retry'::howdah.step_kind, 'tool'::howdah.step_kind])))
+          GROUP BY s.tenant_id, s.execution_id, s.call_id, e.completed_at
+         HAVING bool_or((s.effect <> 'pure'::howdah.tool_effect))) c
+     LEFT JOIN LATERAL ( SELECT x.status,
+            x.answer,
+            x.answer_data,
+            x.answered_at
+           FROM howdah.questions x
+          WHERE ((x.execution_id = c.execution_id) AND (x.call_id = c.call_id) AND (x.kind = 'effect'::howdah.question_kind) AND (((c.last).kind = 'tool'::howdah.step_kind) OR (x.created_at >= (c.last).finished_at)))
+          ORDER BY x.created_at DESC
+         LIMIT 1) q ON (true))
+     LEFT JOIN LATERAL ( SELECT r.id,
+            r.status,
+            (u.seq IS NOT NULL) AS undone,
+            u.error
+           FROM ((howdah.executions r
+             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
+          WHERE (r.compensates_execution_id = c.execution_id)
+          ORDER BY r.id DESC
+         LIMIT 1) k ON (true));
 
 create view howdah.execution_timeline with (security_invoker=true) as
  SELECT s.tenant_id,
@@ -6662,7 +7039,7 @@ CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
-CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_configuration();
+CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF configuration, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_configuration();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
 
@@ -6731,6 +7108,8 @@ CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -7360,7 +7739,7 @@ grant execute on function howdah.agent(text) to howdah_engine;
 
 grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
 
-grant execute on function howdah.approve(uuid,howdah.approval_scope) to howdah_app;
+grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
@@ -7471,6 +7850,10 @@ grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
+
+grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
@@ -7616,8 +7999,6 @@ grant execute on function howdah_private.json_number_faults(jsonb,numeric,text) 
 
 grant execute on function howdah_private.json_object_parts(jsonb,jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.json_of(text,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.json_place(text,text) to howdah_engine;
 
 grant execute on function howdah_private.json_referred(jsonb,text) to howdah_engine;
@@ -7672,6 +8053,8 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
+
 grant execute on function howdah_private.next_status(howdah.executions,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
@@ -7704,6 +8087,12 @@ grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_question_settings(jsonb,boolean) to howdah_app;
+
 grant execute on function howdah_private.refuse_retry(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
@@ -7723,6 +8112,8 @@ grant execute on function howdah_private.register_worker(uuid,text,text,integer,
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
@@ -7956,6 +8347,12 @@ grant select on view howdah.daily_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.daily_usage to howdah_engine;
 
+grant select on view howdah.effects to howdah_analyst;
+
+grant select on view howdah.effects to howdah_app;
+
+grant delete, insert, select, update on view howdah.effects to howdah_engine;
+
 grant select on view howdah.execution_timeline to howdah_analyst;
 
 grant select on view howdah.execution_timeline to howdah_app;
@@ -8011,6 +8408,12 @@ comment on column howdah.agents.use_history is 'Whether earlier runs of the sess
 comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
 
 comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
+comment on column howdah.effects.compensation_execution_id is 'The run that takes it back, or took it back.';
+
+comment on column howdah.effects.idempotency_key is 'What the tool was given, the same over all attempts.';
+
+comment on column howdah.effects.seq is 'Its last step in the log.';
 
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
@@ -8238,7 +8641,7 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
-comment on routine howdah.approve(uuid,howdah.approval_scope) is 'Allows the call that a question of kind approval is about; remember makes it stick for the run, its session or its agent.';
+comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
 
@@ -8354,9 +8757,11 @@ comment on table howdah_private.watchers is 'Who listens to which run. Unlogged:
 
 comment on table howdah_private.workers is 'Worker processes alive. Presence is a session advisory lock on lock_key; the heartbeat finds the frozen and the cut off.';
 
-comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds.';
+comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
-comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent.';
+comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent, without runs that take effects back.';
+
+comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
 comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 

@@ -208,6 +208,32 @@ export interface DailyUsage {
   tokens_out: Numeric | null;
 }
 
+export interface Effects {
+  arguments: Json | null;
+  call_id: string | null;
+  /**
+   * The run that takes it back, or took it back.
+   */
+  compensation_execution_id: string | null;
+  effect: ToolEffect | null;
+  error: Json | null;
+  execution_id: string | null;
+  finished_at: Timestamp | null;
+  /**
+   * What the tool was given, the same over all attempts.
+   */
+  idempotency_key: string | null;
+  result: Json | null;
+  /**
+   * Its last step in the log.
+   */
+  seq: number | null;
+  started_at: Timestamp | null;
+  state: string | null;
+  tenant_id: string | null;
+  tool: string | null;
+}
+
 export interface Executions {
   /**
    * Milliseconds of active time before active_since.
@@ -871,6 +897,7 @@ export interface DB {
   agents: Agents;
   approvals: Approvals;
   daily_usage: DailyUsage;
+  effects: Effects;
   execution_timeline: ExecutionTimeline;
   executions: Executions;
   hooks: Hooks;
