@@ -43,7 +43,7 @@ begin
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )

@@ -27,6 +27,12 @@ declare
   v_known int := 0;
 begin
   perform howdah_private.lock_lineage(lock_family.ids);
+  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_family.ids)) then
+    return coalesce((
+      select array_agg(e.id::uuid) from howdah.executions as e
+      where e.id = any (lock_family.ids) and e.completed_at is null
+    ), '{}'); -- most runs have no children
+  end if;
   loop
     with recursive family as (
       select i.id from unnest(lock_family.ids) as i (id)

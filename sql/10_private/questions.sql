@@ -186,14 +186,19 @@ create or replace function howdah_private.expire_questions() returns int
   set search_path = ''
 as $$
 declare
+  v_ids uuid[];
+  v_runs uuid[];
   v_id uuid;
   v_count int := 0;
 begin
-  for v_id in
-    select q.id from howdah.questions as q
+  select array_agg(d.id order by d.expires_at), array_agg(d.execution_id) into v_ids, v_runs
+  from (
+    select q.id, q.execution_id, q.expires_at from howdah.questions as q
     where q.status = 'open' and q.expires_at <= clock_timestamp()
     order by q.expires_at limit 1000
-  loop
+  ) as d;
+  perform howdah_private.lock_lineage(v_runs) where v_ids is not null; -- of all of them, in the one order
+  foreach v_id in array coalesce(v_ids, '{}') loop
     begin
       perform howdah_private.expire_question(q) from howdah_private.question_for_expiry(v_id) as q;
       v_count := v_count + found::int;

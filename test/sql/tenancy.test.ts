@@ -33,6 +33,7 @@ const READABLE = [
   'approvals',
   'daily_usage',
   'execution_timeline',
+  'execution_tree',
   'executions',
   'messages',
   'model_usage',
