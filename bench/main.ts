@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
+import { control } from './control.ts';
 import type { Figure } from './figures.ts';
 import { latency } from './latency.ts';
 import { query } from './query.ts';
@@ -10,7 +11,15 @@ import { subscribers } from './subscribers.ts';
 
 // npm run bench [-- names] [--json]: measures, prints, and exits 1 when a figure misses its bound.
 
-const BENCHES: Record<string, Bench> = { steps, latency, bulk, coldstart, query, subscribers };
+const BENCHES: Record<string, Bench> = {
+  steps,
+  latency,
+  control,
+  bulk,
+  coldstart,
+  query,
+  subscribers,
+};
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');

@@ -16,9 +16,19 @@ begin
   for no key update;
 end $$;
 
--- A run that has not ended and everything live below it, locked from the top downwards. Whoever inserts a child holds
--- its parent's lock: once everything that is known is locked and another look finds no more, the family is whole.
+-- A run that has not ended and everything live below it, locked from the top downwards.
 create or replace function howdah_private.lock_family(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.lock_lineage(lock_family.ids);
+  return howdah_private.lock_below(lock_family.ids);
+end $$;
+
+-- The same for runs whose lineage the caller has locked. Whoever inserts a child holds its parent's lock: once everything
+-- that is known is locked and another look finds no more, the family is whole.
+create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -26,16 +36,15 @@ declare
   v_family uuid[];
   v_known int := 0;
 begin
-  perform howdah_private.lock_lineage(lock_family.ids);
-  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_family.ids)) then
+  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_below.ids)) then
     return coalesce((
       select array_agg(e.id::uuid) from howdah.executions as e
-      where e.id = any (lock_family.ids) and e.completed_at is null
+      where e.id = any (lock_below.ids) and e.completed_at is null
     ), '{}'); -- most runs have no children
   end if;
   loop
     with recursive family as (
-      select i.id from unnest(lock_family.ids) as i (id)
+      select i.id from unnest(lock_below.ids) as i (id)
       union
       select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
     ),

@@ -7,9 +7,10 @@ create or replace function howdah_private.settle_effects(run howdah.executions) 
   set search_path = ''
 as $$
 begin
+  perform howdah_private.compensate(run);
   perform howdah_private.compensate(e) from howdah.executions as e
-  where e.root_execution_id = run.root_execution_id
-    and (e.id = run.id or (e.status = 'completed' and run.id = any (e.ancestors)))
+  where e.root_execution_id = run.root_execution_id and e.parent_execution_id is not null -- as its index has it
+    and e.status = 'completed' and run.id = any (e.ancestors)
   order by e.completed_at desc;
   perform howdah_private.ask_question(run, jsonb_build_object(
     'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
