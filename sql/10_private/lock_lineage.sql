@@ -1,10 +1,22 @@
 -- Locks runs together with all that stand above them, in the one order everybody uses: roots first, then by depth
 -- and id. Whoever ends a child or counts its usage upwards needs its ancestors, so it takes them before the child.
+-- A single run goes by its key alone: many are controlled one by one in one statement, and a plan for a list may read
+-- the whole table each time.
 create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
+declare
+  v_above uuid[];
+  v_id uuid;
 begin
+  if cardinality(lock_lineage.ids) = 1 then
+    select e.ancestors into v_above from howdah.executions as e where e.id = lock_lineage.ids[1];
+    foreach v_id in array v_above || lock_lineage.ids[1] loop
+      perform from howdah.executions as e where e.id = v_id for no key update;
+    end loop;
+    return;
+  end if;
   perform from howdah.executions as e
   where e.id in (
     select i.id from unnest(lock_lineage.ids) as i (id)

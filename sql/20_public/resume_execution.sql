@@ -22,7 +22,7 @@ begin
     from howdah.executions as p
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
-  where e.id = w.id;
+  where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);

@@ -25,6 +25,9 @@ export async function main(
   const program = new Command('howdah');
   const session = createSession(argv, host, () => program.opts().databaseUrl);
   defineProgram(program, session.io, entries);
+  if (!argv.some((word) => entries.some(({ name }) => name === word))) {
+    program.version(releaseVersion(), '--version', 'print the version'); // a command may have a --version of its own
+  }
   try {
     await program.parseAsync(withHelp(argv), { from: 'user' });
     return session.exitCode();
@@ -42,7 +45,6 @@ export async function main(
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
     .description('Insert a row, watch an agent answer it, ask everything in SQL.')
-    .version(releaseVersion(), '--version', 'print the version')
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
     .option('--no-color', 'print without colours')

@@ -153,7 +153,9 @@ test('an agent that calls itself is told where it ends', async () => {
 
 test('a child that fails, or whose agent is gone, is an error the model is told', async () => {
   const { pool } = database;
-  const failing = await makeAgent(pool, { script: [{ error: { status: 400, message: 'no way' } }] });
+  const failing = await makeAgent(pool, {
+    script: [{ error: { status: 400, message: 'no way' } }],
+  });
   const [idle, deleted] = [await asker(['note']), await asker(['note'])];
   const tools = await Promise.all([failing, idle, deleted].map((id) => makeAgentTool(pool, id)));
   const root = await asker(tools);

@@ -93,6 +93,7 @@ test('in the middle of several tools: what is in the air commits, and none is ca
     tool(name, async () => {
       made.push(name);
       await doors[name].opened;
+      return name;
     });
   await start([wait('one'), wait('two')]);
   const script = [calling({ name: 'one' }, { name: 'two' }), { content: 'done' }];

@@ -108,7 +108,10 @@ describe('retry_execution', () => {
     const { models } = await flaky(({ index }) =>
       index === 0 ? { stall: 'before_headers' } : { content: 'done' },
     );
-    const { id, stop_reason } = await runToEnd(pool, await makeAgent(pool, { models, max_seconds: 1 }));
+    const { id, stop_reason } = await runToEnd(
+      pool,
+      await makeAgent(pool, { models, max_seconds: 1 }),
+    );
     expect(stop_reason).toBe('max_time');
     expect(await retry(id)).toMatchObject({ status: 'completed', output: 'done' });
   });
