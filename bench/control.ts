@@ -4,7 +4,7 @@ import { figure, percentile } from './figures.ts';
 import type { BenchDatabase } from './server.ts';
 
 const RUNS = 200;
-const BULK = 10_000;
+const BULK = 2_000;
 
 /**
  * From `cancel_execution` to the signal that hangs up on the model, for runs that are all in the middle of a model call

@@ -52,10 +52,10 @@ begin
   where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
 
   -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
-  -- and not claimed is woken again in a moment.
+  -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e
