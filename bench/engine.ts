@@ -6,8 +6,8 @@ import { startWorker, type Worker } from '../workers/main.ts';
 export type EngineOptions = {
   url: string;
   concurrency: number;
-  /** Called when a model request of a run arrives, before it is answered. */
-  onModelCall?: (input: string) => void;
+  /** Called when a model request of a run arrives; it is answered when what this gives has resolved. */
+  onModelCall?: (input: string, signal: AbortSignal) => void | Promise<void>;
 };
 
 /** Bytes a step has to keep; random, so that nothing compresses them away. */
@@ -20,9 +20,9 @@ const PAYLOAD_BYTES = 500;
 export function startEngine(options: EngineOptions): Promise<Worker> {
   const provider: ModelProvider = {
     name: 'bench',
-    async generate({ messages }) {
+    async generate({ messages }, { signal }) {
       const input = messages.find(({ role }) => role === 'user')?.content ?? '';
-      options.onModelCall?.(input);
+      await options.onModelCall?.(input, signal);
       const calls = Number.parseInt(input, 10) || 0;
       const made = messages.filter(({ role }) => role === 'tool').length;
       const more = made < calls;

@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
+import { control } from './control.ts';
 import type { Figure } from './figures.ts';
 import { latency } from './latency.ts';
 import { query } from './query.ts';
@@ -14,6 +15,7 @@ import { waiting } from './waiting.ts';
 const BENCHES: Record<string, Bench> = {
   steps,
   latency,
+  control,
   bulk,
   coldstart,
   query,

@@ -37,6 +37,9 @@ alter table howdah.executions
   add column first_limits jsonb,
   add constraint forks_say_from_where
     check ((forked_from_execution_id is null) = (forked_from_seq is null));
+-- Who ends a run, retries one or reads the ledger asks for the run that takes its effects back.
+create index executions_compensates_idx on howdah.executions (compensates_execution_id)
+  where compensates_execution_id is not null;
 comment on column howdah.executions.ancestors is 'Its parent, the parent of that, … with the root first: the order of locks.';
 comment on column howdah.executions.parent_call_id is 'The tool call of the parent that it answers.';
 comment on column howdah.executions.forked_from_execution_id is 'The run it was forked from; the original is untouched.';
@@ -94,8 +97,11 @@ create table howdah.questions (
 create index questions_execution_id_idx on howdah.questions (execution_id);
 create index questions_root_execution_id_idx on howdah.questions (tenant_id, root_execution_id);
 create index questions_session_id_idx on howdah.questions (tenant_id, session_id) where session_id is not null;
-create index questions_open_idx on howdah.questions (tenant_id, id) where status = 'open';
-create index questions_expires_at_idx on howdah.questions (expires_at) where status = 'open';
+-- Over GraphQL only indexed columns filter.
+create index questions_status_idx on howdah.questions (tenant_id, status, id);
+-- Most questions have no deadline.
+create index questions_expires_at_idx on howdah.questions (expires_at)
+  where status = 'open' and expires_at is not null;
 alter table howdah.questions enable row level security, force row level security;
 comment on table howdah.questions is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions\nWhat runs ask people. An open question costs a row; its answer wakes the run.';

@@ -88,6 +88,7 @@ grant insert (
 -- Artifacts: the list is everybody's to keep; the content of a file is written once, and paths are an owner's to write.
 grant select on howdah.todos, howdah.resources to howdah_app, howdah_analyst;
 grant select (input_parts) on howdah.executions to howdah_app, howdah_analyst;
+grant select (ancestors) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (input_parts) on howdah.executions to howdah_app;
 grant insert (id, session_id, position, title, status, note), update (position, title, status, note), delete
   on howdah.todos to howdah_app;
@@ -159,7 +160,7 @@ grant select on howdah.hooks to howdah_app, howdah_analyst;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.tick(), howdah_private.fire_schedules() to howdah_worker;
+grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
@@ -169,5 +170,5 @@ grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unw
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline, howdah.effects
+  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree
   to howdah_app, howdah_analyst;

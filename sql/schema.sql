@@ -215,8 +215,8 @@ create table howdah.executions (
   paused_from howdah.waiting_reason,
   messages_at_retry integer default 0 not null,
   first_limits jsonb,
-  input_parts jsonb,
   moves integer default 0 not null,
+  input_parts jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
@@ -805,11 +805,8 @@ declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
 begin
   if v_execution.completed_at is null then
-    perform howdah_private.end_runs(howdah_private.lock_family(array[v_execution.id::uuid]), 'cancelled', null);
-  elsif not exists (
-    select from howdah.executions as e
-    where e.id = v_execution.id and e.status = 'cancelled' and e.updated_at = now() and e.xmin = pg_current_xact_id()::xid
-  ) then
+    perform howdah_private.end_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
+  elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
   return howdah_private.execution_row(v_execution.id);
@@ -921,26 +918,27 @@ declare
   v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
+  v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_messages int;
 begin
-  if v_seq not between 0 and v_execution.step_count then
-    raise exception using errcode = 'HWINV',
-      message = format('execution %s has %s steps, so it cannot be forked after step %s',
-        v_execution.id, v_execution.step_count, v_seq),
-      detail = jsonb_build_object('field', 'seq', 'steps', v_execution.step_count)::text,
-      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
-        'where execution_id = %L', v_execution.step_count, v_execution.id);
-  end if;
+  perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, user_id,
-    max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
     v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.user_id, v_execution.max_steps, v_execution.max_tokens,
-    v_execution.max_cost, v_execution.max_seconds, v_execution.priority, v_execution.metadata
+    v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
+    v_execution.priority, v_execution.metadata
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
+  if v_seq > 0 and v_messages = 0 then
+    v_messages := 1; -- the original never began
+    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    values (v_id, 1, v_execution.tenant_id, 'user',
+      howdah_private.first_content(v_execution.input, v_execution.input_data), v_execution.input_parts, 'user');
+  end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
     'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));
@@ -968,7 +966,7 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'paused');
   end if;
-  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
+  v_family := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
   set status = case when e.status = 'running' then e.status else 'paused' end,
     is_pause_requested = e.status = 'running',
@@ -1094,18 +1092,18 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
-  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
-  update howdah.executions as e set is_pause_requested = false, updated_at = now()
-  where e.id = any (v_family) and e.is_pause_requested;
+  v_family := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
-  set status = case when w.reason is null then 'queued' else 'waiting' end::howdah.execution_status,
-    waiting_for = w.reason, paused_from = null, updated_at = now(),
+  set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued' else 'waiting' end
+      ::howdah.execution_status,
+    waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
     wake_at = case when w.reason = 'timer' then e.wake_at end
   from (
-    select p.id, howdah_private.still_waits_for(p) as reason
-    from howdah.executions as p where p.id = any (v_family) and p.status = 'paused'
+    select p.id, case when p.status = 'paused' then howdah_private.still_waits_for(p) end as reason
+    from howdah.executions as p
+    where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
-  where e.id = w.id;
+  where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
@@ -1732,7 +1730,7 @@ AS $function$
     and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = r.id::text and j.attempts < j.max_attempts
+      where j.key in (r.id::text, r.id::text || ' again') and j.attempts < j.max_attempts
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
@@ -2031,7 +2029,7 @@ begin
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )
@@ -2040,10 +2038,10 @@ begin
   where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
 
   -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
-  -- and not claimed is woken again in a moment.
+  -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e
@@ -2627,8 +2625,12 @@ declare
 begin
   perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
   where e.id = any (end_runs.ids) and e.owner_worker is not null;
-  perform graphile_worker.remove_job(e.id::text) from howdah.executions as e
-  where e.id = any (end_runs.ids) and e.owner_worker is null and e.status in ('queued', 'waiting');
+  -- in the order of ids, as everybody touches them
+  perform graphile_worker.remove_job(i.id::text) from (
+    select e.id from howdah.executions as e
+    where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
+    order by e.id
+  ) as i;
   with ended as (
     update howdah.executions as e
     set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
@@ -2664,10 +2666,11 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
 AS $function$
   select graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
-      e.id::text, e.priority, null)::graphile_worker.job_spec
+      e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e
+  left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0
 $function$
@@ -3074,6 +3077,14 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$ select concat_ws(E'\n\n', nullif(first_content.input, ''), jsonb_pretty(first_content.input_data)) $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
  RETURNS boolean
  LANGUAGE sql
@@ -3273,7 +3284,7 @@ begin
     and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = e.id::text and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
+      where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
         and (j.locked_at is null or j.locked_at > v_before)
     );
   perform howdah_private.enqueue_advance(v_lost);
@@ -4145,7 +4156,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4155,10 +4166,15 @@ declare
   v_family uuid[];
   v_known int := 0;
 begin
-  perform howdah_private.lock_lineage(lock_family.ids);
+  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_below.ids)) then
+    return coalesce((
+      select array_agg(e.id::uuid) from howdah.executions as e
+      where e.id = any (lock_below.ids) and e.completed_at is null
+    ), '{}'); -- most runs have no children
+  end if;
   loop
     with recursive family as (
-      select i.id from unnest(lock_family.ids) as i (id)
+      select i.id from unnest(lock_below.ids) as i (id)
       union
       select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
     ),
@@ -4176,6 +4192,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.lock_lineage(lock_family.ids);
+  return howdah_private.lock_below(lock_family.ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -4183,14 +4211,23 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
  SET search_path TO ''
 AS $function$
 declare
+  v_above uuid[];
+  v_id uuid;
+begin
+  if cardinality(lock_lineage.ids) = 1 then
+    select e.ancestors into v_above from howdah.executions as e where e.id = lock_lineage.ids[1];
+    foreach v_id in array v_above || lock_lineage.ids[1] loop
+      perform from howdah.executions as e where e.id = v_id for no key update;
+    end loop;
+    return;
+  end if;
   -- a value, since by one only the partitions it is about are opened
-  v_lineage uuid[] := lock_lineage.ids || array(
+  v_above := lock_lineage.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
     where r.id = any (lock_lineage.ids)
   );
-begin
   perform from howdah.executions as e
-  where e.id = any (v_lineage)
+  where e.id = any (v_above)
   order by e.depth, e.id
   for no key update;
 end $function$
@@ -4452,8 +4489,8 @@ begin
   perform howdah_private.lock_lineage(array_agg(c.id))
   from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
   with spent as (
-    select a.id, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
-      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
+      sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
     from jsonb_to_recordset(prepare_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
@@ -4462,7 +4499,7 @@ begin
     cross join lateral unnest(e.ancestors) as a (id)
     where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
       and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
-      and r.tokens_in + r.tokens_out > 0
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by a.id
   )
   update howdah.executions as e
@@ -4704,6 +4741,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq integer, input text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if e.compensates_execution_id is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
+      detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
+      hint = format('Fork the run itself: select howdah.fork_execution(%L, 0)', e.compensates_execution_id);
+  end if;
+  if refuse_fork.seq not between 0 and e.step_count then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s steps, so it cannot be forked after step %s',
+        e.id, e.step_count, refuse_fork.seq),
+      detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
+      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
+        'where execution_id = %L', e.step_count, e.id);
+  end if;
+  if octet_length(refuse_fork.input) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_other_kind(q howdah.questions, kind howdah.question_kind)
  RETURNS void
  LANGUAGE plpgsql
@@ -4931,8 +4998,15 @@ begin
   if e.status = 'completed' then
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
+  -- also of a run below it that had completed: the log says what it did, and that is not so any more
   select c.id into v_compensation from howdah.executions as c
-  where c.compensates_execution_id = e.id order by c.id desc limit 1;
+  where c.compensates_execution_id in (
+    select e.id union all
+    select r.id from howdah.executions as r
+    where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
+      and r.status = 'completed' and e.id::uuid = any (r.ancestors)
+  )
+  order by c.id desc limit 1;
   if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
     raise exception using errcode = 'HWCNF',
       message = case
@@ -5080,9 +5154,11 @@ AS $function$
 declare
   v_released uuid[];
 begin
+  -- all of them in the order everybody locks in: a root after somebody else's child would be against it
   perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
-  where e.owner_worker = release_executions.worker and e.depth > 0
-    and (release_executions.ids is null or e.id = any (release_executions.ids));
+  where e.owner_worker = release_executions.worker
+    and (release_executions.ids is null or e.id = any (release_executions.ids))
+  having bool_or(e.depth > 0);
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker
@@ -5525,7 +5601,6 @@ AS $function$
 declare
   v_id uuid := spawn_child.child ->> 'id';
   v_message text;
-  v_hint text;
 begin
   if exists (select from howdah.executions as e where e.id = v_id) then
     return;
@@ -5537,7 +5612,10 @@ begin
     parent.user_id, parent.priority
   );
 exception when others then
-  get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+  if sqlstate ~ '^(40|53|55|57|58|XX)' then
+    raise;
+  end if;
+  get stacked diagnostics v_message = message_text;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
   values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
@@ -5976,6 +6054,9 @@ begin
   new.ancestors := v_parent.ancestors || v_parent.id::uuid;
   new.depth := v_parent.depth + 1;
   new.user_id := coalesce(new.user_id, v_parent.user_id);
+  if v_parent.status = 'paused' or v_parent.is_pause_requested then
+    new.status := 'paused'; -- it goes on when its parent does
+  end if;
   -- a child knows its agent as it was when the root began
   new.agent_version_id := coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
@@ -6595,15 +6676,17 @@ exception when unique_violation then
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tick()
+CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if pg_try_advisory_xact_lock(1214871364, -1) then
+  if coalesce(tick.chore, 'schedules') = 'schedules' and pg_try_advisory_xact_lock(1214871364, -1) then
     perform howdah_private.fire_schedules();
+  end if;
+  if coalesce(tick.chore, 'questions') = 'questions' and pg_try_advisory_xact_lock(1214871364, -2) then
     perform howdah_private.expire_questions();
   end if;
 end $function$
@@ -6983,6 +7066,68 @@ create view howdah.execution_timeline with (security_invoker=true) as
                    FROM jsonb_array_elements(t.tool_calls) c(call)), ', '::text) AS calls
            FROM howdah.messages t
           WHERE ((t.execution_id = s.execution_id) AND (t.step_seq = s.seq))) m ON (true));
+
+create view howdah.execution_tree with (security_invoker=true) as
+ SELECT t.tenant_id,
+    t.root_execution_id,
+    t.execution_id,
+    t.parent_execution_id,
+    t.depth,
+    t.path,
+    a.name AS agent,
+    t.status,
+    t.waiting_for,
+    t.stop_reason,
+    t.tokens_in,
+    t.tokens_out,
+    t.cost,
+    (t.tokens_in + t.children_tokens_in) AS total_tokens_in,
+    (t.tokens_out + t.children_tokens_out) AS total_tokens_out,
+    (t.cost + t.children_cost) AS total_cost,
+    t.started_at,
+    t.completed_at
+   FROM (( SELECT e.tenant_id,
+            e.agent_id,
+            (e.id)::uuid AS root_execution_id,
+            (e.id)::uuid AS execution_id,
+            e.parent_execution_id,
+            e.depth,
+            ARRAY[(e.id)::uuid] AS path,
+            e.status,
+            e.waiting_for,
+            e.stop_reason,
+            e.tokens_in,
+            e.tokens_out,
+            e.cost,
+            e.children_tokens_in,
+            e.children_tokens_out,
+            e.children_cost,
+            e.started_at,
+            e.completed_at
+           FROM howdah.executions e
+          WHERE (e.parent_execution_id IS NULL)
+        UNION ALL
+         SELECT e.tenant_id,
+            e.agent_id,
+            e.root_execution_id,
+            e.id,
+            e.parent_execution_id,
+            e.depth,
+            (e.ancestors || (e.id)::uuid),
+            e.status,
+            e.waiting_for,
+            e.stop_reason,
+            e.tokens_in,
+            e.tokens_out,
+            e.cost,
+            e.children_tokens_in,
+            e.children_tokens_out,
+            e.children_cost,
+            e.started_at,
+            e.completed_at
+           FROM howdah.executions e
+          WHERE (e.parent_execution_id IS NOT NULL)) t
+     JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))));
 
 create view howdah.model_usage with (security_invoker=true) as
  SELECT s.tenant_id,
@@ -7432,6 +7577,10 @@ grant insert, select on column howdah.executions.agent_id to howdah_app;
 grant select on column howdah.executions.agent_version_id to howdah_analyst;
 
 grant select on column howdah.executions.agent_version_id to howdah_app;
+
+grant select on column howdah.executions.ancestors to howdah_analyst;
+
+grant select on column howdah.executions.ancestors to howdah_app;
 
 grant select on column howdah.executions.children_cost to howdah_analyst;
 
@@ -7919,6 +8068,8 @@ grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
 
+grant execute on function howdah_private.first_content(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_app;
@@ -8079,6 +8230,8 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_e
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
@@ -8187,7 +8340,7 @@ grant execute on function howdah_private.tg_tools__check_parameters() to howdah_
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
-grant execute on function howdah_private.tick() to howdah_worker;
+grant execute on function howdah_private.tick(text) to howdah_worker;
 
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
 
@@ -8358,6 +8511,12 @@ grant select on view howdah.execution_timeline to howdah_analyst;
 grant select on view howdah.execution_timeline to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_timeline to howdah_engine;
+
+grant select on view howdah.execution_tree to howdah_analyst;
+
+grant select on view howdah.execution_tree to howdah_app;
+
+grant delete, insert, select, update on view howdah.execution_tree to howdah_engine;
 
 grant select on view howdah.model_usage to howdah_analyst;
 
@@ -8764,6 +8923,8 @@ comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
 comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+
+comment on view howdah.execution_tree is 'A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 

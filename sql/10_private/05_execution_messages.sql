@@ -20,6 +20,12 @@ as $$
   )) || jsonb_build_object('content', m.content)
 $$;
 
+-- What message 1 says: the input, its data as JSON below the text.
+create or replace function howdah_private.first_content(input text, input_data jsonb) returns text
+  language sql immutable
+  set search_path = ''
+as $$ select concat_ws(E'\n\n', nullif(first_content.input, ''), jsonb_pretty(first_content.input_data)) $$;
+
 -- The conversation of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb
   language sql stable security definer

@@ -11,8 +11,8 @@ begin
   perform howdah_private.lock_lineage(array_agg(c.id))
   from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
   with spent as (
-    select a.id, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
-      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
+      sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
     from jsonb_to_recordset(prepare_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
@@ -21,7 +21,7 @@ begin
     cross join lateral unnest(e.ancestors) as a (id)
     where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
       and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
-      and r.tokens_in + r.tokens_out > 0
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by a.id
   )
   update howdah.executions as e
@@ -83,7 +83,7 @@ as $$
 $$;
 
 -- A run below another one, for one of its tool calls. What refuses it is told to the parent as the end of the child,
--- so that the model hears of it and nobody else's commit is hurt.
+-- so that the model hears of it and nobody else's commit is hurt. What only came at a bad moment is no refusal.
 create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb) returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -91,7 +91,6 @@ as $$
 declare
   v_id uuid := spawn_child.child ->> 'id';
   v_message text;
-  v_hint text;
 begin
   if exists (select from howdah.executions as e where e.id = v_id) then
     return;
@@ -103,7 +102,10 @@ begin
     parent.user_id, parent.priority
   );
 exception when others then
-  get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+  if sqlstate ~ '^(40|53|55|57|58|XX)' then
+    raise;
+  end if;
+  get stacked diagnostics v_message = message_text;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
   values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(

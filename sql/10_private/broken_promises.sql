@@ -44,7 +44,7 @@ as $$
     and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = r.id::text and j.attempts < j.max_attempts
+      where j.key in (r.id::text, r.id::text || ' again') and j.attempts < j.max_attempts
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'

@@ -44,7 +44,7 @@ begin
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      concat_ws(E'\n\n', nullif(c.input, ''), jsonb_pretty(c.input_data)), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )
@@ -53,10 +53,10 @@ begin
   where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
 
   -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
-  -- and not claimed is woken again in a moment.
+  -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text, e.priority, null)::graphile_worker.job_spec
+      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e

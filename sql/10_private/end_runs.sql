@@ -14,8 +14,12 @@ declare
 begin
   perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
   where e.id = any (end_runs.ids) and e.owner_worker is not null;
-  perform graphile_worker.remove_job(e.id::text) from howdah.executions as e
-  where e.id = any (end_runs.ids) and e.owner_worker is null and e.status in ('queued', 'waiting');
+  -- in the order of ids, as everybody touches them
+  perform graphile_worker.remove_job(i.id::text) from (
+    select e.id from howdah.executions as e
+    where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
+    order by e.id
+  ) as i;
   with ended as (
     update howdah.executions as e
     set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end

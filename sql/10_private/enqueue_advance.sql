@@ -1,16 +1,18 @@
 -- A wake-up for each run: one add_jobs, hence one NOTIFY, for all of them. The job key is the run, so a second
 -- wake-up replaces the first. In the order of ids, as everybody adds them: two who wake the same runs do not
--- deadlock. Jobs are never relied on for ownership or attempts.
+-- deadlock. A job that is just being worked on is left alone, since the queue deletes many of those at once and in no
+-- order: its run gets a wake-up of its own key. Jobs are never relied on for ownership or attempts.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = ''
 as $$
   select graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
-      e.id::text, e.priority, null)::graphile_worker.job_spec
+      e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e
+  left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0
 $$;

@@ -19,6 +19,35 @@ begin
   return v_id;
 end $$;
 
+-- Why a run cannot be forked there, or with that. What is only there to take another run's effects back has nothing to
+-- go on with.
+create or replace function howdah_private.refuse_fork(e howdah.executions, seq int, input text) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  if e.compensates_execution_id is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
+      detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
+      hint = format('Fork the run itself: select howdah.fork_execution(%L, 0)', e.compensates_execution_id);
+  end if;
+  if refuse_fork.seq not between 0 and e.step_count then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s steps, so it cannot be forked after step %s',
+        e.id, e.step_count, refuse_fork.seq),
+      detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
+      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
+        'where execution_id = %L', e.step_count, e.id);
+  end if;
+  if octet_length(refuse_fork.input) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
+  end if;
+end $$;
+
 -- Copies the first steps of a log with their messages; gives how many messages there are. At 0 the new run
 -- opens with a first message of its own. Output and error steps end a run, so a fork behind them leaves them out
 -- by what it means, not by what it copies: they are part of what was.

@@ -1,25 +1,46 @@
 -- Locks runs together with all that stand above them, in the one order everybody uses: roots first, then by depth
 -- and id. Whoever ends a child or counts its usage upwards needs its ancestors, so it takes them before the child.
+-- A single run goes by its key alone: many are controlled one by one in one statement, and a plan for a list may read
+-- the whole table each time.
 create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
+  v_above uuid[];
+  v_id uuid;
+begin
+  if cardinality(lock_lineage.ids) = 1 then
+    select e.ancestors into v_above from howdah.executions as e where e.id = lock_lineage.ids[1];
+    foreach v_id in array v_above || lock_lineage.ids[1] loop
+      perform from howdah.executions as e where e.id = v_id for no key update;
+    end loop;
+    return;
+  end if;
   -- a value, since by one only the partitions it is about are opened
-  v_lineage uuid[] := lock_lineage.ids || array(
+  v_above := lock_lineage.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
     where r.id = any (lock_lineage.ids)
   );
-begin
   perform from howdah.executions as e
-  where e.id = any (v_lineage)
+  where e.id = any (v_above)
   order by e.depth, e.id
   for no key update;
 end $$;
 
--- A run that has not ended and everything live below it, locked from the top downwards. Whoever inserts a child holds
--- its parent's lock: once everything that is known is locked and another look finds no more, the family is whole.
+-- A run that has not ended and everything live below it, locked from the top downwards.
 create or replace function howdah_private.lock_family(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.lock_lineage(lock_family.ids);
+  return howdah_private.lock_below(lock_family.ids);
+end $$;
+
+-- The same for runs whose lineage the caller has locked. Whoever inserts a child holds its parent's lock: once everything
+-- that is known is locked and another look finds no more, the family is whole.
+create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -27,10 +48,15 @@ declare
   v_family uuid[];
   v_known int := 0;
 begin
-  perform howdah_private.lock_lineage(lock_family.ids);
+  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_below.ids)) then
+    return coalesce((
+      select array_agg(e.id::uuid) from howdah.executions as e
+      where e.id = any (lock_below.ids) and e.completed_at is null
+    ), '{}'); -- most runs have no children
+  end if;
   loop
     with recursive family as (
-      select i.id from unnest(lock_family.ids) as i (id)
+      select i.id from unnest(lock_below.ids) as i (id)
       union
       select e.id::uuid from howdah.executions as e join family as f on e.parent_execution_id = f.id
     ),

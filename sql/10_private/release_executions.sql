@@ -13,9 +13,11 @@ as $$
 declare
   v_released uuid[];
 begin
+  -- all of them in the order everybody locks in: a root after somebody else's child would be against it
   perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
-  where e.owner_worker = release_executions.worker and e.depth > 0
-    and (release_executions.ids is null or e.id = any (release_executions.ids));
+  where e.owner_worker = release_executions.worker
+    and (release_executions.ids is null or e.id = any (release_executions.ids))
+  having bool_or(e.depth > 0);
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker

@@ -9,8 +9,15 @@ begin
   if e.status = 'completed' then
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
+  -- also of a run below it that had completed: the log says what it did, and that is not so any more
   select c.id into v_compensation from howdah.executions as c
-  where c.compensates_execution_id = e.id order by c.id desc limit 1;
+  where c.compensates_execution_id in (
+    select e.id union all
+    select r.id from howdah.executions as r
+    where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
+      and r.status = 'completed' and e.id::uuid = any (r.ancestors)
+  )
+  order by c.id desc limit 1;
   if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
     raise exception using errcode = 'HWCNF',
       message = case

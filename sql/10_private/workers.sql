@@ -106,7 +106,7 @@ begin
     and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key = e.id::text and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
+      where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
         and (j.locked_at is null or j.locked_at > v_before)
     );
   perform howdah_private.enqueue_advance(v_lost);

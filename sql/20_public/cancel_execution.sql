@@ -10,11 +10,8 @@ declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
 begin
   if v_execution.completed_at is null then
-    perform howdah_private.end_runs(howdah_private.lock_family(array[v_execution.id::uuid]), 'cancelled', null);
-  elsif not exists (
-    select from howdah.executions as e
-    where e.id = v_execution.id and e.status = 'cancelled' and e.updated_at = now() and e.xmin = pg_current_xact_id()::xid
-  ) then
+    perform howdah_private.end_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
+  elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
   return howdah_private.execution_row(v_execution.id);

@@ -12,26 +12,27 @@ declare
   v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
+  v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_messages int;
 begin
-  if v_seq not between 0 and v_execution.step_count then
-    raise exception using errcode = 'HWINV',
-      message = format('execution %s has %s steps, so it cannot be forked after step %s',
-        v_execution.id, v_execution.step_count, v_seq),
-      detail = jsonb_build_object('field', 'seq', 'steps', v_execution.step_count)::text,
-      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
-        'where execution_id = %L', v_execution.step_count, v_execution.id);
-  end if;
+  perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, user_id,
-    max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
     v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.user_id, v_execution.max_steps, v_execution.max_tokens,
-    v_execution.max_cost, v_execution.max_seconds, v_execution.priority, v_execution.metadata
+    v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
+    v_execution.priority, v_execution.metadata
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
+  if v_seq > 0 and v_messages = 0 then
+    v_messages := 1; -- the original never began
+    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    values (v_id, 1, v_execution.tenant_id, 'user',
+      howdah_private.first_content(v_execution.input, v_execution.input_data), v_execution.input_parts, 'user');
+  end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
     'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));

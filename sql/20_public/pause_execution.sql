@@ -11,7 +11,7 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'paused');
   end if;
-  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
+  v_family := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
   set status = case when e.status = 'running' then e.status else 'paused' end,
     is_pause_requested = e.status = 'running',

@@ -11,18 +11,18 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
-  v_family := howdah_private.lock_family(array[v_execution.id::uuid]);
-  update howdah.executions as e set is_pause_requested = false, updated_at = now()
-  where e.id = any (v_family) and e.is_pause_requested;
+  v_family := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
-  set status = case when w.reason is null then 'queued' else 'waiting' end::howdah.execution_status,
-    waiting_for = w.reason, paused_from = null, updated_at = now(),
+  set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued' else 'waiting' end
+      ::howdah.execution_status,
+    waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
     wake_at = case when w.reason = 'timer' then e.wake_at end
   from (
-    select p.id, howdah_private.still_waits_for(p) as reason
-    from howdah.executions as p where p.id = any (v_family) and p.status = 'paused'
+    select p.id, case when p.status = 'paused' then howdah_private.still_waits_for(p) end as reason
+    from howdah.executions as p
+    where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
-  where e.id = w.id;
+  where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);

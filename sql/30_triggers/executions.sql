@@ -86,6 +86,9 @@ begin
   new.ancestors := v_parent.ancestors || v_parent.id::uuid;
   new.depth := v_parent.depth + 1;
   new.user_id := coalesce(new.user_id, v_parent.user_id);
+  if v_parent.status = 'paused' or v_parent.is_pause_requested then
+    new.status := 'paused'; -- it goes on when its parent does
+  end if;
   -- a child knows its agent as it was when the root began
   new.agent_version_id := coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id

@@ -100,6 +100,30 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/cancel.ts'),
   },
   {
+    name: 'pause',
+    summary: 'let what is in the air finish, then wait',
+    args: 'ID',
+    load: () => import('./commands/pause.ts'),
+  },
+  {
+    name: 'resume',
+    summary: 'let a paused run go on',
+    args: 'ID',
+    load: () => import('./commands/resume.ts'),
+  },
+  {
+    name: 'retry',
+    summary: 'let a failed or cancelled run go on',
+    args: 'ID',
+    load: () => import('./commands/retry.ts'),
+  },
+  {
+    name: 'fork',
+    summary: 'a new run from a step of another',
+    args: 'ID --seq N',
+    load: () => import('./commands/fork.ts'),
+  },
+  {
     name: 'export-run',
     summary: 'a run as one document',
     args: 'ID',

@@ -101,7 +101,8 @@ export async function healQueue(pool: Pool): Promise<number> {
   return rows[0].healed;
 }
 
-/** Fires the schedules that are due; one worker at a time does, the others come back at once. */
+/** Fires schedules and closes questions that are due; one worker at a time does, the others come back at once. */
 export async function tick(pool: Pool): Promise<void> {
-  await pool.query('select howdah_private.tick()');
+  await pool.query(`select howdah_private.tick('schedules')`);
+  await pool.query(`select howdah_private.tick('questions')`);
 }

@@ -110,6 +110,20 @@ export function findExecution(db: Queries, id: string) {
 
 export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
 
+/** A run and all below it, parents before their children. */
+export function treeOf(db: Queries, rootExecutionId: string) {
+  return db
+    .selectFrom('execution_tree')
+    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'status', 'waiting_for'])
+    .select(['stop_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
+    .select(['total_tokens_out', 'total_cost', 'started_at', 'completed_at'])
+    .where('root_execution_id', '=', rootExecutionId)
+    .orderBy('path')
+    .execute();
+}
+
+export type TreeNode = Awaited<ReturnType<typeof treeOf>>[number];
+
 /** The steps of a run after a cursor, each with what was said in it. */
 export function stepsAfter(db: Queries, executionId: string, after: number) {
   return db

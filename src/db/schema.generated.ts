@@ -446,6 +446,27 @@ export interface ExecutionTimeline {
   tokens_out: number | null;
 }
 
+export interface ExecutionTree {
+  agent: string | null;
+  completed_at: Timestamp | null;
+  cost: Numeric | null;
+  depth: number | null;
+  execution_id: string | null;
+  parent_execution_id: string | null;
+  path: string[] | null;
+  root_execution_id: string | null;
+  started_at: Timestamp | null;
+  status: ExecutionStatus | null;
+  stop_reason: StopReason | null;
+  tenant_id: string | null;
+  tokens_in: Int8 | null;
+  tokens_out: Int8 | null;
+  total_cost: Numeric | null;
+  total_tokens_in: Int8 | null;
+  total_tokens_out: Int8 | null;
+  waiting_for: WaitingReason | null;
+}
+
 export interface Hooks {
   /**
    * The agent whose runs call it; null for all agents of the tenant.
@@ -899,6 +920,7 @@ export interface DB {
   daily_usage: DailyUsage;
   effects: Effects;
   execution_timeline: ExecutionTimeline;
+  execution_tree: ExecutionTree;
   executions: Executions;
   hooks: Hooks;
   messages: Messages;

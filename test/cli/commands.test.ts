@@ -114,9 +114,79 @@ describe('a run there is', () => {
     expect(again.stderr).toContain('has already ended: cancelled');
   });
 
+  test('is paused, and goes on', async () => {
+    const id = (
+      await cli('run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01T00:00:00Z')
+    ).stdout.trim();
+    expect((await cli('pause', id)).stdout).toBe(`${id} paused\n`);
+    expect((await cli('resume', id)).stdout).toBe(`${id} queued\n`);
+    expect((await cli('cancel', id)).stdout).toBe(`${id} cancelled\n`);
+    expect((await cli('pause', id)).status).toBe(1);
+    expect(JSON.parse((await cli('retry', id, '--json')).stdout)).toMatchObject({
+      id,
+      status: 'queued',
+    });
+    expect((await cli('retry', id)).stderr).toContain('has not ended');
+    await cli('cancel', id);
+    const busy = (await cli('run', 'slow', 'Hi', '--detach')).stdout.trim();
+    await eventually(
+      database.pool,
+      'it runs',
+      `select 1 from howdah.executions where id = $1 and status = 'running'`,
+      [busy],
+    );
+    expect((await cli('pause', busy)).stdout).toBe(`${busy} running, pausing\n`);
+    await cli('cancel', busy);
+  });
+
+  test('is forked: from a step of it, with another input, followed or not', async () => {
+    const id = (await cli('run', 'greeter', 'Hi', '--detach')).stdout.trim();
+    await cli('watch', id);
+    const followed = await cli('fork', id, '--seq', '0', '--input', 'Ho');
+    expect(followed).toMatchObject({ status: 0, stdout: 'Hello there\n' });
+    const copy = (await cli('fork', id, '--seq', '1', '--version', '1', '--detach')).stdout.trim();
+    expect(copy).not.toBe(id);
+    const shown = JSON.parse((await cli('show', copy, '--json')).stdout);
+    expect(shown).toMatchObject({ forked_from_execution_id: id, forked_from_seq: 1 });
+    expect((await cli('fork', id)).status).toBe(2);
+    expect((await cli('fork', id, '--seq', 'x')).status).toBe(2);
+    const late = await cli('fork', id, '--seq', '9');
+    expect(late.status).toBe(2);
+    expect(late.stderr).toContain('has 2 steps');
+    expect((await cli('fork', id, '--seq', '1', '--version', '7')).status).toBe(3);
+  });
+
+  test('is drawn as a tree with what each used', async () => {
+    const root = (
+      await cli('run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01T00:00:00Z')
+    ).stdout.trim();
+    const below = async (parent: string) => {
+      const { rows } = await database.pool.query(
+        `insert into howdah.executions (agent_id, input, parent_execution_id, run_at)
+         values (howdah.agent('slow'), 'x', $1, '2099-01-01') returning id`,
+        [parent],
+      );
+      return rows[0].id;
+    };
+    const first = await below(root);
+    const deep = await below(first);
+    const second = await below(root);
+    const { stdout } = await cli('show', deep, '--tree');
+    expect(stdout.split('\n')).toEqual([
+      `greeter  queued  0 tokens  ${root}`,
+      `├─ slow  queued  0 tokens  ${first}`,
+      `│  └─ slow  queued  0 tokens  ${deep}`,
+      `└─ slow  queued  0 tokens  ${second}`,
+      '',
+    ]);
+    const { items } = JSON.parse((await cli('show', root, '--tree', '--json')).stdout);
+    expect(items.map((item: { depth: number }) => item.depth)).toEqual([0, 1, 2, 1]);
+    await cli('cancel', root);
+  });
+
   test('that nobody knows exits 3, and what is no id exits 2', async () => {
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-    for (const command of ['show', 'watch', 'cancel']) {
+    for (const command of ['show', 'watch', 'cancel', 'pause', 'resume', 'retry']) {
       expect((await cli(command, unknown)).status).toBe(3);
       expect((await cli(command, '4711')).status).toBe(2);
     }

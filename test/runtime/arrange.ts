@@ -104,6 +104,25 @@ async function giveModel(
   );
 }
 
+/** Offers an agent to others as a tool; gives the tool's name. */
+export async function makeAgentTool(pool: pg.Pool, agent: string): Promise<string> {
+  const name = `ask_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.tools (name, kind, agent_id, parameters) values ($1, 'agent', $2,
+       '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}')`,
+    [name, agent],
+  );
+  return name;
+}
+
+/** Gives an agent that stands already one more tool. */
+export async function giveTool(pool: pg.Pool, agent: string, tool: string): Promise<void> {
+  await pool.query(
+    'insert into howdah.agent_tools (agent_id, tool_id) select $1, id from howdah.tools where name = $2',
+    [agent, tool],
+  );
+}
+
 export type Execution = {
   id: string;
   status: string;
@@ -122,6 +141,10 @@ export type Execution = {
   owner_worker: string | null;
   crashes_without_progress: number;
   turn: number | null;
+  live_children: number;
+  children_tokens_in: string;
+  children_tokens_out: string;
+  children_cost: string;
   run_at: Date;
   wake_at: Date | null;
   started_at: Date | null;
@@ -164,6 +187,25 @@ export function ended(pool: pg.Pool, id: string): Promise<Execution> {
     'select * from howdah.executions where id = $1 and completed_at is not null',
     [id],
   );
+}
+
+/** The run once it stands at a status. */
+export function reaches(pool: pg.Pool, id: string, status: string): Promise<Execution> {
+  return eventually<Execution>(
+    pool,
+    `run ${id} is ${status}`,
+    'select * from howdah.executions where id = $1 and status::text = $2',
+    [id, status],
+  );
+}
+
+/** The children of a run, the oldest first. */
+export async function childrenOf(pool: pg.Pool, id: string): Promise<Execution[]> {
+  const { rows } = await pool.query(
+    'select * from howdah.executions where parent_execution_id = $1 order by id',
+    [id],
+  );
+  return rows;
 }
 
 /** Inserts a run and waits for its end. */

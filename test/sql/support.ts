@@ -247,6 +247,29 @@ export async function finish(
   }
 }
 
+/** Begins a child for a call of a run as its worker would; gives the child's id. */
+export async function spawn(
+  db: Db,
+  worker: string,
+  run: { id: string; fence: number; after: number },
+  agent_id: string,
+  call_id = 'a',
+): Promise<string> {
+  const { id } = await one(db, 'select howdah.uuid_v7() as id');
+  const child = { id, agent_id, call_id, input: 'Find out.' };
+  const steps = [{ kind: 'child_started', call_id, output: { execution_id: id }, child }];
+  const [result] = await commit(db, worker, [{ ...run, steps }]);
+  if (result?.outcome !== 'committed') {
+    throw new Error(`run ${run.id} could not begin a child`);
+  }
+  return id;
+}
+
+/** Hands back what a worker holds, as if it had died or drained. */
+export async function release(db: Db, worker: string, is_dead: boolean): Promise<void> {
+  await db.query('select howdah_private.release_executions($1, null, $2)', [worker, is_dead]);
+}
+
 /** The wake-ups that stand for a run, the one of a running job not counted. */
 export function jobsOf(db: Db, id: string) {
   return all(

@@ -34,6 +34,7 @@ const READABLE = [
   'daily_usage',
   'effects',
   'execution_timeline',
+  'execution_tree',
   'executions',
   'hooks',
   'messages',

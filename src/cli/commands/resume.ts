@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { registerControl } from '../control.ts';
+import type { CliIo } from '../output.ts';
+
+/** `howdah resume ID`: a paused run goes on. */
+export function register(command: Command, io: CliIo): void {
+  registerControl(command, io, 'resume');
+}

@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { registerControl } from '../control.ts';
+import type { CliIo } from '../output.ts';
+
+/** `howdah retry ID`: a failed or cancelled run goes on after its last good step. */
+export function register(command: Command, io: CliIo): void {
+  registerControl(command, io, 'retry');
+}

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { makeRun } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask, driveRun, startTestApi } from './harness.ts';
+
+let db: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+const control = (name: string, args = 'id: $id') => `mutation ($id: UUID!) {
+  control: ${name}Execution(input: { ${args} }) { result { id status stopReason forkedFromSeq input } }
+}`;
+const call = async (name: string, id: string, args?: string) => {
+  const { data, errors } = await ask(api, control(name, args), { id });
+  return errors[0]?.extensions.code ?? data.control.result;
+};
+
+test('runs are paused, resumed, cancelled, retried and forked by mutations that give the run', async () => {
+  const id = await makeRun(db.pool);
+  expect(await call('pause', id)).toMatchObject({ id, status: 'paused' });
+  expect(await call('resume', id)).toMatchObject({ id, status: 'queued' });
+  expect(await call('retry', id)).toBe('HWCNF');
+  expect(await call('cancel', id)).toMatchObject({ status: 'cancelled', stopReason: 'cancelled' });
+  for (const name of ['pause', 'resume', 'cancel']) {
+    expect(await call(name, id)).toBe('HWTRM');
+  }
+  expect(await call('retry', id)).toMatchObject({ id, status: 'queued', stopReason: null });
+  expect(await call('fork', id, 'id: $id, seq: 0, input: "Again?"')).toMatchObject({
+    status: 'queued',
+    forkedFromSeq: 0,
+    input: 'Again?',
+  });
+  expect(await call('fork', id, 'id: $id, seq: 7')).toBe('HWINV');
+});
+
+test('what has an answer is not retried, and what is not there is not found', async () => {
+  const id = await makeRun(db.pool);
+  await (await driveRun(db.pool, id)).finish();
+  expect(await call('retry', id)).toBe('HWTRM');
+  for (const name of ['pause', 'resume', 'cancel', 'retry', 'fork']) {
+    expect(await call(name, '01980000-0000-7000-8000-000000000000')).toBe('HWNTF');
+  }
+});
