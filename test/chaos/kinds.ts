@@ -90,9 +90,9 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: 'compensation',
-    tools: ['book'],
+    tools: ['reserve'],
     max_steps: 1,
-    turns: [{ content: 'I book it.', tool_calls: [call('book', { text: 'a' })] }],
+    turns: [{ content: 'I book it.', tool_calls: [call('reserve', { text: 'a' })] }],
     passes: WITH_TOOLS,
   },
 ];
@@ -119,8 +119,8 @@ export const kindTools: readonly CustomTool[] = [
   echo('echo', 'idempotent'),
   echo('pay', 'once'),
   echo('careful', 'idempotent'),
-  echo('book', 'idempotent'),
-  echo('unbook', 'idempotent'),
+  echo('reserve', 'idempotent'),
+  echo('unreserve', 'idempotent'),
 ];
 
 /** Makes the agents, once the worker has made the rows of its tools. */
@@ -135,8 +135,8 @@ export async function makeKinds(pool: pg.Pool): Promise<void> {
     grant select, update on shop.counter to howdah_app;
     select howdah.register_sql_tool('shop.bump()');
     update howdah.tools set requires_approval = true where name = 'careful';
-    update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unbook')
-    where name = 'book';
+    update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unreserve')
+    where name = 'reserve';
     insert into howdah.agents (name, instruction) values ('helper', 'helper');
     insert into howdah.tools (name, kind, agent_id, parameters)
     values ('helper', 'agent', howdah.agent('helper'),

@@ -302,7 +302,7 @@ describe('retry_execution', () => {
       await claim(db.pool, worker, [id]);
       expect(await kinds(id)).toEqual(['tool_started', 'retry', 'retry', 'answer']);
       await cancel(id);
-      expect(await questions(id)).toHaveLength(3); // the answer was about a call that has no result yet
+      expect(await questions(id)).toHaveLength(2); // what has been answered is not asked again
       await retry(id);
       await claim(db.pool, worker, [id]);
       await cancel(id);

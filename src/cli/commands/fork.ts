@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { answerHere } from '../answer-here.ts';
 import { withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { executionId } from '../ids.ts';
@@ -26,7 +27,12 @@ export function register(command: Command, io: CliIo): void {
           return io.json ? printJson(io, { id: copy }) : io.out(copy);
         }
         io.err(`execution ${copy}`);
-        await helpAsWorker(io, database, () => showUntilEnd(io, database.url, copy, options.seq));
+        await helpAsWorker(io, database, () =>
+          showUntilEnd(io, database.url, copy, {
+            after: options.seq,
+            onQuestion: (one) => answerHere(io, database.pool, one),
+          }),
+        );
       });
     });
 }

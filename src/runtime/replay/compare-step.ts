@@ -8,10 +8,10 @@ import { messageText } from './told.ts';
 export type Difference = { field: string; recorded: Json; now: Json };
 
 /** Made anew with every run: ids of questions and children, and how long chance had a run wait. */
-const ALWAYS_NEW: Partial<Record<string, { input?: string; output?: string }>> = {
-  question: { input: 'question_id' },
-  child_started: { output: 'execution_id' },
-  retry: { output: 'delay_ms' },
+const ALWAYS_NEW: Partial<Record<string, { input?: string[]; output?: string[] }>> = {
+  question: { input: ['question_id'] },
+  child_started: { output: ['execution_id'] },
+  retry: { output: ['delay_ms', 'not_before'] },
 };
 
 /** Whether both are the same move: they may still differ in what they say. */
@@ -52,12 +52,10 @@ export function differenceOf(
 
 function lasting(step: StepRecord | ExportedStep, field: 'input' | 'output'): Json {
   const value = step[field] ?? null;
-  const key = ALWAYS_NEW[step.kind]?.[field];
-  if (!isJsonObject(value) || key === undefined) {
-    return value;
-  }
-  const { [key]: _, ...others } = value;
-  return others;
+  const keys = ALWAYS_NEW[step.kind]?.[field];
+  return isJsonObject(value) && keys
+    ? Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)))
+    : value;
 }
 
 function saidFields(
