@@ -53,6 +53,8 @@ type Outcome = {
   runs: { agent: string; status: string; stop_reason: string; output: string | null }[];
   steps: string[];
   effects: string[];
+  /** What hooks were told, in the transactions of its steps. */
+  heard: string[];
   counted: number;
 };
 
@@ -73,6 +75,10 @@ async function outcomeOf(id: string): Promise<Outcome> {
      order by e.depth, e.compensates_execution_id nulls first, s.seq`,
     [id],
   );
+  const { rows: heard } = await database.pool.query(
+    'select event, call_id from shop.seen where execution_id = $1 order by event, call_id',
+    [id],
+  );
   const counter = await database.pool.query(
     'update shop.counter set n = 0 returning (select n from shop.counter)',
   );
@@ -83,6 +89,7 @@ async function outcomeOf(id: string): Promise<Outcome> {
       .filter(({ kind }) => kind === 'tool')
       .map(({ name, output }) => `${name} ${name === 'todo' ? '' : JSON.stringify(output)}`)
       .toSorted(),
+    heard: heard.map(({ event, call_id }) => `${event} ${call_id ?? ''}`.trim()),
     counted: counter.rows[0].n,
   };
 }
@@ -155,7 +162,7 @@ test.each(KINDS)('the kind $name plays all its turns', ({ name, turns, max_steps
   const children = steps.filter((step) => step.startsWith('child_started')).length;
   expect(steps.filter((step) => step.startsWith('model')).length - children).toBe(turns.length);
   expect(steps.filter((step) => step.startsWith('output')).length).toBe(1 + children);
-  expect(steps.some((step) => step.startsWith('guard'))).toBe(max_steps !== undefined);
+  expect(steps.some((step) => step === 'guard max_steps')).toBe(max_steps !== undefined);
 });
 
 test('every failpoint lies on the way of some kind of run', () => {

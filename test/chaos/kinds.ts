@@ -52,6 +52,12 @@ export const KINDS: readonly Kind[] = [
     passes: WITH_TOOLS,
   },
   {
+    name: 'hooked',
+    tools: ['echo'],
+    turns: [{ tool_calls: [call('echo', { text: 'a' })] }, { content: 'done' }],
+    passes: WITH_TOOLS,
+  },
+  {
     name: 'sql',
     tools: ['bump'],
     turns: [{ tool_calls: [call('bump')] }, { content: 'done' }],
@@ -134,6 +140,10 @@ export async function makeKinds(pool: pg.Pool): Promise<void> {
       'update shop.counter set n = n + 1 returning 1';
     grant select, update on shop.counter to howdah_app;
     select howdah.register_sql_tool('shop.bump()');
+    create table shop.seen (execution_id uuid, event text, call_id text);
+    grant insert on shop.seen to howdah_app;
+    create function shop.note(event jsonb) returns void language sql as
+      'insert into shop.seen values ((event ->> ''execution_id'')::uuid, event ->> ''event'', event ->> ''call_id'')';
     update howdah.tools set requires_approval = true where name = 'careful';
     update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unreserve')
     where name = 'reserve';
@@ -152,4 +162,9 @@ export async function makeKinds(pool: pg.Pool): Promise<void> {
       [name, max_steps ?? null, human_input ?? false, tools],
     );
   }
+  await pool.query(
+    `insert into howdah.hooks (event, function, agent_id)
+     select e.event, 'shop.note', howdah.agent('hooked')
+     from unnest(enum_range(null::howdah.hook_event)) as e (event)`,
+  );
 }

@@ -242,9 +242,7 @@ test('a call that can be taken back and may be repeated is repeated after a kill
   silent = false;
   await startHere();
   expect((await ended(database.pool, id)).status).toBe('completed');
-  expect(await kindsOf(database.pool, id)).toBe(
-    'model tool_started tool_started tool model output',
-  );
+  expect(await kindsOf(database.pool, id)).toBe('model tool_started tool model output');
   const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
   expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
 });
