@@ -2111,7 +2111,8 @@ begin
   ),
   records as materialized (
     select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.call_id, r.effect,
-      r.idempotency_key, r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
+      r.idempotency_key, r.input, r.output, r.error, r.model_id,
+      coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
       trim_scale(
         (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
       ) as cost,
@@ -2127,7 +2128,8 @@ begin
   ),
   said as materialized (
     select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
-      x.tool_call_id, x.parent_seq, x.covers_from_seq, x.covers_to_seq, row_number() over (partition by r.id order by r.seq, w.position)::int as position
+      x.tool_call_id, x.parent_seq, x.covers_from_seq, x.covers_to_seq,
+      row_number() over (partition by r.id order by r.seq, w.position)::int as position
     from records as r
     cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
     cross join lateral jsonb_to_record(w.message) as x (
@@ -2144,8 +2146,18 @@ begin
     select s.id, count(*)::int as messages from said as s group by s.id
   ),
   locked as (
-    -- what a row says here is read after its lock is had
-    select e.id, howdah_private.next_status(e, i.move) as next
+    -- `next`: a run does not wait for a person or a child while something is in its inbox, which may be the very answer;
+    -- one that was asked to pause pauses where it would have waited; and one that comes to pause when somebody has
+    -- resumed it just goes on. What a row says here is read after its lock is had. Written out, since a function that
+    -- pins its search_path is never inlined.
+    select e.id, case i.move ->> 'status'
+        when 'waiting' then case
+          when e.is_pause_requested then 'paused'
+          when e.has_inbox and i.move ->> 'waiting_for' in ('question', 'child') then 'queued'
+          else 'waiting' end
+        when 'paused' then case when e.is_pause_requested then 'paused' else e.status::text end
+        else coalesce(i.move ->> 'status', e.status::text)
+      end::howdah.execution_status as next
     from howdah.executions as e join input as i on i.id = e.id
     where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
       and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
@@ -4322,23 +4334,6 @@ begin
   end loop;
   return v_best;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.next_status(e howdah.executions, move jsonb)
- RETURNS howdah.execution_status
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select case next_status.move ->> 'status'
-    when 'waiting' then case
-      when e.is_pause_requested then 'paused'
-      when e.has_inbox and next_status.move ->> 'waiting_for' in ('question', 'child') then 'queued'
-      else 'waiting' end
-    when 'paused' then case when e.is_pause_requested then 'paused' else e.status::text end
-    else coalesce(next_status.move ->> 'status', e.status::text)
-  end::howdah.execution_status
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
@@ -8205,8 +8200,6 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
-
-grant execute on function howdah_private.next_status(howdah.executions,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 

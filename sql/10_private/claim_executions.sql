@@ -6,7 +6,8 @@
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
-    root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
+    root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
+    exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
