@@ -104,7 +104,7 @@ create index questions_expires_at_idx on howdah.questions (expires_at)
   where status = 'open' and expires_at is not null;
 alter table howdah.questions enable row level security, force row level security;
 comment on table howdah.questions is
-  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions\nWhat runs ask people. An open question costs a row; its answer wakes the run.';
+  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions\n@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions\nWhat runs ask people. An open question costs a row; its answer wakes the run.';
 comment on column howdah.questions.root_execution_id is 'The run at the top, where a sub-agent''s question is listed too.';
 comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
 comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';

@@ -38,6 +38,7 @@ alter table howdah.tools
   drop constraint only_sql_and_custom_tools_exist,
   add constraint only_builtin_sql_custom_and_agent_tools_exist
     check (kind in ('builtin', 'sql', 'custom', 'agent')),
+  add constraint compensation_is_another_tool check (compensation_tool_id <> id),
   add constraint agent_tools_name_their_agent check ((kind = 'agent') = (agent_id is not null));
 create index tools_agent_id_idx on howdah.tools (tenant_id, agent_id);
 create index tools_compensation_tool_id_idx on howdah.tools (tenant_id, compensation_tool_id);
@@ -50,7 +51,7 @@ alter table howdah.tools no force row level security;
 delete from howdah.tools where kind in ('builtin', 'agent');
 alter table howdah.tools force row level security;
 alter table howdah.tools
-  drop constraint agent_tools_name_their_agent,
+  drop constraint agent_tools_name_their_agent, drop constraint compensation_is_another_tool,
   drop constraint only_builtin_sql_custom_and_agent_tools_exist,
   add constraint only_sql_and_custom_tools_exist check (kind in ('sql', 'custom')),
   drop column agent_id, drop column compensation_tool_id;

@@ -557,6 +557,7 @@ create table howdah.tools (
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
+  constraint compensation_is_another_tool CHECK ((compensation_tool_id <> id)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
   constraint only_builtin_sql_custom_and_agent_tools_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind]))),
@@ -1239,7 +1240,7 @@ begin
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    v_session := howdah_private.session_of(v_session.id); -- the agent may have been switched meanwhile
+    v_session := howdah_private.session_to_send(v_session); -- the agent may have been switched meanwhile
     if v_session.agent_id is null then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
@@ -1649,12 +1650,13 @@ CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_i
 AS $function$
   select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
   from howdah.steps as s
-  where s.execution_id = attempts_since_last_answer.execution_id
-    and s.seq > coalesce((
-      select l.seq from howdah.steps as l
-      where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
-      order by l.seq desc limit 1
-    ), 0)
+  left join lateral (
+    select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked
+    from howdah.steps as l
+    where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
+  ) as m on true
+  where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
+    and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $function$
 ;
 
@@ -1993,7 +1995,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -2056,6 +2058,7 @@ begin
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
+    case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
     howdah_private.execution_messages(e.id),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
     howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
@@ -4659,6 +4662,12 @@ begin
         'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
       hint = 'The first answer counts.';
   end if;
+  if q.expires_at <= clock_timestamp() and (q.escalate_to is null or q.escalated_at is not null) then
+    raise exception using errcode = 'HWCNF',
+      message = format('the deadline of question %s has passed', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
+      hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+  end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
   if howdah_private.is_operator() or howdah.current_user_id() is null then
@@ -4729,7 +4738,8 @@ begin
     message = format('execution %s has already ended: %s', e.id, e.status),
     detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
     hint = case when e.status = 'completed'
-      then format('Only runs that have not ended can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+      then format('Only runs that %s can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end,
         refuse_ended.what, e.id, e.step_count)
       else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
         refuse_ended.what, e.id) end;
@@ -5123,6 +5133,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs uuid[] := e.id::uuid || array(
+    select t.id::uuid from howdah.executions as t
+    where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn between e.turn - 3 and e.turn - 1
+  );
+begin
+  return coalesce((
+    select jsonb_object_agg(r.name, r.tokens) from (
+      select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
+      where s.execution_id = any (v_runs) and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
+        and s.input ? 'estimated_tokens'
+      group by s.name
+    ) as r
+  ), '{}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text)
  RETURNS void
  LANGUAGE plpgsql
@@ -5508,6 +5541,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_to_send(session howdah.sessions)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if session.policy = 'interrupt' then
+    perform howdah_private.interrupt_session(session.id, session.tenant_id);
+  end if;
+  perform from howdah.sessions as s where s.id = session.id for no key update;
+  return howdah_private.session_of(session.id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -5553,7 +5601,7 @@ begin
   from howdah_private.unsettled_intents(run) as s
   where not exists (
     select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
-    where q.status in ('open', 'answered')
+    where q.status = 'open' or (q.status = 'answered' and q.answer <> 'again') -- and it was not called again
   );
 end $function$
 ;
@@ -6990,10 +7038,11 @@ create view howdah.effects with (security_invoker=true) as
             WHEN (q.answer = 'give_up'::text) THEN 'given_up'::text
             WHEN (q.answer = 'done'::text) THEN 'done'::text
             WHEN (((c.last).kind = 'tool'::howdah.step_kind) AND ((c.last).error IS NULL)) THEN 'done'::text
+            WHEN (((c.last).kind = 'tool'::howdah.step_kind) AND ((((c.last).error ->> 'code'::text) = ANY (ARRAY['timeout'::text, 'overloaded'::text])) OR ((((c.last).error ->> 'code'::text) = 'unreachable'::text) AND (COALESCE(((c.last).error #>> '{cause,reason}'::text[]), ''::text) !~ '^(ENOTFOUND|ENODATA|EAI_|ECONNREFUSED)'::text)))) THEN 'unknown'::text
             WHEN ((c.last).kind = 'tool'::howdah.step_kind) THEN 'failed'::text
             WHEN (q.status = 'open'::howdah.question_status) THEN 'unknown'::text
             WHEN (c.completed_at IS NULL) THEN 'started'::text
-            WHEN (((c.last).kind = 'retry'::howdah.step_kind) OR (q.answer = 'again'::text)) THEN 'failed'::text
+            WHEN ((c.last).kind = 'retry'::howdah.step_kind) THEN 'failed'::text
             ELSE 'unknown'::text
         END AS state,
     (c.last).input AS arguments,
@@ -8870,6 +8919,7 @@ What was said in a run, each message once, in order. Message 1 is the input.';
 comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
 
 comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
+@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions
 What runs ask people. An open question costs a row; its answer wakes the run.';
 
 comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones by their path. The content never changes; name and metadata may.';

@@ -60,17 +60,19 @@ as $$
 $$;
 
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.
--- What a fork copied belongs to the original run and counts for nothing.
+-- What a fork copied belongs to the original run and counts for nothing, but for what must not be repeated: a call that
+-- must happen once and was begun, and the end of a child.
 create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = ''
 as $$
   select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
   from howdah.steps as s
-  where s.execution_id = attempts_since_last_answer.execution_id
-    and s.seq > coalesce((
-      select l.seq from howdah.steps as l
-      where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
-      order by l.seq desc limit 1
-    ), 0)
+  left join lateral (
+    select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked
+    from howdah.steps as l
+    where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
+  ) as m on true
+  where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
+    and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $$;

@@ -8,7 +8,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
-    is_suspect boolean, messages_at_retry int,
+    is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language plpgsql volatile security definer
@@ -72,6 +72,7 @@ begin
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
+    case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
     howdah_private.execution_messages(e.id),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
     howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),

@@ -31,7 +31,8 @@ begin
     message = format('execution %s has already ended: %s', e.id, e.status),
     detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
     hint = case when e.status = 'completed'
-      then format('Only runs that have not ended can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+      then format('Only runs that %s can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
+        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end,
         refuse_ended.what, e.id, e.step_count)
       else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
         refuse_ended.what, e.id) end;

@@ -135,3 +135,18 @@ begin
     v_ended := v_live;
   end loop;
 end $$;
+
+-- The session as a message that is about to begin a run finds it: with its row locked, so that a switch of the agent which
+-- is just being committed counts. Under `interrupt` runs are ended first, and runs are locked before their session, so
+-- there the senders' own lock has to do.
+create or replace function howdah_private.session_to_send(session howdah.sessions) returns howdah.sessions
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  if session.policy = 'interrupt' then
+    perform howdah_private.interrupt_session(session.id, session.tenant_id);
+  end if;
+  perform from howdah.sessions as s where s.id = session.id for no key update;
+  return howdah_private.session_of(session.id);
+end $$;

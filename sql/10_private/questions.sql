@@ -53,6 +53,12 @@ begin
         'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
       hint = 'The first answer counts.';
   end if;
+  if q.expires_at <= clock_timestamp() and (q.escalate_to is null or q.escalated_at is not null) then
+    raise exception using errcode = 'HWCNF',
+      message = format('the deadline of question %s has passed', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
+      hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+  end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
   if howdah_private.is_operator() or howdah.current_user_id() is null then

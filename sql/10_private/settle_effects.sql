@@ -22,7 +22,7 @@ begin
   from howdah_private.unsettled_intents(run) as s
   where not exists (
     select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
-    where q.status in ('open', 'answered')
+    where q.status = 'open' or (q.status = 'answered' and q.answer <> 'again') -- and it was not called again
   );
 end $$;
 

@@ -9,10 +9,15 @@ create view howdah.effects with (security_invoker = true) as
       when q.answer = 'give_up' then 'given_up'
       when q.answer = 'done' then 'done'
       when (c.last).kind = 'tool' and (c.last).error is null then 'done'
+      when (c.last).kind = 'tool' and (
+        (c.last).error ->> 'code' in ('timeout', 'overloaded')
+        or ((c.last).error ->> 'code' = 'unreachable'
+          and coalesce((c.last).error #>> '{cause,reason}', '') !~ '^(ENOTFOUND|ENODATA|EAI_|ECONNREFUSED)')
+      ) then 'unknown'
       when (c.last).kind = 'tool' then 'failed'
       when q.status = 'open' then 'unknown'
       when c.completed_at is null then 'started'
-      when (c.last).kind = 'retry' or q.answer = 'again' then 'failed'
+      when (c.last).kind = 'retry' then 'failed'
       else 'unknown'
     end as state,
     (c.last).input as arguments,

@@ -19,6 +19,8 @@ export type RunState = {
   readonly exhausted: StopReason | null;
   /** Messages there were when the run was last retried by hand: guards look only at what came after. */
   readonly messages_at_retry: number;
+  /** By model: our estimate of the shortest request that it refused as too long, in this run or the turns before. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Tools whose calls need no approval any more, as it stood when calls that need one were last made. */
   readonly approved_tools: readonly string[];
 };

@@ -25,6 +25,8 @@ export type ClaimedRun = {
   /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
   is_suspect: boolean;
   messages_at_retry: number;
+  /** By model: our estimate of the shortest request that it refused as too long. */
+  refused: Record<string, number>;
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
@@ -53,7 +55,7 @@ const PROTOCOL = 2;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
-  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry,
+  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
   messages, history, attempts`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested`;

@@ -5,7 +5,8 @@ export const ATTEMPTS = 4;
 /** Back-offs longer than this park the run: it then costs a row, not memory. */
 export const PARK_AFTER_MS = 2_000;
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 30_000;
+/** Of our own; what a server asks for may be longer. */
+export const LONGEST_DELAY_MS = 30_000;
 
 /**
  * Milliseconds to wait after the `attempt`-th failure (1 = first): full jitter under a bound that doubles from

@@ -15,6 +15,8 @@ export type Answer = {
 /** A call that has no result yet, and what the log says of it. */
 export type OpenCall = {
   call: ToolCall;
+  /** How many of the same calls stand before it in the same answer. */
+  copies: number;
   /** The message that asked for it. */
   asked_seq: number;
   /** It was begun, and nobody has seen its end. */
@@ -40,12 +42,22 @@ export function openCalls(state: RunState): OpenCall[] {
   const answer = state.messages[at];
   const done = new Set(state.messages.map((message) => message.tool_call_id));
   const open = (answer?.tool_calls ?? []).filter((call) => !done.has(call.id));
-  return open.map((call) => fold(call, answer?.seq ?? at + 1, state.attempts));
+  return open.map((call) => ({
+    ...fold(call, answer?.seq ?? at + 1, state.attempts),
+    copies: copiesBefore(call, answer?.tool_calls ?? []),
+  }));
+}
+
+function copiesBefore(call: ToolCall, all: readonly ToolCall[]): number {
+  return all
+    .slice(0, all.indexOf(call))
+    .filter((one) => one.name === call.name && one.arguments === call.arguments).length;
 }
 
 function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): OpenCall {
   const open: OpenCall = {
     call,
+    copies: 0,
     asked_seq,
     isBegun: false,
     begunWith: undefined,

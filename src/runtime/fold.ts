@@ -11,6 +11,7 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     attempts: run.attempts,
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
+    refused: run.refused,
     approved_tools: [], // asked for before calls that need it: HeldRun.refreshApprovals
   };
 }
@@ -27,6 +28,7 @@ export function foldRecords(
     ...state,
     messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
     attempts: records.reduce(addAttempt, state.attempts),
+    refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
   };
 }
@@ -41,6 +43,15 @@ export function foldInbox(
     messages: [...state.messages, ...taken.messages],
     attempts: [...state.attempts, ...taken.steps],
   };
+}
+
+/** What is shorter than all that was refused before is what counts from now on. */
+function addRefused(refused: RunState['refused'], record: StepRecord): RunState['refused'] {
+  const { name, input, error } = record;
+  const tokens = (input as { estimated_tokens?: number } | null | undefined)?.estimated_tokens;
+  return record.kind === 'retry' && error?.code === 'context_too_long' && name && tokens
+    ? { ...refused, [name]: Math.min(tokens, refused[name] ?? tokens) }
+    : refused;
 }
 
 /** A model answer begins a new count. */

@@ -28,12 +28,23 @@ export function planCalls(definition: AgentDefinition, state: RunState): Planned
   return openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
 }
 
+/** The same call in one answer so often; the next time it is no call but a loop. */
+const COPIES = 5;
+
 function planCall(definition: AgentDefinition, state: RunState, open: OpenCall): CallPlan {
   if (open.question) {
     return { do: 'wait', for: 'question' };
   }
   if (open.isWithChild) {
     return { do: 'wait', for: 'child' };
+  }
+  if (open.copies >= COPIES) {
+    const message = `the same call stands more than ${COPIES} times in one answer; further ones are not made`;
+    return tellError(open.call.name, open.call.arguments, {
+      code: 'rejected',
+      message,
+      retryable: false,
+    });
   }
   const tool = findTool(definition, open.call.name);
   const parsed = parseArguments(open.call.arguments);

@@ -16,7 +16,7 @@ export function promptFor(
   attempt: number,
 ): Action {
   const messages = conversation(definition, state);
-  const tooLongAt = refusedAt(state, model);
+  const tooLongAt = state.refused[model.name];
   if (model.context_tokens === null && tooLongAt === undefined) {
     return { type: 'call_model', model, attempt, messages };
   }
@@ -54,16 +54,6 @@ function toolTokens(definition: AgentDefinition): number {
 
 /** A version never changes. */
 const tokensOfTools = new WeakMap<AgentDefinition, number>();
-
-/** How long the last request was that this model refused as too long, since its last answer. */
-function refusedAt({ attempts }: RunState, model: ModelRef): number | undefined {
-  const refused = attempts.findLast(
-    ({ kind, name, error }) =>
-      kind === 'retry' && name === model.name && error?.code === 'context_too_long',
-  );
-  const tokens = (refused?.input as { estimated_tokens?: number } | null)?.estimated_tokens;
-  return typeof tokens === 'number' ? tokens : undefined;
-}
 
 function policyOf({ agent }: AgentDefinition, { attempts }: RunState) {
   const policy = agent.context_policy ?? 'none';

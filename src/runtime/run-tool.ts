@@ -31,11 +31,26 @@ export async function runTool(
   if (world.standIn) {
     return world.standIn(tool, args, idempotency_key);
   }
-  const context: ToolContext = {
-    ...run.context,
-    idempotency_key,
-    signal: AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]),
-  };
+  const stop = AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]);
+  const call = new AbortController(); // of its own: what has returned hears nothing of the end of its run
+  const abort = (): void => call.abort(stop.reason);
+  stop.addEventListener('abort', abort, { once: true });
+  if (stop.aborted) {
+    abort();
+  }
+  const context: ToolContext = { ...run.context, idempotency_key, signal: call.signal };
+  return callTool(tool, args, context, run, world).finally(() =>
+    stop.removeEventListener('abort', abort),
+  );
+}
+
+async function callTool(
+  tool: ToolDefinition,
+  args: JsonObject,
+  context: ToolContext,
+  run: HeldRun,
+  world: World,
+): Promise<ToolOutcome> {
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {
     return builtin.run(args, context, tool.configuration);

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { Outcome } from '../contracts/errors.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
 import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
+import { isJsonObject } from '../contracts/json.ts';
 import { decodedBody } from './egress/body.ts';
 import { type Dial, dialDirectly, exchange, type Hop } from './egress/exchange.ts';
 import { ConnectTimeout, failed, failureOf, refused } from './egress/failures.ts';
@@ -99,20 +100,24 @@ async function follow(
   let hop: Hop = { url, method, headers, body };
   for (let followed = 0; ; followed += 1) {
     const asked = await ask(hop, request, wiring);
-    if (!asked.ok) return asked;
+    if (!asked.ok) return followed === 0 ? asked : afterSending(asked);
     const { target, answer } = asked.value;
     const next = request.redirect === 'manual' ? null : nextHop(hop, target, answer);
     if (next === null) return opened(asked.value, hop, request);
     answer.destroy();
-    if (!next.ok) return next;
+    if (!next.ok) return afterSending(next);
     if (followed === MAX_REDIRECTS) {
-      return refused(
-        `${target.host} redirects once more after ${MAX_REDIRECTS} redirects`,
-        target.host,
-      );
+      const message = `${target.host} redirects once more after ${MAX_REDIRECTS} redirects`;
+      return afterSending(refused(message, target.host));
     }
     hop = next.value;
   }
+}
+
+/** The first server has had the request, whatever became of the way it sent us: that may have had an effect. */
+function afterSending({ error }: { ok: false; error: RunError }): { ok: false; error: RunError } {
+  const cause = isJsonObject(error.cause) ? error.cause : {};
+  return { ok: false, error: { ...error, cause: { ...cause, sent: true } } };
 }
 
 type Asked = { target: Target; answer: Awaited<ReturnType<typeof exchange>> };

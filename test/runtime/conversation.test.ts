@@ -30,6 +30,7 @@ function sent(messages: readonly Message[], history: readonly Message[] = []) {
     exhausted: null,
     messages_at_retry: 0,
     approved_tools: [],
+    refused: {},
   };
   return conversation(definition(), state);
 }
@@ -48,6 +49,7 @@ describe('order', () => {
       exhausted: null,
       messages_at_retry: 0,
       approved_tools: [],
+      refused: {},
     };
     const told = conversation(
       definition({ system_prompt: 'Be brief.', instruction: 'Help.' }),

@@ -124,6 +124,7 @@ describe('something new', () => {
         exhausted: null,
         messages_at_retry: 0,
         approved_tools: [],
+        refused: {},
       },
     );
     const told = user(repair.type === 'guard' ? repair.message : '');

@@ -55,6 +55,7 @@ function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
     exhausted: null,
     messages_at_retry: 0,
     approved_tools: [],
+    refused: {},
     ...rest,
   };
 }

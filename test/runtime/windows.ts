@@ -58,6 +58,7 @@ export function retold(run: readonly LoggedMessage[], history: Message[], conten
       exhausted: null,
       messages_at_retry: 0,
       approved_tools: [],
+      refused: {},
     });
   return {
     tell,

@@ -115,6 +115,7 @@ export class RunRecord {
       is_new: position === 0,
       hooks: null,
       messages_at_retry: this.#messagesAtRetry(position),
+      refused: this.#refusedAt(position),
       messages: this.#messagesAt(position),
       history,
       attempts: this.#attemptsAt(position),
@@ -140,10 +141,26 @@ export class RunRecord {
     return retried < 0 ? 0 : this.#messagesAt(copied + retried).length;
   }
 
+  #refusedAt(position: number): Record<string, number> {
+    const copied = this.run.execution.forked_from_seq ?? 0;
+    const refused: Record<string, number> = {};
+    for (const { kind, name, input, error } of this.steps.slice(copied, position)) {
+      const tokens = (input as { estimated_tokens?: number } | null)?.estimated_tokens;
+      if (kind === 'retry' && error?.code === 'context_too_long' && name && tokens) {
+        refused[name] = Math.min(tokens, refused[name] ?? tokens);
+      }
+    }
+    return refused;
+  }
+
   #attemptsAt(position: number): LoggedStep[] {
     const past = this.steps.slice(0, position);
-    const from = past.findLastIndex(({ kind }) => kind === 'model' || kind === 'fork') + 1;
-    return past.slice(from).map(({ seq, kind, name, call_id, input, output, error }) => {
+    const forked = past.findLastIndex(({ kind }) => kind === 'fork');
+    const isLeft = ({ kind, effect }: ExportedStep, at: number): boolean =>
+      at > forked || kind === 'child' || (kind === 'tool_started' && effect === 'once');
+    const answered = past.findLastIndex(({ kind }) => kind === 'model');
+    const left = past.filter((step, at) => at > answered && isLeft(step, at));
+    return left.map(({ seq, kind, name, call_id, input, output, error }) => {
       return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
     });
   }

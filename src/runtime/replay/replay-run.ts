@@ -68,6 +68,12 @@ export function readExportedRun(value: unknown): ExportedRun {
     ...['execution', 'definition'].filter((name) => !isJsonObject(value[name])),
     ...lists.filter((name) => !Array.isArray(value[name])),
   ];
+  const { step_count } = isJsonObject(value.execution) ? value.execution : {};
+  if (missing.length === 0 && (value.steps as unknown[]).length !== step_count) {
+    throw noRun(
+      `it has ${(value.steps as unknown[]).length} steps, and its execution counts ${step_count}`,
+    );
+  }
   if (missing.length > 0) {
     throw noRun(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`);
   }

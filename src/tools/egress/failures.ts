@@ -50,7 +50,7 @@ export function failureOf(error: unknown, host: string, signal: AbortSignal): Fa
   if (signal.aborted) return stopped(signal.reason, host);
   if (error instanceof BodyTooLarge) {
     const message = `the answer of ${host} is too large: its body may have ${error.maxBytes} bytes after decompression`;
-    return failed('tool_failed', message, { host, max_bytes: error.maxBytes });
+    return failed('tool_failed', message, { host, max_bytes: error.maxBytes, sent: true });
   }
   const reason = codeOf(error);
   if (UNSENDABLE.test(reason)) {
