@@ -23,6 +23,8 @@ export type ExportedExecution = {
   session_id: string | null;
   root_execution_id: string;
   forked_from_seq: number | null;
+  /** Steps it had when it was exported. */
+  step_count: number;
   compensates_execution_id: string | null;
   status: ExecutionStatus;
   waiting_for: string | null;

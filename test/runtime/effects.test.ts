@@ -252,6 +252,27 @@ describe('a call that must happen once and gives no answer', () => {
   });
 });
 
+describe('a call that must happen once and was answered', () => {
+  test.each([
+    [
+      'by more than can be taken',
+      (response: ServerResponse) => response.end(Buffer.alloc(2_000_000)),
+    ],
+    [
+      'by a way to where it may not go',
+      (response: ServerResponse) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end(),
+    ],
+  ])('%s asks a person', async (_, respond) => {
+    await declare('once');
+    const server = await startServer((_request, response) => void respond(response));
+    await startHere();
+    const id = await posting(server);
+    await answer(await questionOf(id, 'effect'), 'done', 'charged');
+    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+    expect(server.seen).toHaveLength(1);
+  });
+});
+
 describe('an approved call', () => {
   test('with edited arguments is made, asked about and repeated with these', async () => {
     await declare('once', 500);
@@ -322,6 +343,30 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
     return { id, server };
   }
+
+  test('answered `again` and cancelled before it was made again: nobody knows, so it is asked again', async () => {
+    const { pool } = database;
+    const { id } = await cancelledWhileCalling();
+    await pool.query('select howdah.retry_execution($1)', [id]);
+    const question = await questionOf(id, 'effect');
+    await worker?.stop(0);
+    worker = undefined;
+    await answer(question, 'again');
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await effectOf(id)).toMatchObject({ state: 'unknown' });
+    expect((await questionOf(id, 'effect')).options).toEqual(['done', 'give_up']);
+  });
+
+  test('a fork from there asks as well, and does not make the call by itself', async () => {
+    const { pool } = database;
+    const { id, server } = await cancelledWhileCalling();
+    const { rows } = await pool.query('select (howdah.fork_execution($1, 2)).id', [id]);
+    const question = await questionOf(rows[0].id, 'effect');
+    expect(server.seen).toHaveLength(1);
+    await answer(question, 'done', 'charged before');
+    expect(await ended(pool, rows[0].id)).toMatchObject({ status: 'completed' });
+    expect(server.seen).toHaveLength(1);
+  });
 
   test('leaves the question open, which can be answered: done or given up, but not made again', async () => {
     const { id } = await cancelledWhileCalling();

@@ -16,6 +16,7 @@ import { startTestWorker } from '../support/worker.ts';
 import {
   type AgentSpec,
   brokenPromises,
+  calling,
   ended,
   insertRun,
   kindsOf,
@@ -205,6 +206,52 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
   }, 60_000);
 });
 
+describe('a model whose window nobody has named', () => {
+  const tooLong = { status: 400, error: { code: 'context_length_exceeded', message: 'too long' } };
+
+  test('trim: what it refused once is not sent again, so that a long run goes on', async () => {
+    const read = reader(TURNS);
+    const server = await serving((request) =>
+      sizeOf(request.body) > CONTEXT_TOKENS ? tooLong : read(request),
+    );
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const agent = await makeAgent(database.pool, { models, tools: ['read_page'], max_steps: 200 });
+    const run = await runToEnd(database.pool, agent);
+    expect(run).toMatchObject({ status: 'completed', output: `read ${TURNS} pages` });
+    const refused = server.requests.filter(({ body }) => sizeOf(body) > CONTEXT_TOKENS);
+    expect(refused.length).toBeLessThanOrEqual(2);
+  }, 60_000);
+
+  test('a request that cannot be made shorter is not sent twice: the next model is asked, or the run fails', async () => {
+    const small = await serving(() => tooLong);
+    const large = await serving(() => ({ content: 'fits' }));
+    const models = [small, large].map(({ url }) => ({ provider: 'openai', base_url: url }));
+    expect((await runToEnd(database.pool, await makeAgent(database.pool, { models }))).output).toBe(
+      'fits',
+    );
+    expect(small.requests).toHaveLength(1);
+    const agent = await makeAgent(database.pool, { models: models.slice(0, 1) });
+    expect(await runToEnd(database.pool, agent)).toMatchObject({
+      status: 'failed',
+      error: { code: 'context_too_long' },
+    });
+    expect(small.requests).toHaveLength(2);
+  });
+});
+
+test('a model that wants to be left alone for long lets the next one answer', async () => {
+  const busy = await serving(() => ({
+    status: 429,
+    headers: { 'retry-after': '60' },
+    error: { message: 'busy' },
+  }));
+  const free = await serving(() => ({ content: 'at once' }));
+  const models = [busy, free].map(({ url }) => ({ provider: 'openai', base_url: url }));
+  const run = await runToEnd(database.pool, await makeAgent(database.pool, { models }));
+  expect(run).toMatchObject({ status: 'completed', output: 'at once' });
+  expect(busy.requests).toHaveLength(1);
+});
+
 test('a session of many turns is summed up, and later turns know the summary and not what it covers', async () => {
   const { pool } = database;
   let made = 0;
@@ -251,6 +298,21 @@ describe('the loop guard', () => {
       'You are repeating yours',
     ]);
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain('You are repeating yourself');
+  });
+
+  test('makes no more than five of the same calls in one answer', async () => {
+    const page = { name: 'read_page', arguments: { page: 1 } };
+    const script = [calling(...Array.from({ length: 8 }, () => page)), { content: 'enough' }];
+    const run = await runToEnd(
+      database.pool,
+      await makeAgent(database.pool, { script, tools: ['read_page'] }),
+    );
+    expect(run).toMatchObject({ status: 'completed', output: 'enough' });
+    const steps = (await stepsOf(database.pool, run.id)).filter(({ kind }) => kind === 'tool');
+    expect(steps.map(({ error }) => error?.code ?? 'made').toSorted()).toEqual([
+      ...Array.from({ length: 5 }, () => 'made'),
+      ...Array.from({ length: 3 }, () => 'rejected'),
+    ]);
   });
 
   test('lets polling go on while what it sees changes', async () => {

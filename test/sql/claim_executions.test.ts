@@ -57,6 +57,7 @@ describe('claim_executions', () => {
         hooks: null,
         is_suspect: false,
         messages_at_retry: 0,
+        refused: {},
         messages: [{ seq: 1, role: 'user', content: 'Where is A-1001?' }],
         history: [],
         attempts: [],

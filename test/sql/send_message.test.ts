@@ -541,4 +541,21 @@ describe('switch_agent', () => {
     await send(session, 'two');
     expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, other]);
   });
+
+  test.each(['queue', 'interrupt', 'steer'])(
+    'a message that waits for the switch is for the new agent (%s)',
+    async (policy) => {
+      const name = unique('agent');
+      const other = await makeAgent(db.pool, { name });
+      const session = await startSession(policy);
+      await twoConnections(async (first, second) => {
+        await first.query('select howdah.switch_agent($1, $2)', [session, name]);
+        const sent = send(session, 'one', second);
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        await sent;
+      });
+      expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([other]);
+    },
+  );
 });
