@@ -4,7 +4,12 @@ import { type CliIo, printJson } from './output.ts';
 import { oneLine, plainText } from './steps.ts';
 
 /** How far a turn was shown. */
-export type ShownTurn = { seq: number; question: OpenQuestion | undefined; hasEnded: boolean };
+export type ShownTurn = {
+  seq: number;
+  question: OpenQuestion | undefined;
+  hasEnded: boolean;
+  hasFailed: boolean;
+};
 
 /** Shows a run until it ends, asks a person, or the signal fires. */
 export async function showTurn(
@@ -14,7 +19,7 @@ export async function showTurn(
   after: number,
   signal: AbortSignal,
 ): Promise<ShownTurn> {
-  const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false };
+  const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
   for await (const event of followTurn(url, id, after, signal)) {
     if (event.type === 'step') {
       showStep(io, id, event.step);
@@ -25,6 +30,7 @@ export async function showTurn(
     } else {
       showEnd(io, event.execution);
       shown.hasEnded = true;
+      shown.hasFailed = event.execution.status !== 'completed';
     }
   }
   return shown;

@@ -47,6 +47,14 @@ test('a todo list is kept by mutations and read as Markdown', async () => {
     { id: todo.id },
   );
   expect(gone.data.deleteTodo.todo.id).toBe(todo.id);
+  const again = await ask(
+    api,
+    'mutation ($id: UUID!) { deleteTodo(input: { id: $id }) { todo { id } } }',
+    { id: todo.id },
+  );
+  expect(again.errors).toMatchObject([
+    { message: 'there is no such row in todos', extensions: { code: 'HWNTF' } },
+  ]);
 });
 
 test('todos are named by their id, not by a position that changes', async () => {

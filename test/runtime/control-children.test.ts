@@ -218,3 +218,26 @@ test('a child is its agent as it was when the root began, however late it begins
   );
   expect((await runToEnd(pool, helper)).output).toBe('as it is now');
 });
+
+test('a fork behind the end of a child does not begin it again', async () => {
+  const { pool } = database;
+  const leaf = await makeAgentTool(
+    pool,
+    await makeAgent(pool, { script: [{ content: 'found it' }] }),
+  );
+  const run = await runToEnd(pool, await asker([leaf]));
+  const { rows } = await pool.query(
+    `select howdah.fork_execution(s.execution_id, s.seq) as copy from howdah.steps as s
+     where s.execution_id = $1 and s.kind = 'child'`,
+    [run.id],
+  );
+  const { rows: copies } = await pool.query(
+    'select id from howdah.executions where forked_from_execution_id = $1',
+    [run.id],
+  );
+  expect(rows).toHaveLength(1);
+  const copy = await ended(pool, copies[0].id);
+  expect(copy).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await kindsOf(pool, copy.id)).toBe('model child_started child fork tool model output');
+  expect(await childrenOf(pool, copy.id)).toEqual([]);
+});

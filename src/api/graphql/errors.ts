@@ -25,7 +25,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
       return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
     const told = isPgError(cause)
       ? (explain(cause) ?? explainWaiting(cause))
-      : explainWaiting(cause);
+      : (explainMissing(cause) ?? explainWaiting(cause));
     if (told) return restated(error, told.message, told.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
@@ -62,6 +62,15 @@ function causeOf(error: GraphQLError): unknown {
   let cause: unknown = error.originalError ?? undefined;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
   return cause;
+}
+
+/** PostGraphile's words for a row that a mutation did not find: it is not there, or somebody else's. */
+function explainMissing(error: unknown): ClientError | undefined {
+  const [, table] =
+    /^No values were \w+ in collection '(\w+)'/.exec((error as Error)?.message ?? '') ?? [];
+  return table === undefined
+    ? undefined
+    : { message: `there is no such row in ${table}`, extensions: { code: 'HWNTF' } };
 }
 
 /** node-pg's words for a connection that did not come free in time. */

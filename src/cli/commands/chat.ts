@@ -10,7 +10,7 @@ import {
   sendMessage,
 } from '../../db/conversation.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
-import { reportOf } from '../exit-codes.ts';
+import { exitCodes, reportOf } from '../exit-codes.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
@@ -29,7 +29,7 @@ async function chat(io: CliIo, agent: string, known: string | undefined): Promis
     const session = await openSession(database.pool, agent, known && uuidOf(known, 'a session'));
     if (io.json) printJson(io, { type: 'session', id: session });
     else io.err(`session ${session} · a line is a message, Ctrl-D ends, Ctrl-C cancels`);
-    await helpAsWorker(io, database, () => converse(io, database, session));
+    await helpAsWorker(io, database, () => converse(io, database, session, agent));
   });
 }
 
@@ -44,15 +44,30 @@ type Talk = {
   run: string | undefined;
   /** What the next line answers. */
   question: OpenQuestion | undefined;
+  /** The last run that was shown did not complete. */
+  hasFailed: boolean;
   /** The last step shown of each run. */
   shown: Map<string, number>;
 };
 
-async function converse(io: CliIo, database: CliDatabase, session: string): Promise<void> {
+async function converse(
+  io: CliIo,
+  database: CliDatabase,
+  session: string,
+  agent: string,
+): Promise<void> {
   const stop = new AbortController();
   io.onInterrupt(() => stop.abort());
   const left = await openQuestionOf(database, session);
-  const talk: Talk = { io, database, session, stop: stop.signal, shown: new Map(), ...left };
+  const talk: Talk = {
+    io,
+    database,
+    session,
+    stop: stop.signal,
+    hasFailed: false,
+    shown: new Map(),
+    ...left,
+  };
   if (talk.question) showQuestion(io, talk.question);
   // made right before it is read: a line that comes earlier would be lost
   const lines = createInterface({ input: io.stdin, terminal: false, signal: stop.signal });
@@ -64,7 +79,10 @@ async function converse(io: CliIo, database: CliDatabase, session: string): Prom
     await cancelIfLive(database.pool, talk.run);
     io.err(`run ${talk.run} is cancelled`);
   } else if (talk.question) {
-    io.err(`The run waits for your answer. Go on: howdah chat AGENT --session ${session}`);
+    io.err(`The run waits for your answer. Go on: howdah chat ${agent} --session ${session}`);
+    io.setExitCode(exitCodes.waitingForPerson);
+  } else if (talk.hasFailed) {
+    io.setExitCode(exitCodes.runFailed);
   }
 }
 
@@ -92,6 +110,7 @@ async function say(talk: Talk, line: string): Promise<void> {
   const turn = await showTurn(io, database.url, talk.run, after, talk.stop);
   shown.set(talk.run, turn.seq);
   talk.question = turn.question;
+  talk.hasFailed = turn.hasFailed;
   if (turn.hasEnded) talk.run = undefined;
 }
 
