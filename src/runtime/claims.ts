@@ -2,7 +2,10 @@ import type { ClaimedRun } from '../db/runs.ts';
 
 type Batch = { ids: string[]; result: Promise<Map<string, ClaimedRun>> };
 
-/** Claims asked for in one turn of the event loop become one call; gives the run, or undefined if it was not free. */
+/**
+ * Claims asked for in one turn of the event loop become one call; gives the run, or undefined if it was not free. A run that
+ * is asked for twice, since two wake-ups came for it, is given once: nobody may hold it a second time.
+ */
 export function batchClaims(
   claim: (ids: string[]) => Promise<ClaimedRun[]>,
 ): (id: string) => Promise<ClaimedRun | undefined> {
@@ -18,6 +21,9 @@ export function batchClaims(
   };
   return async (id) => {
     batch ??= begin();
+    if (batch.ids.includes(id)) {
+      return undefined;
+    }
     batch.ids.push(id);
     return (await batch.result).get(id);
   };
