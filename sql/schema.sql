@@ -3326,12 +3326,17 @@ CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
  SET search_path TO ''
 AS $function$
 declare
-  v_function regprocedure := to_regprocedure(
-    regexp_replace(hook_function.name, '\s*\(\s*(\w+\s+)?jsonb\s*\)\s*$', '') || '(jsonb)');
+  v_function regprocedure;
   v_proc pg_catalog.pg_proc;
   v_schema text;
   v_reason text;
 begin
+  begin
+    v_function := to_regprocedure(
+      regexp_replace(hook_function.name, '\s*\(\s*(\w+\s+)?jsonb\s*\)\s*$', '') || '(jsonb)');
+  exception when invalid_name or syntax_error then
+    null; -- what is no name at all PostgreSQL 15 refuses, where later ones find nothing
+  end;
   select p.* into v_proc from pg_catalog.pg_proc as p where p.oid = v_function;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_proc.pronamespace;
   v_reason := case
