@@ -1348,8 +1348,7 @@ CREATE OR REPLACE FUNCTION howdah.uuid_v7()
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE
- SET search_path TO ''
-AS $function$select pg_catalog.uuidv7()$function$
+RETURN uuidv7()
 ;
 
 CREATE OR REPLACE FUNCTION howdah.uuid_v7_floor(at timestamp with time zone)
@@ -1385,12 +1384,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.active_ms_left(e howdah.executions)
  RETURNS bigint
  LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select e.max_seconds * 1000::bigint - e.active_ms
-    - coalesce((extract(epoch from clock_timestamp() - e.active_since) * 1000)::bigint, 0)
-$function$
+RETURN ((((e).max_seconds * (1000)::bigint) - (e).active_ms) - COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (e).active_since)) * (1000)::numeric))::bigint, (0)::bigint))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.actor()
@@ -2097,143 +2091,145 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 declare
+  v_ids uuid[] := array(
+    select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
   if v_more then
     perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
   end if;
+  if cardinality(v_ids) > 1 then
+    -- in the order everybody locks in; what the rows say is read after all locks are had
+    perform from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and e.owner_worker is not distinct from commit_steps.worker
+    order by e.id
+    for no key update;
+  end if;
   return query
   with input as materialized (
-    select c.id, c.fence, c.after, c.steps, c."to" as move
+    select c.id, c.fence, c.after, c.steps, c."to" as move, (c."to" ->> 'status')::howdah.execution_status as wanted,
+      (c."to" ->> 'waiting_for')::howdah.waiting_reason as waits_for, s.*
     from jsonb_to_recordset(commit_steps.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-  ),
-  records as materialized (
-    select i.id, i.after + s.position::int as seq, s.position, r.kind, r.name, r.call_id, r.effect,
-      r.idempotency_key, r.input, r.output, r.error, r.model_id,
-      coalesce(r.tokens_in, 0) as tokens_in, coalesce(r.tokens_out, 0) as tokens_out,
-      trim_scale(
-        (coalesce(r.tokens_in * m.input_price, 0) + coalesce(r.tokens_out * m.output_price, 0)) / 1000000
-      ) as cost,
-      r.started_at, r.annotations, r.messages
-    from input as i
-    cross join lateral jsonb_array_elements(i.steps) with ordinality as s (step, position)
-    cross join lateral jsonb_to_record(s.step) as r (
-      kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
-      input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
-      started_at timestamptz, annotations jsonb, messages jsonb
-    )
-    left join howdah.models as m on m.id = r.model_id
-  ),
-  said as materialized (
-    select r.id, r.kind, r.seq as step_seq, r.tokens_in, r.tokens_out, x.role, x.content, x.parts, x.tool_calls,
-      x.tool_call_id, x.parent_seq, x.covers_from_seq, x.covers_to_seq,
-      row_number() over (partition by r.id order by r.seq, w.position)::int as position
-    from records as r
-    cross join lateral jsonb_array_elements(r.messages) with ordinality as w (message, position)
-    cross join lateral jsonb_to_record(w.message) as x (
-      role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,
-      parent_seq int, covers_from_seq int, covers_to_seq int
-    )
-  ),
-  sums as (
-    select r.id, count(*)::int as steps, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
-      sum(r.cost) as cost, count(*) filter (where r.kind = 'model')::int as answers
-    from records as r group by r.id
-  ),
-  spoken as (
-    select s.id, count(*)::int as messages from said as s group by s.id
-  ),
-  locked as (
-    -- `next`: a run does not wait for a person or a child while something is in its inbox, which may be the very answer;
-    -- one that was asked to pause pauses where it would have waited; and one that comes to pause when somebody has
-    -- resumed it just goes on. What a row says here is read after its lock is had. Written out, since a function that
-    -- pins its search_path is never inlined.
-    select e.id, case i.move ->> 'status'
-        when 'waiting' then case
-          when e.is_pause_requested then 'paused'
-          when e.has_inbox and i.move ->> 'waiting_for' in ('question', 'child') then 'queued'
-          else 'waiting' end
-        when 'paused' then case when e.is_pause_requested then 'paused' else e.status::text end
-        else coalesce(i.move ->> 'status', e.status::text)
-      end::howdah.execution_status as next
-    from howdah.executions as e join input as i on i.id = e.id
-    where e.owner_worker = commit_steps.worker and e.fence = i.fence and e.step_count = i.after
-      and (not e.has_inbox or coalesce(i.move ->> 'status', '') <> 'completed')
-    order by e.id
-    for no key update of e
+    cross join lateral (
+      select count(*)::int as steps_added, count(*) filter (where r.kind = 'model')::int as answers,
+        coalesce(sum(jsonb_array_length(r.messages)), 0)::int as messages_added,
+        coalesce(sum(r.tokens_in), 0) as tokens_in, coalesce(sum(r.tokens_out), 0) as tokens_out,
+        coalesce(sum((
+          select howdah_private.price(r.tokens_in, r.tokens_out, m) from howdah.models as m where m.id = r.model_id
+        )), 0) as cost
+      from jsonb_to_recordset(c.steps)
+        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int, messages jsonb)
+    ) as s
   ),
   moved as (
     update howdah.executions as e
-    set step_count = e.step_count + coalesce(s.steps, 0),
-      model_count = e.model_count + coalesce(s.answers, 0),
-      message_count = e.message_count + coalesce(p.messages, 0),
-      tokens_in = e.tokens_in + coalesce(s.tokens_in, 0),
-      tokens_out = e.tokens_out + coalesce(s.tokens_out, 0),
-      cost = e.cost + coalesce(s.cost, 0),
+    set step_count = e.step_count + i.steps_added,
+      model_count = e.model_count + i.answers,
+      message_count = e.message_count + i.messages_added,
+      tokens_in = e.tokens_in + i.tokens_in,
+      tokens_out = e.tokens_out + i.tokens_out,
+      cost = e.cost + i.cost,
       crashes_without_progress = 0,
       at_risk = false,
       updated_at = now(),
-      status = l.next,
+      status = howdah_private.next_status(i.wanted, i.waits_for, e),
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
       output = i.move ->> 'output',
       output_data = nullif(i.move -> 'output_data', 'null'),
       error = nullif(i.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = case when l.next = 'waiting' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      paused_from = case when l.next = 'paused' then (i.move ->> 'waiting_for')::howdah.waiting_reason end,
-      is_pause_requested = e.is_pause_requested and l.next = 'running',
+      waiting_for = case howdah_private.next_status(i.wanted, i.waits_for, e) when 'waiting' then i.waits_for end,
+      paused_from = case howdah_private.next_status(i.wanted, i.waits_for, e) when 'paused' then i.waits_for end,
+      is_pause_requested = e.is_pause_requested
+        and howdah_private.next_status(i.wanted, i.waits_for, e) = 'running',
       wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case when l.next = 'running' then e.owner_worker end,
-      active_since = case when l.next = 'running' then e.active_since end,
-      active_ms = case when l.next = 'running' then e.active_ms
+      owner_worker = case howdah_private.next_status(i.wanted, i.waits_for, e) when 'running' then e.owner_worker end,
+      active_since = case howdah_private.next_status(i.wanted, i.waits_for, e) when 'running' then e.active_since end,
+      active_ms = case howdah_private.next_status(i.wanted, i.waits_for, e) when 'running' then e.active_ms
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when l.next in ('completed', 'failed') then clock_timestamp() end
-    from locked as l
-    join input as i on i.id = l.id
-    left join sums as s on s.id = l.id
-    left join spoken as p on p.id = l.id
-    where e.id = l.id
-    returning e.id, e as run, e.message_count - coalesce(p.messages, 0) as messages_before
+      completed_at = case when i.wanted in ('completed', 'failed') then clock_timestamp() end
+    from input as i
+    where e.id = i.id and e.id = any (v_ids) and e.id between v_first and v_last
+      and e.owner_worker is not distinct from commit_steps.worker and e.fence = i.fence and e.step_count = i.after
+      and (not e.has_inbox or i.wanted is distinct from 'completed')
+    returning e.id, e.tenant_id, e.session_id, e.agent_id, e.status, e.step_count, e.has_inbox, e.is_pause_requested,
+      i.after, i.steps, e.message_count - i.messages_added as messages_before,
+      howdah_private.exhausted_limit(e) as exhausted, howdah_private.active_ms_left(e) as active_ms_left
   ),
   logged as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error,
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
-    select r.id, r.seq, (m.run).tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key, nullif(r.input, 'null'),
-      nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id, r.tokens_in, r.tokens_out, r.cost,
+    select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
+      nullif(r.input, 'null'), nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id,
+      coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+        select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
+      ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
-    from moved as m join records as r on r.id = m.id
+    from moved as m
+    cross join lateral rows from (
+      jsonb_to_recordset(m.steps) as (
+        kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect, idempotency_key text,
+        input jsonb, output jsonb, error jsonb, model_id uuid, tokens_in int, tokens_out int,
+        started_at timestamptz, annotations jsonb
+      )
+    ) with ordinality as r (
+      kind, name, call_id, effect, idempotency_key, input, output, error, model_id, tokens_in, tokens_out,
+      started_at, annotations, position
+    )
   ),
   told as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls, tool_call_id,
       parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in, tokens_out
     )
-    select s.id, m.messages_before + s.position, (m.run).tenant_id, (m.run).session_id, s.step_seq, s.role,
-      s.content, s.parts, s.tool_calls, s.tool_call_id,
-      coalesce(s.parent_seq, m.messages_before + s.position - 1), s.covers_from_seq, s.covers_to_seq,
-      (m.run).agent_id,
-      case when s.kind = 'guard' then 'system' when s.covers_to_seq is not null then 'internal'
-        when s.role = 'tool' then 'external' when s.role = 'user' then 'user' when s.role = 'system' then 'system'
+    select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
+      x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
+      case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
+        when x.role = 'tool' then 'external' when x.role = 'user' then 'user' when x.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
-      case s.role when 'assistant' then s.tokens_in else 0 end,
-      case s.role when 'assistant' then s.tokens_out else 0 end
-    from moved as m join said as s on s.id = m.id
+      case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
+      case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
+    from moved as m
+    cross join lateral (
+      select s.kind, s.position as step, s.tokens_in, s.tokens_out, t.role, t.content, t.parts, t.tool_calls,
+        t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
+        m.messages_before + row_number() over (order by s.position, t.position) as seq
+      from rows from (
+        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, messages jsonb)
+      ) with ordinality as s (kind, tokens_in, tokens_out, messages, position)
+      cross join lateral rows from (
+        jsonb_to_recordset(s.messages) as (
+          role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,
+          parent_seq int, covers_from_seq int, covers_to_seq int
+        )
+      ) with ordinality as t (
+        role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq, covers_to_seq, position
+      )
+    ) as x
   )
   select i.id,
-    case when m.id is not null or e.step_count = i.after + jsonb_array_length(i.steps) then 'committed'
+    case when m.id is not null or e.step_count = i.after + i.steps_added then 'committed'
       when e.has_inbox and e.owner_worker = commit_steps.worker and e.step_count = i.after then 'inbox'
       else 'stale' end,
-    coalesce((m.run).status, e.status), coalesce((m.run).step_count, e.step_count),
-    howdah_private.exhausted_limit(coalesce(m.run, e)), howdah_private.active_ms_left(coalesce(m.run, e)),
-    exists (select from howdah_private.watchers as w where w.execution_id = i.id),
-    coalesce((m.run).has_inbox, e.has_inbox), coalesce((m.run).is_pause_requested, e.is_pause_requested)
+    coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
+    case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
+    case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
+    (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
+    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested)
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -2800,18 +2796,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
  RETURNS howdah.stop_reason
  LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select case
-    when e.model_count >= e.max_steps then 'max_steps'
-    when e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out >= e.max_tokens
-      then 'max_tokens'
-    when e.cost + e.children_cost >= e.max_cost then 'max_cost'
-    when howdah_private.active_ms_left(e) <= 0 then 'max_time'
-    when e.depth > 0 then howdah_private.exhausted_above(e.ancestors)::text
-  end::howdah.stop_reason
-$function$
+RETURN CASE WHEN ((e).model_count >= (e).max_steps) THEN 'max_steps'::howdah.stop_reason WHEN (((((e).tokens_in + (e).tokens_out) + (e).children_tokens_in) + (e).children_tokens_out) >= (e).max_tokens) THEN 'max_tokens'::howdah.stop_reason WHEN (((e).cost + (e).children_cost) >= (e).max_cost) THEN 'max_cost'::howdah.stop_reason WHEN ((((e).max_seconds * (1000)::bigint) - (e).active_ms) <= COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (e).active_since)) * (1000)::numeric))::bigint, (0)::bigint)) THEN 'max_time'::howdah.stop_reason WHEN ((e).depth > 0) THEN howdah_private.exhausted_above((e).ancestors) ELSE NULL::howdah.stop_reason END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
@@ -3506,8 +3491,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select get_byte(uuid_send(is_uuid_v7.id), 6) >> 4 = 7 $function$
+RETURN ((get_byte(uuid_send(id), 6) >> 4) = 7)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -4344,6 +4328,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.next_status(wanted howdah.execution_status, waits_for howdah.waiting_reason, e howdah.executions)
+ RETURNS howdah.execution_status
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE wanted WHEN 'waiting'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN 'paused'::howdah.execution_status WHEN ((e).has_inbox AND (waits_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason]))) THEN 'queued'::howdah.execution_status ELSE 'waiting'::howdah.execution_status END WHEN 'paused'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN wanted ELSE (e).status END ELSE COALESCE(wanted, (e).status) END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
  RETURNS void
  LANGUAGE sql
@@ -4517,12 +4508,7 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
  RETURNS numeric
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
-AS $function$
-  select trim_scale((
-    coalesce(price.tokens_in * m.input_price, 0) + coalesce(price.tokens_out * m.output_price, 0)
-  ) / 1000000)
-$function$
+RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
@@ -8254,6 +8240,8 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 

@@ -1,9 +1,6 @@
--- What the tokens of a call cost, by the prices of now. Prices are per million.
+-- What the tokens of a call cost, by the prices of now. Prices are per million; without a model it costs nothing.
 create or replace function howdah_private.price(tokens_in int, tokens_out int, m howdah.models) returns numeric
   language sql immutable
-  set search_path = ''
-as $$
-  select trim_scale((
-    coalesce(price.tokens_in * m.input_price, 0) + coalesce(price.tokens_out * m.output_price, 0)
-  ) / 1000000)
-$$;
+  return trim_scale((
+    coalesce(tokens_in * (m).input_price, 0) + coalesce(tokens_out * (m).output_price, 0)
+  ) / 1000000);

@@ -119,37 +119,46 @@ async function applyFiles(client: Client, files: { path: string; text: string }[
   }
 }
 
-/** Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. */
+/**
+ * Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. Functions
+ * that others were parsed with go after those, so it is gone over until nothing more can be dropped.
+ */
 export async function dropReplaceable(client: Client): Promise<void> {
   await client.query(`do $$
     declare
       v_drop text;
+      v_dropped int;
     begin
       -- first: without its policies the table shows no row
       if to_regclass('howdah_private.applied_sql') is not null then
         delete from howdah_private.applied_sql;
       end if;
-      for v_drop in
-        select format('drop view %s cascade', c.oid::regclass)
-        from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
-        union all
-        select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
-        from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
-        where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
-          and not t.tgisinternal and t.tgparentid = 0
-        union all
-        select format('drop policy %I on %I.%I', p.policyname, p.schemaname, p.tablename)
-        from pg_policies as p where p.schemaname in ('howdah', 'howdah_private')
-        union all
-        select format('drop routine %s', p.oid::regprocedure)
-        from pg_proc as p
-        where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
       loop
-        begin
-          execute v_drop;
-        exception when dependent_objects_still_exist then
-          null;
-        end;
+        v_dropped := 0;
+        for v_drop in
+          select format('drop view %s cascade', c.oid::regclass)
+          from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+          union all
+          select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
+          from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
+          where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+            and not t.tgisinternal and t.tgparentid = 0
+          union all
+          select format('drop policy %I on %I.%I', p.policyname, p.schemaname, p.tablename)
+          from pg_policies as p where p.schemaname in ('howdah', 'howdah_private')
+          union all
+          select format('drop routine %s', p.oid::regprocedure)
+          from pg_proc as p
+          where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+        loop
+          begin
+            execute v_drop;
+            v_dropped := v_dropped + 1;
+          exception when dependent_objects_still_exist then
+            null;
+          end;
+        end loop;
+        exit when v_dropped = 0;
       end loop;
     end $$`);
 }
