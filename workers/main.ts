@@ -38,7 +38,14 @@ export type Worker = {
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { url, log } = options;
-  const pool = createPool({ url, applicationName: 'howdah-worker', role: 'howdah_worker', max: 4 });
+  const pool = createPool({
+    url,
+    applicationName: 'howdah-worker',
+    role: 'howdah_worker',
+    max: 4,
+    // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
+    settings: { jit: 'off' },
+  });
   const sqlToolPool = createPool({
     url,
     applicationName: 'howdah-tools',

@@ -5,6 +5,7 @@ import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import { backOff, PARK_AFTER_MS } from './backoff.ts';
+import { deadline } from './deadline.ts';
 import { failpoint, midStream } from './failpoints.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
@@ -24,9 +25,9 @@ type CallModel = Extract<Action, { type: 'call_model' }>;
 export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
   const found = world.provider(action.model);
-  const time = AbortSignal.timeout(run.timeLeft);
+  const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, run, world, AbortSignal.any([run.abort.signal, time]))
+    ? await ask(found.value, action, run, world, time.signal).finally(() => time.clear())
     : found;
   if (run.abort.signal.aborted) {
     return; // not ours any more: nothing may be committed
@@ -35,7 +36,7 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
     await commitFailure(action, run, world, FILTERED, started_at);
   } else if (outcome.ok) {
     await commitAnswer(action, run, outcome.value, started_at);
-  } else if (time.aborted) {
+  } else if (time.signal.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };
   } else {
     await commitFailure(action, run, world, outcome.error, started_at);
@@ -117,9 +118,13 @@ async function commitAnswer(
 
 /** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */
 function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): ToolCall[] {
-  const used = new Set(
-    messages.flatMap((message) => message.tool_calls ?? []).map((call) => call.id),
-  );
+  if (calls.length === 0) {
+    return [];
+  }
+  const used = new Set<string>();
+  for (const { tool_calls } of messages) {
+    tool_calls?.forEach(({ id }) => void used.add(id));
+  }
   return calls.map((call) => {
     const id = used.has(call.id) ? `${call.id}_${randomBytes(4).toString('hex')}` : call.id;
     used.add(id);

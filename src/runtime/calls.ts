@@ -40,7 +40,7 @@ export type OpenCall = {
 export function openCalls(state: RunState): OpenCall[] {
   const at = state.messages.findLastIndex((message) => message.role === 'assistant');
   const answer = state.messages[at];
-  const done = new Set(state.messages.map((message) => message.tool_call_id));
+  const done = new Set(state.messages.slice(at + 1).map((message) => message.tool_call_id));
   const open = (answer?.tool_calls ?? []).filter((call) => !done.has(call.id));
   return open.map((call) => ({
     ...fold(call, answer?.seq ?? at + 1, state.attempts),

@@ -66,12 +66,7 @@ function walk(messages: readonly LoggedMessage[], from: number): Walk {
 }
 
 function count(state: Walk, call: ToolCall, result: Message): void {
-  const signature = JSON.stringify([
-    call.name,
-    canonical(call.arguments),
-    result.content ?? '',
-    result.parts ?? [],
-  ]);
+  const signature = signatureOf(call, result);
   if (!state.seen.has(signature)) {
     state.seen.add(signature);
     learn(state);
@@ -79,6 +74,24 @@ function count(state: Walk, call: ToolCall, result: Message): void {
   }
   const before = state.times.get(signature)?.count ?? 1;
   state.times.set(signature, { name: call.name, count: before + 1 });
+}
+
+/** A result belongs to one call and never changes, and the walk comes by at every step. */
+const signatures = new WeakMap<Message, string>();
+
+function signatureOf(call: ToolCall, result: Message): string {
+  const known = signatures.get(result);
+  if (known !== undefined) {
+    return known;
+  }
+  const signature = JSON.stringify([
+    call.name,
+    canonical(call.arguments),
+    result.content ?? '',
+    result.parts ?? [],
+  ]);
+  signatures.set(result, signature);
+  return signature;
 }
 
 function hear(state: Walk, message: LoggedMessage): void {

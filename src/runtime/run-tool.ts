@@ -6,6 +6,7 @@ import { callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
+import { deadline } from './deadline.ts';
 import type { HeldRun, OwnCommit } from './held-run.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import type { World } from './world.ts';
@@ -31,17 +32,10 @@ export async function runTool(
   if (world.standIn) {
     return world.standIn(tool, args, idempotency_key);
   }
-  const stop = AbortSignal.any([run.abort.signal, AbortSignal.timeout(timeOut(tool, run))]);
-  const call = new AbortController(); // of its own: what has returned hears nothing of the end of its run
-  const abort = (): void => call.abort(stop.reason);
-  stop.addEventListener('abort', abort, { once: true });
-  if (stop.aborted) {
-    abort();
-  }
-  const context: ToolContext = { ...run.context, idempotency_key, signal: call.signal };
-  return callTool(tool, args, context, run, world).finally(() =>
-    stop.removeEventListener('abort', abort),
-  );
+  const time = deadline(run.abort.signal, timeOut(tool, run));
+  const context: ToolContext = { ...run.context, idempotency_key, signal: time.signal };
+  // what has returned hears nothing of the end of its run
+  return callTool(tool, args, context, run, world).finally(() => time.clear());
 }
 
 async function callTool(

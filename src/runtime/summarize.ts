@@ -1,6 +1,7 @@
 import type { Action } from '../contracts/action.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { ModelAnswer, ModelRequest } from '../contracts/model.ts';
+import { deadline } from './deadline.ts';
 import type { HeldRun } from './held-run.ts';
 import { CONTEXT_GUARD } from './prompt.ts';
 import { summaryPrompt } from './summary-prompt.ts';
@@ -49,8 +50,8 @@ async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outco
   if (!found.ok) {
     return found;
   }
-  const signal = AbortSignal.any([run.abort.signal, AbortSignal.timeout(run.timeLeft)]);
-  const outcome = await found.value.generate(summaryRequest(action), { signal });
+  const { signal, clear } = deadline(run.abort.signal, run.timeLeft);
+  const outcome = await found.value.generate(summaryRequest(action), { signal }).finally(clear);
   return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
 }
 
