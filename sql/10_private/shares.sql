@@ -7,9 +7,15 @@ create or replace function howdah_private.shares(after uuid, tenants uuid[])
   set search_path = ''
 as $$
   with due as materialized (
-    select d.tenant_id from howdah_private.due_tenants_after(shares.after) as d
+    select coalesce(array_agg(d.tenant_id), '{}') as tenants from howdah_private.due_tenants_after(shares.after) as d
+  ),
+  asked as materialized (
+    select array(
+      select t.id from unnest(d.tenants || shares.tenants) as t (id) group by t.id
+    ) as tenants, d.tenants as due
+    from due as d
   )
-  select t.id, howdah_private.runs_at_work(t.id), exists (select from due as d where d.tenant_id = t.id),
-    (select count(*)::int - 1 from howdah_private.workers)
-  from (select d.tenant_id from due as d union select n.id from unnest(shares.tenants) as n (id)) as t (id)
+  select t.id, t.runs, t.id = any (a.due), (select count(*)::int - 1 from howdah_private.workers)
+  from asked as a
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
 $$;
