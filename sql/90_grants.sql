@@ -145,7 +145,9 @@ grant execute on function howdah_private.refuse_question_settings(jsonb, boolean
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
-  howdah_private.claim_executions(uuid, uuid[], int),
+  howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid),
+  howdah_private.release_unheld(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
+  howdah_private.admit_parked(uuid, uuid),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
@@ -157,6 +159,9 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
 grant select on howdah.hooks to howdah_app, howdah_analyst;
+grant select on howdah.concurrency_limits to howdah_app, howdah_analyst;
+grant insert (id, agent_id, model_id, max_running), update (max_running), delete
+  on howdah.concurrency_limits to howdah_app;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;

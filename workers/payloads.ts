@@ -3,5 +3,8 @@ import { z } from 'zod';
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
+/** What the job `admit` carries: which concurrency limit may have room. */
+export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
+
 /** What the job `execution_complete` carries: which row of ended_runs. */
 export const executionCompletePayload = z.object({ id: z.uuid() });

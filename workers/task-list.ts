@@ -1,6 +1,7 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Pool } from '../src/db/pool.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
+import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
@@ -12,6 +13,7 @@ export function taskList(
   ready: Promise<void>,
 ): TaskList {
   return {
+    admit: admitTask(pools.pool),
     advance: advanceTask(runtime, ready),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),

@@ -154,6 +154,14 @@ as $$
     ))
   )
   union all
+  select 'stuck_quota', r.tenant_id, r.id, 'waits for room, and ' || case when p.execution_id is null
+    then 'nobody will say when there is some' else 'there is some' end
+  from runs as r left join howdah_private.parked_runs as p on p.execution_id = r.id
+  where r.is_quiet and r.waiting_for = 'quota' and not exists (
+    select from howdah_private.room_left(array[r.tenant_id]) as l
+    where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
+  )
+  union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
   from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
   union all

@@ -38,6 +38,22 @@ as $$
   from howdah_private.claim_executions(claim_executions.worker, claim_executions.ids, 1) as c
 $$;
 
+-- Protocol 2: a worker holds only runs it named.
+create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int)
+  returns table (
+    execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
+    root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
+    exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
+    is_suspect boolean, messages_at_retry int, refused jsonb,
+    messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
+  )
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select c.* from howdah_private.claim_executions(
+    claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
+$$;
+
 -- An older worker does not know that a run was asked to pause or was sent something: it is handed back, and somebody
 -- who does goes on with it.
 create or replace function howdah_private.commit_steps(worker uuid, commits jsonb)

@@ -49,3 +49,19 @@ begin
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
 end $$;
+
+-- Hands back what this worker owns and does not know of: the answer to a claim was lost, and what was claimed is not
+-- always what was named.
+create or replace function howdah_private.release_unheld(worker uuid, held uuid[]) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_unheld uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.owner_worker = release_unheld.worker and e.id <> all (release_unheld.held)
+  );
+begin
+  return case when cardinality(v_unheld) > 0
+    then howdah_private.release_executions(release_unheld.worker, v_unheld, false) else 0 end;
+end $$;

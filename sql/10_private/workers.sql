@@ -109,6 +109,7 @@ begin
       where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
         and (j.locked_at is null or j.locked_at > v_before)
     );
+  v_lost := coalesce(v_lost, '{}') || howdah_private.heal_parked(v_before);
   perform howdah_private.enqueue_advance(v_lost);
-  return coalesce(cardinality(v_lost), 0);
+  return cardinality(v_lost);
 end $$;

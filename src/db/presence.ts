@@ -101,6 +101,11 @@ export async function healQueue(pool: Pool): Promise<number> {
   return rows[0].healed;
 }
 
+/** Lets runs go on that wait for room at a concurrency limit, as many as it has room for. */
+export async function admitParked(pool: Pool, limit: string, tenant: string): Promise<void> {
+  await pool.query('select howdah_private.admit_parked($1, $2)', [limit, tenant]);
+}
+
 /** Fires schedules and closes questions that are due; one worker at a time does, the others come back at once. */
 export async function tick(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.tick('schedules')`);

@@ -51,7 +51,7 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
@@ -62,16 +62,20 @@ const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_
 /** What came for a run from outside, as it stands in its log now. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 
-/** Claims those of the runs that are due and free; the others are simply not among the result. */
+/**
+ * Claims those of the runs that are due and free; the others are simply not among the result. In the place of some there may
+ * be runs of other tenants, whose turn it is: `after` is the tenant served last.
+ */
 export async function claimExecutions(
   pool: Pool,
   worker: string,
   ids: readonly string[],
+  after: string | null,
 ): Promise<ClaimedRun[]> {
   const { rows } = await pool.query({
     name: 'claim_executions',
-    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL})`,
-    values: [worker, ids],
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3)`,
+    values: [worker, ids, after],
   });
   return rows.map((row) => ({ ...row, active_ms_left: Number(row.active_ms_left) }));
 }
@@ -146,6 +150,31 @@ export async function releaseExecutions(
     [worker, ids, isCrash],
   );
   return rows[0].released;
+}
+
+/** Hands back what this worker owns but for these: what was claimed when the answer to a claim is lost is not known. */
+export async function releaseUnheld(
+  pool: Pool,
+  worker: string,
+  held: readonly string[],
+): Promise<void> {
+  await pool.query('select howdah_private.release_unheld($1, $2)', [worker, held]);
+}
+
+/** How many runs of a tenant are at work, over all workers, and whether one more is due. */
+export type Share = { tenant_id: string; at_work: number; due: boolean; other_workers: number };
+
+/** The shares of these tenants and of some that have due runs, in turn after `after`. */
+export async function sharesOf(
+  pool: Pool,
+  tenants: readonly string[],
+  after: string | null,
+): Promise<Share[]> {
+  const { rows } = await pool.query('select * from howdah_private.shares($1, $2)', [
+    after,
+    tenants,
+  ]);
+  return rows;
 }
 
 /** The definition a run pinned; it never changes. */

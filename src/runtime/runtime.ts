@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
@@ -8,15 +7,15 @@ import {
   approvedTools,
   beginRisk,
   type ClaimedRun,
-  claimExecutions,
   loadVersion,
-  releaseExecutions,
+  sharesOf,
   takeInbox,
 } from '../db/runs.ts';
-import { isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
+import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
-import { batchClaims } from './claims.ts';
+import { Claimer } from './claimer.ts';
 import { type Committer, createCommitter } from './committer.ts';
+import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
 import { HeldRun, type Ownership } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
@@ -36,9 +35,8 @@ export type RuntimeOptions = {
   onError(error: unknown, executionId: string): void;
 };
 
-/** After a fault of the database: what caused it may still be there. */
+/** After a fault: what caused it may still be there. */
 const PAUSE_MS = 250;
-const RETRY_MS = 500;
 
 /** Holds the runs of one worker process: thousands of them, each a promise that waits for a model or a tool. */
 export class Runtime {
@@ -46,21 +44,34 @@ export class Runtime {
   readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
   readonly #versions = new Map<string, Promise<AgentDefinition>>();
   readonly #slots: Slots;
+  readonly #crowd: Crowd;
   readonly #over = new AbortController();
   readonly #committer: Committer;
   readonly #ownHooks: readonly CallableHook[];
-  readonly #claim: (id: string) => Promise<ClaimedRun | undefined>;
-  /** Nobody's, until there is a name. */
-  #worker: string = randomUUID();
-  #present = Promise.withResolvers<void>();
+  readonly #claimer: Claimer;
   #draining = false;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
+    const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
+    const isDraining = () => this.#draining;
     this.#slots = new Slots(options.capacity);
-    this.#committer = createCommitter(options.pool, () => this.#worker, this.#over.signal);
+    this.#claimer = new Claimer({
+      pool: options.pool,
+      held: () => this.#held.keys(),
+      sleep,
+      isDraining,
+      signal: this.#over.signal,
+    });
+    this.#crowd = new Crowd({
+      slots: this.#slots,
+      held: () => this.#heldByTenant(),
+      shares: (tenants) => sharesOf(options.pool, tenants, this.#claimer.served),
+      sleep,
+      isOver: isDraining,
+    });
+    this.#committer = createCommitter(options.pool, () => this.#claimer.worker, this.#over.signal);
     this.#ownHooks = ownHooks(options.world.hooks);
-    this.#claim = batchClaims((ids) => this.#claimDue(ids));
   }
 
   get inFlight(): number {
@@ -72,27 +83,27 @@ export class Runtime {
    * claimed then. What the id before held is dropped and handed back.
    */
   setWorker(id: string | null): void {
-    const before = this.#worker;
-    this.#worker = id ?? randomUUID();
     for (const { run } of this.#held.values()) {
       run.lose();
     }
-    if (id === null) {
-      this.#present = Promise.withResolvers();
-      void this.#handBack(null, before);
-    } else {
-      this.#present.resolve();
-    }
+    this.#claimer.setWorker(id);
   }
 
   /**
-   * Claims the run if it is due and free, and goes on with it. Resolves when that is decided, not when the run ends.
-   * At capacity the smaller priority is let in first. False when this worker drains and somebody else must be woken.
+   * Claims the run if it is due and free, or the one whose turn it is, and goes on with it. Resolves when that is decided,
+   * not when the run ends. At capacity the smaller priority is let in first. False when this worker drains or had no room
+   * while others may have some: then somebody else must be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
-    await this.#slots.acquire(priority);
+    const isIn = this.#slots.acquire(priority);
+    if (this.#slots.waiting > 0) {
+      this.#crowd.watch();
+    }
+    if (!(await isIn)) {
+      return false;
+    }
     try {
-      const claimed = await this.#claim(executionId);
+      const claimed = await this.#claimer.claim(executionId);
       await (claimed ? this.#hold(claimed) : this.#slots.release());
       return !this.#draining;
     } catch (error) {
@@ -110,7 +121,8 @@ export class Runtime {
   async drain(graceMs: number): Promise<void> {
     const { world } = this.#options;
     this.#draining = true;
-    this.#present.resolve();
+    this.#claimer.stop();
+    this.#slots.turnAway();
     const all = Promise.allSettled([...this.#held.values()].map((entry) => entry.done));
     await Promise.race([all, world.sleep(graceMs, this.#over.signal)]);
     for (const { run } of this.#held.values()) {
@@ -120,43 +132,26 @@ export class Runtime {
     this.#over.abort();
   }
 
-  /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
-  async #claimDue(ids: string[]): Promise<ClaimedRun[]> {
-    const { pool, world } = this.#options;
-    await this.#present.promise;
-    const owner = this.#worker;
-    if (this.#draining) {
-      return [];
-    }
+  async #hold(claimed: ClaimedRun): Promise<void> {
     try {
-      const runs = await claimExecutions(pool, owner, ids);
-      await (runs.length > 0 ? failpoint('claim.after') : undefined);
-      if (owner === this.#worker) {
-        return runs;
-      }
-    } catch (error) {
-      if (isRefusal(error)) {
-        throw error;
-      }
-      await world.sleep(PAUSE_MS, this.#over.signal);
+      await this.#begin(claimed);
+    } finally {
+      this.#claimer.arrived(claimed.execution_id);
     }
-    const unknown = ids.filter((id) => !this.#held.has(id));
-    await this.#handBack(unknown, owner);
-    return this.#claimDue(ids);
   }
 
-  async #hold(claimed: ClaimedRun): Promise<void> {
+  async #begin(claimed: ClaimedRun): Promise<void> {
     const { pool, announce, stream } = this.#options;
-    const owner = this.#worker;
+    const owner = this.#claimer.worker;
     const definition = await this.#definitionOf(claimed.agent_version_id).catch(async (error) => {
-      await this.#handBack([claimed.execution_id], owner);
+      await this.#claimer.handBack(claimed.execution_id, owner);
       throw error;
     });
     await failpoint('context.loaded');
     if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
     }
-    if (owner !== this.#worker) {
+    if (owner !== this.#claimer.worker) {
       this.#slots.release(); // handed back with all the others
       return;
     }
@@ -195,16 +190,24 @@ export class Runtime {
     const pool = this.#options.world.sqlToolPool;
     const signal = this.#over.signal;
     return hooks
-      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#worker, signal })
+      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#claimer.worker, signal })
       : inner;
   }
 
   /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */
   async #live(run: HeldRun, owner: string): Promise<void> {
     const { world, onError } = this.#options;
+    const tenant = run.context.tenant_id;
+    const since = performance.now();
     let isFault = false;
     try {
-      await advance(run, world, () => this.#draining);
+      let steps = -1; // it gives way to nobody before its first
+      await advance(run, world, () => {
+        steps += 1;
+        return (
+          this.#draining || (steps > 0 && this.#crowd.takesBack(tenant, performance.now() - since))
+        );
+      });
     } catch (error) {
       isFault = !isConnectionLoss(error);
       onError(error, run.id);
@@ -213,7 +216,7 @@ export class Runtime {
     run.abort.abort(); // other calls may still be in the air
     if (run.isHeld) {
       run.isHeld = false;
-      await this.#handBack([run.id], owner, isFault);
+      await this.#claimer.handBack(run.id, owner, isFault);
     }
   }
 
@@ -225,16 +228,12 @@ export class Runtime {
     return known;
   }
 
-  /** Tries until the database has heard it. Runs that somebody else owns by now are left alone; null means all. */
-  async #handBack(ids: string[] | null, owner: string, isCrash = false): Promise<void> {
-    const { pool, world } = this.#options;
-    while (!this.#over.signal.aborted) {
-      try {
-        await releaseExecutions(pool, owner, ids, isCrash);
-        return;
-      } catch {
-        await world.sleep(RETRY_MS, this.#over.signal);
-      }
+  #heldByTenant(): Map<string, number> {
+    const held = new Map<string, number>();
+    for (const { run } of this.#held.values()) {
+      const tenant = run.context.tenant_id;
+      held.set(tenant, (held.get(tenant) ?? 0) + 1);
     }
+    return held;
   }
 }

@@ -1,18 +1,26 @@
+type Waiting = { priority: number; enter(isIn: boolean): void };
+
 /** So many at once; those who wait are let in by priority (smaller first), then in the order they came. */
 export class Slots {
   #free: number;
-  readonly #queue: { priority: number; enter: () => void }[] = [];
+  #queue: Waiting[] = [];
 
   constructor(capacity: number) {
     this.#free = capacity;
   }
 
-  async acquire(priority: number): Promise<void> {
+  /** How many wait to be let in. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** False when it was turned away: then nothing is to be released. */
+  async acquire(priority: number): Promise<boolean> {
     if (this.#free > 0) {
       this.#free -= 1;
-      return;
+      return true;
     }
-    await new Promise<void>((enter) => {
+    return new Promise((enter) => {
       const before = this.#queue.findIndex((other) => other.priority > priority);
       this.#queue.splice(before < 0 ? this.#queue.length : before, 0, { priority, enter });
     });
@@ -21,9 +29,18 @@ export class Slots {
   release(): void {
     const next = this.#queue.shift();
     if (next) {
-      next.enter();
+      next.enter(true);
     } else {
       this.#free += 1;
+    }
+  }
+
+  /** All who wait are to try elsewhere. */
+  turnAway(): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const { enter } of waiting) {
+      enter(false);
     }
   }
 }

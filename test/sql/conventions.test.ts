@@ -29,7 +29,7 @@ const DYNAMIC_SQL: Record<string, string> = {
 
 const LONG_BODIES: Record<string, number> = {
   'howdah_private.commit_steps(uuid,jsonb,integer)': 150,
-  'howdah_private.claim_executions(uuid,uuid[],integer)': 150,
+  'howdah_private.claim_executions(uuid,uuid[],integer,uuid)': 150,
   // one select per promise, read one by one
   'howdah_private.broken_promises(timestamp with time zone)': 150,
 };
@@ -95,6 +95,10 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
+  'howdah_private.parked_runs.execution_id':
+    'none points at executions; a row whose run no longer waits is dropped',
+  'howdah_private.parked_runs.concurrency_limit_id':
+    'what waited at a limit that is gone goes on, when the job that looks finds it here',
   'howdah_private.watchers.execution_id': 'none points at executions',
 };
 

@@ -1,0 +1,219 @@
+-- Fair shares. Wake-ups come in the order of the queue, so whoever inserted 10,000 runs first would see them all
+-- claimed first. A wake-up therefore says only that a worker has room. Who gets it is decided here: the tenant with
+-- the fewest runs at work, counted over all workers, and among equals the one whose turn is next after the tenant this
+-- worker served last. Within a tenant priority counts, then age; between tenants only the share.
+
+-- Shares are counted among runs of the last months, so that of many partitions two or three are opened; older and
+-- younger ids have their own wake-ups still.
+create or replace function howdah_private.shared_ids(out oldest uuid, out youngest uuid)
+  language sql stable
+  set search_path = ''
+as $$
+  select howdah.uuid_v7_floor(now() - interval '35 days'), howdah.uuid_v7_floor(now() + interval '1 hour')
+$$;
+
+-- Whether anybody but one tenant has something queued. Mostly nobody has, and this is all that a claim pays for.
+-- `enable_sort` here and below: the first row of executions_live_idx is what is meant, whatever the planner expects, which
+-- would rather read all runs of a tenant when it takes most of them for queued. Constants stand among the order since
+-- below row-level security the planner does not see that they are constant.
+create or replace function howdah_private.has_rivals(tenant_id uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  perform from (
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+  ) as r limit 1;
+  return found;
+end $$;
+
+-- Who has due runs: tenants in turn, those above `low` up to `high`, by the priority of their best one. A loose scan of
+-- executions_live_idx that looks at one row per tenant and priority: it costs the same with ten queued runs and with a
+-- million, and what is due only later hides nothing. Runs whose timer rang stand in a part of their own.
+create or replace function howdah_private.due_tenants(low uuid, high uuid, most int)
+  returns table (tenant_id uuid, is_timer boolean, priority smallint)
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  return query
+  with recursive queued as (
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    union all
+    select q.place + 1, n.* from queued as q cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority) and e.tenant_id <= due_tenants.high
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+    ) as n
+    where q.place < due_tenants.most
+  ),
+  timers as (
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    union all
+    select t.place + 1, n.* from timers as t cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority) and e.tenant_id <= due_tenants.high
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+    ) as n
+    where t.place < due_tenants.most
+  )
+  select distinct on (d.tenant_id) d.tenant_id, d.is_timer, d.priority
+  from (
+    select q.tenant_id, false as is_timer, q.priority, q.due_at from queued as q
+    union all select t.tenant_id, true, t.priority, t.due_at from timers as t
+  ) as d
+  where d.due_at <= clock_timestamp()
+  order by d.tenant_id, d.priority, d.due_at;
+end $$;
+
+-- The same in a circle: those after `after` first. At most some tens are looked at; the others' turn comes as `after` moves.
+create or replace function howdah_private.due_tenants_after(after uuid)
+  returns table (tenant_id uuid, is_timer boolean, priority smallint)
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_most constant int := 16;
+  v_lowest constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_found int;
+begin
+  return query select d.* from howdah_private.due_tenants(
+    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most) as d;
+  get diagnostics v_found = row_count;
+  if v_found < v_most and due_tenants_after.after is not null then
+    return query select d.* from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
+  end if;
+end $$;
+
+-- Runs at work of each of the tenants, over all workers; more than a thousand are as many as a thousand.
+create or replace function howdah_private.runs_at_work(tenants uuid[]) returns int[]
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  return array(
+    select (
+      select count(*) from (
+        select from howdah.executions as e
+        where e.status = 'running' and e.waiting_for is null and e.tenant_id = t.id
+          and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1000
+      ) as r
+    )
+    from unnest(runs_at_work.tenants) with ordinality as t (id, place) order by t.place
+  );
+end $$;
+
+-- The oldest due run of that priority, but for those named.
+create or replace function howdah_private.due_run(
+  tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_id uuid;
+begin
+  if due_run.is_timer then
+    select e.id into v_id from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = due_run.tenant_id
+      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
+      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+  else
+    select e.id into v_id from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id = due_run.tenant_id
+      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
+      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+  end if;
+  return v_id;
+end $$;
+
+-- For the wake-ups that came: which of them give their room to the run of another tenant. Nothing when one tenant alone
+-- has due runs, which one look at the index tells.
+create or replace function howdah_private.fair_swaps(ids uuid[], after uuid) returns table (named uuid, pick uuid)
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_after uuid := fair_swaps.after;
+  v_tenants uuid[];
+  v_timers boolean[];
+  v_priorities smallint[];
+  v_at_work int[];
+  v_taken uuid[] := fair_swaps.ids;
+  v_named record;
+  v_next int;
+begin
+  if not howdah_private.has_rivals((
+    select e.tenant_id from howdah.executions as e where e.id = any (fair_swaps.ids) limit 1
+  )) then
+    return;
+  end if;
+  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
+  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
+  if cardinality(v_tenants) <= 1 then
+    return;
+  end if;
+  -- those whose turn is far are no rivals today, but a wake-up may come for them
+  v_tenants := v_tenants || array(
+    select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (fair_swaps.ids) and e.tenant_id <> all (v_tenants)
+  );
+  v_at_work := howdah_private.runs_at_work(v_tenants);
+  for v_named in
+    select e.id::uuid, e.tenant_id from howdah.executions as e
+    where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.priority, greatest(e.run_at, e.wake_at), e.id
+  loop
+    loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
+      order by v_at_work[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      exit when v_tenants[v_next] = v_named.tenant_id;
+      named := v_named.id;
+      pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
+      exit when pick is not null;
+      v_timers[v_next] := null; -- it has no more of them
+    end loop;
+    if v_tenants[v_next] <> v_named.tenant_id then
+      v_taken := v_taken || pick;
+      return next;
+    end if;
+    v_at_work[v_next] := v_at_work[v_next] + 1;
+    v_after := v_tenants[v_next];
+  end loop;
+end $$;

@@ -1,0 +1,238 @@
+-- Concurrency limits: how many runs of an agent, of a model or of a tenant are at work at once.
+--
+-- Exact, since all who claim runs of a tenant with limits, or let parked ones go on, do so one after the other: they hold
+-- its advisory lock (lock_limits), which they take before any run's row and which nobody takes who holds one. They count
+-- only what has committed then. Whoever stops a run takes no lock: it adds a job (ask_for_room), which looks when that has
+-- committed. A run over its limit is parked as a row; where a tenant has no limits, nothing of all this happens.
+
+-- By its key in the order of tenants. What is locked is not the limit's row: who edits one may keep it for long.
+create or replace function howdah_private.lock_limits(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_tenant_id uuid;
+begin
+  if not exists (select from howdah.concurrency_limits) then
+    return;
+  end if;
+  for v_tenant_id in
+    select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (lock_limits.ids)
+      and exists (select from howdah.concurrency_limits as l where l.tenant_id = e.tenant_id)
+    order by e.tenant_id
+  loop
+    perform pg_advisory_xact_lock(howdah_private.limits_key(v_tenant_id));
+  end loop;
+end $$;
+
+create or replace function howdah_private.limits_key(tenant_id uuid) returns bigint
+  language sql immutable parallel safe
+  set search_path = ''
+as $$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $$;
+
+-- Whether a run counts: by its agent, and by the model its pinned version asks first.
+create or replace function howdah_private.is_limited_by(
+  l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid
+) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select case
+    when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
+    when l.model_id is not null then (
+      select v.definition #>> '{models,0,id}' = l.model_id::text
+      from howdah.agent_versions as v where v.id = is_limited_by.agent_version_id
+    )
+    else true end
+$$;
+
+-- The limits of tenants and how many more runs each lets work now; below zero when it was lowered.
+create or replace function howdah_private.room_left(tenants uuid[])
+  returns table (concurrency_limit howdah.concurrency_limits, room int)
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  with at_work as materialized (
+    select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
+    group by e.tenant_id, e.agent_id, e.agent_version_id
+  )
+  select l, l.max_running - coalesce((
+    select sum(w.runs)::int from at_work as w
+    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id)
+  ), 0)
+  from howdah.concurrency_limits as l
+  where l.tenant_id = any (room_left.tenants)
+  order by l.id
+$$;
+
+-- Of the due runs those that find a limit reached, the best ones first served, are parked; gives them back.
+create or replace function howdah_private.park_over_limit(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_limits howdah.concurrency_limits[];
+  v_room int[];
+  v_run record;
+  v_mine int[];
+  v_full int;
+  v_over uuid[] := '{}';
+  v_reached uuid[] := '{}';
+begin
+  select array_agg(r.concurrency_limit), array_agg(r.room) into v_limits, v_room
+  from howdah_private.room_left(array(
+    select distinct e.tenant_id from howdah.executions as e where e.id = any (park_over_limit.ids))) as r;
+  if v_limits is null then
+    return '{}';
+  end if;
+  for v_run in
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id from howdah.executions as e
+    where e.id = any (park_over_limit.ids)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.priority, greatest(e.run_at, e.wake_at), e.id
+  loop
+    v_mine := array(
+      select i.place from generate_subscripts(v_limits, 1) as i (place)
+      where v_limits[i.place].tenant_id = v_run.tenant_id
+        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id)
+    );
+    v_full := (select m.place from unnest(v_mine) as m (place) where v_room[m.place] <= 0 limit 1);
+    if v_full is not null then
+      v_over := v_over || v_run.id;
+      v_reached := v_reached || v_limits[v_full].id;
+    else
+      v_room := array(
+        select r.room - (r.place = any (v_mine))::int from unnest(v_room) with ordinality as r (room, place)
+        order by r.place);
+    end if;
+  end loop;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached) else '{}' end;
+end $$;
+
+create or replace function howdah_private.park_runs(ids uuid[], limits uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_parked uuid[];
+begin
+  with free as (
+    select e.id, o.concurrency_limit_id
+    from unnest(park_runs.ids, park_runs.limits) as o (id, concurrency_limit_id)
+    join howdah.executions as e on e.id = o.id
+    where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    order by e.id
+    for no key update of e skip locked
+  ),
+  parked as (
+    update howdah.executions as e
+    set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
+    from free as f where e.id = f.id and e.id = any (park_runs.ids)
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, e.priority, e.run_at
+  ),
+  noted as (
+    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id
+  )
+  select array_agg(p.id) into v_parked from parked as p;
+  perform howdah_private.announce_watched(v_parked);
+  return coalesce(v_parked, '{}');
+end $$;
+
+-- Room may be there for what is parked with these runs, in a moment: a job per limit, which sees what has committed by then.
+create or replace function howdah_private.ask_for_room(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
+  from (
+    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.execution_id = any (ask_for_room.ids)
+  ) as p
+$$;
+
+-- Before all other jobs; without a key, since who stops a run waits for nobody who stops another.
+create or replace function howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
+    'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
+$$;
+
+-- Lets as many of the runs parked at a limit go on as it has room for, by priority and age; all of them, some hundred at a
+-- time, when it is gone. They are queued: whether they may work is decided when they are claimed. A run whose row somebody
+-- holds is passed over and looked at again, since nobody may be waited for under the lock of the limits.
+create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_most constant int := 200;
+  v_room int;
+  v_parked record;
+  v_seen int := 0;
+  v_held int := 0;
+  v_admitted uuid[] := '{}';
+begin
+  perform pg_advisory_xact_lock(howdah_private.limits_key(admit_parked.tenant_id));
+  select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
+  where (r.concurrency_limit).id = admit_parked.limit_id;
+  v_room := least(coalesce(v_room, v_most), v_most);
+  for v_parked in
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.concurrency_limit_id = admit_parked.limit_id
+    order by p.priority, p.due_at, p.execution_id limit 2 * v_most
+  loop
+    exit when cardinality(v_admitted) >= v_room;
+    v_seen := v_seen + 1;
+    perform from howdah.executions as e where e.id = v_parked.execution_id for no key update skip locked;
+    if not found then
+      v_held := v_held + 1;
+      continue;
+    end if;
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_parked.execution_id and e.status = 'waiting' and e.waiting_for = 'quota';
+    if found then
+      v_admitted := v_admitted || v_parked.execution_id;
+    end if;
+    delete from howdah_private.parked_runs as p where p.execution_id = v_parked.execution_id;
+  end loop;
+  perform howdah_private.enqueue_advance(v_admitted);
+  perform howdah_private.announce_watched(v_admitted);
+  if v_held > 0 or v_seen >= 2 * v_most or cardinality(v_admitted) >= v_most then
+    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
+      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_held * interval '1 millisecond');
+  end if;
+  return cardinality(v_admitted);
+end $$;
+
+-- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue.
+create or replace function howdah_private.heal_parked(before timestamptz) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_lost uuid[];
+begin
+  perform howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
+  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p;
+  with lost as (
+    select e.id from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
+      and not exists (select from howdah_private.parked_runs as p where p.execution_id = e.id)
+    order by e.id
+    for no key update skip locked
+  ),
+  woken as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from lost as l where e.id = l.id
+    returning e.id::uuid as id
+  )
+  select array_agg(w.id) into v_lost from woken as w;
+  return coalesce(v_lost, '{}');
+end $$;

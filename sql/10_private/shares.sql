@@ -1,0 +1,21 @@
+-- Who has how many runs at work, over all workers, and who could use more: the tenants named, and some that have due runs
+-- in turn after `after`. `due`: a run of theirs is due. Asked by a worker that has no room, which then knows whose runs
+-- should give way (src/runtime/shares.ts); `other_workers` says whether somebody else might take its wake-ups.
+create or replace function howdah_private.shares(after uuid, tenants uuid[])
+  returns table (tenant_id uuid, at_work int, due boolean, other_workers int)
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  with due as materialized (
+    select coalesce(array_agg(d.tenant_id), '{}') as tenants from howdah_private.due_tenants_after(shares.after) as d
+  ),
+  asked as materialized (
+    select array(
+      select t.id from unnest(d.tenants || shares.tenants) as t (id) group by t.id
+    ) as tenants, d.tenants as due
+    from due as d
+  )
+  select t.id, t.runs, t.id = any (a.due), (select count(*)::int - 1 from howdah_private.workers)
+  from asked as a
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
+$$;

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool } from '../db/pool.ts';
+import { type ClaimedRun, claimExecutions, releaseExecutions, releaseUnheld } from '../db/runs.ts';
+import { isRefusal } from '../db/sqlstate.ts';
+import { batchClaims } from './claims.ts';
+import { failpoint } from './failpoints.ts';
+
+export type ClaimerOptions = {
+  pool: Pool;
+  sleep(ms: number): Promise<unknown>;
+  /** Runs this process holds. */
+  held(): Iterable<string>;
+  /** Nothing more is claimed. */
+  isDraining(): boolean;
+  /** Fires when there is nobody left to tell the database anything. */
+  signal: AbortSignal;
+};
+
+/** After a fault of the database: what caused it may still be there. */
+const PAUSE_MS = 250;
+const RETRY_MS = 500;
+
+/** Claims runs under the name this process has at the moment, and hands them back. */
+export class Claimer {
+  /** Gives the run, or another one whose turn it is, or nothing. */
+  readonly claim: (id: string) => Promise<ClaimedRun | undefined>;
+  readonly #options: ClaimerOptions;
+  /** Claimed and not held yet. */
+  readonly #arriving = new Set<string>();
+  /** Nobody's, until there is a name. */
+  #worker: string = randomUUID();
+  #present = Promise.withResolvers<void>();
+  #served: string | null = null;
+
+  constructor(options: ClaimerOptions) {
+    this.#options = options;
+    this.claim = batchClaims((ids) => this.#claimDue(ids));
+  }
+
+  /** Under which id runs are claimed now. */
+  get worker(): string {
+    return this.#worker;
+  }
+
+  /** The tenant whose run was claimed last: the turn is with those after it. */
+  get served(): string | null {
+    return this.#served;
+  }
+
+  /** A new id; null until there is one, and nothing is claimed then. What the id before owned is handed back. */
+  setWorker(id: string | null): void {
+    const before = this.#worker;
+    this.#worker = id ?? randomUUID();
+    if (id === null) {
+      this.#present = Promise.withResolvers();
+      void this.#untilHeard((pool) => releaseExecutions(pool, before, null, false));
+    } else {
+      this.#present.resolve();
+    }
+  }
+
+  /** Who waits for an id waits no longer. */
+  stop(): void {
+    this.#present.resolve();
+  }
+
+  /** It is held now, or will not be. */
+  arrived(id: string): void {
+    this.#arriving.delete(id);
+  }
+
+  /** A run that somebody else owns by now is left alone. */
+  handBack(id: string, owner: string, isCrash = false): Promise<void> {
+    return this.#untilHeard((pool) => releaseExecutions(pool, owner, [id], isCrash));
+  }
+
+  /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
+  async #claimDue(ids: string[]): Promise<ClaimedRun[]> {
+    const { pool, held, sleep, isDraining } = this.#options;
+    await this.#present.promise;
+    const owner = this.#worker;
+    if (isDraining()) {
+      return [];
+    }
+    try {
+      const runs = await claimExecutions(pool, owner, ids, this.#served);
+      await (runs.length > 0 ? failpoint('claim.after') : undefined);
+      if (owner === this.#worker) {
+        this.#served = runs.at(-1)?.tenant_id ?? this.#served;
+        runs.forEach((run) => void this.#arriving.add(run.execution_id));
+        return runs;
+      }
+    } catch (error) {
+      if (isRefusal(error)) {
+        throw error;
+      }
+      await sleep(PAUSE_MS);
+    }
+    await this.#untilHeard((database) =>
+      releaseUnheld(database, owner, [...held(), ...this.#arriving]),
+    );
+    return this.#claimDue(ids);
+  }
+
+  /** Tries until the database has heard it. */
+  async #untilHeard(tell: (pool: Pool) => Promise<unknown>): Promise<void> {
+    const { pool, sleep, signal } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await tell(pool);
+        return;
+      } catch {
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+}
