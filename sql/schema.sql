@@ -155,6 +155,26 @@ CREATE UNIQUE INDEX approvals_agent_id_key ON howdah.approvals USING btree (tena
 CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tool) WHERE (execution_id IS NOT NULL);
 CREATE UNIQUE INDEX approvals_session_id_key ON howdah.approvals USING btree (tenant_id, session_id, tool) WHERE (session_id IS NOT NULL);
 
+create table howdah.concurrency_limits (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid,
+  model_id uuid,
+  max_running integer not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint concurrency_limits_tenant_id_agent_id_model_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, model_id),
+  constraint concurrency_limits_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint concurrency_limits_pkey PRIMARY KEY (id),
+  constraint concurrency_limits_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint concurrency_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint concurrency_limits_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE CASCADE,
+  constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant CHECK ((num_nonnulls(agent_id, model_id) <= 1)),
+  constraint at_least_one_run_may_be_at_work CHECK ((max_running >= 1))
+);
+alter table howdah.concurrency_limits enable row level security, force row level security;
+CREATE INDEX concurrency_limits_model_id_idx ON howdah.concurrency_limits USING btree (tenant_id, model_id);
+
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -241,7 +261,7 @@ alter table howdah.executions enable row level security, force row level securit
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
-CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
+CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at)) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
 CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
@@ -641,6 +661,19 @@ create table howdah_private.login_tenants (
 );
 alter table howdah_private.login_tenants enable row level security, force row level security;
 CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
+
+create table howdah_private.parked_runs (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  concurrency_limit_id uuid not null,
+  priority smallint not null,
+  due_at timestamp with time zone not null,
+  constraint parked_runs_pkey PRIMARY KEY (execution_id),
+  constraint parked_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.parked_runs enable row level security, force row level security;
+CREATE INDEX parked_runs_concurrency_limit_id_idx ON howdah_private.parked_runs USING btree (concurrency_limit_id, priority, due_at, execution_id);
+CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
 
 create table howdah_private.todo_changes (
   tenant_id uuid not null,
@@ -1441,6 +1474,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_most constant int := 200;
+  v_room int;
+  v_parked record;
+  v_seen int := 0;
+  v_held int := 0;
+  v_admitted uuid[] := '{}';
+begin
+  perform pg_advisory_xact_lock(howdah_private.limits_key(admit_parked.tenant_id));
+  select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
+  where (r.concurrency_limit).id = admit_parked.limit_id;
+  v_room := least(coalesce(v_room, v_most), v_most);
+  for v_parked in
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.concurrency_limit_id = admit_parked.limit_id
+    order by p.priority, p.due_at, p.execution_id limit 2 * v_most
+  loop
+    exit when cardinality(v_admitted) >= v_room;
+    v_seen := v_seen + 1;
+    perform from howdah.executions as e where e.id = v_parked.execution_id for no key update skip locked;
+    if not found then
+      v_held := v_held + 1;
+      continue;
+    end if;
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_parked.execution_id and e.status = 'waiting' and e.waiting_for = 'quota';
+    if found then
+      v_admitted := v_admitted || v_parked.execution_id;
+    end if;
+    delete from howdah_private.parked_runs as p where p.execution_id = v_parked.execution_id;
+  end loop;
+  perform howdah_private.enqueue_advance(v_admitted);
+  perform howdah_private.announce_watched(v_admitted);
+  if v_held > 0 or v_seen >= 2 * v_most or cardinality(v_admitted) >= v_most then
+    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
+      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_held * interval '1 millisecond');
+  end if;
+  return cardinality(v_admitted);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -1589,6 +1669,20 @@ begin
       or a.session_id = v_session_id)
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
+  from (
+    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.execution_id = any (ask_for_room.ids)
+  ) as p
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ask_question(run howdah.executions, question jsonb)
@@ -1837,6 +1931,14 @@ AS $function$
     ))
   )
   union all
+  select 'stuck_quota', r.tenant_id, r.id, 'waits for room, and ' || case when p.execution_id is null
+    then 'nobody will say when there is some' else 'there is some' end
+  from runs as r left join howdah_private.parked_runs as p on p.execution_id = r.id
+  where r.is_quiet and r.waiting_for = 'quota' and not exists (
+    select from howdah_private.room_left(array[r.tenant_id]) as l
+    where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
+  )
+  union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
   from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
   union all
@@ -1990,61 +2092,60 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer)
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+  select c.* from howdah_private.claim_executions(
+    claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
 declare
-  v_claimed uuid[];
-  v_is_alive boolean;
+  v_first uuid;
+  v_last uuid;
+  v_named uuid[] := '{}'; -- gave their room to those in v_picks
+  v_picks uuid[] := '{}';
+  v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
   perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
-  v_is_alive := found;
-  with due as (
-    select e.id from howdah.executions as e
-    where v_is_alive and e.id = any (claim_executions.ids)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-      and (claim_executions.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
-    order by e.id
-    for no key update skip locked
-  ),
-  claimed as (
-    update howdah.executions as e
-    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
-      owner_worker = claim_executions.worker, fence = e.fence + 1,
-      at_risk = false,
-      message_count = greatest(e.message_count, 1),
-      active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
-      updated_at = now()
-    from due as d where e.id = d.id
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
-  ),
-  opened as (
-    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
-    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
-    select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
-    from claimed as c
-    on conflict do nothing
-  )
-  select array_agg(c.id) into v_claimed from claimed as c;
-  perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
-  where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
-
-  -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
-  -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
-  perform graphile_worker.add_jobs(array_agg(
-    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
-    order by e.id
-  ))
-  from howdah.executions as e
-  where e.id = any (claim_executions.ids) and e.id <> all (coalesce(v_claimed, '{}'))
-    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  having count(*) > 0;
+  if found then
+    if claim_executions.protocol >= 3 then
+      select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
+      from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
+    end if;
+    perform howdah_private.lock_limits(claim_executions.ids || v_picks);
+    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || array(
+      select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
+    if not v_claimed @> v_picks then
+      -- what could not be had leaves the room to whom it was taken from
+      v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
+        select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
+    end if;
+    v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
+    v_first := v_claimed[1];
+    v_last := v_claimed[cardinality(v_claimed)];
+    perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
+    where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox having count(*) > 0;
+  end if;
+  -- Whoever gave its room away has its place in the queue again.
+  v_named := array(select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
+  if cardinality(v_named) > 0 then
+    perform howdah_private.enqueue_advance(v_named);
+  end if;
+  if not v_claimed || v_named @> claim_executions.ids then
+    perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
+  end if;
 
   return query
   select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
@@ -2053,13 +2154,17 @@ begin
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
-    howdah_private.execution_messages(e.id),
+    (
+      select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
+      where m.execution_id = e.id and m.execution_id between v_first and v_last
+    ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
-    howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
+    case when e.step_count > 0 then howdah_private.attempts_since_last_answer(e.id) else '[]' end,
+    e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
   from howdah.executions as e
-  where e.id = any (v_claimed);
+  where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
 ;
 
@@ -2588,6 +2693,101 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.due_run(tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[])
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_id uuid;
+begin
+  if due_run.is_timer then
+    select e.id into v_id from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = due_run.tenant_id
+      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
+      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+  else
+    select e.id into v_id from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id = due_run.tenant_id
+      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
+      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+  end if;
+  return v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, most integer)
+ RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  return query
+  with recursive queued as (
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    union all
+    select q.place + 1, n.* from queued as q cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority) and e.tenant_id <= due_tenants.high
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+    ) as n
+    where q.place < due_tenants.most
+  ),
+  timers as (
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    union all
+    select t.place + 1, n.* from timers as t cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority) and e.tenant_id <= due_tenants.high
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+    ) as n
+    where t.place < due_tenants.most
+  )
+  select distinct on (d.tenant_id) d.tenant_id, d.is_timer, d.priority
+  from (
+    select q.tenant_id, false as is_timer, q.priority, q.due_at from queued as q
+    union all select t.tenant_id, true, t.priority, t.due_at from timers as t
+  ) as d
+  where d.due_at <= clock_timestamp()
+  order by d.tenant_id, d.priority, d.due_at;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_tenants_after(after uuid)
+ RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_most constant int := 16;
+  v_lowest constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_found int;
+begin
+  return query select d.* from howdah_private.due_tenants(
+    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most) as d;
+  get diagnostics v_found = row_count;
+  if v_found < v_most and due_tenants_after.after is not null then
+    return query select d.* from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.due_times(schedule howdah.schedules, until timestamp with time zone, OUT moments timestamp with time zone[], OUT is_cut boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -2667,6 +2867,17 @@ begin
   perform howdah_private.tell_ended(v_live);
   perform howdah_private.announce_watched(end_runs.ids);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
+    'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
@@ -2912,6 +3123,64 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
+ RETURNS TABLE(named uuid, pick uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_after uuid := fair_swaps.after;
+  v_tenants uuid[];
+  v_timers boolean[];
+  v_priorities smallint[];
+  v_at_work int[];
+  v_taken uuid[] := fair_swaps.ids;
+  v_named record;
+  v_next int;
+begin
+  if not howdah_private.has_rivals((
+    select e.tenant_id from howdah.executions as e where e.id = fair_swaps.ids[1]
+  )) then
+    return;
+  end if;
+  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
+  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
+  if cardinality(v_tenants) <= 1 then
+    return;
+  end if;
+  -- those whose turn is far are no rivals today, but a wake-up may come for them
+  v_tenants := v_tenants || array(
+    select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (fair_swaps.ids) and e.tenant_id <> all (v_tenants)
+  );
+  v_at_work := howdah_private.runs_at_work(v_tenants);
+  for v_named in
+    select e.id::uuid, e.tenant_id from howdah.executions as e
+    where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.priority, greatest(e.run_at, e.wake_at), e.id
+  loop
+    loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
+      order by v_at_work[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      exit when v_tenants[v_next] = v_named.tenant_id;
+      named := v_named.id;
+      pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
+      exit when pick is not null;
+      v_timers[v_next] := null; -- it has no more of them
+    end loop;
+    if v_tenants[v_next] <> v_named.tenant_id then
+      v_taken := v_taken || pick;
+      return next;
+    end if;
+    v_at_work[v_next] := v_at_work[v_next] + 1;
+    v_after := v_tenants[v_next];
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3080,9 +3349,10 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb)
  RETURNS text
  LANGUAGE sql
- IMMUTABLE
- SET search_path TO ''
-AS $function$ select concat_ws(E'\n\n', nullif(first_content.input, ''), jsonb_pretty(first_content.input_data)) $function$
+ STABLE
+RETURN concat_ws('
+
+'::text, NULLIF(input, ''::text), jsonb_pretty(input_data))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
@@ -3254,6 +3524,69 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  perform from (
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > has_rivals.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+  ) as r limit 1;
+  return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.heal_parked(before timestamp with time zone)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_lost uuid[];
+begin
+  perform howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
+  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p;
+  with lost as (
+    select e.id from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
+      and not exists (select from howdah_private.parked_runs as p where p.execution_id = e.id)
+    order by e.id
+    for no key update skip locked
+  ),
+  woken as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from lost as l where e.id = l.id
+    returning e.id::uuid as id
+  )
+  select array_agg(w.id) into v_lost from woken as w;
+  return coalesce(v_lost, '{}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -3287,8 +3620,9 @@ begin
       where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
         and (j.locked_at is null or j.locked_at > v_before)
     );
+  v_lost := coalesce(v_lost, '{}') || howdah_private.heal_parked(v_before);
   perform howdah_private.enqueue_advance(v_lost);
-  return coalesce(cardinality(v_lost), 0);
+  return cardinality(v_lost);
 end $function$
 ;
 
@@ -3429,6 +3763,22 @@ AS $function$
         and (t.tool ->> 'kind' not in ('sql', 'custom')
           or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
     )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case
+    when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
+    when l.model_id is not null then (
+      select v.definition #>> '{models,0,id}' = l.model_id::text
+      from howdah.agent_versions as v where v.id = is_limited_by.agent_version_id
+    )
+    else true end
 $function$
 ;
 
@@ -4138,6 +4488,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
  RETURNS TABLE(session_id uuid, execution_id uuid)
  LANGUAGE sql
@@ -4205,6 +4563,29 @@ AS $function$
 begin
   perform howdah_private.lock_lineage(lock_family.ids);
   return howdah_private.lock_below(lock_family.ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_tenant_id uuid;
+begin
+  if not exists (select from howdah.concurrency_limits) then
+    return;
+  end if;
+  for v_tenant_id in
+    select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (lock_limits.ids)
+      and exists (select from howdah.concurrency_limits as l where l.tenant_id = e.tenant_id)
+    order by e.tenant_id
+  loop
+    perform pg_advisory_xact_lock(howdah_private.limits_key(v_tenant_id));
+  end loop;
 end $function$
 ;
 
@@ -4344,6 +4725,87 @@ AS $function$
   update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
   where e.id = note_hooks.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.park_over_limit(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_limits howdah.concurrency_limits[];
+  v_room int[];
+  v_run record;
+  v_mine int[];
+  v_full int;
+  v_over uuid[] := '{}';
+  v_reached uuid[] := '{}';
+begin
+  select array_agg(r.concurrency_limit), array_agg(r.room) into v_limits, v_room
+  from howdah_private.room_left(array(
+    select distinct e.tenant_id from howdah.executions as e where e.id = any (park_over_limit.ids))) as r;
+  if v_limits is null then
+    return '{}';
+  end if;
+  for v_run in
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id from howdah.executions as e
+    where e.id = any (park_over_limit.ids)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.priority, greatest(e.run_at, e.wake_at), e.id
+  loop
+    v_mine := array(
+      select i.place from generate_subscripts(v_limits, 1) as i (place)
+      where v_limits[i.place].tenant_id = v_run.tenant_id
+        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id)
+    );
+    v_full := (select m.place from unnest(v_mine) as m (place) where v_room[m.place] <= 0 limit 1);
+    if v_full is not null then
+      v_over := v_over || v_run.id;
+      v_reached := v_reached || v_limits[v_full].id;
+    else
+      v_room := array(
+        select r.room - (r.place = any (v_mine))::int from unnest(v_room) with ordinality as r (room, place)
+        order by r.place);
+    end if;
+  end loop;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached) else '{}' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_parked uuid[];
+begin
+  with free as (
+    select e.id, o.concurrency_limit_id
+    from unnest(park_runs.ids, park_runs.limits) as o (id, concurrency_limit_id)
+    join howdah.executions as e on e.id = o.id
+    where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    order by e.id
+    for no key update of e skip locked
+  ),
+  parked as (
+    update howdah.executions as e
+    set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
+    from free as f where e.id = f.id and e.id = any (park_runs.ids)
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, e.priority, e.run_at
+  ),
+  noted as (
+    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id
+  )
+  select array_agg(p.id) into v_parked from parked as p;
+  perform howdah_private.announce_watched(v_parked);
+  return coalesce(v_parked, '{}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.parse_cron(cron text, OUT minutes integer[], OUT hours integer[], OUT days integer[], OUT months integer[], OUT weekdays integer[], OUT is_either boolean, OUT is_interval boolean)
@@ -5211,6 +5673,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.release_unheld(worker uuid, held uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_unheld uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.owner_worker = release_unheld.worker and e.id <> all (release_unheld.held)
+  );
+begin
+  return case when cardinality(v_unheld) > 0
+    then howdah_private.release_executions(release_unheld.worker, v_unheld, false) else 0 end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
  RETURNS void
  LANGUAGE sql
@@ -5330,6 +5809,51 @@ begin
     returning k.execution_id into v_first;
   end if;
   return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.room_left(tenants uuid[])
+ RETURNS TABLE(concurrency_limit howdah.concurrency_limits, room integer)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with at_work as materialized (
+    select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
+    group by e.tenant_id, e.agent_id, e.agent_version_id
+  )
+  select l, l.max_running - coalesce((
+    select sum(w.runs)::int from at_work as w
+    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id)
+  ), 0)
+  from howdah.concurrency_limits as l
+  where l.tenant_id = any (room_left.tenants)
+  order by l.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  return array(
+    select (
+      select count(*) from (
+        select from howdah.executions as e
+        where e.status = 'running' and e.waiting_for is null and e.tenant_id = t.id
+          and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1000
+      ) as r
+    )
+    from unnest(runs_at_work.tenants) with ordinality as t (id, place) order by t.place
+  );
 end $function$
 ;
 
@@ -5626,6 +6150,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.shared_ids(OUT oldest uuid, OUT youngest uuid)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select howdah.uuid_v7_floor(now() - interval '35 days'), howdah.uuid_v7_floor(now() + interval '1 hour')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
+ RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+  with due as materialized (
+    select coalesce(array_agg(d.tenant_id), '{}') as tenants from howdah_private.due_tenants_after(shares.after) as d
+  ),
+  asked as materialized (
+    select array(
+      select t.id from unnest(d.tenants || shares.tenants) as t (id) group by t.id
+    ) as tenants, d.tenants as due
+    from due as d
+  )
+  select t.id, t.runs, t.id = any (a.due), (select count(*)::int - 1 from howdah_private.workers)
+  from asked as a
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, child jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -5719,12 +6276,8 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.step_note(s howdah.steps)
  RETURNS jsonb
  LANGUAGE sql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-  select jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
-    'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error)
-$function$
+ STABLE
+RETURN jsonb_build_object('seq', (s).seq, 'kind', (s).kind, 'name', (s).name, 'call_id', (s).call_id, 'input', (s).input, 'output', CASE WHEN ((s).kind <> 'tool'::howdah.step_kind) THEN (s).output ELSE NULL::jsonb END, 'error', (s).error)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
@@ -5844,6 +6397,59 @@ begin
     coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.take_runs(worker uuid, protocol integer, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+  v_parked uuid[] := '{}';
+  v_due uuid[];
+  v_taken uuid[];
+begin
+  if exists (select from howdah.concurrency_limits) then
+    v_parked := howdah_private.park_over_limit(take_runs.ids);
+  end if;
+  v_due := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
+    order by e.id
+    for no key update skip locked
+  );
+  with claimed as (
+    update howdah.executions as e
+    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
+      owner_worker = take_runs.worker, fence = e.fence + 1,
+      at_risk = false,
+      message_count = greatest(e.message_count, 1),
+      active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
+      updated_at = now()
+    where e.id = any (v_due) and e.id between v_first and v_last
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
+  ),
+  opened as (
+    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
+    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
+    select c.id, 1, c.tenant_id, c.session_id, 'user',
+      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
+    from claimed as c
+    on conflict do nothing
+  )
+  select array_agg(c.id::uuid) into v_taken from claimed as c;
+  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(take_runs.ids) then
+    perform howdah_private.ask_for_room(v_parked); -- for one that was counted and could not be had
+  end if;
+  return coalesce(v_taken, '{}');
 end $function$
 ;
 
@@ -6025,6 +6631,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__admit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(old.id, old.tenant_id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__refuse_tenant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may limit a tenant as a whole',
+      detail = jsonb_build_object('field', 'agent_id')::text,
+      hint = 'Name the agent or the model whose runs are meant, or connect as the database''s owner: npx howdah db url.';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__cancel_children()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6148,6 +6781,19 @@ begin
       hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__make_room()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
+  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id);
+  return null;
 end $function$
 ;
 
@@ -6763,14 +7409,8 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
  RETURNS jsonb
  LANGUAGE sql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-  select jsonb_strip_nulls(jsonb_build_object(
-    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
-    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
-  )) || jsonb_build_object('content', m.content)
-$function$
+ STABLE
+RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq)) || jsonb_build_object('content', (m).content))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, configuration jsonb, requires_approval boolean)
@@ -6941,6 +7581,25 @@ begin
   perform howdah_private.enqueue_advance(v_woken);
   perform howdah_private.announce_watched(wake_runs.ids);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
+      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
+    order by e.id
+  ))
+  from howdah.executions as e
+  where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
@@ -7237,6 +7896,16 @@ CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_tenant BEFORE INSERT ON howdah.concurrency_limits FOR EACH ROW WHEN (((new.agent_id IS NULL) AND (new.model_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_tenant();
+
+CREATE TRIGGER _210_refuse_tenant BEFORE DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH ROW WHEN (((old.agent_id IS NULL) AND (old.model_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_tenant();
+
+CREATE TRIGGER _500_admit AFTER UPDATE OF max_running ON howdah.concurrency_limits FOR EACH ROW WHEN ((new.max_running > old.max_running)) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
+
+CREATE TRIGGER _510_admit AFTER DELETE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
+
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -7264,6 +7933,8 @@ CREATE TRIGGER _810_report_to_parent AFTER UPDATE OF status ON howdah.executions
 CREATE TRIGGER _820_cancel_children AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.live_children > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__cancel_children();
 
 CREATE TRIGGER _830_settle_effects AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.step_count > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL) AND (new.compensates_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__settle_effects();
+
+CREATE TRIGGER _840_make_room AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.status = 'running'::howdah.execution_status) AND (new.status <> 'running'::howdah.execution_status))) EXECUTE FUNCTION howdah_private.tg_executions__make_room();
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
@@ -7377,6 +8048,12 @@ create policy operator on howdah.approvals to howdah_owner using (true) with che
 
 create policy tenant on howdah.approvals to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
+create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.concurrency_limits to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
@@ -7480,6 +8157,10 @@ create policy operator on howdah_private.inbox to howdah_owner using (true) with
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
 
@@ -7604,6 +8285,14 @@ grant insert, select, update on column howdah.agents.use_history to howdah_app;
 grant select on column howdah.agents.user_id to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.user_id to howdah_app;
+
+grant insert on column howdah.concurrency_limits.agent_id to howdah_app;
+
+grant insert on column howdah.concurrency_limits.id to howdah_app;
+
+grant insert, update on column howdah.concurrency_limits.max_running to howdah_app;
+
+grant insert on column howdah.concurrency_limits.model_id to howdah_app;
 
 grant select on column howdah.executions.agent_id to howdah_analyst;
 
@@ -8029,6 +8718,8 @@ grant execute on function howdah_private.active_ms_left(howdah.executions) to ho
 
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
+
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
@@ -8052,6 +8743,8 @@ grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engin
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
+
+grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
@@ -8211,6 +8904,8 @@ grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
 
+grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
+
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_worker;
@@ -8299,6 +8994,8 @@ grant execute on function howdah_private.register_worker(uuid,text,text,integer,
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
+grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_worker;
+
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
@@ -8320,6 +9017,10 @@ grant execute on function howdah_private.session_history(uuid,integer) to howdah
 grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
 
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
+
+grant execute on function howdah_private.shared_ids() to howdah_engine;
+
+grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
@@ -8344,6 +9045,8 @@ grant execute on function howdah_private.tg_agent_tools__check_configuration() t
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_concurrency_limits__refuse_tenant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 
@@ -8424,6 +9127,12 @@ grant select on table howdah.approvals to howdah_analyst;
 grant delete, select on table howdah.approvals to howdah_app;
 
 grant delete, insert, select, update on table howdah.approvals to howdah_engine;
+
+grant select on table howdah.concurrency_limits to howdah_analyst;
+
+grant delete, select on table howdah.concurrency_limits to howdah_app;
+
+grant delete, insert, select, update on table howdah.concurrency_limits to howdah_engine;
 
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
@@ -8515,6 +9224,8 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.tool_names to howdah_engine;
@@ -8602,6 +9313,12 @@ comment on column howdah.agents.use_history is 'Whether earlier runs of the sess
 comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
 
 comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
+comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
+
+comment on column howdah.concurrency_limits.max_running is 'Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.';
+
+comment on column howdah.concurrency_limits.model_id is 'The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant''s.';
 
 comment on column howdah.effects.compensation_execution_id is 'The run that takes it back, or took it back.';
 
@@ -8694,7 +9411,7 @@ comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, 
 
 comment on column howdah.executions.turn is 'Its place in the session.';
 
-comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a timer.';
+comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit (quota).';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
 
@@ -8902,6 +9619,8 @@ comment on table howdah.agents is 'Agents. An edit makes a new version at commit
 
 comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
 
+comment on table howdah.concurrency_limits is 'How many runs of an agent, of a model or of the whole tenant may be at work at once; those above it wait (quota).';
+
 comment on table howdah.executions is 'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
@@ -8943,6 +9662,8 @@ comment on table howdah_private.idempotency_keys is 'Which execution an idempote
 comment on table howdah_private.inbox is 'What came for a live run and is not in its log yet: its owner takes it at the next step, or whoever claims it next.';
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
+
+comment on table howdah_private.parked_runs is 'Runs that found a limit reached, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
 
 comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
 

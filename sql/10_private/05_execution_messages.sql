@@ -2,29 +2,22 @@
 
 -- A step as a strategy looks at it. A tool's result is among the messages.
 create or replace function howdah_private.step_note(s howdah.steps) returns jsonb
-  language sql immutable
-  set search_path = ''
-as $$
-  select jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
-    'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error)
-$$;
+  language sql stable
+  return jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
+    'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error);
 
 -- A message as models are told it, with its place in the run.
 create or replace function howdah_private.told_message(m howdah.messages) returns jsonb
-  language sql immutable
-  set search_path = ''
-as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+  language sql stable
+  return jsonb_strip_nulls(jsonb_build_object(
     'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
     'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
-  )) || jsonb_build_object('content', m.content)
-$$;
+  )) || jsonb_build_object('content', m.content);
 
 -- What message 1 says: the input, its data as JSON below the text.
 create or replace function howdah_private.first_content(input text, input_data jsonb) returns text
-  language sql immutable
-  set search_path = ''
-as $$ select concat_ws(E'\n\n', nullif(first_content.input, ''), jsonb_pretty(first_content.input_data)) $$;
+  language sql stable
+  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(input_data));
 
 -- The conversation of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb

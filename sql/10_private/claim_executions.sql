@@ -6,6 +6,9 @@
 --
 -- From protocol 3 on `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last.
+--
+-- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
+-- partitions between the first and the last id are opened.
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
@@ -15,9 +18,11 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
+  v_first uuid;
+  v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
   v_picks uuid[] := '{}';
   v_claimed uuid[] := '{}';
@@ -37,15 +42,20 @@ begin
       v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
+    v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
+    v_first := v_claimed[1];
+    v_last := v_claimed[cardinality(v_claimed)];
     perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
-    where e.id = any (v_claimed) and e.has_inbox having count(*) > 0;
+    where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox having count(*) > 0;
   end if;
   -- Whoever gave its room away has its place in the queue again.
   v_named := array(select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
   if cardinality(v_named) > 0 then
     perform howdah_private.enqueue_advance(v_named);
   end if;
-  perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
+  if not v_claimed || v_named @> claim_executions.ids then
+    perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
+  end if;
 
   return query
   select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
@@ -54,13 +64,17 @@ begin
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
-    howdah_private.execution_messages(e.id),
+    (
+      select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
+      where m.execution_id = e.id and m.execution_id between v_first and v_last
+    ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
-    howdah_private.attempts_since_last_answer(e.id), howdah_private.is_new_run(e),
+    case when e.step_count > 0 then howdah_private.attempts_since_last_answer(e.id) else '[]' end,
+    e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
   from howdah.executions as e
-  where e.id = any (v_claimed);
+  where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
 
 -- Those of the runs that are due and free, and within their limits.
@@ -69,22 +83,26 @@ create or replace function howdah_private.take_runs(worker uuid, protocol int, i
   set search_path = ''
 as $$
 declare
+  v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
   v_parked uuid[] := '{}';
+  v_due uuid[];
   v_taken uuid[];
 begin
   if exists (select from howdah.concurrency_limits) then
     v_parked := howdah_private.park_over_limit(take_runs.ids);
   end if;
-  with due as (
-    select e.id from howdah.executions as e
-    where e.id = any (take_runs.ids) and e.id <> all (v_parked)
+  v_due := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
-  ),
-  claimed as (
+  );
+  with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
       owner_worker = take_runs.worker, fence = e.fence + 1,
@@ -92,7 +110,7 @@ begin
       message_count = greatest(e.message_count, 1),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
-    from due as d where e.id = d.id
+    where e.id = any (v_due) and e.id between v_first and v_last
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
   ),
   opened as (

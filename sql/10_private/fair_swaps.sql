@@ -178,7 +178,7 @@ declare
   v_next int;
 begin
   if not howdah_private.has_rivals((
-    select e.tenant_id from howdah.executions as e where e.id = any (fair_swaps.ids) limit 1
+    select e.tenant_id from howdah.executions as e where e.id = fair_swaps.ids[1]
   )) then
     return;
   end if;

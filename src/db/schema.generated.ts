@@ -196,6 +196,25 @@ export interface Approvals {
   tool: string;
 }
 
+export interface ConcurrencyLimits {
+  /**
+   * The agent whose runs count.
+   */
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  /**
+   * Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.
+   */
+  max_running: number;
+  /**
+   * The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant's.
+   */
+  model_id: string | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface DailyUsage {
   agent: string | null;
   agent_id: string | null;
@@ -422,7 +441,7 @@ export interface Executions {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   /**
-   * What a waiting run waits for: its turn in the session, a timer.
+   * What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit (quota).
    */
   waiting_for: WaitingReason | null;
   /**
@@ -917,6 +936,7 @@ export interface DB {
   agent_versions: AgentVersions;
   agents: Agents;
   approvals: Approvals;
+  concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;
   execution_timeline: ExecutionTimeline;
