@@ -189,7 +189,9 @@ export async function loadVersion(pool: Pool, id: string): Promise<AgentDefiniti
  */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value);
-  return /\\u(0000|d[89a-f])/i.test(text) ? JSON.stringify(value, replaceUnstorable) : text;
+  return text.includes('\\u') && /\\u(0000|d[89a-f])/i.test(text)
+    ? JSON.stringify(value, replaceUnstorable)
+    : text;
 }
 
 function replaceUnstorable(_key: string, value: unknown): unknown {

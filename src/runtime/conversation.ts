@@ -58,6 +58,9 @@ function summarized(
   const place = (group: MessageGroup, seqs: number[]): Place => {
     return { group, seqs, summary: summaries.findLast((summary) => covers(summary, seqs)) };
   };
+  if (summaries.length === 0) {
+    return [...earlier, ...groupsOf(numbered)];
+  }
   const own = groupsOf(numbered.filter((message) => !isSummary(message)));
   const places = [
     ...earlier.map((group) => place(group, [0])),

@@ -29,6 +29,9 @@ type Walk = {
  * first message that counts.
  */
 export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
+  if (isNews(messages, from)) {
+    return { kind: 'ok' };
+  }
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
@@ -40,6 +43,25 @@ export function loopVerdict(messages: readonly LoggedMessage[], from: number): L
     return { kind: 'warn', message };
   }
   return { kind: 'ok' };
+}
+
+/**
+ * The last thing that happened is a result not seen before: nothing that came earlier counts, so it need not be walked.
+ * Says so only when all results before it are remembered.
+ */
+function isNews(messages: readonly LoggedMessage[], from: number): boolean {
+  const last = messages.at(-1);
+  const call = messages
+    .findLast(({ role }) => role === 'assistant')
+    ?.tool_calls?.find(({ id }) => id === last?.tool_call_id);
+  if (last?.role !== 'tool' || !call) {
+    return false;
+  }
+  const news = signatureOf(call, last);
+  return messages.every((message, index) => {
+    const isCounted = message.role === 'tool' && message !== last && index >= from;
+    return !isCounted || (signatures.has(message) && signatures.get(message) !== news);
+  });
 }
 
 function walk(messages: readonly LoggedMessage[], from: number): Walk {

@@ -184,3 +184,18 @@ test('no run of known calls alone goes on for ever, and no run that learns is st
     expect(learning.stopped, `seed ${seed}`).toBeNull();
   }
 });
+
+test('says the same of a log it has walked before and of one it has never seen', () => {
+  for (let seed = 0; seed < 50; seed += 1) {
+    const random = seeded(seed);
+    const messages: Message[] = [user('Do it.')];
+    for (let round = 0; round < 40; round += 1) {
+      const made = { name: `tool_${random(2)}`, result: `${random(3)}` };
+      messages.push(...called(`c${messages.length}`, made));
+      const from = random(2) * random(messages.length);
+      expect(loopVerdict(messages, from), `seed ${seed}, round ${round}`).toEqual(
+        loopVerdict(structuredClone(messages), from),
+      );
+    }
+  }
+});
