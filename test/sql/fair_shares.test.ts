@@ -1,0 +1,204 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, brokenRules, makeAgent, makeRun, makeTenant, makeWorker, one } from './support.ts';
+
+describe('fair shares', () => {
+  let db: TestDatabase;
+  let worker: string;
+  /** Tenants in the order of their ids, each with its agent. */
+  let tenants: { id: string; agent: string }[];
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+    const ids = await Promise.all([1, 2, 3].map(() => makeTenant(db.pool)));
+    tenants = [];
+    for (const id of ids.toSorted()) {
+      tenants.push({ id, agent: await makeAgent(db.pool, { tenant_id: id }) });
+    }
+  });
+  afterEach(async () => {
+    await db.pool.query(
+      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
+    );
+  });
+  afterAll(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.drop();
+  });
+
+  const insert = (tenant: number, columns: Record<string, unknown> = {}) =>
+    makeRun(db.pool, {
+      tenant_id: tenants[tenant]?.id,
+      agent_id: tenants[tenant]?.agent,
+      ...columns,
+    });
+  const many = async (tenant: number, count: number) => {
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) ids.push(await insert(tenant));
+    return ids;
+  };
+  const claim = async (ids: string[], after: string | null = null, protocol = 3) =>
+    (
+      await all(
+        db.pool,
+        'select execution_id from howdah_private.claim_executions($1, $2, $3, $4)',
+        [worker, ids, protocol, after],
+      )
+    ).map((row) => row.execution_id as string);
+  /** When the wake-ups of a run are due, by what they are to the second wake-up of it. */
+  const wakeUps = (id: string) =>
+    all(
+      db.pool,
+      `select j.run_at, replace(j.key, e.id::text, 'run') as key, e.run_at as due
+       from graphile_worker._private_jobs as j join howdah.executions as e on j.key like e.id || '%'
+       where e.id = $1 order by j.key`,
+      [id],
+    );
+
+  test('the room of a wake-up goes to the tenant that has fewer runs at work', async () => {
+    const [first, second, third] = await many(0, 3);
+    expect(await claim([first as string])).toEqual([first]);
+    const [other] = await many(1, 1);
+    expect(await claim([second as string])).toEqual([other]);
+    expect(await claim([third as string])).toEqual([third]);
+  });
+
+  test('whoever gave its room away has its place in the queue again', async () => {
+    const [first, second] = await many(0, 2);
+    await claim([first as string]);
+    await db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'test' where key = $1`,
+      [second],
+    ); // as it is while its handler claims
+    const [other] = await many(1, 1);
+    expect(await claim([second as string])).toEqual([other]);
+    const jobs = await wakeUps(second as string);
+    expect(jobs.map(({ key }) => key)).toEqual(['run', 'run again']);
+    expect(jobs[1]?.run_at).toEqual(jobs[1]?.due);
+    expect(await claim([second as string, other as string])).toEqual([second]);
+  });
+
+  test('among equals the turn is with the next one after whoever was served last', async () => {
+    const named = await many(0, 3);
+    const [second, third] = [await many(1, 2), await many(2, 2)];
+    const served: (string | undefined)[] = [];
+    let after: string | null = null;
+    for (const id of named) {
+      const [got] = await claim([id], after);
+      const run = await one(db.pool, 'select tenant_id from howdah.executions where id = $1', [
+        got,
+      ]);
+      after = run.tenant_id;
+      served.push(got);
+      await db.pool.query('select howdah.cancel_execution($1)', [got]);
+    }
+    expect(served).toEqual([named[0], second[0], third[0]]);
+  });
+
+  test('several wake-ups of one call are shared out evenly', async () => {
+    const named = await many(0, 6);
+    await many(1, 6);
+    const got = await claim(named);
+    const { rows } = await db.pool.query(
+      'select tenant_id, count(*)::int as runs from howdah.executions where id = any ($1) group by 1 order by 1',
+      [got],
+    );
+    expect(rows).toEqual([
+      { tenant_id: tenants[0]?.id, runs: 3 },
+      { tenant_id: tenants[1]?.id, runs: 3 },
+    ]);
+  });
+
+  test('within a tenant priority counts, then age; what is due later hides nothing', async () => {
+    const named = await many(0, 3);
+    await claim([named[0] as string]);
+    await insert(1, { priority: -5, run_at: '2099-01-01' });
+    const old = await insert(1, { priority: 0 });
+    const urgent = await insert(1, { priority: -1 });
+    expect(await claim([named[1] as string])).toEqual([urgent]);
+    await db.pool.query('select howdah.cancel_execution($1)', [urgent]);
+    expect(await claim([named[1] as string])).toEqual([old]);
+  });
+
+  test('a run whose timer rang counts as due, one whose timer did not ring does not', async () => {
+    const named = await many(0, 3);
+    await claim([named[0] as string]);
+    const timed = await insert(1);
+    await claim([timed]);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
+      worker,
+      [timed],
+    ]);
+    const park = (wakeAt: string) =>
+      db.pool.query(
+        `update howdah.executions set status = 'waiting', waiting_for = 'timer', wake_at = $2 where id = $1`,
+        [timed, wakeAt],
+      );
+    await db.pool.query(`update howdah.executions set status = 'paused' where id = $1`, [timed]);
+    await park('2099-01-01');
+    expect(await claim([named[1] as string])).toEqual([named[1]]);
+    await park('2020-01-01');
+    expect(await claim([named[2] as string])).toEqual([timed]);
+  });
+
+  test('a run that somebody holds leaves the room to whom it was taken from', async () => {
+    const named = await many(0, 2);
+    await claim([named[0] as string]);
+    const [other] = await many(1, 1);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select from howdah.executions where id = $1 for no key update', [other]);
+    expect(await claim([named[1] as string])).toEqual([named[1]]);
+    await client.query('rollback');
+    client.release();
+  });
+
+  test('an older worker is given nothing it did not name', async () => {
+    const named = await many(0, 3);
+    await claim([named[0] as string]);
+    await many(1, 1);
+    expect(await claim([named[1] as string], null, 2)).toEqual([named[1]]);
+    const ids = await all(
+      db.pool,
+      'select execution_id from howdah_private.claim_executions($1, $2, 3)',
+      [worker, [named[2]]],
+    );
+    expect(ids).toEqual([{ execution_id: named[2] }]);
+  });
+
+  test('one wake-up claims one run, however many tenants wait', async () => {
+    const [named] = await many(0, 1);
+    await many(1, 2);
+    await many(2, 2);
+    expect(await claim([named as string], tenants[0]?.id)).toHaveLength(1);
+    expect(await claim(['019a0000-0000-7000-8000-000000000001'])).toEqual([]);
+  });
+
+  test('shares tell who has how many at work and who could use more', async () => {
+    const held = await many(0, 3);
+    await claim(held);
+    await many(1, 1);
+    const rows = await all(db.pool, 'select * from howdah_private.shares(null, $1)', [
+      [tenants[0]?.id],
+    ]);
+    expect(rows.toSorted((a, b) => b.at_work - a.at_work)).toEqual([
+      { tenant_id: tenants[0]?.id, at_work: 3, due: false, other_workers: 0 },
+      { tenant_id: tenants[1]?.id, at_work: 0, due: true, other_workers: 0 },
+    ]);
+  });
+
+  test.each(['due_tenants', 'has_rivals', 'due_run', 'runs_at_work'])(
+    '%s reads the index of live runs in its order and few partitions, below row-level security too',
+    async (name) => {
+      const { prosrc, proconfig } = await one(
+        db.pool,
+        `select prosrc, proconfig from pg_proc where proname = $1 and pronamespace = 'howdah_private'::regnamespace`,
+        [name],
+      );
+      expect(proconfig).toContain('enable_sort=off');
+      const orders = [...prosrc.matchAll(/order by e\.\w+/g)].map(([order]) => order);
+      expect(new Set(orders)).toEqual(new Set(['order by e.status']));
+    },
+  );
+});

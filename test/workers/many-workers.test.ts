@@ -1,0 +1,261 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import {
+  brokenPromises,
+  door,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  reaches,
+} from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeServer,
+  startOpenAiServer,
+} from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+
+let database: TestDatabase;
+let server: FakeServer;
+const workers: Worker[] = [];
+let answerTo: (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>;
+const done: FakeAnswer = { content: 'done' };
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+beforeEach(async () => {
+  answerTo = () => done;
+  server = await startOpenAiServer((request) => answerTo(request));
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.pool.query('delete from howdah.concurrency_limits');
+  await server.close();
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await database.drop();
+});
+
+async function startHere(concurrency = 20): Promise<Worker> {
+  const worker = await startTestWorker(database.url, { openai: server.url, concurrency });
+  workers.push(worker);
+  return worker;
+}
+
+const asking = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
+const insert = (agent: string, count: number, input?: string) =>
+  Promise.all(Array.from({ length: count }, () => insertRun(database.pool, agent, input)));
+
+describe('two workers on one database', () => {
+  test('share load: what one has no room for the other takes, though its wake-up came here', async () => {
+    const { pool } = database;
+    answerTo = () => ({ stall: 'before_headers' });
+    await startHere(2);
+    const agent = await asking();
+    await insert(agent, 2);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(2);
+    const waiting = await insert(agent, 8);
+    await eventually(
+      pool,
+      'its wake-ups wait in the worker that has no room',
+      `select from graphile_worker._private_jobs where key = any ($1) and locked_at is not null having count(*) = 8`,
+      [waiting],
+    );
+    await startHere(20);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(10);
+    const { rows } = await pool.query(
+      `select count(*)::int as runs from howdah.executions where status = 'running' and agent_id = $1
+       group by owner_worker order by 1`,
+      [agent],
+    );
+    expect(rows).toEqual([{ runs: 2 }, { runs: 8 }]);
+    await pool.query(
+      `select howdah.cancel_execution(id) from howdah.executions where agent_id = $1`,
+      [agent],
+    );
+  });
+
+  test('one that drains or starts is invisible: every run ends once, none counts a crash', async () => {
+    const { pool } = database;
+    answerTo = async ({ body, left }) => {
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), left]);
+      const answers = (body.messages as { role: string }[]).filter((m) => m.role === 'assistant');
+      return answers.length < 3
+        ? { tool_calls: [{ name: `look_${answers.length}`, arguments: {} }] }
+        : done;
+    };
+    const first = await startHere(10);
+    await startHere(10);
+    const ids = await insert(await asking(), 60);
+    await expect.poll(() => server.requests.length, { timeout: 20_000 }).toBeGreaterThan(40);
+    workers.splice(workers.indexOf(first), 1);
+    await first.stop(0);
+    await startHere(10);
+    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    expect(new Set(runs.map((run) => `${run.status} ${run.crashes_without_progress}`))).toEqual(
+      new Set(['completed 0']),
+    );
+    expect(new Set(await Promise.all(ids.map((id) => kindsOf(pool, id))))).toEqual(
+      new Set(['model tool model tool model tool model output']),
+    );
+  }, 60_000);
+});
+
+describe('a limit', () => {
+  /** How many requests of one kind are in the air, and how many were at most; none is answered before it is opened. */
+  const inTheAir = (opened: Promise<void>) => {
+    const now = new Map<string, number>();
+    const most = new Map<string, number>();
+    answerTo = async ({ body, left }) => {
+      const input = (body.messages as { role: string; content: string }[]).find(
+        ({ role }) => role === 'user',
+      );
+      const keys = [...(input?.content ?? '').split(' '), 'all'];
+      for (const key of keys) {
+        now.set(key, (now.get(key) ?? 0) + 1);
+        most.set(key, Math.max(most.get(key) ?? 0, now.get(key) ?? 0));
+      }
+      await Promise.race([opened, left]);
+      for (const key of keys) now.set(key, (now.get(key) ?? 0) - 1);
+      return done;
+    };
+    return most;
+  };
+
+  test('of a tenant, an agent and a model is never exceeded by two workers, and all runs end', async () => {
+    const { pool } = database;
+    const { opened, open } = door();
+    const most = inTheAir(opened);
+    await Promise.all([startHere(), startHere()]);
+    const [limited, shared, free] = [await asking(), await asking(), await asking()];
+    await pool.query(
+      `insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 3)`,
+      [limited],
+    );
+    await pool.query(
+      `insert into howdah.concurrency_limits (model_id, max_running)
+       select model_id, 2 from howdah.agent_models where agent_id = $1`,
+      [shared],
+    );
+    await pool.query('insert into howdah.concurrency_limits (max_running) values (6)');
+    const ids = (
+      await Promise.all([
+        insert(limited, 25, 'agent'),
+        insert(shared, 25, 'model'),
+        insert(free, 25, 'free'),
+      ])
+    ).flat();
+    await expect.poll(() => most.get('all'), { timeout: 20_000 }).toBe(6);
+    open();
+    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
+    expect(most.get('all')).toBe(6);
+    expect(most.get('agent')).toBeLessThanOrEqual(3);
+    expect(most.get('model')).toBeLessThanOrEqual(2);
+    expect((await pool.query('select from howdah_private.parked_runs')).rowCount).toBe(0);
+  }, 90_000);
+
+  test('gives its room back when the worker that used it is killed', async () => {
+    const { pool } = database;
+    answerTo = ({ index }) => (index < 2 ? { stall: 'before_headers' } : done);
+    const victim = await startWorkerProcess(database.url, { openai: server.url });
+    const agent = await asking();
+    await pool.query(
+      'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 2)',
+      [agent],
+    );
+    const held = await insert(agent, 2);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(2);
+    const [parked] = await insert(agent, 1);
+    expect(await reaches(pool, parked as string, 'waiting')).toMatchObject({
+      waiting_for: 'quota',
+    });
+    await startHere();
+    victim.signal('SIGKILL');
+    for (const id of [...held, parked as string]) {
+      expect((await ended(pool, id)).status).toBe('completed');
+    }
+  });
+
+  test('that is raised, and then deleted, lets those go on that wait', async () => {
+    const { pool } = database;
+    answerTo = () => ({ stall: 'before_headers' });
+    await startHere();
+    const agent = await asking();
+    await pool.query(
+      'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1)',
+      [agent],
+    );
+    const ids = await insert(agent, 6);
+    const areRunning = (count: number) =>
+      eventually(
+        pool,
+        `${count} run`,
+        `select from howdah.executions where id = any ($1)
+         having count(*) filter (where status = 'running') = $2
+           and count(*) filter (where waiting_for = 'quota') = 6 - $2`,
+        [ids, count],
+      );
+    await areRunning(1);
+    await pool.query('update howdah.concurrency_limits set max_running = 3');
+    await areRunning(3);
+    const { rows } = await pool.query(
+      `select id from howdah.executions where id = any ($1) and status = 'running' limit 1`,
+      [ids],
+    );
+    await pool.query('select howdah.cancel_execution($1)', [rows[0].id]);
+    await eventually(
+      pool,
+      'the room of the cancelled one is used',
+      `select from howdah.executions where id = any ($1) and status = 'running' having count(*) = 3`,
+      [ids],
+    );
+    await pool.query('delete from howdah.concurrency_limits');
+    await eventually(
+      pool,
+      'all run',
+      `select from howdah.executions where id = any ($1) and status = 'running' having count(*) = 5`,
+      [ids],
+    );
+    await pool.query(
+      'select howdah.cancel_execution(id) from unnest($1::uuid[]) as id where id <> $2',
+      [ids, rows[0].id],
+    );
+  });
+});
+
+test('a frozen worker whose run was taken over stops its work by itself when it thaws', async () => {
+  const { pool } = database;
+  let isLeft = false;
+  answerTo = async ({ index, left }) => {
+    if (index > 0) return done;
+    await left;
+    isLeft = true;
+    return done;
+  };
+  const frozen = await startWorkerProcess(database.url, { openai: server.url });
+  const id = await insertRun(pool, await asking());
+  await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+  const { owner_worker: old } = await executionOf(pool, id);
+  frozen.signal('SIGSTOP');
+  await pool.query(
+    `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
+    [old],
+  );
+  await startHere();
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+  expect(isLeft).toBe(false);
+  frozen.signal('SIGCONT');
+  await expect.poll(() => isLeft, { timeout: 10_000 }).toBe(true); // it hung up; nobody told the model to answer
+  expect(await kindsOf(pool, id)).toBe('model output');
+  frozen.signal('SIGTERM');
+  expect(await frozen.ended).toEqual({ code: 0, signal: null });
+});
