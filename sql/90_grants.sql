@@ -145,7 +145,7 @@ grant execute on function howdah_private.refuse_question_settings(jsonb, boolean
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
-  howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid),
+  howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
   howdah_private.release_unheld(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
   howdah_private.admit_parked(uuid, uuid),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),

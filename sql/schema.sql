@@ -2101,7 +2101,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid)
+CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2115,6 +2115,7 @@ declare
   v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
   v_picks uuid[] := '{}';
+  v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
@@ -2124,13 +2125,19 @@ begin
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
-    perform howdah_private.lock_limits(claim_executions.ids || v_picks);
-    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || array(
+    if claim_executions.room > 0 then
+      v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+    end if;
+    perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
+    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
       -- what could not be had leaves the room to whom it was taken from
       v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
+    end if;
+    if cardinality(v_more) > 0 then
+      perform howdah_private.spend_wake_ups(array(select m.id from unnest(v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -4677,6 +4684,51 @@ CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zon
 AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.more_runs(after uuid, room integer, except_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_tenants uuid[] := array(
+    select distinct d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
+  );
+  v_workers int := (select count(*) from howdah_private.workers);
+  v_at_work int[];
+  v_given int[];
+  v_next int;
+  v_found uuid[];
+  v_runs uuid[] := '{}';
+begin
+  if cardinality(v_tenants) = 1 then
+    v_given := array[more_runs.room];
+  elsif cardinality(v_tenants) > 1 then
+    v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_given := array_fill(0, array[cardinality(v_tenants)]);
+    for v_place in 1 .. more_runs.room loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      order by v_at_work[i.place] + v_given[i.place], i.place limit 1;
+      v_given[v_next] := v_given[v_next] + 1;
+    end loop;
+  end if;
+  for v_place in 1 .. cardinality(v_tenants) loop
+    v_found := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (more_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place]
+    );
+    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / greatest(v_workers, 1))::int];
+  end loop;
+  return v_runs;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
  RETURNS text
  LANGUAGE plpgsql
@@ -6212,6 +6264,21 @@ exception when others then
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
       'code', 'tool_failed', 'message', v_message, 'retryable', false)));
   perform howdah_private.wake_runs(array[parent.id]);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.spend_wake_ups(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs as j
+    where j.key = any (spend_wake_ups.ids::text[]) and j.locked_at is null
+    for update skip locked
+  ));
 end $function$
 ;
 
@@ -8744,7 +8811,7 @@ grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid) to howdah_worker;
+grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 

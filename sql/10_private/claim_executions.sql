@@ -5,11 +5,12 @@
 -- commit, so its worker must say so (begin_risk) before it does anything that may kill it.
 --
 -- From protocol 3 on `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
--- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last.
+-- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
+-- many more may be given, whose wake-ups did not come yet (more_runs); they are spent with it.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
-create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid)
+create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
@@ -25,6 +26,7 @@ declare
   v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
   v_picks uuid[] := '{}';
+  v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
@@ -34,13 +36,19 @@ begin
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
-    perform howdah_private.lock_limits(claim_executions.ids || v_picks);
-    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || array(
+    if claim_executions.room > 0 then
+      v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+    end if;
+    perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
+    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
       -- what could not be had leaves the room to whom it was taken from
       v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
+    end if;
+    if cardinality(v_more) > 0 then
+      perform howdah_private.spend_wake_ups(array(select m.id from unnest(v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];

@@ -71,11 +71,12 @@ export async function claimExecutions(
   worker: string,
   ids: readonly string[],
   after: string | null,
+  room: number,
 ): Promise<ClaimedRun[]> {
   const { rows } = await pool.query({
     name: 'claim_executions',
-    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3)`,
-    values: [worker, ids, after],
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
+    values: [worker, ids, after, room],
   });
   return rows.map((row) => ({ ...row, active_ms_left: Number(row.active_ms_left) }));
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, claimExecutions, releaseExecutions, releaseUnheld } from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
-import { batchClaims } from './claims.ts';
+import { batchClaims, type ClaimedBatch } from './claims.ts';
 import { failpoint } from './failpoints.ts';
 
 export type ClaimerOptions = {
@@ -10,6 +10,10 @@ export type ClaimerOptions = {
   sleep(ms: number): Promise<unknown>;
   /** Runs this process holds. */
   held(): Iterable<string>;
+  /** Room for so many more runs at most, kept until they come or `more` says that none do. */
+  reserve(most: number): number;
+  /** What came for the room that was kept. */
+  more(left: ClaimedBatch): void;
   /** Nothing more is claimed. */
   isDraining(): boolean;
   /** Fires when there is nobody left to tell the database anything. */
@@ -19,6 +23,9 @@ export type ClaimerOptions = {
 /** After a fault of the database: what caused it may still be there. */
 const PAUSE_MS = 250;
 const RETRY_MS = 500;
+/** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet. */
+const BACKLOG = 4;
+const MOST_AT_ONCE = 128;
 
 /** Claims runs under the name this process has at the moment, and hands them back. */
 export class Claimer {
@@ -34,7 +41,7 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    this.claim = batchClaims((ids) => this.#claimDue(ids));
+    this.claim = batchClaims((ids) => this.#claimWithMore(ids), options.more);
   }
 
   /** Under which id runs are claimed now. */
@@ -74,8 +81,19 @@ export class Claimer {
     return this.#untilHeard((pool) => releaseExecutions(pool, owner, [id], isCrash));
   }
 
+  async #claimWithMore(ids: string[]): Promise<ClaimedBatch> {
+    const { reserve, more } = this.#options;
+    const kept = ids.length < BACKLOG ? 0 : reserve(MOST_AT_ONCE);
+    try {
+      return { runs: await this.#claimDue(ids, kept), kept };
+    } catch (error) {
+      more({ runs: [], kept });
+      throw error;
+    }
+  }
+
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
-  async #claimDue(ids: string[]): Promise<ClaimedRun[]> {
+  async #claimDue(ids: string[], room: number): Promise<ClaimedRun[]> {
     const { pool, held, sleep, isDraining } = this.#options;
     await this.#present.promise;
     const owner = this.#worker;
@@ -83,7 +101,7 @@ export class Claimer {
       return [];
     }
     try {
-      const runs = await claimExecutions(pool, owner, ids, this.#served);
+      const runs = await claimExecutions(pool, owner, ids, this.#served, room);
       await (runs.length > 0 ? failpoint('claim.after') : undefined);
       if (owner === this.#worker) {
         this.#served = runs.at(-1)?.tenant_id ?? this.#served;
@@ -99,7 +117,7 @@ export class Claimer {
     await this.#untilHeard((database) =>
       releaseUnheld(database, owner, [...held(), ...this.#arriving]),
     );
-    return this.#claimDue(ids);
+    return this.#claimDue(ids, room);
   }
 
   /** Tries until the database has heard it. */

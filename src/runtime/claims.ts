@@ -1,21 +1,26 @@
 import type { ClaimedRun } from '../db/runs.ts';
 
+/** What a call gave: `kept` is the room that was kept for more runs than were asked for. */
+export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
+
 type Batch = { ids: string[]; result: Promise<Map<string, ClaimedRun>> };
 
 /**
  * Claims asked for in one turn of the event loop become one call; gives the run, or undefined if it was not free. The
- * database may have chosen another run, of a tenant whose turn it was: it goes to one who asked for a run he does not get.
- * A run that is asked for twice, since two wake-ups came for it, is given once: nobody may hold it a second time.
+ * database may have chosen another run, of a tenant whose turn it was: it goes to one who asked for a run he does not get;
+ * what then is left over goes to `more`. A run that is asked for twice, since two wake-ups came for it, is given once:
+ * nobody may hold it a second time.
  */
 export function batchClaims(
-  claim: (ids: string[]) => Promise<ClaimedRun[]>,
+  claim: (ids: string[]) => Promise<ClaimedBatch>,
+  more: (left: ClaimedBatch) => void,
 ): (id: string) => Promise<ClaimedRun | undefined> {
   let batch: Batch | undefined;
   const begin = (): Batch => {
     const ids: string[] = [];
     const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
       batch = undefined;
-      return shareOut(ids, await claim(ids));
+      return shareOut(ids, await claim(ids), more);
     });
     return { ids, result };
   };
@@ -29,18 +34,23 @@ export function batchClaims(
   };
 }
 
-function shareOut(ids: readonly string[], runs: readonly ClaimedRun[]): Map<string, ClaimedRun> {
+function shareOut(
+  ids: readonly string[],
+  { runs, kept }: ClaimedBatch,
+  more: (left: ClaimedBatch) => void,
+): Map<string, ClaimedRun> {
+  const asked = new Set(ids);
   const given = new Map(
-    runs.filter((run) => ids.includes(run.execution_id)).map((run) => [run.execution_id, run]),
+    runs.filter((run) => asked.has(run.execution_id)).map((run) => [run.execution_id, run]),
   );
   const empty = ids.filter((id) => !given.has(id));
-  const others = runs.filter((run) => !ids.includes(run.execution_id));
-  for (const [index, run] of others.entries()) {
-    const id = empty[index];
-    if (id === undefined) {
-      throw new Error(`the database gave ${runs.length} runs for ${ids.length} wake-ups`);
+  const others = runs.filter((run) => !asked.has(run.execution_id));
+  for (const [index, id] of empty.entries()) {
+    const other = others[index];
+    if (other) {
+      given.set(id, other);
     }
-    given.set(id, run);
   }
+  more({ runs: others.slice(empty.length), kept });
   return given;
 }

@@ -14,6 +14,7 @@ import {
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
+import type { ClaimedBatch } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
@@ -23,6 +24,7 @@ import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
 import { Slots } from './slots.ts';
+import { keptVersions } from './versions.ts';
 import type { World } from './world.ts';
 
 export type RuntimeOptions = {
@@ -42,7 +44,7 @@ const PAUSE_MS = 250;
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
-  readonly #versions = new Map<string, Promise<AgentDefinition>>();
+  readonly #definitionOf: (versionId: string) => Promise<AgentDefinition>;
   readonly #slots: Slots;
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
@@ -56,9 +58,12 @@ export class Runtime {
     const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
     const isDraining = () => this.#draining;
     this.#slots = new Slots(options.capacity);
+    this.#definitionOf = keptVersions((id) => loadVersion(options.pool, id));
     this.#claimer = new Claimer({
       pool: options.pool,
       held: () => this.#held.keys(),
+      reserve: (most) => this.#slots.reserve(most),
+      more: (left) => this.#holdMore(left),
       sleep,
       isDraining,
       signal: this.#over.signal,
@@ -130,6 +135,19 @@ export class Runtime {
     }
     await Promise.race([all, world.sleep(1_000, this.#over.signal)]);
     this.#over.abort();
+  }
+
+  /** Runs that came without a wake-up of their own; the room that nobody came for is free again. */
+  #holdMore({ runs, kept }: ClaimedBatch): void {
+    for (let unused = kept - runs.length; unused > 0; unused -= 1) {
+      this.#slots.release();
+    }
+    for (const run of runs) {
+      this.#hold(run).catch((error) => {
+        this.#slots.release();
+        this.#options.onError(error, run.execution_id);
+      });
+    }
   }
 
   async #hold(claimed: ClaimedRun): Promise<void> {
@@ -218,14 +236,6 @@ export class Runtime {
       run.isHeld = false;
       await this.#claimer.handBack(run.id, owner, isFault);
     }
-  }
-
-  /** A version never changes, so it is loaded once and kept. */
-  #definitionOf(id: string): Promise<AgentDefinition> {
-    const known = this.#versions.get(id) ?? loadVersion(this.#options.pool, id);
-    this.#versions.set(id, known);
-    known.catch(() => this.#versions.delete(id));
-    return known;
   }
 
   #heldByTenant(): Map<string, number> {

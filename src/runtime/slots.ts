@@ -26,6 +26,13 @@ export class Slots {
     });
   }
 
+  /** As many as are free, and no more than that; each is to be released. */
+  reserve(most: number): number {
+    const taken = Math.min(this.#free, most);
+    this.#free -= taken;
+    return taken;
+  }
+
   release(): void {
     const next = this.#queue.shift();
     if (next) {

@@ -1,13 +1,19 @@
 import { expect, test } from 'vitest';
 import type { ClaimedRun } from '../../src/db/runs.ts';
-import { batchClaims } from '../../src/runtime/claims.ts';
+import { batchClaims, type ClaimedBatch } from '../../src/runtime/claims.ts';
+
+const batch = (ids: string[], kept = 0): ClaimedBatch => ({
+  runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
+  kept,
+});
+const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
 test('claims of one turn are one call, and a run asked for twice is given once', async () => {
   const calls: string[][] = [];
   const claim = batchClaims(async (ids) => {
     calls.push(ids);
-    return ids.filter((id) => id !== 'taken').map((id) => ({ execution_id: id }) as ClaimedRun);
-  });
+    return batch(ids.filter((id) => id !== 'taken'));
+  }, nobody);
   const runs = await Promise.all(['a', 'b', 'a', 'taken'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b', undefined, undefined]);
   expect(calls).toEqual([['a', 'b', 'taken']]);
@@ -15,9 +21,7 @@ test('claims of one turn are one call, and a run asked for twice is given once',
 });
 
 test('a run nobody asked for goes to one who gets none; nobody loses what he asked for', async () => {
-  const claim = batchClaims(async () =>
-    ['other', 'c', 'a', 'another'].map((id) => ({ execution_id: id }) as ClaimedRun),
-  );
+  const claim = batchClaims(async () => batch(['other', 'c', 'a', 'another']), nobody);
   const runs = await Promise.all(['a', 'b', 'b', 'c', 'd', 'e'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual([
     'a',
@@ -27,4 +31,15 @@ test('a run nobody asked for goes to one who gets none; nobody loses what he ask
     'another',
     undefined,
   ]);
+});
+
+test('what is left when everybody who asked has a run comes for the room that was kept', async () => {
+  const left: string[][] = [];
+  const claim = batchClaims(
+    async () => batch(['a', 'b', 'c', 'd'], 3),
+    ({ runs, kept }) => left.push([`of ${kept}`, ...runs.map((run) => run.execution_id)]),
+  );
+  const runs = await Promise.all(['a', 'x'].map((id) => claim(id)));
+  expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b']);
+  expect(left).toEqual([['of 3', 'c', 'd']]);
 });

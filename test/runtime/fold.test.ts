@@ -46,7 +46,7 @@ test.each([1, 2, 3, 4])(
 );
 
 async function claim(id: string): Promise<ClaimedRun> {
-  const [run] = await claimExecutions(database.pool, worker, [id], null);
+  const [run] = await claimExecutions(database.pool, worker, [id], null, 0);
   if (!run) throw new Error(`run ${id} could not be claimed`);
   return run;
 }

@@ -29,7 +29,7 @@ const DYNAMIC_SQL: Record<string, string> = {
 
 const LONG_BODIES: Record<string, number> = {
   'howdah_private.commit_steps(uuid,jsonb,integer)': 150,
-  'howdah_private.claim_executions(uuid,uuid[],integer,uuid)': 150,
+  'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
   // one select per promise, read one by one
   'howdah_private.broken_promises(timestamp with time zone)': 150,
 };

@@ -188,7 +188,61 @@ describe('fair shares', () => {
     ]);
   });
 
-  test.each(['due_tenants', 'has_rivals', 'due_run', 'runs_at_work'])(
+  describe('a worker with room', () => {
+    const claimWithRoom = async (ids: string[], room: number) =>
+      (
+        await all(
+          db.pool,
+          'select execution_id from howdah_private.claim_executions($1, $2, 3, null, $3) order by 1',
+          [worker, ids, room],
+        )
+      ).map((row) => row.execution_id as string);
+
+    test('is given runs whose wake-ups have not come yet, which spends these', async () => {
+      const ids = await many(0, 5);
+      expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 4));
+      const left = await Promise.all(ids.map(async (id) => (await wakeUps(id)).length));
+      expect(left).toEqual([1, 0, 0, 0, 1]); // the first is being worked on by whoever claimed
+    });
+
+    test('is given none before its time, and by priority', async () => {
+      const [named] = await many(0, 1);
+      const [late] = [await insert(0, { run_at: '2999-01-01' })];
+      const slow = await insert(0, { priority: 5 });
+      const fast = await insert(0, { priority: -5 });
+      expect(await claimWithRoom([named as string], 1)).toEqual([named, fast].toSorted());
+      expect(await claimWithRoom([], 5)).toEqual([slow]);
+      expect(await wakeUps(late as string)).toHaveLength(1);
+    });
+
+    test('has it shared out to the tenants with the fewest at work', async () => {
+      await claim(await many(0, 2));
+      const [waiting, others, third] = [await many(0, 4), await many(1, 4), await many(2, 1)];
+      const given = await claimWithRoom([], 6);
+      const of = (ids: string[]) => ids.filter((id) => given.includes(id)).length;
+      expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
+    });
+
+    test('is given no more than its part when there are others', async () => {
+      const second = await makeWorker(db.pool);
+      const ids = await many(0, 6);
+      expect(await claimWithRoom([], 6)).toEqual(ids.slice(0, 3));
+      await db.pool.query('delete from howdah_private.workers where id = $1', [second]);
+    });
+
+    test('finds a limit like everybody', async () => {
+      const agent = tenants[0]?.agent;
+      await db.pool.query(
+        `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 2)`,
+        [tenants[0]?.id, agent],
+      );
+      const ids = await many(0, 4);
+      expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 2));
+      await db.pool.query('delete from howdah.concurrency_limits');
+    });
+  });
+
+  test.each(['due_tenants', 'has_rivals', 'due_run', 'runs_at_work', 'more_runs'])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
       const { prosrc, proconfig } = await one(

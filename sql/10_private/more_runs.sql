@@ -1,0 +1,56 @@
+-- Under a backlog a worker with much room need not wait for each wake-up in turn: it is given as many due runs as it has
+-- room for, the room shared out one by one to the tenants with the fewest at work, and of each tenant's runs no more than a
+-- worker's part, so that others who have room find some too.
+create or replace function howdah_private.more_runs(after uuid, room int, except_ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_tenants uuid[] := array(
+    select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
+  );
+  v_workers int := (select count(*) from howdah_private.workers);
+  v_at_work int[];
+  v_given int[];
+  v_next int;
+  v_found uuid[];
+  v_runs uuid[] := '{}';
+begin
+  if cardinality(v_tenants) = 1 then
+    v_given := array[more_runs.room];
+  elsif cardinality(v_tenants) > 1 then
+    v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_given := array_fill(0, array[cardinality(v_tenants)]);
+    for v_place in 1 .. more_runs.room loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      order by v_at_work[i.place] + v_given[i.place], i.place limit 1;
+      v_given[v_next] := v_given[v_next] + 1;
+    end loop;
+  end if;
+  for v_place in 1 .. cardinality(v_tenants) loop
+    v_found := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (more_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place]
+    );
+    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / greatest(v_workers, 1))::int];
+  end loop;
+  return v_runs;
+end $$;
+
+-- What woke these runs has done so. A job that is just being worked on is left to whoever does: it will find nothing to do.
+create or replace function howdah_private.spend_wake_ups(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs as j
+    where j.key = any (spend_wake_ups.ids::text[]) and j.locked_at is null
+    for update skip locked
+  ));
+end $$;
