@@ -28,7 +28,6 @@ declare
   v_agent_name text;
   v_deleted_at timestamptz;
   v_is_active boolean;
-  v_is_stale boolean;
   v_version_id uuid;
 begin
   if new.tenant_id is null then
@@ -36,11 +35,12 @@ begin
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
-  select a.name, a.deleted_at, a.is_active, a.version_is_stale, a.current_version_id, 'queued',
+  select a.name, a.deleted_at, a.is_active,
+    case when not a.version_is_stale then a.current_version_id end, 'queued',
     coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
     coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
     coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
-  into v_agent_name, v_deleted_at, v_is_active, v_is_stale, v_version_id, new.status,
+  into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
     new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
   from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id;
@@ -72,8 +72,7 @@ begin
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    new.agent_version_id := case
-      when v_is_stale then howdah_private.refresh_agent_version(new.agent_id) else v_version_id end;
+    new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = '' then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
