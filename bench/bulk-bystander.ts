@@ -3,6 +3,7 @@ import { startEngine } from './engine.ts';
 import { type Figure, figure, percentile } from './figures.ts';
 
 const SAMPLES = 100;
+const CANCELLED = '57014';
 
 export type BystanderOptions = {
   url: string;
@@ -14,7 +15,8 @@ export type BystanderOptions = {
 
 /**
  * Single runs of another tenant, from insert to done by a running worker: alone, and while a bulk insert is on its way.
- * The insert is rolled back and begun again until there are samples enough, so that the worker never sees its rows.
+ * The insert is rolled back and begun again until there are samples enough, and then cancelled, so that the worker never
+ * sees its rows.
  */
 export async function bulkBystander({
   url,
@@ -29,21 +31,19 @@ export async function bulkBystander({
     await becomeAnotherTenant(neighbour);
     await runs(neighbour, 20);
     const alone = await runs(neighbour, SAMPLES);
+    const pid = await backendOf(inserter);
     const bulk = { over: false };
     const inserting = repeatUntil(inserter, insert, bulk);
     const meanwhile = await runs(neighbour, SAMPLES).finally(() => {
       bulk.over = true;
     });
-    await inserting;
-    await inserter.query('begin');
-    await inserter.query(insert);
-    const locks = await locksOf(pool, inserter);
-    await runs(neighbour, 5); // everything is inserted and nothing committed: whoever waits for a lock waits for ever
+    talk(`locks held beyond reading: ${await locksOf(pool, pid)}`);
+    // the inserter has what it locks: whoever wanted it would wait
     await pool.query(
       `set lock_timeout = '1s'; update howdah.agents set description = 'edited'; reset lock_timeout`,
     );
-    await inserter.query('rollback');
-    talk(`locks held beyond reading: ${locks}`);
+    await pool.query('select pg_cancel_backend($1)', [pid]);
+    await inserting;
     return [
       figure('bulk', 'bulk_neighbour_alone_ms_p50', percentile(alone, 50), 'ms'),
       figure('bulk', 'bulk_neighbour_alone_ms_p99', percentile(alone, 99), 'ms'),
@@ -71,16 +71,24 @@ async function becomeAnotherTenant(client: pg.Client): Promise<void> {
   await client.query(`insert into howdah.agents (name) values ('bench')`);
 }
 
-async function repeatUntil(
-  client: pg.Client,
-  insert: string,
-  state: { over: boolean },
-): Promise<void> {
-  while (!state.over) {
-    await client.query('begin');
-    await client.query(insert);
-    await client.query('rollback');
+/** Until it is over or cancelled; then the connection is of no more use. */
+async function repeatUntil(client: pg.Client, insert: string, bulk: { over: boolean }) {
+  try {
+    while (!bulk.over) {
+      await client.query('begin');
+      await client.query(insert);
+      await client.query('rollback');
+    }
+  } catch (error) {
+    if ((error as pg.DatabaseError).code !== CANCELLED) {
+      throw error;
+    }
   }
+}
+
+async function backendOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query('select pg_backend_pid() as pid');
+  return rows[0].pid;
 }
 
 /** Milliseconds from before the insert until the run is done, one after the other. */
@@ -111,13 +119,12 @@ async function done(client: pg.Client, id: string): Promise<void> {
   }
 }
 
-async function locksOf(pool: pg.Pool, client: pg.Client): Promise<string> {
-  const { rows: own } = await client.query('select pg_backend_pid() as pid');
+async function locksOf(pool: pg.Pool, pid: number): Promise<string> {
   const { rows } = await pool.query(
     `select string_agg(distinct l.mode || ' on ' || coalesce(c.relname, l.locktype), ', ') as locks
      from pg_locks as l left join pg_class as c on c.oid = l.relation and c.relkind in ('r', 'p')
      where l.pid = $1 and l.mode <> 'AccessShareLock' and (l.relation is null or c.oid is not null)`,
-    [own[0].pid],
+    [pid],
   );
   return rows[0].locks;
 }
