@@ -102,6 +102,22 @@ describe('inserting executions', () => {
     ).toEqual({ runs: 20_001, jobs: 20_001 });
   });
 
+  test('waits for no other insert, also before the first worker has come', async () => {
+    const fresh = await createTestDatabase();
+    const [first, second] = [await openSession(fresh.url), await openSession(fresh.url)];
+    const run = `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`;
+    try {
+      await first.query('begin');
+      await first.query(run);
+      await second.query(`set lock_timeout = '2s'`);
+      await second.query(run);
+    } finally {
+      await first.end();
+      await second.end();
+      await fresh.drop();
+    }
+  });
+
   test('keeps what it looked up for its own statement only', async () => {
     const tenant = await makeTenant(db.pool);
     const client = await openSession(db.url);
