@@ -31,3 +31,8 @@ on conflict (from_status, to_status) do update set cause = excluded.cause;
 insert into howdah.tenants (slug, name) values ('default', 'Default') on conflict do nothing;
 
 select howdah_private.seed_builtin_tools(t.id) from howdah.tenants as t order by t.id;
+
+-- The queue knows the task before the first run: else the first insert would write it, and every other one wait for that
+-- transaction to end.
+select graphile_worker.add_job('advance', job_key => 'howdah.seed');
+select graphile_worker.remove_job('howdah.seed');

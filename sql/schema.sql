@@ -238,8 +238,6 @@ create table howdah.executions (
   moves integer default 0 not null,
   input_parts jsonb,
   constraint executions_pkey PRIMARY KEY (id),
-  constraint executions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
-  constraint executions_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT,
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
@@ -747,9 +745,17 @@ declare
   v_id uuid;
   v_known text;
 begin
+  if current_setting('howdah.pinned_agent_name', true) = agent.name
+    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    return current_setting('howdah.pinned_agent', true);
+  end if;
   select a.id into v_id from howdah.agents as a
   where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
   if v_id is not null then
+    if current_setting('howdah.pinned_tenant', true) <> '' then
+      perform set_config('howdah.pinned_agent_name', agent.name, true),
+        set_config('howdah.pinned_agent', v_id::text, true);
+    end if;
     return v_id;
   end if;
   select string_agg(k.name, ', ') into v_known from (
@@ -864,6 +870,12 @@ AS $function$
 declare
   v_tenant_id uuid;
 begin
+  if pg_has_role(session_user, 'howdah_owner', 'member') then
+    v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
+    if v_tenant_id is not null then
+      return v_tenant_id;
+    end if;
+  end if;
   select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l where l.login = session_user;
   if found then
     return v_tenant_id;
@@ -3402,6 +3414,15 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -4695,7 +4716,7 @@ declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
-    select distinct d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
+    select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
   v_workers int := (select count(*) from howdah_private.workers);
   v_at_work int[];
@@ -6815,6 +6836,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (
+    select from howdah.agent_versions as v
+    where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
+      detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
+      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6822,12 +6863,21 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  SET search_path TO ''
 AS $function$
 begin
-  perform graphile_worker.add_jobs(array_agg(
-    row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
-      null)::graphile_worker.job_spec
-  ))
-  from new_rows as n where n.status = 'queued'
-  having count(*) > 0;
+  perform count(*)
+  from (
+    select array_agg(
+      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
+        null)::graphile_worker.job_spec
+      order by n.id
+    ) as specs
+    from (
+      select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
+      from new_rows as q where q.status = 'queued'
+    ) as n
+    group by n.part
+  ) as parts
+  cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.forget_pins();
   return null;
 end $function$
 ;
@@ -6890,6 +6940,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pin_tenant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.forget_pins();
+  perform set_config('howdah.pinned_tenant', howdah.current_tenant()::text, true);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6897,18 +6960,26 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
  SET search_path TO ''
 AS $function$
 declare
-  v_agent howdah.agents;
+  v_agent_name text;
+  v_deleted_at timestamptz;
+  v_is_active boolean;
+  v_version_id uuid;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
-  select a.* into v_agent from howdah.agents as a
+  select a.name, a.deleted_at, a.is_active,
+    case when not a.version_is_stale then a.current_version_id end, 'queued',
+    coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
+    coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
+    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
+  into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
+    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
+  from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id;
-  if new.compensates_execution_id is not null then
-    null; -- what an agent did is taken back also when the agent is gone
-  elsif not found then
+  if not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
@@ -6916,14 +6987,15 @@ begin
       hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
         'The agents: select id, name from howdah.agents.';
   end if;
-  if (v_agent.deleted_at is not null or not v_agent.is_active) and new.compensates_execution_id is null then
+  -- what an agent did is taken back also when the agent is gone
+  if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent.name,
-        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
-      hint = case when v_agent.deleted_at is not null
+      message = format('agent %L is %s', v_agent_name,
+        case when v_deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
+      hint = case when v_deleted_at is not null
         then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', v_agent.id) end;
+        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -6934,20 +7006,15 @@ begin
         then 'Give the text for the agent in input; structured data goes into input_data.'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  new.status := 'queued';
-  new.agent_version_id := case
-    when coalesce(new.forked_from_execution_id, new.compensates_execution_id) is not null
-      then new.agent_version_id
-    when v_agent.version_is_stale
-    then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
-  new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
-  new.max_cost := coalesce(new.max_cost, v_agent.max_cost);
-  new.max_seconds := coalesce(new.max_seconds, v_agent.max_seconds, 600);
-  new.run_at := coalesce(new.run_at, now());
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  new.created_by := howdah_private.actor();
-  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+    new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
+  end if;
+  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+    new.created_by := session_user::text; -- what actor() says when nobody is named, for less
+  else
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+    new.created_by := howdah_private.actor();
+  end if;
   return new;
 end $function$
 ;
@@ -7973,11 +8040,17 @@ CREATE TRIGGER _500_admit AFTER UPDATE OF max_running ON howdah.concurrency_limi
 
 CREATE TRIGGER _510_admit AFTER DELETE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
 
+CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
+
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id ON howdah.executions FOR EACH ROW WHEN ((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+
+CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
@@ -8875,6 +8948,8 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
+grant execute on function howdah_private.forget_pins() to howdah_engine;
+
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
@@ -9688,7 +9763,9 @@ comment on table howdah.approvals is 'Approvals that stick: calls of the tool ar
 
 comment on table howdah.concurrency_limits is 'How many runs of an agent, of a model or of the whole tenant may be at work at once; those above it wait (quota).';
 
-comment on table howdah.executions is 'Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
+@foreignKey (agent_version_id) references howdah.agent_versions (id)
+Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
 

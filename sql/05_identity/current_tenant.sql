@@ -3,7 +3,8 @@
 --   2. the setting howdah.tenant_id counts only in sessions that were opened by a trusted login: an owner,
 --      the API (howdah_authenticator) or a worker. Everybody else could set it themselves.
 -- An owner without a setting acts for the tenant "default"; anybody else for nobody. In plpgsql, since it is the default of
--- every tenant_id: a SQL function that cannot be inlined costs twice as much per row.
+-- every tenant_id: a SQL function that cannot be inlined costs twice as much per row. An insert of executions looks it up
+-- once for all its rows (pin_tenant), which counts for owners only: they may write any tenant_id anyhow.
 create or replace function howdah.current_tenant() returns uuid
   language plpgsql stable parallel safe security definer
   set search_path = ''
@@ -11,6 +12,12 @@ as $$
 declare
   v_tenant_id uuid;
 begin
+  if pg_has_role(session_user, 'howdah_owner', 'member') then
+    v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
+    if v_tenant_id is not null then
+      return v_tenant_id;
+    end if;
+  end if;
   select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l where l.login = session_user;
   if found then
     return v_tenant_id;

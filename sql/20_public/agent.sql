@@ -1,5 +1,7 @@
 -- For people in psql: howdah.agent('support'). It asks for the living agent of that name in one's own tenant
--- and never answers null, so that an insert with a misspelt name says so.
+-- and never answers null, so that an insert with a misspelt name says so. `insert into howdah.executions select
+-- howdah.agent('support'), … from …` calls it for every row: the last name is remembered while that statement runs, for
+-- owners, whose settings are trusted (pin_tenant).
 create or replace function howdah.agent(name text) returns uuid
   language plpgsql stable
   set search_path = ''
@@ -8,9 +10,17 @@ declare
   v_id uuid;
   v_known text;
 begin
+  if current_setting('howdah.pinned_agent_name', true) = agent.name
+    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    return current_setting('howdah.pinned_agent', true);
+  end if;
   select a.id into v_id from howdah.agents as a
   where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
   if v_id is not null then
+    if current_setting('howdah.pinned_tenant', true) <> '' then
+      perform set_config('howdah.pinned_agent_name', agent.name, true),
+        set_config('howdah.pinned_agent', v_id::text, true);
+    end if;
     return v_id;
   end if;
   select string_agg(k.name, ', ') into v_known from (

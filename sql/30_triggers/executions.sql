@@ -1,23 +1,50 @@
 -- The life of an execution begins here, whoever inserts the row. Per row, before: the facts that must never be
 -- missing (tenant, version, limits, turn, key). Per statement, after: the wake-ups, for all rows at once.
 
+-- Ten thousand rows ask ten thousand times which tenant an owner acts for, and which agent has that name. While one
+-- statement inserts them the answers are kept; _900_enqueue forgets them. An outer statement's are not for an inner one.
+create or replace function howdah_private.tg_executions__pin_tenant() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.forget_pins();
+  perform set_config('howdah.pinned_tenant', howdah.current_tenant()::text, true);
+  return null;
+end $$;
+
+create or replace function howdah_private.forget_pins() returns void
+  language sql volatile
+  set search_path = ''
+as $$
+  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
+$$;
+
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_agent howdah.agents;
+  v_agent_name text;
+  v_deleted_at timestamptz;
+  v_is_active boolean;
+  v_version_id uuid;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
-  select a.* into v_agent from howdah.agents as a
+  select a.name, a.deleted_at, a.is_active,
+    case when not a.version_is_stale then a.current_version_id end, 'queued',
+    coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
+    coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
+    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
+  into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
+    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
+  from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id;
-  if new.compensates_execution_id is not null then
-    null; -- what an agent did is taken back also when the agent is gone
-  elsif not found then
+  if not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
@@ -25,14 +52,15 @@ begin
       hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
         'The agents: select id, name from howdah.agents.';
   end if;
-  if (v_agent.deleted_at is not null or not v_agent.is_active) and new.compensates_execution_id is null then
+  -- what an agent did is taken back also when the agent is gone
+  if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent.name,
-        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
-      hint = case when v_agent.deleted_at is not null
+      message = format('agent %L is %s', v_agent_name,
+        case when v_deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
+      hint = case when v_deleted_at is not null
         then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', v_agent.id) end;
+        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -43,20 +71,35 @@ begin
         then 'Give the text for the agent in input; structured data goes into input_data.'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  new.status := 'queued';
-  new.agent_version_id := case
-    when coalesce(new.forked_from_execution_id, new.compensates_execution_id) is not null
-      then new.agent_version_id
-    when v_agent.version_is_stale
-    then howdah_private.refresh_agent_version(v_agent.id) else v_agent.current_version_id end;
-  new.max_steps := coalesce(new.max_steps, v_agent.max_steps, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_agent.max_tokens);
-  new.max_cost := coalesce(new.max_cost, v_agent.max_cost);
-  new.max_seconds := coalesce(new.max_seconds, v_agent.max_seconds, 600);
-  new.run_at := coalesce(new.run_at, now());
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  new.created_by := howdah_private.actor();
-  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+    new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
+  end if;
+  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+    new.created_by := session_user::text; -- what actor() says when nobody is named, for less
+  else
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+    new.created_by := howdah_private.actor();
+  end if;
+  return new;
+end $$;
+
+-- A run and the version it pinned are of one agent and tenant. prepare reads the version from the agent, and versions are
+-- never deleted: foreign keys of the run would say so again, at the price of two look-ups and two locks for every row. Who
+-- names a version himself is checked here.
+create or replace function howdah_private.tg_executions__check_version() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  if not exists (
+    select from howdah.agent_versions as v
+    where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
+      detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
+      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+  end if;
   return new;
 end $$;
 
@@ -115,17 +158,28 @@ begin
   return new;
 end $$;
 
+-- In parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB, which is four million jobs. In the order of
+-- ids, as everybody adds them; an aggregate with an order is never hashed, so one part is in memory at a time.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 begin
-  perform graphile_worker.add_jobs(array_agg(
-    row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
-      null)::graphile_worker.job_spec
-  ))
-  from new_rows as n where n.status = 'queued'
-  having count(*) > 0;
+  perform count(*)
+  from (
+    select array_agg(
+      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
+        null)::graphile_worker.job_spec
+      order by n.id
+    ) as specs
+    from (
+      select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
+      from new_rows as q where q.status = 'queued'
+    ) as n
+    group by n.part
+  ) as parts
+  cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.forget_pins();
   return null;
 end $$;
 
@@ -147,8 +201,19 @@ begin
   return new;
 end $$;
 
+create or replace trigger _050_pin_tenant before insert on howdah.executions
+  for each statement execute function howdah_private.tg_executions__pin_tenant();
 create or replace trigger _100_prepare before insert on howdah.executions
   for each row execute function howdah_private.tg_executions__prepare();
+create or replace trigger _110_check_version before insert on howdah.executions
+  for each row when (new.forked_from_execution_id is not null or new.compensates_execution_id is not null)
+  execute function howdah_private.tg_executions__check_version();
+create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id on howdah.executions
+  for each row when (
+    (old.tenant_id, old.agent_id, old.agent_version_id)
+    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id)
+  )
+  execute function howdah_private.tg_executions__check_version();
 create or replace trigger _200_check_parent before insert on howdah.executions
   for each row when (new.parent_execution_id is not null)
   execute function howdah_private.tg_executions__check_parent();

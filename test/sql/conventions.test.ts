@@ -35,10 +35,7 @@ const LONG_BODIES: Record<string, number> = {
 };
 
 /** A foreign key whose index begins otherwise. */
-const UNINDEXED_KEYS: Record<string, string> = {
-  'howdah.executions (tenant_id, agent_version_id)':
-    'a version is never deleted nor asked for its runs; the hottest table has enough indexes',
-};
+const UNINDEXED_KEYS: Record<string, string> = {};
 
 /** Documents of any JSON type: strings, numbers and lists are values too. */
 const ANY_JSON: Record<string, string> = {
@@ -67,6 +64,10 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
 
 /** References without a foreign key, and who keeps them true (design.md section 4). */
 const NO_FOREIGN_KEY: Record<string, string> = {
+  'howdah.executions.agent_id':
+    'read by the insert trigger; its versions keep it, and they are never deleted',
+  'howdah.executions.agent_version_id':
+    'read from the agent, or checked by _110_check_version; never deleted',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',

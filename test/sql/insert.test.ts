@@ -78,6 +78,110 @@ describe('inserting executions', () => {
     expect(JSON.parse(heard[0] ?? '')).toMatchObject({ count: 10_000 });
   });
 
+  test('wakes more than ten thousand runs in parts, and each of them once', async () => {
+    const listener = await openSession(db.url);
+    const counts: number[] = [];
+    listener.on('notification', ({ payload }) => counts.push(JSON.parse(payload ?? '').count));
+    await listener.query('listen "jobs:insert"');
+    await db.pool.query(
+      `insert into howdah.executions (agent_id, input, metadata)
+       select $1, 'part ' || n, '{"parts": true}' from generate_series(1, 20001) as n`,
+      [agent],
+    );
+    await listener.query('select 1');
+    await listener.end();
+    expect(counts).toEqual([10_000, 10_000, 1]);
+    expect(
+      await one(
+        db.pool,
+        `select count(*)::int as runs, count(distinct j.key)::int as jobs
+         from howdah.executions as e
+         left join graphile_worker._private_jobs as j on j.key = e.id::text
+         where e.metadata @> '{"parts": true}'`,
+      ),
+    ).toEqual({ runs: 20_001, jobs: 20_001 });
+  });
+
+  test('waits for no other insert, also before the first worker has come', async () => {
+    const fresh = await createTestDatabase();
+    const [first, second] = [await openSession(fresh.url), await openSession(fresh.url)];
+    const run = `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`;
+    try {
+      await first.query('begin');
+      await first.query(run);
+      await second.query(`set lock_timeout = '2s'`);
+      await second.query(run);
+    } finally {
+      await first.end();
+      await second.end();
+      await fresh.drop();
+    }
+  });
+
+  test('keeps what it looked up for its own statement only', async () => {
+    const tenant = await makeTenant(db.pool);
+    const client = await openSession(db.url);
+    await client.query('begin');
+    const insert = `insert into howdah.executions (agent_id, input)
+      select howdah.agent(name), 'x' from unnest(array['kept', 'support', 'kept']) as name
+      returning agent_id, tenant_id`;
+    const first = await one(
+      client,
+      `insert into howdah.agents (name) values ('kept') returning id, tenant_id`,
+    );
+    const before = await all(client, insert);
+    expect(before.map((row) => row.agent_id)).toEqual([first.id, agent, first.id]);
+    await client.query('select howdah.delete_agent($1)', [first.id]);
+    const second = await one(
+      client,
+      `insert into howdah.agents (name) values ('kept') returning id`,
+    );
+    expect((await all(client, insert)).map((row) => row.agent_id)).toEqual([
+      second.id,
+      agent,
+      second.id,
+    ]);
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant]);
+    expect(
+      await one(
+        client,
+        `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')
+         returning tenant_id`,
+      ),
+    ).toEqual({ tenant_id: tenant });
+    expect(before.map((row) => row.tenant_id)).toEqual(Array(3).fill(first.tenant_id));
+    await client.query('rollback');
+    await client.end();
+  });
+
+  test('refuses a version of another agent, also afterwards', async () => {
+    const other = await makeAgent(db.pool);
+    const { current_version_id: theirs } = await one(
+      db.pool,
+      'select current_version_id from howdah.agents where id = $1',
+      [other],
+    );
+    const id = await makeRun(db.pool, { agent_id: agent });
+    const named = `agent ${agent} has no version ${theirs}`;
+    expect(
+      await refusal(
+        insert(
+          'agent_id, input, agent_version_id, forked_from_execution_id, forked_from_seq',
+          "$1, 'x', $2, $3, 0",
+          [agent, theirs, id],
+        ),
+      ),
+    ).toMatchObject({ code: '23503', message: named });
+    expect(
+      await refusal(
+        db.pool.query('update howdah.executions set agent_version_id = $2 where id = $1', [
+          id,
+          theirs,
+        ]),
+      ),
+    ).toMatchObject({ code: '23503', message: named });
+  });
+
   test('of no rows wakes nobody', async () => {
     const before = await one(db.pool, 'select count(*) from graphile_worker._private_jobs');
     await db.pool.query(

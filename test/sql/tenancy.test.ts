@@ -411,6 +411,9 @@ describe('tenants', () => {
       for (const text of [
         `set howdah.tenant_id = '${b}'`,
         `select set_config('howdah.tenant_id', '${b}', false)`,
+        `set howdah.pinned_tenant = '${b}'`,
+        `set howdah.pinned_agent_name = 'development'`,
+        `set howdah.pinned_agent = '${b}'`,
         'set role howdah_app',
       ]) {
         await client.query(text);
