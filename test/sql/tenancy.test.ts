@@ -31,6 +31,7 @@ const READABLE = [
   'agent_versions',
   'agents',
   'approvals',
+  'concurrency_limits',
   'daily_usage',
   'effects',
   'execution_timeline',
@@ -91,6 +92,10 @@ describe('tenants', () => {
         [tenant_id],
       );
       const session_id = await makeSession(db.pool, { tenant_id });
+      await db.pool.query(
+        'insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 9)',
+        [tenant_id, agent],
+      );
       await db.pool.query(
         `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
         [tenant_id, session_id],
@@ -318,6 +323,11 @@ describe('tenants', () => {
           '23503',
         ],
         ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
+        [
+          'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1)',
+          [theirs.agent],
+          '23503',
+        ],
         [
           `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '@daily', $1, 'x')`,
           [theirs.agent],
