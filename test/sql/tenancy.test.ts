@@ -31,6 +31,7 @@ const READABLE = [
   'agent_versions',
   'agents',
   'approvals',
+  'concurrency_limits',
   'daily_usage',
   'effects',
   'execution_timeline',
