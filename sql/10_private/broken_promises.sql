@@ -160,6 +160,9 @@ as $$
   where r.is_quiet and r.waiting_for = 'quota' and not exists (
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
+  ) and not exists (
+    select from graphile_worker._private_jobs as j
+    where j.payload ->> 'id' = p.concurrency_limit_id::text and j.attempts < j.max_attempts
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'

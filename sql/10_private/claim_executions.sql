@@ -139,10 +139,11 @@ end $$;
 -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
 -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
 create or replace function howdah_private.wake_skipped(ids uuid[], except_ids uuid[]) returns void
-  language sql volatile security definer
+  language plpgsql volatile security definer
   set search_path = ''
 as $$
-  select graphile_worker.add_jobs(array_agg(
+begin
+  perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
       25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
     order by e.id
@@ -151,5 +152,5 @@ as $$
   where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  having count(*) > 0
-$$;
+  having count(*) > 0;
+end $$;

@@ -2,11 +2,13 @@
 -- wake-up replaces the first. In the order of ids, as everybody adds them: two who wake the same runs do not
 -- deadlock. A job that is just being worked on is left alone, since the queue deletes many of those at once and in no
 -- order: its run gets a wake-up of its own key. Jobs are never relied on for ownership or attempts.
+-- Not in SQL alone, which plans it anew each time.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
-  language sql volatile security definer
+  language plpgsql volatile security definer
   set search_path = ''
 as $$
-  select graphile_worker.add_jobs(array_agg(
+begin
+  perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
     order by e.id
@@ -14,5 +16,5 @@ as $$
   from howdah.executions as e
   left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
   where e.id = any (enqueue_advance.ids)
-  having count(*) > 0
-$$;
+  having count(*) > 0;
+end $$;

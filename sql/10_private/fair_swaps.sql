@@ -6,11 +6,16 @@
 -- Shares are counted among runs of the last months, so that of many partitions two or three are opened; older and
 -- younger ids have their own wake-ups still.
 create or replace function howdah_private.shared_ids(out oldest uuid, out youngest uuid)
-  language sql stable
+  language plpgsql stable
   set search_path = ''
 as $$
-  select howdah.uuid_v7_floor(now() - interval '35 days'), howdah.uuid_v7_floor(now() + interval '1 hour')
-$$;
+declare
+  v_ms constant bigint := extract(epoch from now()) * 1000;
+begin
+  -- as uuid_v7_floor() does, which is too slow to be asked twice in every claim
+  oldest := lpad(to_hex(v_ms - 35 * 86400000::bigint), 12, '0') || '70008000000000000000';
+  youngest := lpad(to_hex(v_ms + 3600000), 12, '0') || '70008000000000000000';
+end $$;
 
 -- Whether anybody but one tenant has something queued. Mostly nobody has, and this is all that a claim pays for.
 -- `enable_sort` here and below: the first row of executions_live_idx is what is meant, whatever the planner expects, which

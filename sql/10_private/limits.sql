@@ -56,6 +56,7 @@ as $$
   with at_work as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
+      and exists (select from howdah.concurrency_limits as l where l.tenant_id = any (room_left.tenants))
     group by e.tenant_id, e.agent_id, e.agent_version_id
   )
   select l, l.max_running - coalesce((
@@ -211,7 +212,8 @@ begin
   return cardinality(v_admitted);
 end $$;
 
--- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue.
+-- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue, which may
+-- hold runs: it waits for nobody. Where only workers of before run, who know no job `admit`, this is what admits.
 create or replace function howdah_private.heal_parked(before timestamptz) returns uuid[]
   language plpgsql volatile security definer
   set search_path = ''
@@ -219,8 +221,9 @@ as $$
 declare
   v_lost uuid[];
 begin
-  perform howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
-  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p;
+  perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
+  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p
+  where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before

@@ -242,6 +242,22 @@ describe('fair shares', () => {
     });
   });
 
+  test('nobody gives way to a tenant that has reached a limit of its own', async () => {
+    await db.pool.query(
+      'insert into howdah.concurrency_limits (tenant_id, max_running) values ($1, 1)',
+      [tenants[1]?.id],
+    );
+    const [held] = await many(1, 2);
+    await claim([held as string]);
+    const due = async () =>
+      (await all(db.pool, 'select tenant_id from howdah_private.shares(null, null) where due')).map(
+        ({ tenant_id }) => tenant_id,
+      );
+    expect(await due()).toEqual([]);
+    await db.pool.query('delete from howdah.concurrency_limits');
+    expect(await due()).toEqual([tenants[1]?.id]);
+  });
+
   test.each(['due_tenants', 'has_rivals', 'due_run', 'runs_at_work', 'more_runs'])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
