@@ -147,10 +147,12 @@ begin
   return new;
 end $$;
 
+-- A row that says when it ended is no run to begin but one that was: history, written as it is. Only an owner may write
+-- that column; the constraints hold for it as for every other.
 create or replace trigger _100_prepare before insert on howdah.executions
-  for each row execute function howdah_private.tg_executions__prepare();
+  for each row when (new.completed_at is null) execute function howdah_private.tg_executions__prepare();
 create or replace trigger _200_check_parent before insert on howdah.executions
-  for each row when (new.parent_execution_id is not null)
+  for each row when (new.parent_execution_id is not null and new.completed_at is null)
   execute function howdah_private.tg_executions__check_parent();
 -- The key before the turn, as run() takes them: two inserts with one key and one session wait, and do not deadlock.
 create or replace trigger _300_keep_key before insert on howdah.executions
