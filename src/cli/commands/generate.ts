@@ -34,10 +34,13 @@ export function register(command: Command, io: CliIo): void {
         );
         const begun = performance.now();
         const rate = (rows: number) => Math.round((rows / (performance.now() - begun)) * 1000);
-        const counts = await generateHistory(url, { ...options, until: end, append: append === true }, (done) =>
-          io.err(
-            `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
-          ),
+        const counts = await generateHistory(
+          url,
+          { ...options, until: end, append: append === true },
+          (done) =>
+            io.err(
+              `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
+            ),
         );
         const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
         if (io.json) {

@@ -99,10 +99,7 @@ async function refuseUnlessFit(pool: Pool, append: boolean): Promise<void> {
 }
 
 /** Tenants, people, models, agents; and the months. In one transaction, at whose end the agents get their versions. */
-async function arrange(
-  pool: Pool,
-  options: HistoryOptions,
-): Promise<void> {
+async function arrange(pool: Pool, options: HistoryOptions): Promise<void> {
   await inTransaction(
     pool,
     async (client) => {
@@ -121,10 +118,7 @@ async function arrange(
   );
 }
 
-async function prepareWriter(
-  client: PoolClient,
-  options: HistoryOptions,
-): Promise<void> {
+async function prepareWriter(client: PoolClient, options: HistoryOptions): Promise<void> {
   await client.query(`set work_mem = '64MB'; set jit = off; set timezone = 'UTC'`);
   await client.query(chanceFunctions(options.seed));
   const tables = [...sampleTables(options), SAMPLE_TEXTS, SAMPLE_TOOLS, SAMPLE_RUNS_TABLE];

@@ -18,12 +18,12 @@ export const SAMPLE_RUNS = `
     cross join lateral (select greatest(($2::bigint - $1::bigint) / 50, 1) as slots) as c
     cross join lateral (select $1::bigint + (n - $1::bigint) % c.slots as slot, c.slots) as s
   ),
-  timed as (
+  timed as materialized (
     select n.*, coalesce(-n.session_no, n.moment) as whose,
       $5::float8 * (1 - (n.moment + 0.5) / $3::bigint) as days_ago
     from numbered as n
   ),
-  drawn as (
+  drawn as materialized (
     select t.n, t.has_child, t.is_child, t.session_no, t.whose,
       floor($7::int * power(pg_temp.chance(t.whose, 7), 1.5))::int as tenant_no,
       floor($8::int * power(pg_temp.chance(case when t.is_child then t.n else t.whose end, 8), 2))::int as agent_no,
@@ -37,7 +37,7 @@ export const SAMPLE_RUNS = `
         + pg_temp.chance(t.n, 16)) - 2.5) as step_ms
     from timed as t
   ),
-  counted as (
+  counted as materialized (
     select d.*, 2 * d.calls + d.retries + 2 * d.has_child::int
         + case d.status when 'completed' then 2 when 'failed' then 1 else 0 end as step_count,
       2 * d.calls + case d.status when 'completed' then 2 else 1 end as message_count,
@@ -63,7 +63,7 @@ export const SAMPLE_RUNS = `
       else (array['error', 'error', 'error', 'max_time', 'loop_guard'])[1 + floor(5 * pg_temp.chance(l.n, 18))::int]
     end::howdah.stop_reason,
     l.created_at, l.started_at, case when l.has_child then l.ms else l.step_ms * l.step_count end,
-    l.step_ms, i.body, case when l.status = 'completed' then o.body end
+    l.step_ms, i.body, case when l.status = 'completed' then o.body end, substr(translate(l.id::text, '-', ''), 13, 16)
   from lasting as l
   join sample_agents as a on a.tenant_no = l.tenant_no and a.no = l.agent_no
   join sample_users as u on u.tenant_no = l.tenant_no and u.no = floor(50 * pg_temp.chance(l.whose, 9))
@@ -78,7 +78,7 @@ export const SAMPLE_RUNS_TABLE = `
     input_price numeric, output_price numeric, session_id uuid, turn int, user_id uuid, parent_id uuid, child_id uuid,
     child_agent text, calls int, answers int, retries int, step_count int, message_count int,
     status howdah.execution_status, stop_reason howdah.stop_reason, created_at timestamptz, started_at timestamptz,
-    ms float8, step_ms float8, input text, output text
+    ms float8, step_ms float8, input text, output text, tail text
   ) on commit delete rows`;
 
 export const SAMPLE_SESSIONS = `
@@ -139,6 +139,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
           when q.place % 2 = 1 then 'model' else 'tool' end::howdah.step_kind as kind,
         case when r.child_id is not null and q.p in (2, 3) then 1 else (q.place + 1) / 2 end as round,
         r.child_id is not null and q.p = 4 as is_child_call
+      offset 0 -- computed once, not wherever it is named
     ) as k
     join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXTS - 1}
     join sample_tools as t on t.no = pg_temp.tool_of(r.n, k.round)
@@ -165,8 +166,8 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
     case when r.status = 'failed' then coalesce(e.error, '{}') end, coalesce(s.tokens_in, 0), coalesce(s.tokens_out, 0),
     coalesce(s.cost, 0), r.step_count, r.answers, r.message_count, greatest(50, r.answers), 600,
     case when r.status = 'completed' then '{"finish_reason": "stop"}'::jsonb else '{}' end, r.created_at,
-    jsonb_build_object('order', 1000 + pg_temp.hash_of(r.n, 25) & 65535, 'channel',
-      (array['web', 'mail', 'chat', 'phone'])[1 + pg_temp.hash_of(r.n, 26) & 3]),
+    jsonb_build_object('order', 1000 + (pg_temp.hash_of(r.n, 25) & 65535), 'channel',
+      (array['web', 'mail', 'chat', 'phone'])[1 + (pg_temp.hash_of(r.n, 26) & 3)]),
     'generate', 1, r.ms::bigint, r.created_at, r.started_at + r.ms * interval '1 ms', r.started_at,
     r.started_at + r.ms * interval '1 ms', coalesce(b.tokens_in, 0), coalesce(b.tokens_out, 0), coalesce(b.cost, 0), 2
   from sample_runs as r
@@ -182,7 +183,7 @@ export const SAMPLE_MESSAGES = `
     execution_id, seq, id, tenant_id, session_id, step_seq, role, content, tool_calls, tool_call_id, agent_id, trust,
     tokens_in, tokens_out, created_at, parent_seq
   )
-  select r.id, m.seq, pg_temp.id_at(w.at, r.n * 4096 + m.seq, 27), r.tenant_id, r.session_id, w.step_seq, k.role,
+  select r.id, m.seq, (lpad(to_hex((date_part('epoch', w.at) * 1000)::bigint), 12, '0') || r.tail || lpad(to_hex(m.seq), 4, '0'))::uuid, r.tenant_id, r.session_id, w.step_seq, k.role,
     case when k.role = 'user' then r.input when k.round > r.calls then r.output
       when k.role = 'tool' then case when k.is_child_call then b.output else x.body end end,
     case when k.role = 'assistant' and k.round <= r.calls then jsonb_build_array(jsonb_build_object(
@@ -199,7 +200,7 @@ export const SAMPLE_MESSAGES = `
   cross join lateral generate_series(1, r.message_count) as m (seq)
   cross join lateral (
     select case when m.seq = 1 then 'user' when m.seq % 2 = 0 then 'assistant' else 'tool' end::howdah.message_role as role,
-      m.seq / 2 as round, r.child_id is not null and m.seq in (2, 3) as is_child_call
+      m.seq / 2 as round, r.child_id is not null and m.seq in (2, 3) as is_child_call offset 0
   ) as k
   cross join lateral (
     select case when m.seq > 1 then m.seq - 1 + r.retries + case when r.child_id is not null and m.seq > 2 then 2 else 0 end end
@@ -207,7 +208,7 @@ export const SAMPLE_MESSAGES = `
   ) as p
   cross join lateral (
     select p.step_seq, case when p.step_seq is null then r.started_at
-      else r.started_at + r.ms * (p.step_seq - 0.1) / r.step_count * interval '1 ms' end as at
+      else r.started_at + r.ms * (p.step_seq - 0.1) / r.step_count * interval '1 ms' end as at offset 0
   ) as w
   join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXTS - 1}
   join sample_tools as t on t.no = pg_temp.tool_of(r.n, k.round)
