@@ -78,8 +78,8 @@ end $$;
 -- that is not registered, and runs that are due without a wake-up that somebody will take (none, one whose
 -- attempts are used up, one put off for later, one locked without anybody working on it).
 --
--- A queue may hold a million rows, so a call looks at so many of them and the next one goes on from there; the jobs, which have
--- no index by lock, are looked at once per round. One worker at a time.
+-- A queue may hold a million rows, so a call looks at so many of each status and the next one goes on from there; the jobs,
+-- which have no index by lock, are looked at once per round. One worker at a time.
 create or replace function howdah_private.heal_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int
@@ -88,58 +88,67 @@ create or replace function howdah_private.heal_queue(
 as $$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
-  c_first constant uuid := '00000000-0000-0000-0000-000000000000';
   v_sweep howdah_private.queue_sweep;
-  v_looked_at int;
-  v_lost uuid[];
+  v_lost uuid[] := '{}';
   v_pools text[];
 begin
-  select s.* into v_sweep from howdah_private.queue_sweep as s for no key update skip locked;
-  if not found then
-    return 0;
-  end if;
-  if v_sweep.after_id = c_first then
-    select array_agg(distinct j.locked_by) into v_pools
-    from graphile_worker._private_jobs as j
-    where j.locked_at < v_before
-      and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
-    if v_pools is not null then
-      perform graphile_worker.force_unlock_workers(v_pools);
-    end if;
-  end if;
   perform howdah_private.release_executions(o.owner_worker, null, true)
   from (
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
   ) as o;
-  with looked_at as materialized (
-    select e.id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at, e.updated_at) as quiet_since
-    from howdah.executions as e
-    where e.status in ('queued', 'running', 'waiting', 'paused')
-      and (e.status, e.id) > (v_sweep.after_status, v_sweep.after_id)
-    order by e.status, e.id
-    limit heal_queue.at_most
-  )
-  select count(*), (array_agg(l.status order by l.status desc, l.id desc))[1],
-    (array_agg(l.id::uuid order by l.status desc, l.id desc))[1],
-    array_agg(l.id::uuid) filter (
-      where (l.status = 'queued' or (l.status = 'waiting' and l.waiting_for = 'timer')) and l.quiet_since < v_before
-        and not exists (
-          select from graphile_worker._private_jobs as j
-          where j.key in (l.id::text, l.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
-            and (j.locked_at is null or j.locked_at > v_before)
-        )
-    )
-  into v_looked_at, v_sweep.after_status, v_sweep.after_id, v_lost
-  from looked_at as l;
-  if v_looked_at < heal_queue.at_most then
-    v_sweep.after_status := 'queued';
-    v_sweep.after_id := c_first;
-  end if;
-  update howdah_private.queue_sweep as s
-  set after_status = v_sweep.after_status, after_id = v_sweep.after_id
-  where (s.after_status, s.after_id) is distinct from (v_sweep.after_status, v_sweep.after_id);
+  for v_sweep in
+    select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
+  loop
+    if v_sweep.status = 'queued' and v_sweep.is_new_round then
+      select array_agg(distinct j.locked_by) into v_pools
+      from graphile_worker._private_jobs as j
+      where j.locked_at < v_before
+        and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+      if v_pools is not null then
+        perform graphile_worker.force_unlock_workers(v_pools);
+      end if;
+    end if;
+    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
+  end loop;
   perform howdah_private.enqueue_advance(v_lost);
   return coalesce(cardinality(v_lost), 0);
+end $$;
+
+-- The next live runs of a status, in the order of their ids: gives those that are due and that no wake-up stands for.
+create or replace function howdah_private.sweep_queue(
+  sweep howdah_private.queue_sweep, before timestamptz, at_most int
+) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_count int;
+  v_last uuid;
+  v_lost uuid[];
+begin
+  -- a status by itself and a plain bound, so that each partition is read in the order of its index and no further
+  with looked_at as materialized (
+    select e.id::uuid as id, e.waiting_for, greatest(e.run_at, e.wake_at, e.updated_at) as quiet_since
+    from howdah.executions as e
+    where e.status = sweep.status and e.status in ('queued', 'running', 'waiting', 'paused')
+      and e.id > case when sweep.is_new_round then '00000000-0000-0000-0000-000000000000' else sweep.after_id end
+    order by e.id
+    limit sweep_queue.at_most
+  )
+  select count(*), (array_agg(l.id order by l.id desc))[1], array_agg(l.id) filter (
+    where (sweep.status = 'queued' or l.waiting_for = 'timer') and l.quiet_since < sweep_queue.before
+      and not exists (
+        select from graphile_worker._private_jobs as j
+        where j.key in (l.id::text, l.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
+          and (j.locked_at is null or j.locked_at > sweep_queue.before)
+      )
+  )
+  into v_count, v_last, v_lost
+  from looked_at as l;
+  update howdah_private.queue_sweep as s
+  set is_new_round = v_count < sweep_queue.at_most, after_id = coalesce(v_last, s.after_id)
+  where s.status = sweep.status;
+  return coalesce(v_lost, '{}');
 end $$;
