@@ -38,7 +38,7 @@ begin
       message_count = greatest(e.message_count, 1),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
-    from due as d where e.id = d.id
+    from due as d where e.id = d.id and e.id = any (claim_executions.ids)
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
   ),
   opened as (
