@@ -3,6 +3,7 @@ import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import { control } from './control.ts';
 import type { Figure } from './figures.ts';
+import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { query } from './query.ts';
 import { startServer } from './server.ts';
@@ -19,6 +20,7 @@ const BENCHES: Record<string, Bench> = {
   bulk,
   coldstart,
   query,
+  history,
   subscribers,
   waiting,
 };

@@ -3,7 +3,7 @@
 -- takes the place of the index by status alone: everything that asked for a status still finds it here.
 drop index howdah.executions_live_idx;
 create index executions_live_idx
-  on howdah.executions (status, waiting_for, tenant_id, priority, greatest(run_at, wake_at))
+  on howdah.executions (status, waiting_for, tenant_id, priority, greatest(run_at, wake_at), id)
   where status in ('queued', 'running', 'waiting', 'paused');
 
 -- Limits: how many runs may be at work at once.

@@ -4,7 +4,7 @@ revoke all on all tables in schema howdah, howdah_private from public, howdah_ap
 revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
   howdah_worker, howdah_authenticator, howdah_eraser;
 
--- Security definer functions belong to the engine; ensure_partitions must be owned by the tables' owner.
+-- Security definer functions belong to the engine; those that make partitions to the tables' owner.
 do $$
 declare
   v_function regprocedure;
@@ -13,7 +13,7 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname <> 'ensure_partitions'
+      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
       and p.proowner <> 'howdah_engine'::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -153,7 +153,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
-  howdah_private.heal_queue(interval), howdah_private.announce(uuid[]),
+  howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
   howdah_private.announce_tokens(jsonb),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)

@@ -1,47 +1,96 @@
--- Makes the monthly partitions from last month to a year ahead. There is no default partition: a run would
--- stay in it for ever. Owned by howdah_owner, since only the parent's owner may add partitions.
-create or replace function howdah_private.ensure_partitions(months_ahead int default 12) returns int
+-- How the partitions of each table are stored. Runs are updated in place with every commit: room on the page keeps that
+-- from touching an index (HOT), and what dies is cleaned up before a month's worth of it has piled up. Their log is only ever
+-- appended to: a page is written, vacuumed once, frozen for ever, and after that only read, often by an index alone.
+create or replace function howdah_private.partition_settings(partitioned text) returns text
+  language sql immutable
+  set search_path = ''
+as $$
+  select case partition_settings.partitioned
+    when 'executions' then 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, '
+      'autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.05, '
+      'autovacuum_analyze_scale_factor = 0.05'
+    else 'autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_insert_threshold = 100000, '
+      'autovacuum_freeze_min_age = 0, autovacuum_analyze_scale_factor = 0.05'
+  end
+$$;
+
+-- Makes the partitions of one month, named by a moment in it; gives how many were missing. Owned by howdah_owner, since only
+-- the parent's owner may add partitions.
+create or replace function howdah_private.ensure_month(moment timestamptz) returns int
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_month timestamptz := date_trunc('month', now() at time zone 'utc') at time zone 'utc';
-  v_from timestamptz;
+  v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
   v_table text;
   v_name text;
   v_made int := 0;
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
-  for v_month_no in -1 .. ensure_partitions.months_ahead loop
-    v_from := (v_month at time zone 'utc' + v_month_no * interval '1 month') at time zone 'utc';
-    foreach v_table in array array['executions', 'steps', 'messages'] loop
-      v_name := v_table || to_char(v_from at time zone 'utc', '_YYYY_MM');
-      if to_regclass('howdah_private.' || v_name) is null then
-        execute format(
-          'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) %s',
-          v_name, v_table, howdah.uuid_v7_floor(v_from),
-          howdah.uuid_v7_floor((v_from at time zone 'utc' + interval '1 month') at time zone 'utc'),
-          case v_table when 'executions' then 'with (fillfactor = 70)' else '' end
-        );
-        execute format(
-          'alter table howdah_private.%I enable row level security, force row level security', v_name
-        );
-        v_made := v_made + 1;
-      end if;
-    end loop;
-  end loop;
-  -- a partition does not inherit the triggers of statements; a change of sql/ may have dropped those of old ones too
-  for v_name in
-    select i.inhrelid::regclass::text from pg_catalog.pg_inherits as i
-    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
-    )
-  loop
-    execute format(
-      'create trigger _100_refuse_truncate before truncate on %s
-         for each statement execute function howdah_private.tg__refuse_change()', v_name
-    );
+  foreach v_table in array array['executions', 'steps', 'messages'] loop
+    v_name := v_table || to_char(v_from, '_YYYY_MM');
+    if to_regclass('howdah_private.' || v_name) is null then
+      execute format(
+        'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) with (%s)',
+        v_name, v_table, howdah.uuid_v7_floor(v_from at time zone 'utc'),
+        howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'),
+        howdah_private.partition_settings(v_table)
+      );
+      execute format(
+        'alter table howdah_private.%I enable row level security, force row level security', v_name
+      );
+      v_made := v_made + 1;
+    end if;
   end loop;
   return v_made;
+end $$;
+
+-- Makes the monthly partitions from last month to a year ahead. There is no default partition: a run would
+-- stay in it for ever.
+create or replace function howdah_private.ensure_partitions(months_ahead int default 12) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_made int := 0;
+begin
+  for v_month_no in -1 .. ensure_partitions.months_ahead loop
+    v_made := v_made + howdah_private.ensure_month(
+      (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc');
+  end loop;
+  perform howdah_private.settle_partitions();
+  return v_made;
+end $$;
+
+-- What a partition does not inherit: triggers of statements (a change of sql/ may have dropped those of old ones too), and how
+-- it is stored. One that somebody holds for longer than a migration waits is settled the next time.
+create or replace function howdah_private.settle_partitions() returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_change text;
+begin
+  for v_change in
+    select format('create trigger _100_refuse_truncate before truncate on %s
+        for each statement execute function howdah_private.tg__refuse_change()', i.inhrelid::regclass)
+    from pg_catalog.pg_inherits as i
+    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+      select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+    union all
+    select format('alter table %s set (%s)', c.oid::regclass, w.settings)
+    from pg_catalog.pg_inherits as i
+    join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    join pg_catalog.pg_class as p on p.oid = i.inhparent
+    cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
+    where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+      and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
+  loop
+    begin
+      execute v_change;
+    exception when lock_not_available then
+      null;
+    end;
+  end loop;
 end $$;

@@ -77,39 +77,98 @@ end $$;
 -- What should never happen and would otherwise last for ever: jobs locked by no living worker, runs owned by one
 -- that is not registered, and runs that are due without a wake-up that somebody will take (none, one whose
 -- attempts are used up, one put off for later, one locked without anybody working on it).
-create or replace function howdah_private.heal_queue(patience interval default interval '10 seconds')
-  returns int
+--
+-- A queue may hold a million rows, so a call looks at so many of each status and the next one goes on from there; the jobs,
+-- which have no index by lock, are looked at once per round. One worker at a time.
+create or replace function howdah_private.heal_queue(
+  patience interval default interval '10 seconds', at_most int default 10000
+) returns int
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
-  v_lost uuid[];
+  v_sweep howdah_private.queue_sweep;
+  v_lost uuid[] := '{}';
   v_pools text[];
 begin
-  select array_agg(distinct j.locked_by) into v_pools
-  from graphile_worker._private_jobs as j
-  where j.locked_at < v_before
-    and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
-  if v_pools is not null then
-    perform graphile_worker.force_unlock_workers(v_pools);
-  end if;
   perform howdah_private.release_executions(o.owner_worker, null, true)
   from (
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
   ) as o;
-  select array_agg(e.id::uuid) into v_lost
-  from howdah.executions as e
-  where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-    and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
-    and not exists (
-      select from graphile_worker._private_jobs as j
-      where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
-        and (j.locked_at is null or j.locked_at > v_before)
-    );
-  v_lost := coalesce(v_lost, '{}') || howdah_private.heal_parked(v_before);
+  for v_sweep in
+    select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
+  loop
+    if v_sweep.status = 'queued' and v_sweep.is_new_round then
+      select array_agg(distinct j.locked_by) into v_pools
+      from graphile_worker._private_jobs as j
+      where j.locked_at < v_before
+        and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+      if v_pools is not null then
+        perform graphile_worker.force_unlock_workers(v_pools);
+      end if;
+    end if;
+    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
+  end loop;
+  v_lost := v_lost || howdah_private.heal_parked(v_before);
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
+end $$;
+
+-- The next of the queued runs, or of those that wait for a timer, in the order of executions_live_idx: gives those that are
+-- due and that no wake-up stands for. `enable_sort`: see fair_swaps.sql.
+create or replace function howdah_private.sweep_queue(
+  sweep howdah_private.queue_sweep, before timestamptz, at_most int
+) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = '' set enable_sort = off
+as $$
+declare
+  v_ids uuid[];
+  v_lost uuid[];
+  v_last howdah.executions;
+begin
+  if sweep.status = 'queued' then
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null and (
+        e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id::uuid
+      ) > (sweep.tenant_id, sweep.priority, sweep.due_at, sweep.execution_id)
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id
+      limit sweep_queue.at_most
+    );
+  else
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer' and (
+        e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id::uuid
+      ) > (sweep.tenant_id, sweep.priority, sweep.due_at, sweep.execution_id)
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id
+      limit sweep_queue.at_most
+    );
+  end if;
+  v_lost := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
+      and not exists (
+        select from graphile_worker._private_jobs as j
+        where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts
+          and j.run_at <= clock_timestamp() and (j.locked_at is null or j.locked_at > sweep_queue.before)
+      )
+  );
+  select e.* into v_last from howdah.executions as e where e.id = v_ids[sweep_queue.at_most];
+  if found then
+    update howdah_private.queue_sweep as s
+    set is_new_round = false, tenant_id = v_last.tenant_id, priority = v_last.priority,
+      due_at = greatest(v_last.run_at, v_last.wake_at), execution_id = v_last.id
+    where s.status = sweep.status;
+  else
+    update howdah_private.queue_sweep as s
+    set is_new_round = true, tenant_id = default, priority = default, due_at = default, execution_id = default
+    where s.status = sweep.status;
+  end if;
+  return v_lost;
 end $$;

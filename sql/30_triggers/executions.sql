@@ -203,10 +203,14 @@ end $$;
 
 create or replace trigger _050_pin_tenant before insert on howdah.executions
   for each statement execute function howdah_private.tg_executions__pin_tenant();
+-- A row that says when it ended is no run to begin but one that was: history, written as it is. Only an owner may write
+-- that column; the constraints hold for it as for every other.
 create or replace trigger _100_prepare before insert on howdah.executions
-  for each row execute function howdah_private.tg_executions__prepare();
+  for each row when (new.completed_at is null) execute function howdah_private.tg_executions__prepare();
 create or replace trigger _110_check_version before insert on howdah.executions
-  for each row when (new.forked_from_execution_id is not null or new.compensates_execution_id is not null)
+  for each row when (
+    new.forked_from_execution_id is not null or new.compensates_execution_id is not null or new.completed_at is not null
+  )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id on howdah.executions
   for each row when (
@@ -215,7 +219,7 @@ create or replace trigger _110_check_change before update of tenant_id, agent_id
   )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _200_check_parent before insert on howdah.executions
-  for each row when (new.parent_execution_id is not null)
+  for each row when (new.parent_execution_id is not null and new.completed_at is null)
   execute function howdah_private.tg_executions__check_parent();
 -- The key before the turn, as run() takes them: two inserts with one key and one session wait, and do not deadlock.
 create or replace trigger _300_keep_key before insert on howdah.executions

@@ -88,7 +88,7 @@ begin
 end $$;
 
 create or replace trigger _400_take_turn before insert on howdah.executions
-  for each row when (new.session_id is not null and new.parent_execution_id is null)
+  for each row when (new.session_id is not null and new.parent_execution_id is null and new.completed_at is null)
   execute function howdah_private.tg_executions__take_turn();
 create or replace trigger _800_pass_turn after update of status on howdah.executions
   for each row when (

@@ -171,4 +171,10 @@ export const commands: readonly CommandEntry[] = [
     args: '--tenant SLUG --user NAME',
     load: () => import('./commands/token.ts'),
   },
+  {
+    name: 'generate',
+    summary: 'test data: a history of finished runs',
+    args: '',
+    load: () => import('./commands/generate.ts'),
+  },
 ];

@@ -16,14 +16,19 @@ const FOREIGN_TABLES = ['howdah_private.migrations'];
 const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)'];
 
 /** Only the owner of the parent may add partitions. */
-const DEFINERS_OF_THE_OWNER = ['howdah_private.ensure_partitions(integer)'];
+const DEFINERS_OF_THE_OWNER = [
+  'howdah_private.ensure_month(timestamp with time zone)',
+  'howdah_private.ensure_partitions(integer)',
+  'howdah_private.settle_partitions()',
+];
 
 /** Dynamic SQL, and why nobody's input can reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
-  'howdah_private.ensure_partitions(integer)':
-    'names and bounds come from the clock, quoted by format',
+  'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.ensure_month(timestamp with time zone)':
+    'names and bounds come from a time, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 
@@ -100,6 +105,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'none points at executions; a row whose run no longer waits is dropped',
   'howdah_private.parked_runs.concurrency_limit_id':
     'what waited at a limit that is gone goes on, when the job that looks finds it here',
+  'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
+  'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',
 };
 

@@ -227,6 +227,31 @@ describe('presence of workers', () => {
     expect(await heal('0 seconds')).toBe(0);
   });
 
+  test('a long queue is looked at a part at a time, and nothing in it is forgotten', async () => {
+    await heal('0 seconds'); // what other tests left
+    const ids = [];
+    for (let n = 0; n < 7; n += 1) {
+      ids.push(await makeRun(db.pool, { agent_id: agent }));
+      await db.pool.query('select graphile_worker.remove_job($1)', [ids[n]]);
+    }
+    const healed: number[] = [];
+    const { live } = await one(
+      db.pool,
+      `select count(*)::int as live from howdah.executions where status = 'queued'`,
+    );
+    for (let part = 0; part <= Math.ceil(live / 3); part += 1) {
+      healed.push(
+        (await one(db.pool, `select howdah_private.heal_queue('0 seconds', 3) as healed`)).healed,
+      );
+    }
+    expect(Math.max(...healed)).toBeLessThanOrEqual(3);
+    expect(healed.reduce((sum, count) => sum + count, 0)).toBe(7);
+    for (const id of ids) {
+      expect(await jobsOf(db.pool, id)).toHaveLength(1);
+    }
+    await heal('0 seconds'); // ends the round
+  });
+
   test('a job locked by nobody alive is unlocked, one of a living worker is not', async () => {
     const { poolId, client } = await startWorkerSession(db.url);
     const [lost, held] = [

@@ -1,0 +1,77 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson } from '../output.ts';
+
+type Options = {
+  executions: number;
+  steps: number;
+  days: number;
+  tenants: number;
+  agents: number;
+  seed: number;
+  until?: Date;
+  append?: true;
+};
+
+/** `howdah generate`: a history of finished runs, to try queries and dashboards on. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--executions <number>', 'how many runs', wholeFrom(1), 10_000)
+    .option('--steps <number>', 'steps of a run, on average', wholeFrom(2), 10)
+    .option('--days <number>', 'how far back they reach', wholeFrom(1), 90)
+    .option('--tenants <number>', 'spread over so many tenants', wholeFrom(1), 1)
+    .option('--agents <number>', 'agents of each tenant', wholeFrom(1), 8)
+    .option('--seed <number>', 'another number, another history', wholeFrom(0), 1)
+    .option('--until <time>', 'when it ends (default: a quarter of an hour ago)', time)
+    .option('--append', 'also where there are runs already')
+    .action(async ({ append, until, ...options }: Options) => {
+      const { generateHistory } = await import('../../db/history/generate.ts');
+      await withDatabase(io, async ({ url }) => {
+        const end = until ?? new Date(Date.now() - 15 * 60_000);
+        const { executions, steps, days, tenants, agents } = options;
+        io.err(
+          `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
+        );
+        const begun = performance.now();
+        const rate = (rows: number) => Math.round((rows / (performance.now() - begun)) * 1000);
+        const counts = await generateHistory(
+          url,
+          { ...options, until: end, append: append === true },
+          (done) =>
+            io.err(
+              `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
+            ),
+        );
+        const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
+        if (io.json) {
+          printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
+        } else {
+          io.out(
+            `${counts.executions} runs, ${counts.steps} steps, ${counts.messages} messages in ${seconds} s`,
+          );
+        }
+      });
+    });
+}
+
+function rowsOf(counts: { executions: number; steps: number; messages: number }): number {
+  return counts.executions + counts.steps + counts.messages;
+}
+
+function wholeFrom(least: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < least || number > 1_000_000_000) {
+      throw new InvalidArgumentError(`It is a whole number from ${least} on.`);
+    }
+    return number;
+  };
+}
+
+function time(text: string): Date {
+  const moment = new Date(text);
+  if (Number.isNaN(moment.getTime())) {
+    throw new InvalidArgumentError('It is a time, such as 2026-01-31T12:00:00Z.');
+  }
+  return moment;
+}

@@ -1,0 +1,341 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generateHistory } from '../../src/db/history/generate.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  answer,
+  claim,
+  commit,
+  completed,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeWorker,
+  one,
+  rolledBack,
+} from './support.ts';
+
+const LOGS = ['executions', 'steps', 'messages'];
+const NOW = new Date();
+const MONTH = NOW.toISOString().slice(0, 7).replace('-', '_');
+
+/**
+ * What the planner may do with a long history. The tables of a test are small, and a small table is read whole for good
+ * reason; so sequential scans are made dear (`enable_seqscan = off`), and one that is still there had no other way.
+ */
+describe('with a history of several months', () => {
+  let db: TestDatabase;
+  let known: {
+    run: string;
+    child: string;
+    root: string;
+    session: string;
+    agent: string;
+    user: string;
+    tenant: string;
+  };
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    const options = { steps: 6, days: 80, tenants: 1, agents: 2, seed: 1, append: false };
+    await generateHistory(db.url, { ...options, executions: 600, until: NOW }, () => {});
+    known = await one(
+      db.pool,
+      `select e.id as run, e.session_id as session, e.agent_id as agent, e.tenant_id as tenant,
+         (select user_id from howdah.executions where user_id is not null limit 1) as user, c.id as child, c.parent_execution_id as root
+       from howdah.executions as e, howdah.executions as c
+       where e.session_id is not null and c.parent_execution_id is not null order by e.id desc, c.id desc limit 1`,
+    );
+    const agent = await makeAgent(db.pool);
+    await db.pool.query(
+      `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 50)`,
+      [agent],
+    );
+    await db.pool.query('analyze');
+  });
+  afterAll(() => db?.drop());
+
+  /** The relations a plan reads, with the way it does. */
+  const scansOf = async (client: pg.PoolClient, text: string, values: unknown[] = []) => {
+    await client.query('set local enable_seqscan = off');
+    const row = await one(client, `explain (analyze, format json) ${text}`, values);
+    return scans(row['QUERY PLAN'][0].Plan);
+  };
+  const explain = (text: string, values: unknown[] = []) =>
+    rolledBack(db.pool, (client) => scansOf(client, text, values));
+  const months = (found: Scan[]) =>
+    [
+      ...new Set(found.flatMap(({ relation }) => /_(\d{4}_\d\d)$/.exec(relation)?.[1] ?? [])),
+    ].sort();
+
+  describe('partitions', () => {
+    test.each([
+      'select * from howdah.executions where id = $1',
+      'select * from howdah.steps where execution_id = $1 order by seq',
+      'select * from howdah.messages where execution_id = $1 order by seq',
+      'select * from howdah.execution_timeline where execution_id = $1 order by seq',
+      'select * from howdah_private.steps_after(array[$1::uuid], array[0], 100)',
+    ])('of other months are not opened by: %s', async (text) => {
+      const found = await explain(text, [known.run]);
+      const month = await one(
+        db.pool,
+        `select right(tableoid::regclass::text, 7) as name from howdah.executions where id = $1`,
+        [known.run],
+      );
+      expect(months(found).filter((name) => name !== month.name)).toEqual([]);
+    });
+
+    test.each([
+      'select count(*) from howdah.executions where id >= howdah.uuid_v7_floor($1)',
+      'select kind, count(*) from howdah.steps where execution_id >= howdah.uuid_v7_floor($1) group by kind',
+      'select max(content) from howdah.messages where execution_id >= howdah.uuid_v7_floor($1)',
+      `select a.name, sum(e.cost) from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+       where e.id >= howdah.uuid_v7_floor($1) group by a.name`,
+    ])('before a time are not opened by: %s', async (text) => {
+      const since = new Date(NOW.getFullYear(), NOW.getMonth(), 1);
+      const found = months(await explain(text, [since]));
+      expect(found).toContain(MONTH);
+      expect(found.filter((name) => name < MONTH)).toEqual([]);
+    });
+
+    test('also when the time is told by the clock and the plan is kept', async () => {
+      await rolledBack(db.pool, async (client) => {
+        await client.query('set local plan_cache_mode = force_generic_plan');
+        await client.query(
+          `prepare recent as select count(*) from howdah.executions
+           where id >= howdah.uuid_v7_floor(date_trunc('month', now()))`,
+        );
+        const found = months(await scansOf(client, 'execute recent'));
+        expect(found.filter((name) => name < MONTH)).toEqual([]);
+      });
+    });
+  });
+
+  describe('the hot path', () => {
+    type Touched = { relation: string; seq: number; idx: number };
+    /** How often the partitions were scanned by what this transaction does, nested statements included. */
+    const touchedBy = (work: (client: pg.PoolClient) => Promise<unknown>) =>
+      rolledBack(db.pool, async (client) => {
+        await client.query('set local enable_seqscan = off');
+        const count = () =>
+          all<Touched>(
+            client,
+            `select relname as relation, seq_scan::int as seq, coalesce(idx_scan, 0)::int as idx
+             from pg_stat_xact_user_tables where schemaname = 'howdah_private' and relname ~ '^(executions|steps|messages)_'
+             order by relname`,
+          );
+        const before = await count();
+        await work(client);
+        return (await count())
+          .map((row, index) => ({
+            relation: row.relation,
+            seq: row.seq - (before[index]?.seq ?? 0),
+            idx: row.idx - (before[index]?.idx ?? 0),
+          }))
+          .filter(({ seq, idx }) => seq + idx > 0);
+      });
+
+    /** A commit may ask the index of owners in every month; rows of a log it reads and writes in its own. */
+    const otherLogs = (touched: Touched[]) =>
+      touched.filter(
+        ({ relation }) => !relation.startsWith('executions_') && !relation.endsWith(MONTH),
+      );
+
+    /** A run in a session that has turns, from its insert to its end; every statement a worker calls for it. */
+    const wholeLife = async (client: pg.PoolClient) => {
+      const worker = await makeWorker(client);
+      const session = await makeSession(client);
+      for (let turn = 1; turn <= 2; turn += 1) {
+        const id = await makeRun(client, { agent_id: known.agent, session_id: session });
+        const [run] = await claim(client, worker, [id]);
+        await client.query('select * from howdah_private.take_inbox($1, $2, $3, 0)', [
+          worker,
+          id,
+          run?.fence,
+        ]);
+        const call = {
+          ...answer,
+          messages: [{ role: 'assistant', tool_calls: [{ id: 'a', name: 'x', arguments: '{}' }] }],
+        };
+        const result = {
+          ...{ kind: 'tool', name: 'x', call_id: 'a', output: 'y' },
+          messages: [{ role: 'tool', content: 'y', tool_call_id: 'a' }],
+        };
+        const last = { kind: 'output', output: completed.output };
+        const [outcome] = await commit(client, worker, [
+          { id, fence: run?.fence, after: 0, steps: [call, result] },
+        ]);
+        expect(outcome?.outcome).toBe('committed');
+        await commit(client, worker, [
+          { id, fence: run?.fence, after: 2, steps: [answer, last], to: completed },
+        ]);
+        await client.query(
+          `select * from howdah_private.steps_after(array[$1::uuid], array[0], 100)`,
+          [id],
+        );
+        await client.query(`select * from howdah_private.execution_states(array[$1::uuid])`, [id]);
+      }
+      await client.query(
+        'select * from howdah_private.session_messages_after(array[$1::uuid], array[0], array[0], 100)',
+        [session],
+      );
+    };
+
+    test('of a turn, from insert to end, makes no sequential scan and opens the log of no other month', async () => {
+      const touched = await touchedBy(wholeLife);
+      expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
+      expect(touched.map(({ relation }) => relation)).toEqual(
+        expect.arrayContaining(LOGS.map((table) => `${table}_${MONTH}`)),
+      );
+      expect(otherLogs(touched)).toEqual([]);
+    });
+
+    test('of a claim opens the months of its runs and nothing else', async () => {
+      const id = await makeRun(db.pool, { agent_id: known.agent });
+      const worker = await makeWorker(db.pool);
+      const touched = await touchedBy((client) => claim(client, worker, [id]));
+      expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
+      expect(touched.filter(({ relation }) => !relation.endsWith(MONTH))).toEqual([]);
+    });
+
+    test.each([
+      'select howdah_private.heal_queue()',
+      'select howdah_private.tick()',
+      'select howdah_private.reap_workers()',
+      `select howdah_private.release_executions(howdah.uuid_v7(), null, true)`,
+    ])('has chores that make no sequential scan: %s', async (text) => {
+      const touched = await touchedBy((client) => client.query(text));
+      expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
+    });
+  });
+
+  describe('indexes', () => {
+    /** What each is for. One that nothing here needs is dropped: every index is written by the hot path. */
+    const USES: Record<string, { text: string; values?: () => unknown[] }> = {
+      executions_pkey: {
+        text: 'select * from howdah.executions where id = $1',
+        values: () => [known.run],
+      },
+      executions_tenant_id_idx: {
+        text: 'select * from howdah.executions where tenant_id = $1 order by id desc limit 20',
+        values: () => [known.tenant],
+      },
+      executions_agent_id_idx: {
+        text: 'select * from howdah.executions where tenant_id = $1 and agent_id = $2 order by id desc limit 20',
+        values: () => [known.tenant, known.agent],
+      },
+      executions_session_id_idx: {
+        text: 'select * from howdah.executions where tenant_id = $1 and session_id = $2 order by turn desc',
+        values: () => [known.tenant, known.session],
+      },
+      executions_user_id_idx: {
+        text: 'select count(*) from howdah.executions where tenant_id = $1 and user_id = $2',
+        values: () => [known.tenant, known.user],
+      },
+      executions_parent_idx: {
+        text: 'select * from howdah.executions where parent_execution_id = $1',
+        values: () => [known.root],
+      },
+      executions_root_idx: {
+        text: 'select * from howdah.execution_tree where root_execution_id = $1',
+        values: () => [known.root],
+      },
+      executions_owner_idx: {
+        text: 'select * from howdah.executions where owner_worker = $1',
+        values: () => [known.run],
+      },
+      executions_live_idx: {
+        text: `select * from howdah.executions where status = 'queued'`,
+      },
+      executions_completed_at_idx: {
+        text: `select status, count(*) from howdah.executions where completed_at >= now() - interval '1 hour' group by 1`,
+      },
+      executions_metadata_idx: {
+        text: `select * from howdah.executions where metadata @> '{"order": 4711}'`,
+      },
+      executions_compensates_idx: {
+        text: 'select * from howdah.executions where compensates_execution_id = $1',
+        values: () => [known.run],
+      },
+      steps_pkey: {
+        text: 'select * from howdah.steps where execution_id = $1 and seq > 3 order by seq',
+        values: () => [known.run],
+      },
+      messages_pkey: {
+        text: 'select * from howdah.messages where execution_id = $1 order by seq',
+        values: () => [known.run],
+      },
+      messages_session_id_idx: {
+        text: 'select * from howdah.messages where session_id = $1 order by execution_id, seq',
+        values: () => [known.session],
+      },
+    };
+
+    test('of the large tables all stand in the list of what they are for', async () => {
+      const found = await all(
+        db.pool,
+        `select i.indexrelid::regclass::text as name from pg_index as i
+         where i.indrelid in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+      );
+      expect(found.map(({ name }) => name.replace('howdah.', '')).sort()).toEqual(
+        Object.keys(USES).sort(),
+      );
+    });
+
+    test.each(Object.keys(USES))('%s is used', async (index) => {
+      const { text, values } = USES[index] ?? { text: '' };
+      const found = await explain(text, values?.() ?? []);
+      expect(found.filter(({ way }) => way === 'Seq Scan').map(({ relation }) => relation)).toEqual(
+        [],
+      );
+      const parts = await all(
+        db.pool,
+        `select c.relname as name from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+         where i.inhparent = ('howdah.' || $1)::regclass`,
+        [index],
+      );
+      const names = new Set(parts.map(({ name }) => name));
+      expect(found.some((scan) => scan.index !== undefined && names.has(scan.index))).toBe(true);
+    });
+  });
+
+  test('partitions carry how their table is stored, also those made later and those made before', async () => {
+    const unsettled = () =>
+      all(
+        db.pool,
+        `select c.relname as name from pg_inherits as i
+         join pg_class as c on c.oid = i.inhrelid join pg_class as p on p.oid = i.inhparent
+         where p.relname = any ($1) and not coalesce(c.reloptions, '{}') @> case p.relname
+           when 'executions' then array['fillfactor=70', 'autovacuum_vacuum_scale_factor=0.02']
+           else array['autovacuum_vacuum_insert_scale_factor=0.05', 'autovacuum_freeze_min_age=0'] end`,
+        [LOGS],
+      );
+    expect(await unsettled()).toEqual([]);
+    await db.pool.query(
+      `alter table howdah_private.steps_${MONTH} reset (autovacuum_freeze_min_age)`,
+    );
+    expect(await unsettled()).toEqual([{ name: `steps_${MONTH}` }]);
+    await db.pool.query('select howdah_private.ensure_partitions()');
+    expect(await unsettled()).toEqual([]);
+  });
+});
+
+type Scan = { relation: string; way: string; index?: string };
+type PlanNode = {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Actual Loops'?: number;
+  Plans?: PlanNode[];
+};
+
+/** All scans of a plan that were carried out. */
+function scans(node: PlanNode, relation?: string): Scan[] {
+  const name = node['Relation Name'] ?? relation;
+  const own =
+    node['Actual Loops'] !== 0 && (node['Relation Name'] || node['Index Name'])
+      ? [{ relation: name ?? '', way: node['Node Type'], index: node['Index Name'] }]
+      : [];
+  return [...own, ...(node.Plans ?? []).flatMap((plan) => scans(plan, name))] as Scan[];
+}
