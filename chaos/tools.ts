@@ -60,8 +60,10 @@ export function shopTools(journal: string): CustomTool[] {
     }),
     tool('pay', 'once', (key, context) => act('pay', key, context)),
     tool('careful', 'idempotent', (key, context) => act('careful', key, context)),
-    tool('spin', 'pure', async () => {
-      const end = Date.now() + 15_000;
+    tool('spin', 'idempotent', async (key, context) => {
+      const isKnown = readJournal(journal).some((effect) => effect.key === key);
+      await act('spin', key, context);
+      const end = Date.now() + (isKnown ? 0 : 15_000);
       while (Date.now() < end); // nothing else of this process runs meanwhile
     }),
     tool('hoard', 'idempotent', async () => {

@@ -19,11 +19,14 @@ export type World = {
   close(): Promise<void>;
 };
 
+export type PlaceChange = Pick<PlaceOptions, 'node' | 'env' | 'mayDie'>;
+
 export type WorldOptions = {
   seed: number;
   workers: number;
   modelFaults: readonly ModelFault[];
-  place?: Pick<PlaceOptions, 'node' | 'env' | 'mayDie'>;
+  /** What is special about the workers, by their index. */
+  place?: ((index: number) => PlaceChange) | undefined;
 };
 
 /** A database, a model server and workers, each behind a proxy, with nothing wrong so far. */
@@ -40,7 +43,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const places = await Promise.all(
     Array.from({ length: options.workers }, (_, index) =>
       openPlace({
-        ...options.place,
+        ...options.place?.(index),
         name: `worker-${index + 1}`,
         databaseUrl: server.url,
         modelUrl: modelProxy.url,
