@@ -18,7 +18,7 @@ export type Evidence = Observed & {
   requests: ReadonlyMap<string, number>;
   /** Models could not be reached, or their answers not be heard in time: a run may have used up its attempts. */
   isModelCut: boolean;
-  /** Workers died, so a run that was there each time may have been taken for poison. */
+  /** Workers died or were taken for dead: a run that was there three times may have been taken for poison. */
   deaths: number;
 };
 

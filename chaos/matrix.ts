@@ -15,7 +15,8 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
   const { seed } = options;
   const lines: Line[] = [];
   const breaches: string[] = [];
-  for (const scenario of SCENARIOS) {
+  const { rows } = options;
+  for (const scenario of SCENARIOS.filter(({ row }) => rows.length === 0 || rows.includes(row))) {
     talk(`row ${scenario.row}: ${scenario.fault}`);
     const told = await playScenario(scenario, options);
     for (const { kind, what } of told.result.breaches) {

@@ -11,9 +11,11 @@ export type Options = {
   only: readonly FaultKind[];
   json: boolean;
   matrix: boolean;
+  /** Of the matrix; none means all. */
+  rows: readonly number[];
 };
 
-export const USAGE = `npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json] [--matrix]
+export const USAGE = `npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json] [--matrix [--rows N,…]]
 Faults: ${FAULTS.join(', ')}, none`;
 
 /** Throws a sentence about what is wrong. Without a seed one is taken from the clock, and printed. */
@@ -28,6 +30,7 @@ export function readOptions(words: readonly string[], now: number): Options {
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
       matrix: { type: 'boolean', default: false },
+      rows: { type: 'string' },
     },
   });
   const number = (name: 'minutes' | 'runs' | 'seed' | 'workers', otherwise: number): number => {
@@ -44,7 +47,8 @@ export function readOptions(words: readonly string[], now: number): Options {
     workers: Math.max(1, number('workers', 4)),
     only: values.only === undefined ? FAULTS : faultsNamed(values.only),
     json: values.json,
-    matrix: values.matrix,
+    matrix: values.matrix || values.rows !== undefined,
+    rows: values.rows?.split(',').map(Number) ?? [],
   };
 }
 

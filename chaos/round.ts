@@ -24,6 +24,16 @@ export type RoundResult = {
 
 const MODEL_CUTTING: readonly FaultKind[] = ['cut_models', 'pause_process', 'freeze'];
 
+/** Nobody is taken for dead by these. */
+const HARMLESS: readonly FaultKind[] = [
+  'slow',
+  'drain',
+  'lose_answer',
+  'cut_midway',
+  'cut_models',
+  'duplicate_wakeups',
+];
+
 /** Nothing may stand still for so long once all faults are over. */
 const STILL_MS = 60_000;
 
@@ -51,7 +61,7 @@ export async function playRound(
     const { pool } = world.server;
     const observed = await surely(() => observe(pool, round));
     const times = await surely(() => recoveries(pool, injected));
-    const deaths = injected.filter(({ kind }) => kind === 'kill').length;
+    const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
     const verdict = check({
       ...observed,
       seed: world.seed,

@@ -236,6 +236,7 @@ test('options are read, and what is none is refused', () => {
     only: ['kill', 'cut'],
     json: false,
     matrix: false,
+    rows: [],
   });
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
   expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/there is no fault fire/);
