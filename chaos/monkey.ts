@@ -10,6 +10,9 @@ export type Injected = { kind: FaultKind; at: number; held: string[] };
 /** Longer than any worker may be silent before it is taken for dead. */
 const BEYOND_LEASE_MS = 11_500;
 
+/** One worker is left, so that what is measured is how long it takes to go on, and not to start processes. */
+const NEEDS_SURVIVOR: readonly FaultKind[] = ['kill', 'freeze', 'pause_process', 'drain'];
+
 /** Does what is planned, each fault at its time and beside the others. Resolves when the last one is over. */
 export async function injectFaults(
   world: World,
@@ -30,7 +33,7 @@ async function inject(world: World, { kind, dice }: PlannedFault): Promise<Injec
   const free = world.places.filter((place) => place.pid !== undefined && !place.isFrozen);
   const place = free[Math.floor(dice * free.length)];
   const fraction = (dice * 997) % 1; // other digits of the same dice
-  if (!place) {
+  if (!place || (NEEDS_SURVIVOR.includes(kind) && free.length < 2)) {
     return undefined;
   }
   const held = await heldBy(world, isOfOneWorker(kind) ? place : undefined);
