@@ -94,6 +94,12 @@ begin
   if v_pools is not null then
     perform graphile_worker.force_unlock_workers(v_pools);
   end if;
+  -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
+  -- completed it, and did not live to
+  perform graphile_worker.complete_jobs(array_agg(j.id))
+  from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
+  where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
+  having count(*) > 0;
   perform howdah_private.release_executions(o.owner_worker, null, true)
   from (
     select distinct e.owner_worker from howdah.executions as e
