@@ -259,7 +259,7 @@ alter table howdah.executions enable row level security, force row level securit
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
-CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at)) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
+CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
 CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
@@ -317,7 +317,7 @@ create table howdah.messages (
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (tenant_id, session_id, execution_id, seq) WHERE (session_id IS NOT NULL);
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 create table howdah.models (
   id uuid default howdah.uuid_v7() not null,
@@ -672,6 +672,17 @@ create table howdah_private.parked_runs (
 alter table howdah_private.parked_runs enable row level security, force row level security;
 CREATE INDEX parked_runs_concurrency_limit_id_idx ON howdah_private.parked_runs USING btree (concurrency_limit_id, priority, due_at, execution_id);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
+
+create table howdah_private.queue_sweep (
+  status howdah.execution_status not null,
+  is_new_round boolean default true not null,
+  tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  priority smallint default '-32768'::integer not null,
+  due_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  execution_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  constraint queue_sweep_pkey PRIMARY KEY (status)
+);
+alter table howdah_private.queue_sweep enable row level security, force row level security;
 
 create table howdah_private.todo_changes (
   tenant_id uuid not null,
@@ -1949,6 +1960,9 @@ AS $function$
   where r.is_quiet and r.waiting_for = 'quota' and not exists (
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
+  ) and not exists (
+    select from graphile_worker._private_jobs as j
+    where j.payload ->> 'id' = p.concurrency_limit_id::text and j.attempts < j.max_attempts
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
@@ -2901,11 +2915,12 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select graphile_worker.add_jobs(array_agg(
+begin
+  perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
     order by e.id
@@ -2913,8 +2928,40 @@ AS $function$
   from howdah.executions as e
   left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
   where e.id = any (enqueue_advance.ids)
-  having count(*) > 0
-$function$
+  having count(*) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
+  v_table text;
+  v_name text;
+  v_made int := 0;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
+  foreach v_table in array array['executions', 'steps', 'messages'] loop
+    v_name := v_table || to_char(v_from, '_YYYY_MM');
+    if to_regclass('howdah_private.' || v_name) is null then
+      execute format(
+        'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) with (%s)',
+        v_name, v_table, howdah.uuid_v7_floor(v_from at time zone 'utc'),
+        howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'),
+        howdah_private.partition_settings(v_table)
+      );
+      execute format(
+        'alter table howdah_private.%I enable row level security, force row level security', v_name
+      );
+      v_made := v_made + 1;
+    end if;
+  end loop;
+  return v_made;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12)
@@ -2924,44 +2971,13 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer
  SET search_path TO ''
 AS $function$
 declare
-  v_month timestamptz := date_trunc('month', now() at time zone 'utc') at time zone 'utc';
-  v_from timestamptz;
-  v_table text;
-  v_name text;
   v_made int := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
-    v_from := (v_month at time zone 'utc' + v_month_no * interval '1 month') at time zone 'utc';
-    foreach v_table in array array['executions', 'steps', 'messages'] loop
-      v_name := v_table || to_char(v_from at time zone 'utc', '_YYYY_MM');
-      if to_regclass('howdah_private.' || v_name) is null then
-        execute format(
-          'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) %s',
-          v_name, v_table, howdah.uuid_v7_floor(v_from),
-          howdah.uuid_v7_floor((v_from at time zone 'utc' + interval '1 month') at time zone 'utc'),
-          case v_table when 'executions' then 'with (fillfactor = 70)' else '' end
-        );
-        execute format(
-          'alter table howdah_private.%I enable row level security, force row level security', v_name
-        );
-        v_made := v_made + 1;
-      end if;
-    end loop;
+    v_made := v_made + howdah_private.ensure_month(
+      (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc');
   end loop;
-  -- a partition does not inherit the triggers of statements; a change of sql/ may have dropped those of old ones too
-  for v_name in
-    select i.inhrelid::regclass::text from pg_catalog.pg_inherits as i
-    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
-    )
-  loop
-    execute format(
-      'create trigger _100_refuse_truncate before truncate on %s
-         for each statement execute function howdah_private.tg__refuse_change()', v_name
-    );
-  end loop;
+  perform howdah_private.settle_partitions();
   return v_made;
 end $function$
 ;
@@ -3596,8 +3612,9 @@ AS $function$
 declare
   v_lost uuid[];
 begin
-  perform howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
-  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p;
+  perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
+  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p
+  where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
@@ -3615,7 +3632,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval)
+CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval, at_most integer DEFAULT 10000)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3623,32 +3640,37 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
 AS $function$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
-  v_lost uuid[];
+  v_sweep howdah_private.queue_sweep;
+  v_lost uuid[] := '{}';
   v_pools text[];
 begin
-  select array_agg(distinct j.locked_by) into v_pools
-  from graphile_worker._private_jobs as j
-  where j.locked_at < v_before
-    and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
-  if v_pools is not null then
-    perform graphile_worker.force_unlock_workers(v_pools);
-  end if;
   perform howdah_private.release_executions(o.owner_worker, null, true)
   from (
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
   ) as o;
-  select array_agg(e.id::uuid) into v_lost
-  from howdah.executions as e
-  where (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
-    and greatest(e.run_at, e.wake_at, e.updated_at) < v_before
-    and not exists (
-      select from graphile_worker._private_jobs as j
-      where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts and j.run_at <= clock_timestamp()
-        and (j.locked_at is null or j.locked_at > v_before)
-    );
-  v_lost := coalesce(v_lost, '{}') || howdah_private.heal_parked(v_before);
+  for v_sweep in
+    select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
+  loop
+    if v_sweep.status = 'queued' and v_sweep.is_new_round then
+      select array_agg(distinct j.locked_by) into v_pools
+      from graphile_worker._private_jobs as j
+      where j.locked_at < v_before
+        and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+      if v_pools is not null then
+        perform graphile_worker.force_unlock_workers(v_pools);
+      end if;
+      -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
+      -- completed it, and did not live to
+      perform graphile_worker.complete_jobs(array_agg(j.id))
+      from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
+      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
+      having count(*) > 0;
+    end if;
+    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
+  end loop;
+  v_lost := v_lost || howdah_private.heal_parked(v_before);
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $function$
@@ -4947,6 +4969,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.partition_settings(partitioned text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case partition_settings.partitioned
+    when 'executions' then 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, '
+      'autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.05, '
+      'autovacuum_analyze_scale_factor = 0.05'
+    else 'autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_insert_threshold = 100000, '
+      'autovacuum_freeze_min_age = 0, autovacuum_analyze_scale_factor = 0.05'
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
  RETURNS boolean
  LANGUAGE sql
@@ -5894,6 +5932,7 @@ AS $function$
   with at_work as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
+      and exists (select from howdah.concurrency_limits as l where l.tenant_id = any (room_left.tenants))
     group by e.tenant_id, e.agent_id, e.agent_version_id
   )
   select l, l.max_running - coalesce((
@@ -6194,6 +6233,40 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.settle_partitions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_change text;
+begin
+  for v_change in
+    select format('create trigger _100_refuse_truncate before truncate on %s
+        for each statement execute function howdah_private.tg__refuse_change()', i.inhrelid::regclass)
+    from pg_catalog.pg_inherits as i
+    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+      select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+    union all
+    select format('alter table %s set (%s)', c.oid::regclass, w.settings)
+    from pg_catalog.pg_inherits as i
+    join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    join pg_catalog.pg_class as p on p.oid = i.inhparent
+    cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
+    where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+      and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
+  loop
+    begin
+      execute v_change;
+    exception when lock_not_available then
+      null;
+    end;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.settle_question(id uuid, status howdah.question_status, answer text, data jsonb, actor text)
  RETURNS howdah.questions
  LANGUAGE plpgsql
@@ -6225,12 +6298,17 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.shared_ids(OUT oldest uuid, OUT youngest uuid)
  RETURNS record
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select howdah.uuid_v7_floor(now() - interval '35 days'), howdah.uuid_v7_floor(now() + interval '1 hour')
-$function$
+declare
+  v_ms constant bigint := extract(epoch from now()) * 1000;
+begin
+  -- as uuid_v7_floor() does, which is too slow to be asked twice in every claim
+  oldest := lpad(to_hex(v_ms - 35 * 86400000::bigint), 12, '0') || '70008000000000000000';
+  youngest := lpad(to_hex(v_ms + 3600000), 12, '0') || '70008000000000000000';
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
@@ -6250,8 +6328,13 @@ AS $function$
     ) as tenants, d.tenants as due
     from due as d
   )
-  select t.id, t.runs, t.id = any (a.due), (select count(*)::int - 1 from howdah_private.workers)
+  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), (select count(*)::int - 1 from howdah_private.workers)
   from asked as a
+  cross join lateral (
+    select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
+    from howdah_private.room_left(a.due) as r
+    where r.room <= 0
+  ) as l
   cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
 $function$
 ;
@@ -6413,6 +6496,62 @@ begin
     when e.paused_from = 'child' and e.live_children > 0 then 'child'
     when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
   end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids uuid[];
+  v_lost uuid[];
+  v_last howdah.executions;
+begin
+  if sweep.status = 'queued' then
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null and (
+        e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id::uuid
+      ) > (sweep.tenant_id, sweep.priority, sweep.due_at, sweep.execution_id)
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id
+      limit sweep_queue.at_most
+    );
+  else
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer' and (
+        e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id::uuid
+      ) > (sweep.tenant_id, sweep.priority, sweep.due_at, sweep.execution_id)
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at), e.id
+      limit sweep_queue.at_most
+    );
+  end if;
+  v_lost := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
+      and not exists (
+        select from graphile_worker._private_jobs as j
+        where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts
+          and j.run_at <= clock_timestamp() and (j.locked_at is null or j.locked_at > sweep_queue.before)
+      )
+  );
+  select e.* into v_last from howdah.executions as e where e.id = v_ids[sweep_queue.at_most];
+  if found then
+    update howdah_private.queue_sweep as s
+    set is_new_round = false, tenant_id = v_last.tenant_id, priority = v_last.priority,
+      due_at = greatest(v_last.run_at, v_last.wake_at), execution_id = v_last.id
+    where s.status = sweep.status;
+  else
+    update howdah_private.queue_sweep as s
+    set is_new_round = true, tenant_id = default, priority = default, due_at = default, execution_id = default
+    where s.status = sweep.status;
+  end if;
+  return v_lost;
 end $function$
 ;
 
@@ -7719,11 +7858,12 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uuid[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select graphile_worker.add_jobs(array_agg(
+begin
+  perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
       25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
     order by e.id
@@ -7732,8 +7872,8 @@ AS $function$
   where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  having count(*) > 0
-$function$
+  having count(*) > 0;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
@@ -8042,7 +8182,7 @@ CREATE TRIGGER _510_admit AFTER DELETE ON howdah.concurrency_limits FOR EACH ROW
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
 
-CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -8050,13 +8190,13 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EAC
 
 CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id ON howdah.executions FOR EACH ROW WHEN ((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
-CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR (new.completed_at IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
-CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.parent_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
+CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
 
 CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
 
@@ -8064,7 +8204,7 @@ CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, age
 
 CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
+CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
 CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
 
@@ -8301,6 +8441,10 @@ create policy operator on howdah_private.login_tenants to howdah_owner using (tr
 create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
 
@@ -8910,6 +9054,8 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
@@ -8960,7 +9106,7 @@ grant execute on function howdah_private.functions_named(text) to howdah_engine;
 
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
-grant execute on function howdah_private.heal_queue(interval) to howdah_worker;
+grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
@@ -9088,6 +9234,8 @@ grant execute on function howdah_private.parse_cron(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.partition_settings(text) to howdah_engine;
+
 grant execute on function howdah_private.passes_by_itself(text) to howdah_engine;
 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
@@ -9159,6 +9307,8 @@ grant execute on function howdah_private.session_history(uuid,integer) to howdah
 grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
 
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
+
+grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
@@ -9367,6 +9517,8 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
@@ -9808,6 +9960,8 @@ comment on table howdah_private.inbox is 'What came for a live run and is not in
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
 
 comment on table howdah_private.parked_runs is 'Runs that found a limit reached, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
+
+comment on table howdah_private.queue_sweep is 'How far the search for runs without a wake-up has come, by status; a row is locked while somebody searches.';
 
 comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
 

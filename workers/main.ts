@@ -3,7 +3,7 @@ import type { Hooks } from '../src/contracts/hook.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
-import { createPool } from '../src/db/pool.ts';
+import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
@@ -26,6 +26,8 @@ export type WorkerOptions = {
   release: string;
   /** Where the files of resources lie; without one only content in the database is given to models. */
   resourceFolder?: string;
+  /** A connection to the database that does not answer for so long is given up; 30 s. */
+  answerWithinMs?: number;
   log: Log;
 };
 
@@ -35,24 +37,22 @@ export type Worker = {
   stop(graceMs?: number): Promise<void>;
 };
 
+const ANSWER_MS = 30_000;
+
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { url, log } = options;
-  const pool = createPool({
-    url,
-    applicationName: 'howdah-worker',
-    role: 'howdah_worker',
-    max: 4,
-    // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
-    settings: { jit: 'off' },
-  });
-  const sqlToolPool = createPool({
-    url,
-    applicationName: 'howdah-tools',
-    role: 'howdah_worker',
-    max: 10,
-  });
-  const notifier = createNotifier(url);
+  const { answerWithinMs = ANSWER_MS } = options;
+  const open = (applicationName: string, max: number, settings: Record<string, string> = {}) =>
+    createPool({
+      ...{ url, applicationName, max, answerWithinMs },
+      role: 'howdah_worker',
+      settings: { ...GIVEN_UP_BY_SERVER, ...settings },
+    });
+  // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
+  const pool = open('howdah-worker', 4, { jit: 'off' });
+  const sqlToolPool = open('howdah-tools', 10);
+  const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
   const runtime = new Runtime({
@@ -79,7 +79,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const ready = Promise.withResolvers<void>();
   let presence: KeptPresence | undefined;
   const queue = await startQueue({
-    url,
+    open,
     log,
     tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise),
     onReplaced: () => presence?.renew('its queue was replaced'),
@@ -92,6 +92,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
     onControl: (id) => runtime.abort(id),
     onWorker: (id) => runtime.setWorker(id),
+    onSilence: () => [pool, sqlToolPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
 

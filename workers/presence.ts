@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/pool.ts';
-import { enter, healQueue, type Presence, reapWorkers, tick } from '../src/db/presence.ts';
+import {
+  enter,
+  healQueue,
+  type Presence,
+  reapWorkers,
+  SilentDatabase,
+  tick,
+} from '../src/db/presence.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;
@@ -21,6 +28,8 @@ export type KeepPresenceOptions = {
    * not ours.
    */
   onWorker(id: string | null): void;
+  /** No connection to the database can be trusted to have an answer on its way. */
+  onSilence(): void;
 };
 
 export type KeptPresence = {
@@ -73,6 +82,9 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
       }
     } catch (error) {
       if (beating === presence) {
+        if (error instanceof SilentDatabase) {
+          options.onSilence();
+        }
         lose(error as Error);
       }
     }

@@ -9,7 +9,7 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
-import { asWorkerRole } from './migrate-queue.ts';
+import type { Pool } from '../src/db/pool.ts';
 import { cronItems } from './task-list.ts';
 
 /** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
@@ -19,7 +19,8 @@ const RETURN_MS = 250;
 const UNLOCK_MS = 500;
 
 export type QueueOptions = {
-  url: string;
+  /** Opens connections for it: how they are named, and how many at most. */
+  open(applicationName: string, max: number): Pool;
   tasks: TaskList;
   log: Log;
   /** Wake-ups are taken under another pool id from now on; what the old pool has locked must be unlocked. */
@@ -29,10 +30,12 @@ export type QueueOptions = {
 export type Queue = {
   /** The name under which Graphile Worker locks jobs. */
   readonly poolId: string;
+  /** Its connections. */
+  readonly pool: Pool;
   stop(): Promise<void>;
 };
 
-type Running = { runner: Runner; poolId: string };
+type Running = { runner: Runner; poolId: string; pool: Pool };
 
 /**
  * Takes wake-ups from the queue. Two things happen to Graphile Worker when a connection is lost. It shuts itself down
@@ -89,6 +92,9 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     get poolId() {
       return current.poolId;
     },
+    get pool() {
+      return current.pool;
+    },
     async stop() {
       stopped = true;
       await replacing;
@@ -109,35 +115,40 @@ async function startRunner(
   });
   events.once('pool:gracefulShutdown', onShutdown);
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
+  const pool = options.open('howdah-worker', WAKE_UP_SLOTS);
   const runner = await run({
     events,
+    pgPool: pool,
     noHandleSignals: true,
     taskList: options.tasks,
     parsedCronItems: cronItems(),
     logger: workerLogger(options.log),
     preset: {
       worker: {
-        connectionString: asWorkerRole(options.url),
         concurrentJobs: WAKE_UP_SLOTS,
-        maxPoolSize: WAKE_UP_SLOTS,
         pollInterval: 1000,
         completeJobBatchDelay: 0,
         failJobBatchDelay: 0,
       },
     },
+  }).catch(async (error) => {
+    await pool.end();
+    throw error;
   });
-  runner.promise.catch(() => {}); // told by its events
-  return { runner, poolId: await poolId };
+  void runner.promise.catch(() => {}).then(() => pool.end()); // how it ended is told by its events
+  return { runner, poolId: await poolId, pool };
 }
 
-async function areUnlocked({ url, log }: QueueOptions, poolIds: string[]): Promise<boolean> {
+async function areUnlocked({ open, log }: QueueOptions, poolIds: string[]): Promise<boolean> {
+  const pgPool = open('howdah-worker', 1);
   try {
-    const logger = workerLogger(log);
-    const utils = await makeWorkerUtils({ connectionString: asWorkerRole(url), logger });
+    const utils = await makeWorkerUtils({ pgPool, logger: workerLogger(log) });
     await utils.forceUnlockWorkers(poolIds).finally(() => utils.release());
     return true;
   } catch {
     return false;
+  } finally {
+    await pgPool.end();
   }
 }
 

@@ -109,6 +109,12 @@ begin
       if v_pools is not null then
         perform graphile_worker.force_unlock_workers(v_pools);
       end if;
+      -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
+      -- completed it, and did not live to
+      perform graphile_worker.complete_jobs(array_agg(j.id))
+      from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
+      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
+      having count(*) > 0;
     end if;
     v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
   end loop;

@@ -2,7 +2,7 @@ import type { HookEvent, HookRow } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Pool, PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
-import { becomeApplication } from './sql-tool.ts';
+import { answeredAfter, becomeApplication } from './sql-tool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
 /** What the database said of a call: as `HookAnswer` of the runtime. */
@@ -27,8 +27,10 @@ export async function callSqlHook(
   await becomeApplication(client, event.tenant_id, hook.timeout_ms);
   try {
     const call = `select ${hook.function}($1::jsonb) as answer`; // quoted by the trigger that wrote it
-    const { rows } = await client.query(call, [storableJson(event)]);
-    await client.query('set constraints all immediate'); // what fails at commit is the hook's fault as well
+    const limit = answeredAfter(hook.timeout_ms);
+    const { rows } = await client.query({ text: call, values: [storableJson(event)], ...limit });
+    const settle = 'set constraints all immediate'; // what fails at commit is the hook's fault as well
+    await client.query({ text: settle, ...limit });
     await client.query('release savepoint hook');
     return { did: 'answer', answer: rows[0].answer };
   } catch (error) {

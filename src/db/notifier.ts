@@ -22,12 +22,13 @@ export type Notifier = {
  * the whole cluster until its commit is flushed, so it must neither flush nor happen once per step. A lost
  * announcement costs listeners latency only: they read rows from their cursors.
  */
-export function createNotifier(url: string): Notifier {
+export function createNotifier(url: string, answerWithinMs?: number): Notifier {
   const pool = createPool({
     url,
     applicationName: 'howdah-notify',
     role: 'howdah_worker',
     max: 1,
+    answerWithinMs,
     settings: { synchronous_commit: 'off' },
   });
   const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {

@@ -15,7 +15,21 @@ export type ConnectionOptions = {
   max?: number;
   /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
+  /** A statement without an answer for so long has lost its connection: it fails, and the connection is given up. */
+  answerWithinMs?: number | undefined;
 };
+
+/**
+ * For connections whose transactions hold rows that others wait for: the server ends them when their client is frozen, or
+ * gone without a word.
+ */
+export const GIVEN_UP_BY_SERVER = {
+  idle_in_transaction_session_timeout: '10s',
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '10000',
+} as const;
 
 function configOf(options: ConnectionOptions): pg.ClientConfig {
   const settings = { ...(options.role ? { role: options.role } : {}), ...options.settings };
@@ -25,6 +39,7 @@ function configOf(options: ConnectionOptions): pg.ClientConfig {
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    ...(options.answerWithinMs ? { query_timeout: options.answerWithinMs } : {}),
     ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
   };
 }
@@ -32,9 +47,28 @@ function configOf(options: ConnectionOptions): pg.ClientConfig {
 /** A pool whose idle connections may break without ending the process: the next query reports the loss. */
 export function createPool(options: ConnectionOptions): Pool {
   const pool = new pg.Pool({ ...configOf(options), max: options.max ?? 4 });
+  const clients = new Set<PoolClient>();
+  connected.set(pool, clients);
   pool.on('error', ignore);
-  pool.on('connect', (client) => client.on('error', ignore));
+  pool.on('connect', (client) => {
+    clients.add(client);
+    client.on('error', ignore);
+  });
+  pool.on('remove', (client) => clients.delete(client));
   return pool;
+}
+
+const connected = new WeakMap<Pool, Set<PoolClient>>();
+
+/** Breaks all connections there are: whoever waits for an answer hears of the loss at once. */
+export function breakConnections(pool: Pool): void {
+  connected.get(pool)?.forEach(breakConnection);
+}
+
+/** Tears the connection down without a word to the server. */
+export function breakConnection(client: PoolClient): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
 }
 
 /** One connection of its own, for what needs a session: LISTEN, advisory locks. */

@@ -1,6 +1,9 @@
 import { hostname } from 'node:os';
 import { type Client, createClient, type Pool } from './pool.ts';
 
+/** A heartbeat went unanswered: whatever else was asked of the database may have been lost as silently. */
+export class SilentDatabase extends Error {}
+
 /** How long a heartbeat may go unanswered before a worker must take itself for dead; the reaper waits longer. */
 const HEARTBEAT_TIMEOUT_MS = 8_000;
 
@@ -33,6 +36,7 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     url: options.url,
     applicationName: 'howdah-live',
     role: 'howdah_worker',
+    answerWithinMs: HEARTBEAT_TIMEOUT_MS,
   });
   let closed = false;
   const lost = (reason: Error): void => {
@@ -44,22 +48,27 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   client.on('error', lost);
   client.on('end', () => lost(new Error('the connection that shows this worker alive has ended')));
   client.on('notification', (message) => options.onControl(message.payload ?? ''));
-  await client.connect();
-  await client.query(
-    `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
-     set tcp_user_timeout = 10000; listen howdah_control`,
-  );
-  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
-    options.worker,
-    options.poolId,
-    hostname(),
-    process.pid,
-    options.release,
-  ]);
   const close = async (): Promise<void> => {
     closed = true;
     await client.end().catch(() => {});
   };
+  try {
+    await client.connect();
+    await client.query(
+      `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+       set tcp_user_timeout = 10000; listen howdah_control`,
+    );
+    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
+      options.worker,
+      options.poolId,
+      hostname(),
+      process.pid,
+      options.release,
+    ]);
+  } catch (error) {
+    await close(); // or the lock would be there, and nobody who beats
+    throw error;
+  }
   return {
     beat: () => beat(client, options.worker),
     leave: async () => {
@@ -77,7 +86,7 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
 async function beat(client: Client, worker: string): Promise<boolean> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new Error('the database did not answer a heartbeat')),
+    () => reject(new SilentDatabase('the database did not answer a heartbeat')),
     HEARTBEAT_TIMEOUT_MS,
   );
   try {

@@ -1,6 +1,6 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
+import { breakConnection, inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { storableJson } from './runs.ts';
 import { faultOf } from './sqlstate.ts';
 
@@ -70,6 +70,13 @@ export async function becomeWorker(client: PoolClient): Promise<void> {
   );
 }
 
+const ANSWER_MS = 5_000;
+
+/** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
+export function answeredAfter(timeoutMs: number): object {
+  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // no type of pg knows it
+}
+
 const RIGHTS =
   'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
 
@@ -83,8 +90,13 @@ const LOST_RACES = ['40001', '40P01'];
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
-    const { rows } = await client.query(statementOf(call.fn, call.args), [storableJson(call.args)]);
-    await client.query('set constraints all immediate'); // what fails at commit is the call's fault as well
+    const { rows } = await client.query({
+      text: statementOf(call.fn, call.args),
+      values: [storableJson(call.args)],
+      ...answeredAfter(call.timeoutMs),
+    });
+    const settle = 'set constraints all immediate'; // what fails at commit is the call's fault as well
+    await client.query({ text: settle, ...answeredAfter(call.timeoutMs) });
     const values = rows.map((row) => (row.value === null ? null : exactJson(row.value)));
     return { ok: true, value: call.fn.returns_set ? values : (values[0] ?? null) };
   } catch (error) {
@@ -149,9 +161,7 @@ function digits(number: string): string {
  * not be committed any more; on the server the statement ends by its time-out.
  */
 function breakOnAbort(client: PoolClient, signal: AbortSignal): () => void {
-  const socket = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
-    .stream;
-  const abort = (): void => socket.destroy();
+  const abort = (): void => breakConnection(client);
   if (signal.aborted) {
     abort();
   }

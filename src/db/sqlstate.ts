@@ -30,7 +30,7 @@ export function isConnectionLoss(error: unknown): boolean {
   const { code, message } = faultOf(error);
   return (
     /^(08|57P|53)|^E[A-Z]{4,}$/.test(code) ||
-    /connection (terminated|error|ended)|connect(ion)? timeout|timeout exceeded|not queryable/i.test(
+    /connection (terminated|error|ended)|connect(ion)? timeout|timeout exceeded|not queryable|read timeout/i.test(
       message,
     )
   );

@@ -271,6 +271,32 @@ describe('presence of workers', () => {
     await client.end();
   });
 
+  test('a job that was replaced while it was worked on does not outlive its worker', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await lockJob(id, `pool-${randomUUID()}`);
+    // What Graphile Worker makes of the old job then: it has no key, and is not tried again.
+    await db.pool.query(
+      `select graphile_worker.add_job('advance', json_build_object('id', $1::text), job_key => $1)`,
+      [id],
+    );
+    await db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now() - interval '1 minute' where payload ->> 'id' = $1`,
+      [id],
+    );
+    const jobs = () =>
+      all(
+        db.pool,
+        `select key, attempts from graphile_worker._private_jobs where payload ->> 'id' = $1 order by id`,
+        [id],
+      );
+    expect(await jobs()).toMatchObject([
+      { key: null, attempts: 25 },
+      { key: id, attempts: 0 },
+    ]);
+    await heal('10 seconds');
+    expect(await jobs()).toMatchObject([{ key: id }]);
+  });
+
   test('a worker calls all of this with its own role and reads no table', async () => {
     await asRole(db.pool, 'howdah_worker', {}, async (client) => {
       const worker = randomUUID();

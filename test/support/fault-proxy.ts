@@ -1,13 +1,13 @@
 import net from 'node:net';
 
-/** One connection through the proxy. */
-export type Passage = { client: net.Socket; server: net.Socket };
+/** One connection through the proxy. A silent one stays open, and nothing passes any more. */
+export type Passage = { client: net.Socket; server: net.Socket; isSilent: boolean };
 
 /**
- * What happens to the bytes on their way; a rule sees every chunk and says `pass`, `drop` (swallowed without a word)
- * or `cut` (both ends of this connection are torn down).
+ * What happens to the bytes on their way; a rule sees every chunk and says `pass`, `drop` (swallowed without a word),
+ * `cut` (both ends of this connection are torn down) or how many bytes still pass before it is cut.
  */
-export type Rule = (chunk: Buffer, passage: Passage) => 'pass' | 'drop' | 'cut';
+export type Rule = (chunk: Buffer, passage: Passage) => 'pass' | 'drop' | 'cut' | number;
 
 export type FaultProxy = {
   /** The same database through the proxy. */
@@ -17,6 +17,10 @@ export type FaultProxy = {
   toClient: Rule;
   /** Refuses new connections while true. */
   isDown: boolean;
+  /** How long so many bytes take; undefined: no time. What is on its way stays in order, whatever this becomes. */
+  pace: ((bytes: number) => Promise<unknown>) | undefined;
+  /** The connections there are. */
+  readonly passages: ReadonlySet<Passage>;
   /** Tears down all connections there are. */
   cutAll(): void;
   close(): Promise<void>;
@@ -34,7 +38,7 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
       return;
     }
     const server = net.connect(Number(port || 5432), hostname);
-    const passage = { client, server };
+    const passage: Passage = { client, server, isSilent: false };
     passages.add(passage);
     const end = (): void => {
       client.destroy();
@@ -43,10 +47,26 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
     };
     const carry = (from: net.Socket, to: net.Socket, rule: () => Rule): void => {
       from.setNoDelay(true);
+      let underWay = 0;
+      let before: Promise<unknown> = Promise.resolve();
+      const write = (chunk: Buffer, isLast: boolean): void => {
+        to.write(chunk, () => isLast && end());
+      };
       from.on('data', (chunk: Buffer) => {
+        if (passage.isSilent) return;
         const verdict = rule()(chunk, passage);
-        if (verdict === 'pass') to.write(chunk);
-        if (verdict === 'cut') end();
+        if (verdict === 'drop') return;
+        if (verdict === 'cut') return end();
+        const isLast = typeof verdict === 'number';
+        const kept = isLast ? chunk.subarray(0, verdict) : chunk;
+        if (underWay === 0 && !proxy.pace) return write(kept, isLast);
+        underWay += 1;
+        before = before
+          .then(() => proxy.pace?.(kept.length))
+          .then(() => {
+            underWay -= 1;
+            write(kept, isLast);
+          });
       });
       from.on('error', end);
       from.on('close', end);
@@ -63,6 +83,8 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
     toServer: pass,
     toClient: pass,
     isDown: false,
+    pace: undefined,
+    passages,
     cutAll() {
       for (const { client, server } of passages) {
         client.destroy();

@@ -48,18 +48,23 @@ export type FakeServer = { url: string; requests: FakeRequest[]; close(): Promis
 
 /**
  * Starts an OpenAI-compatible chat server on a free loopback port. A script answers the n-th request
- * with its n-th answer and any further one with a 500 that says so.
+ * with its n-th answer and any further one with a 500 that says so. Without `keep` requests are forgotten.
  */
-export async function startOpenAiServer(script: FakeHandler | FakeAnswer[]): Promise<FakeServer> {
+export async function startOpenAiServer(
+  script: FakeHandler | FakeAnswer[],
+  { keep = true }: { keep?: boolean } = {},
+): Promise<FakeServer> {
   const requests: FakeRequest[] = [];
+  let count = 0;
   const handler = Array.isArray(script) ? scripted(script) : script;
   const server = createServer(async (incoming, response) => {
     try {
       const body = parseBody(await readAll(incoming));
       const { url: path = '', headers } = incoming;
       const left = once(response, 'close');
-      const request = { index: requests.length, path, headers, body, left };
-      requests.push(request);
+      const request = { index: count, path, headers, body, left };
+      count += 1;
+      if (keep) requests.push(request);
       await send(await handler(request), request, response);
     } catch (error) {
       // A client that left in mid answer is what some tests are about.

@@ -11,6 +11,7 @@ export type TestWorkerOptions = {
   tools?: readonly CustomTool[];
   hooks?: Hooks;
   concurrency?: number;
+  answerWithinMs?: number;
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
   resourceFolder?: string;
@@ -26,6 +27,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
     concurrency: options.concurrency ?? 100,
     release: 'test',
+    ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
     log: pino({ level: 'silent' }),
     provider: (model) => findProvider(providers, model),

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Breach } from './check.ts';
+import type { FaultKind, ModelFault } from './faults.ts';
+import type { ToolName } from './plan.ts';
+import type { PlaceChange, World } from './world.ts';
+
+/** One fault alone. Without numbers of its own it is 60 runs, 12 s of faults, one each 2 s, three workers. */
+export type Scenario = {
+  row: number;
+  fault: string;
+  faults?: readonly FaultKind[];
+  modelFaults?: readonly ModelFault[];
+  runs?: number;
+  forMs?: number;
+  everyMs?: number;
+  workers?: number;
+  place?: (index: number) => PlaceChange;
+  /** More runs, each of which calls one of these. */
+  special?: readonly ToolName[];
+  /** One of them kills its workers, and is stopped for that. */
+  mayPoison?: boolean;
+  /** Something else that happens meanwhile; gives how often. */
+  during?(world: World): Promise<number>;
+  /** What must be true besides. */
+  after?(world: World): Breach[];
+};
+
+const SKEW = fileURLToPath(new URL('skew.ts', import.meta.url));
+const HOUR_MS = 3_600_000;
+
+/** What can be done on one machine; the numbers are those of the matrix in docs/reliability.md. */
+export const SCENARIOS: readonly Scenario[] = [
+  { row: 2, fault: 'kill -9 of workers at random', faults: ['kill'], runs: 120, forMs: 20_000 },
+  { row: 3, fault: 'kill -9 of one Postgres backend', faults: ['kill_backend'], everyMs: 5_000 },
+  { row: 4, fault: 'pg_terminate_backend', faults: ['terminate'] },
+  { row: 5, fault: 'restart of Postgres, fast', faults: ['restart_fast'], everyMs: 5_000 },
+  {
+    row: 5,
+    fault: 'restart of Postgres, immediate',
+    faults: ['restart_immediate'],
+    everyMs: 5_000,
+  },
+  { row: 6, fault: 'partition, reset at its end', faults: ['blackhole'], everyMs: 6_000 },
+  { row: 6, fault: 'partition, nothing lost', faults: ['hold'], everyMs: 6_000 },
+  { row: 7, fault: 'half-open for ever', faults: ['half_open'], everyMs: 6_000 },
+  { row: 7, fault: 'answers of commits and claims lost', faults: ['lose_answer'] },
+  { row: 7, fault: 'cut in mid message', faults: ['cut_midway', 'cut'] },
+  { row: 8, fault: '200 ms and 20 kB/s', faults: ['slow'], everyMs: 3_000 },
+  { row: 9, fault: '429 with Retry-After', modelFaults: ['rate_limited'], after: noneEarly },
+  { row: 10, fault: '500, 503, reset', modelFaults: ['error_500', 'error_503', 'reset'] },
+  { row: 10, fault: 'models cannot be reached', faults: ['cut_models'] },
+  { row: 11, fault: 'silence before and in a stream', modelFaults: ['hang', 'stalled_stream'] },
+  { row: 12, fault: 'half a stream', modelFaults: ['half_stream', 'ended_stream'] },
+  { row: 13, fault: 'garbage and web pages', modelFaults: ['garbage', 'web_page'] },
+  {
+    row: 14,
+    fault: 'clocks of workers an hour off',
+    place: (index) => ({
+      node: ['--import', SKEW],
+      env: { CHAOS_SKEW_MS: String([0, HOUR_MS, -HOUR_MS][index % 3]) },
+    }),
+    modelFaults: ['rate_limited', 'error_500'],
+  },
+  { row: 17, fault: 'a psql session holds rows', during: holdRows },
+  {
+    row: 19,
+    fault: 'out of memory',
+    special: ['hoard'],
+    mayPoison: true,
+    runs: 30,
+    place: () => ({ node: ['--max-old-space-size=96'], mayDie: true }),
+  },
+  { row: 20, fault: 'frozen beyond the lease', faults: ['freeze'], everyMs: 8_000 },
+  { row: 20, fault: 'frozen for moments', faults: ['pause_process'] },
+  { row: 21, fault: 'blocked event loop', special: ['spin', 'spin'] },
+  { row: 22, fault: 'wake-ups four times', faults: ['duplicate_wakeups'], everyMs: 700 },
+  {
+    row: 26,
+    fault: 'a herd after a restart',
+    faults: ['restart_fast'],
+    runs: 200,
+    forMs: 1_000,
+    everyMs: 900,
+  },
+  { row: 27, fault: 'SIGTERM drains', faults: ['drain'] },
+  { row: 30, fault: 'none at all' },
+];
+
+/** Rows that a test of the suite holds, or that are not tried, and why. */
+export const COVERED: readonly (readonly [number, string, string])[] = [
+  [1, 'kill -9 at every commit point', 'test/chaos/failpoints.test.ts'],
+  [12, 'a cut at every byte of a stream', 'test/providers/openai-stream.test.ts'],
+  [13, 'broken arguments, unknown tools, equal ids', 'test/runtime/tool-errors.test.ts'],
+  [15, 'disk full in the database', 'not tried: wants a file system of its own'],
+  [16, 'disk full on the worker', 'a worker writes no file'],
+  [18, 'deadlocks', 'test/sql/children.test.ts, test/runtime/sql-tool-races.test.ts'],
+  [22, 'one key from fifty callers', 'test/sql/run.test.ts'],
+  [23, 'a run that kills its workers', 'test/workers/death.test.ts'],
+  [24, 'slow subscribers', 'test/api/feed-hub.test.ts, npm run bench -- subscribers'],
+  [25, 'huge payloads', 'test/sql/insert.test.ts, test/runtime/text.test.ts'],
+  [27, 'migrations beside a worker', 'test/db/migrate-beside.test.ts'],
+  [28, 'races of controls', 'test/runtime/control-properties.test.ts'],
+  [29, 'dump and restore', 'not tried: the embedded server has no pg_dump'],
+  [30, 'an hour without faults', 'npm run chaos -- --minutes 60 --only none'],
+];
+
+function noneEarly({ model }: World): Breach[] {
+  return [...model.early].map((key) => ({
+    kind: 'asked too often',
+    what: `the model of ${key} was asked again before the time it had told`,
+  }));
+}
+
+/** Rows of live runs are locked by somebody who is in no hurry: nobody else's run may wait for that. */
+async function holdRows({ server }: World): Promise<number> {
+  let times = 0;
+  for (; times < 5; times += 1) {
+    await sleep(1_500);
+    const client = await server.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query(
+        `select from howdah.executions where completed_at is null order by random() limit 3 for update skip locked`,
+      );
+      await sleep(1_500);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
+  }
+  return times;
+}

@@ -1,0 +1,92 @@
+import { MODEL_FAULTS, planFaults } from './faults.ts';
+import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
+import type { Options } from './options.ts';
+import { planRun, planRuns } from './plan.ts';
+import { type Line, markdown, tableOf, totalOf } from './report.ts';
+import { playRound, type RoundResult } from './round.ts';
+import { checkEverything } from './settle.ts';
+import { openWorld, type World } from './world.ts';
+
+/**
+ * The fault matrix: each fault alone, with figures, in a world of its own; and where a test of the suite holds a row
+ * already, its name. False when any promise was broken.
+ */
+export async function playMatrix(options: Options, talk: (line: string) => void): Promise<boolean> {
+  const { seed } = options;
+  const lines: Line[] = [];
+  const breaches: string[] = [];
+  const { rows } = options;
+  for (const scenario of SCENARIOS.filter(({ row }) => rows.length === 0 || rows.includes(row))) {
+    talk(`row ${scenario.row}: ${scenario.fault}`);
+    const told = await playScenario(scenario, options);
+    for (const { kind, what } of told.result.breaches) {
+      breaches.push(`row ${scenario.row}: ${kind}: ${what}`);
+      talk(`  ${kind}: ${what}`);
+    }
+    const line = totalOf(`${scenario.row} ${scenario.fault}`, [told.result], seed);
+    lines.push({ ...line, injected: told.injected, recovery: told.recovery ?? line.recovery });
+  }
+  if (options.json) {
+    for (const line of lines) console.log(JSON.stringify(line));
+  } else {
+    console.log(tableOf(lines));
+    console.log(`\n${markdown(['row', 'fault', 'held by'], COVERED)}`);
+  }
+  for (const breach of breaches) console.error(breach);
+  return breaches.length === 0;
+}
+
+type Told = { result: RoundResult; injected: number; recovery: Line['recovery'] };
+
+async function playScenario(scenario: Scenario, { seed, workers }: Options): Promise<Told> {
+  const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special } = scenario;
+  const world = await openWorld({
+    seed,
+    workers: Math.min(workers, scenario.workers ?? 3),
+    modelFaults: scenario.modelFaults ?? [],
+    place: scenario.place,
+  });
+  try {
+    world.model.probability = scenario.modelFaults ? 0.4 : 0;
+    const plans = [
+      ...planRuns(seed, 1, runs, forMs * 0.7),
+      ...(special ?? []).map((tool, index) => ({
+        ...planRun(seed, `1.${runs + index}!${tool}`, forMs * 0.3),
+        control: { do: 'nothing' } as const,
+      })),
+    ].map((plan) => (plan.key.includes('!') ? withoutSession(plan) : plan));
+    const during = scenario.during?.(world) ?? Promise.resolve(0);
+    const round = await playRound(
+      world,
+      1,
+      plans,
+      planFaults(seed, 1, forMs, everyMs, faults),
+      scenario.mayPoison ? { poison: true } : {},
+    );
+    const others = await during;
+    round.breaches.push(...(await checkEverything(world)), ...(scenario.after?.(world) ?? []));
+    return {
+      result: round,
+      injected: round.injected.length + others + faultsOf(world),
+      recovery: recoveryOf(round),
+    };
+  } finally {
+    await world.close();
+  }
+}
+
+function withoutSession<T extends { session?: unknown }>(plan: T): T {
+  const { session: _, ...rest } = plan;
+  return rest as T;
+}
+
+function faultsOf({ model }: World): number {
+  return MODEL_FAULTS.reduce((sum, kind) => sum + (model.faults.get(kind) ?? 0), 0);
+}
+
+function recoveryOf({ injected }: RoundResult): Line['recovery'] {
+  const times = injected.flatMap(({ recovery }) => recovery ?? []).toSorted((a, b) => a - b);
+  const at = (part: number): number =>
+    Math.round(times[Math.max(0, Math.ceil(part * times.length) - 1)] ?? 0);
+  return times.length === 0 ? null : [at(0.5), at(0.99), at(1)];
+}

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Breach, check } from './check.ts';
+import { type Order, placeOrders } from './customers.ts';
+import type { FaultKind, PlannedFault } from './faults.ts';
+import { calm, type Injected, injectFaults } from './monkey.ts';
+import { type Observed, observe, recoveries } from './observe.ts';
+import { answerQuestions } from './people.ts';
+import type { PlannedRun } from './plan.ts';
+import { surely } from './server.ts';
+import { readJournal } from './tools.ts';
+import type { World } from './world.ts';
+
+export type RoundResult = {
+  round: number;
+  runs: number;
+  children: number;
+  steps: number;
+  injected: (Injected & { recovery: number | null })[];
+  breaches: Breach[];
+  explained: number;
+  repeated: number;
+  seconds: number;
+};
+
+const MODEL_CUTTING: readonly FaultKind[] = ['cut_models', 'pause_process', 'freeze'];
+
+/** Nobody is taken for dead by these. */
+const HARMLESS: readonly FaultKind[] = [
+  'slow',
+  'drain',
+  'lose_answer',
+  'cut_midway',
+  'cut_models',
+  'duplicate_wakeups',
+];
+
+/** Nothing may stand still for so long once all faults are over. */
+const STILL_MS = 60_000;
+
+/**
+ * One round: runs come, faults happen, then nothing is wrong any more; everything must end, and what is there must be what
+ * was promised.
+ */
+export async function playRound(
+  world: World,
+  round: number,
+  runs: readonly PlannedRun[],
+  faults: readonly PlannedFault[],
+  isFailing: { poison?: boolean } = {},
+): Promise<RoundResult> {
+  const begun = performance.now();
+  const over = new AbortController();
+  const people = answerQuestions(world, over.signal);
+  try {
+    const [orders, injected] = await Promise.all([
+      placeOrders(world, runs),
+      injectFaults(world, faults),
+    ]);
+    calm(world);
+    const stuck = await settled(world, round);
+    const { pool } = world.server;
+    const observed = await surely(() => observe(pool, round));
+    const times = await surely(() => recoveries(pool, injected));
+    const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
+    const verdict = check({
+      ...observed,
+      seed: world.seed,
+      orders,
+      effects: ofRound(readJournal(world.journal), round),
+      requests: world.model.requests,
+      isModelCut: injected.some(({ kind }) => MODEL_CUTTING.includes(kind)),
+      deaths: isFailing.poison ? 3 : deaths,
+    });
+    const died = world.places.flatMap((place) => place.deaths.splice(0));
+    return {
+      round,
+      runs: orders.length + forksOf(observed, orders),
+      children: observed.runs.filter(({ parent }) => parent !== null).length,
+      steps: await surely(() => stepsOf(world, round)),
+      injected: injected.map((one, index) => ({ ...one, recovery: times[index] ?? null })),
+      breaches: [
+        ...verdict.breaches,
+        ...stuck,
+        ...died.map((what): Breach => ({ kind: 'died', what })),
+      ],
+      explained: verdict.explained,
+      repeated: verdict.repeated,
+      seconds: (performance.now() - begun) / 1_000,
+    };
+  } finally {
+    over.abort();
+    await people;
+  }
+}
+
+function ofRound<T extends { key: string }>(all: readonly T[], round: number): T[] {
+  return all.filter(({ key }) => key.startsWith(`${round}.`));
+}
+
+function forksOf({ runs }: Observed, orders: readonly Order[]): number {
+  const ids = new Set(orders.map(({ id }) => id));
+  return runs.filter(({ forked_from }) => forked_from !== null && ids.has(forked_from)).length;
+}
+
+async function stepsOf({ server }: World, round: number): Promise<number> {
+  const { rows } = await server.pool.query(
+    `select coalesce(sum(step_count - coalesce(forked_from_seq, 0)), 0)::int as steps
+     from howdah.executions where starts_with(substring(input from 'key=(\\S+)'), $1)`,
+    [`${round}.`],
+  );
+  return rows[0].steps;
+}
+
+/** Waits until every run has ended; when none of them moves any more, those that have not are breaches. */
+async function settled({ server }: World, round: number): Promise<Breach[]> {
+  let before = '';
+  let since = performance.now();
+  for (;;) {
+    const { rows } = await surely(() => server.pool.query(LIVE));
+    if (rows.length === 0) return [];
+    const now = JSON.stringify(rows.map(({ id, state }) => `${id} ${state}`));
+    if (now !== before) {
+      before = now;
+      since = performance.now();
+    }
+    if (performance.now() - since > STILL_MS) {
+      return rows.slice(0, 20).map(
+        ({ id, state }): Breach => ({
+          kind: 'stuck',
+          what: `${id} of round ${round} stands still: ${state}`,
+        }),
+      );
+    }
+    await sleep(200);
+  }
+}
+
+// Who crashes and is claimed again makes no progress: neither owner nor fence are looked at.
+const LIVE = `
+  select id, concat_ws(' ', status, waiting_for, step_count, 'inbox ' || has_inbox, wake_at,
+    'crashes ' || crashes_without_progress) as state
+  from howdah.executions where completed_at is null order by id`;

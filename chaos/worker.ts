@@ -1,0 +1,26 @@
+// A worker in a process of its own, to be killed, frozen and cut off. Says `ready` when it takes runs; SIGTERM drains it.
+
+import { pino } from 'pino';
+import { openaiProvider } from '../src/providers/openai.ts';
+import { startWorker } from '../workers/main.ts';
+import { shopTools } from './tools.ts';
+
+const { DATABASE_URL, OPENAI_BASE_URL, CHAOS_JOURNAL, CHAOS_CONCURRENCY = '100' } = process.env;
+if (DATABASE_URL === undefined || OPENAI_BASE_URL === undefined || CHAOS_JOURNAL === undefined) {
+  throw new Error('this is started by npm run chaos');
+}
+const provider = openaiProvider({
+  env: { apiKey: 'chaos', baseUrl: OPENAI_BASE_URL },
+  limits: { first_chunk_ms: 6_000, between_chunks_ms: 5_000 }, // a hang is over soon
+});
+const worker = await startWorker({
+  url: DATABASE_URL,
+  tools: shopTools(CHAOS_JOURNAL),
+  builtins: [],
+  concurrency: Number(CHAOS_CONCURRENCY),
+  release: 'chaos',
+  log: pino({ level: 'info' }, pino.destination(2)),
+  provider: () => ({ ok: true, value: provider }),
+});
+process.once('SIGTERM', () => void worker.stop(3_000));
+console.log('ready');

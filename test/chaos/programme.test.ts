@@ -1,0 +1,266 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { check, type Evidence } from '../../chaos/check.ts';
+import type { Order } from '../../chaos/customers.ts';
+import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults.ts';
+import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/model.ts';
+import type { RunRow } from '../../chaos/observe.ts';
+import { readOptions } from '../../chaos/options.ts';
+import { callWithKey, finalAnswer, type PlannedRun, planRun, planRuns } from '../../chaos/plan.ts';
+import { linesOf, tableOf } from '../../chaos/report.ts';
+
+// The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
+
+describe('a plan', () => {
+  test('is the same for the same seed, whatever was planned before', () => {
+    const plan = JSON.stringify([planRuns(7, 3, 50, 1_000), planFaults(7, 3, 60_000, 500)]);
+    planRuns(8, 1, 10, 1_000);
+    expect(JSON.stringify([planRuns(7, 3, 50, 1_000), planFaults(7, 3, 60_000, 500)])).toBe(plan);
+    expect(JSON.stringify([planRuns(8, 3, 50, 1_000), planFaults(8, 3, 60_000, 500)])).not.toBe(
+      plan,
+    );
+  });
+
+  test('has every kind of fault, of control and of call in it before long', () => {
+    const runs = planRuns(1, 1, 500, 1_000);
+    const controls = new Set(runs.map(({ control }) => control.do));
+    expect([...controls].toSorted()).toEqual(['cancel', 'fork', 'nothing', 'pause', 'steer']);
+    const tools = new Set(runs.flatMap(({ turns }) => turns.flat().map(({ tool }) => tool)));
+    expect([...tools].toSorted()).toEqual([
+      'ask_user',
+      'book',
+      'careful',
+      'helper',
+      'look',
+      'note',
+      'pay',
+    ]);
+    expect(new Set(runs.map(({ session }) => session?.policy))).toEqual(
+      new Set([undefined, 'queue', 'interrupt']),
+    );
+    const faults = new Set(planFaults(1, 1, 600_000, 500).map(({ kind }) => kind));
+    expect([...faults].toSorted()).toEqual([...FAULTS].toSorted());
+  });
+
+  test('finds a call again by its key', () => {
+    const calls = planRuns(5, 1, 50, 0).flatMap(({ turns }) => turns.flat());
+    expect(calls.map(({ key }) => callWithKey(5, key))).toEqual(calls);
+  });
+});
+
+describe('a model that fails', () => {
+  test('fails at most twice in a row, and falls silent only once', () => {
+    const turns = Array.from({ length: 2_000 }, (_, index) =>
+      [0, 1, 2].map((nth) => modelFault(3, `1.${index}`, 0, nth, MODEL_FAULTS, 1)),
+    );
+    expect(turns.every(([first]) => first !== undefined)).toBe(true);
+    expect(turns.some(([, second]) => second !== undefined)).toBe(true);
+    expect(turns.every(([, , third]) => third === undefined)).toBe(true);
+    const silent = turns.filter((faults) =>
+      faults.some((fault) => fault === 'hang' || fault === 'stalled_stream'),
+    );
+    expect(silent.every(([, second]) => second === undefined)).toBe(true);
+    expect(new Set(turns.flat().filter(Boolean))).toEqual(new Set(MODEL_FAULTS));
+  });
+});
+
+describe('the model server', () => {
+  let model: ChaosModel;
+  beforeAll(async () => {
+    model = await startChaosModel(4, []);
+  });
+  afterAll(() => model.server.close());
+
+  test('plays a conversation to the answer that is expected of it', async () => {
+    const run = planRuns(4, 1, 50, 0).find(({ turns }) => turns.flat().length > 3) as PlannedRun;
+    const messages: object[] = [{ role: 'user', content: `Please do key=${run.key}` }];
+    for (const turn of run.turns) {
+      const answer = await ask(messages);
+      expect(answer.tool_calls).toHaveLength(turn.length);
+      messages.push({ role: 'assistant', tool_calls: answer.tool_calls });
+      const results = answer.tool_calls?.map(({ id, function: { name } }, index) => ({
+        role: 'tool',
+        tool_call_id: id,
+        content:
+          name === 'helper'
+            ? finalAnswer(4, planRun(4, turn[index]?.key ?? '', 0))
+            : `[${turn[index]?.rejected ? 'rejected' : name}:${turn[index]?.key}]`,
+      }));
+      messages.push(...(results ?? []).toReversed()); // they arrive in any order
+      messages.push({ role: 'user', content: '[steer:x]' });
+    }
+    expect((await ask(messages)).content).toBe(finalAnswer(4, run));
+    expect(model.requests.get(run.key)).toBe(run.turns.length + 1);
+  });
+
+  test('goes by the last key there is', () => {
+    const said = [
+      { role: 'user', content: 'key=1.1' },
+      { role: 'assistant', content: 'done' },
+      { role: 'user', content: 'key=1.2' },
+    ];
+    expect(readConversation(said)).toEqual({ key: '1.2', turn: 0, results: [] });
+  });
+
+  async function ask(messages: object[]) {
+    const response = await fetch(`${model.server.url}/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ messages, stream: false }),
+    });
+    const { choices } = (await response.json()) as {
+      choices: {
+        message: {
+          content: string | null;
+          tool_calls?: { id: string; function: { name: string } }[];
+        };
+      }[];
+    };
+    return choices[0]?.message ?? { content: null };
+  }
+});
+
+describe('the checker', () => {
+  const book = { tool: 'book', key: '1.0/0-0', rejected: false } as const;
+  const pay = { tool: 'pay', key: '1.0/0-1', rejected: false } as const;
+  const plan: PlannedRun = {
+    ...planRun(1, '1.0', 0),
+    control: { do: 'nothing' },
+    turns: [[book, pay]],
+  };
+  const order: Order = { plan, id: 'a', isAcknowledged: true };
+  const run: RunRow = {
+    id: 'a',
+    key: '1.0',
+    status: 'completed',
+    stop_reason: 'final_answer',
+    error_code: null,
+    output: finalAnswer(1, planRun(1, '1.0', 0)),
+    parent: null,
+    root: 'a',
+    forked_from: null,
+    session_id: null,
+    model_steps: 2,
+    model_retries: 0,
+    interruptions: 0,
+    heard: [],
+  };
+  const paid = { tool: 'pay', key: pay.key, idempotency_key: 'a:2:c', execution_id: 'a' };
+  const fine: Evidence = {
+    seed: 1,
+    orders: [order],
+    runs: [run],
+    calls: [
+      { execution_id: 'a', tool: 'book', key: book.key },
+      { execution_id: 'a', tool: 'pay', key: pay.key },
+    ],
+    agains: [],
+    bookings: [book.key],
+    effects: [paid],
+    zombies: [],
+    violations: [],
+    requests: new Map([['1.0', 2]]),
+    isModelCut: false,
+    deaths: 0,
+  };
+  const found = (change: Partial<Evidence>) =>
+    check({ ...fine, ...change }).breaches.map(({ kind }) => kind);
+
+  test('has nothing to say when all is well', () => {
+    expect(check(fine)).toEqual({ breaches: [], explained: 0, repeated: 0 });
+  });
+
+  test.each<[string, Partial<Evidence>, string[]]>([
+    ['an acknowledged run that is gone', { runs: [] }, ['lost']],
+    ['a run that never ends', { runs: [{ ...run, status: 'waiting' }] }, ['lost', 'stuck']],
+    ['a wrong output', { runs: [{ ...run, output: 'something else' }] }, ['lost']],
+    [
+      'a failure nobody caused',
+      { runs: [{ ...run, status: 'failed', error_code: 'timeout' }] },
+      ['lost'],
+    ],
+    ['a row of a SQL tool too many', { bookings: [book.key, book.key] }, ['doubled']],
+    ['a row of a SQL tool too few', { bookings: [] }, ['lost']],
+    ['an effect that was done twice', { effects: [paid, paid] }, ['doubled']],
+    ['an effect that was never done', { effects: [] }, ['lost']],
+    [
+      'one call with two keys',
+      {
+        effects: [paid, { ...paid, idempotency_key: 'a:9:c' }],
+        agains: [{ execution_id: 'a', key: pay.key }],
+      },
+      ['doubled'],
+    ],
+    ['a cancelled run that goes on', { orders: [{ ...order, cancelled: 'yes' }] }, ['lost']],
+    ['a word that was not heard', { orders: [{ ...order, steered: 'yes' }] }, ['lost']],
+    [
+      'a word that was heard twice',
+      {
+        orders: [{ ...order, steered: 'unknown' }],
+        runs: [{ ...run, heard: ['[steer:1.0]', '[steer:1.0]'] }],
+      },
+      ['doubled'],
+    ],
+    ['a fork that is gone', { orders: [{ ...order, forked: 'yes' }] }, ['lost']],
+    ['a model asked for nothing', { requests: new Map([['1.0', 3]]) }, ['asked too often']],
+    [
+      'a step of somebody else',
+      { zombies: [{ execution_id: 'a', seq: 2, worker: 'w' }] },
+      ['zombie'],
+    ],
+    [
+      'a broken promise',
+      { violations: [{ rule: 'step_gap', execution_id: 'a', detail: '' }] },
+      ['violation'],
+    ],
+  ])('finds %s', (_what, change, breaches) => {
+    expect(found(change)).toEqual(breaches);
+  });
+
+  test('lets pass what was injected, and what a person allowed', () => {
+    const failed = { ...run, status: 'failed', error_code: 'unreachable' };
+    expect(found({ runs: [failed], isModelCut: true })).toEqual([]);
+    expect(found({ runs: [{ ...failed, stop_reason: 'poison' }], deaths: 3 })).toEqual([]);
+    expect(
+      found({ runs: [{ ...run, interruptions: 1 }], requests: new Map([['1.0', 3]]) }),
+    ).toEqual([]);
+    const agains = [{ execution_id: 'a', key: pay.key }];
+    expect(found({ effects: [paid, paid], agains })).toEqual([]);
+  });
+});
+
+test('options are read, and what is none is refused', () => {
+  expect(readOptions(['--runs', '5', '--only', 'kill,cut', '--seed', '9'], 0)).toEqual({
+    runs: 5,
+    minutes: 0,
+    seed: 9,
+    workers: 4,
+    only: ['kill', 'cut'],
+    json: false,
+    matrix: false,
+    rows: [],
+  });
+  expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
+  expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/there is no fault fire/);
+  expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes takes a number/);
+});
+
+test('the table has a line for each fault and one for all', () => {
+  const round = {
+    round: 1,
+    runs: 10,
+    children: 2,
+    steps: 80,
+    explained: 0,
+    repeated: 1,
+    seconds: 1,
+    breaches: [{ kind: 'lost', what: 'x' } as const],
+    injected: [700, 900].map((recovery) => ({ kind: 'kill' as const, at: 0, held: [], recovery })),
+  };
+  expect(
+    tableOf(linesOf([round], 5))
+      .split('\n')
+      .slice(2),
+  ).toEqual([
+    '| kill        | 2        |      |      |         |                | 700 / 900 / 900 ms   |            | 5    |',
+    '| all of them | 2        | 10   | 1    | 0       | 1              | 700 / 900 / 900 ms   | 0          | 5    |',
+  ]);
+});

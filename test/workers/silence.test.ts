@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import {
+  brokenPromises,
+  calling,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+} from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FaultProxy, type Rule, startFaultProxy } from '../support/fault-proxy.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+
+// Connections that fall silent: nothing arrives any more, and nobody says so. A database that fails over to another
+// machine leaves them behind, and so does a worker that is frozen.
+
+let database: TestDatabase;
+let proxy: FaultProxy;
+let worker: Worker;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.pool.query(`
+    create schema shop;
+    create table shop.counter (n int not null);
+    insert into shop.counter values (0);
+    create function shop.bump() returns int language sql as
+      'update shop.counter set n = n + 1 returning n';
+    grant select, update on shop.counter to howdah_app;
+    select howdah.register_sql_tool('shop.bump()')`);
+  proxy = await startFaultProxy(database.url);
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await worker.stop(0);
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await proxy.close();
+  await database.drop();
+});
+
+const script = [calling({ name: 'bump' }), { content: 'done' }];
+
+async function counted(): Promise<number> {
+  return (await database.pool.query('select n from shop.counter')).rows[0].n;
+}
+
+/** The connection over which this is said next falls silent; `isSilent` resolves when it has. */
+function silenceAt(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isOver = false;
+  const rule: Rule = (chunk, passage) => {
+    if (isOver || !request.test(chunk.toString('latin1'))) return 'pass';
+    isOver = true;
+    passage.isSilent = true;
+    resolve();
+    return 'drop';
+  };
+  return { isSilent: promise, rule };
+}
+
+test('a worker frozen in the transaction of a SQL tool keeps nobody from going on', async () => {
+  const { pool } = database;
+  const frozen = await startWorkerProcess(proxy.url);
+  const agent = await makeAgent(pool, { script, tools: ['bump'] });
+  const { rule, isSilent } = silenceAt(/^Q.{4}commit\0/s);
+  proxy.toServer = rule;
+  const id = await insertRun(pool, agent);
+  await isSilent;
+  frozen.signal('SIGSTOP'); // its transaction has written the step and holds the run's row
+  const { owner_worker: old } = await executionOf(pool, id);
+  worker = await startTestWorker(proxy.url, { answerWithinMs: 2_000 });
+  await pool.query(
+    `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
+    [old],
+  );
+  const run = await eventually<{ status: string }>(
+    pool,
+    'somebody else finishes it',
+    'select status from howdah.executions where id = $1 and completed_at is not null',
+    [id],
+    40_000,
+  );
+  expect(run.status).toBe('completed');
+  expect(await kindsOf(pool, id)).toBe('model tool model output');
+  expect(await counted()).toBe(1);
+  frozen.signal('SIGKILL');
+}, 60_000);
+
+test.each([
+  ['a commit of steps', /commit_steps/],
+  ['the commit of a SQL tool', /^Q.{4}commit\0/s],
+  ['a claim', /claim_executions/],
+  ['a wake-up', /get_job|_private_jobs/],
+])('a connection that falls silent at %s is given up', async (_what, request) => {
+  const { pool } = database;
+  const before = await counted();
+  const agent = await makeAgent(pool, { script, tools: ['bump'] });
+  const { rule, isSilent } = silenceAt(request);
+  proxy.toServer = rule;
+  const id = await insertRun(pool, agent);
+  await isSilent;
+  expect((await ended(pool, id)).status).toBe('completed');
+  expect(await counted()).toBe(before + 1);
+});
+
+test('when all of them fall silent at once the worker comes back on new ones', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { script, tools: ['bump'] });
+  for (const passage of proxy.passages) {
+    passage.isSilent = true;
+  }
+  const ids = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, agent)));
+  for (const id of ids) {
+    expect((await ended(pool, id)).status).toBe('completed');
+  }
+});
