@@ -44,6 +44,7 @@ begin
   v_named := array(select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
   if cardinality(v_named) > 0 then
     perform howdah_private.enqueue_advance(v_named);
+    perform howdah_private.drop_wake_ups(v_picks, v_claimed);
   end if;
   perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
 
@@ -127,4 +128,21 @@ begin
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
+end $$;
+
+-- Wake-ups of runs that were claimed in the place of others have nothing to do any more. Those that somebody holds come and
+-- find that out.
+create or replace function howdah_private.drop_wake_ups(picks uuid[], claimed uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  delete from graphile_worker._private_jobs as j using (
+    select x.id from graphile_worker._private_jobs as x
+    where x.key = any (array(
+        select p.id::text from unnest(drop_wake_ups.picks) as p (id) where p.id = any (drop_wake_ups.claimed)))
+      and x.locked_at is null
+    for update skip locked
+  ) as d
+  where j.id = d.id;
 end $$;

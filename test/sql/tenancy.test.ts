@@ -93,6 +93,10 @@ describe('tenants', () => {
       );
       const session_id = await makeSession(db.pool, { tenant_id });
       await db.pool.query(
+        'insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 5)',
+        [tenant_id, agent],
+      );
+      await db.pool.query(
         `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
         [tenant_id, session_id],
       );
