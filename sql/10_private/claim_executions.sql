@@ -6,6 +6,9 @@
 --
 -- From protocol 3 on `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last.
+--
+-- `plan_cache_mode` holds for all that is called here: a plan for given ids opens fewer partitions and looks cheaper, but
+-- to make one each time costs more than the claim, and the generic one opens no more of them.
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
@@ -15,7 +18,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
@@ -93,7 +96,7 @@ begin
       message_count = greatest(e.message_count, 1),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
-    from due as d where e.id = d.id
+    from due as d where e.id = d.id and e.id = any (take_runs.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
   ),
   opened as (

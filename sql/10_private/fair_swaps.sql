@@ -20,8 +20,8 @@ end $$;
 -- Whether anybody but one tenant has something queued. Mostly nobody has, and this is all that a claim pays for.
 -- `enable_sort` here and below: the first row of executions_live_idx is what is meant, whatever the planner expects, which
 -- would rather read all runs of a tenant when it takes most of them for queued. Constants stand among the order since
--- below row-level security the planner does not see that they are constant. `plan_cache_mode`: a plan for given ids opens fewer
--- partitions and looks cheaper, but making it anew each time costs more than all else here; the generic one prunes them too.
+-- below row-level security the planner does not see that they are constant. `plan_cache_mode`: see
+-- claim_executions.
 create or replace function howdah_private.has_rivals(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
