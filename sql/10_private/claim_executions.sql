@@ -6,7 +6,7 @@
 --
 -- From protocol 3 on `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
--- many more may be given, whose wake-ups did not come yet (more_runs); they are spent with it.
+-- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -47,8 +47,9 @@ begin
       v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
-    if cardinality(v_more) > 0 then
-      perform howdah_private.spend_wake_ups(array(select m.id from unnest(v_more) as m (id) where m.id = any (v_claimed)));
+    if cardinality(v_picks || v_more) > 0 then
+      perform howdah_private.drop_wake_ups(array(
+        select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -153,4 +154,18 @@ begin
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
+end $$;
+
+-- Wake-ups of runs that were claimed before they came have nothing to do any more. Those that somebody holds come and find
+-- that out.
+create or replace function howdah_private.drop_wake_ups(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs as j
+    where j.key = any (drop_wake_ups.ids::text[]) and j.locked_at is null
+    for update skip locked
+  ));
 end $$;

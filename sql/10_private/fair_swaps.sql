@@ -20,10 +20,11 @@ end $$;
 -- Whether anybody but one tenant has something queued. Mostly nobody has, and this is all that a claim pays for.
 -- `enable_sort` here and below: the first row of executions_live_idx is what is meant, whatever the planner expects, which
 -- would rather read all runs of a tenant when it takes most of them for queued. Constants stand among the order since
--- below row-level security the planner does not see that they are constant.
+-- below row-level security the planner does not see that they are constant. `plan_cache_mode`: see
+-- claim_executions.
 create or replace function howdah_private.has_rivals(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -58,7 +59,7 @@ end $$;
 create or replace function howdah_private.due_tenants(low uuid, high uuid, most int)
   returns table (tenant_id uuid, is_timer boolean, priority smallint)
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -120,7 +121,7 @@ end $$;
 -- Runs at work of each of the tenants, over all workers; more than a thousand are as many as a thousand.
 create or replace function howdah_private.runs_at_work(tenants uuid[]) returns int[]
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -143,7 +144,7 @@ create or replace function howdah_private.due_run(
   tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
 ) returns uuid
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -182,9 +183,10 @@ declare
   v_named record;
   v_next int;
 begin
-  if not howdah_private.has_rivals((
-    select e.tenant_id from howdah.executions as e where e.id = fair_swaps.ids[1]
-  )) then
+  select e.tenant_id into v_named from howdah.executions as e
+  where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
+  if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
   end if;
   select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)

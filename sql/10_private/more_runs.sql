@@ -41,16 +41,3 @@ begin
   end loop;
   return v_runs;
 end $$;
-
--- What woke these runs has done so. A job that is just being worked on is left to whoever does: it will find nothing to do.
-create or replace function howdah_private.spend_wake_ups(ids uuid[]) returns void
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-begin
-  perform graphile_worker.complete_jobs(array(
-    select j.id from graphile_worker._private_jobs as j
-    where j.key = any (spend_wake_ups.ids::text[]) and j.locked_at is null
-    for update skip locked
-  ));
-end $$;

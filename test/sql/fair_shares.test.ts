@@ -76,6 +76,7 @@ describe('fair shares', () => {
     const jobs = await wakeUps(second as string);
     expect(jobs.map(({ key }) => key)).toEqual(['run', 'run again']);
     expect(jobs[1]?.run_at).toEqual(jobs[1]?.due);
+    expect(await wakeUps(other as string)).toEqual([]); // it has begun
     expect(await claim([second as string, other as string])).toEqual([second]);
   });
 
