@@ -6,6 +6,7 @@ import type { Figure } from './figures.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { query } from './query.ts';
+import { queued } from './queued.ts';
 import { startServer } from './server.ts';
 import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
@@ -21,6 +22,7 @@ const BENCHES: Record<string, Bench> = {
   coldstart,
   query,
   history,
+  queued,
   subscribers,
   waiting,
 };
