@@ -94,7 +94,7 @@ export const COVERED: readonly (readonly [number, string, string])[] = [
   [13, 'broken arguments, unknown tools, equal ids', 'test/runtime/tool-errors.test.ts'],
   [15, 'disk full in the database', 'not tried: wants a file system of its own'],
   [16, 'disk full on the worker', 'a worker writes no file'],
-  [18, 'deadlocks', 'test/sql/children.test.ts, test/runtime/sql-tool-races.test.ts'],
+  [18, 'deadlocks', 'test/runtime/sql-tool-races.test.ts, test/runtime/control-properties.test.ts'],
   [22, 'one key from fifty callers', 'test/sql/run.test.ts'],
   [23, 'a run that kills its workers', 'test/workers/death.test.ts'],
   [24, 'slow subscribers', 'test/api/feed-hub.test.ts, npm run bench -- subscribers'],

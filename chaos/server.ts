@@ -46,7 +46,7 @@ export async function startChaosServer(
     home,
     restart: (mode, downMs) =>
       inTurn(async () => {
-        await control(home, ['-m', mode, '-w', '-t', '60', 'stop']);
+        await control(home, ['-m', mode, '-w', '-t', '60', 'stop']).catch(() => {}); // it may be down
         await sleep(downMs);
         await startEmbedded({ home, port: Number(new URL(url).port) });
       }),
@@ -54,7 +54,7 @@ export async function startChaosServer(
     async stop() {
       await busy;
       await pool.end();
-      await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']);
+      await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
       rmSync(home, { recursive: true, force: true });
     },
   };

@@ -52,7 +52,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       }),
     ),
   );
-  return {
+  const world: World = {
     seed,
     server,
     model,
@@ -60,10 +60,14 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     places,
     journal,
     async close() {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
       await Promise.all(places.map((place) => place.stop()));
       await modelProxy.close();
       await model.server.close();
       await server.stop();
     },
   };
+  const interrupt = (): void => void world.close().finally(() => process.exit(130));
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  return world;
 }

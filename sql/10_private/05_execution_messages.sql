@@ -55,11 +55,15 @@ $$;
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.
 -- What a fork copied belongs to the original run and counts for nothing, but for what must not be repeated: a call that
 -- must happen once and was begun, and the end of a child.
+-- A call that is to be tried again later says when by the clock that all workers share: they turn it into their own.
 create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = ''
 as $$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.step_note(s) || case
+    when s.kind = 'retry' and s.output ? 'not_before' then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
+      - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
+    else '{}' end order by s.seq), '[]')
   from howdah.steps as s
   left join lateral (
     select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked

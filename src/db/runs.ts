@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from './pool.ts';
@@ -78,7 +78,22 @@ export async function claimExecutions(
     text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
     values: [worker, ids, after, room],
   });
-  return rows.map((row) => ({ ...row, active_ms_left: Number(row.active_ms_left) }));
+  return rows.map((row) => ({
+    ...row,
+    active_ms_left: Number(row.active_ms_left),
+    attempts: row.attempts.map(dueByOwnClock),
+  }));
+}
+
+/** Whoever wrote the step may have had another clock. */
+function dueByOwnClock({ due_in_ms, ...step }: LoggedStep & { due_in_ms?: number }): LoggedStep {
+  return due_in_ms === undefined || !isJsonObject(step.output)
+    ? step
+    : { ...step, output: { ...step.output, not_before: isoTime(Date.now() + due_in_ms) } };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Commits the steps of many runs in one transaction; the result has one entry per run, by id. */

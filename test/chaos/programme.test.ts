@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { check, type Evidence } from '../../chaos/check.ts';
 import type { Order } from '../../chaos/customers.ts';
 import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults.ts';
+import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
 import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/model.ts';
 import type { RunRow } from '../../chaos/observe.ts';
 import { readOptions } from '../../chaos/options.ts';
@@ -241,6 +243,18 @@ test('options are read, and what is none is refused', () => {
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
   expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/there is no fault fire/);
   expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes takes a number/);
+});
+
+test('every row of the matrix is played, or held by a test that is there, or said not to be', () => {
+  const rows = [...SCENARIOS.map(({ row }) => row), ...COVERED.map(([row]) => row)];
+  expect([...new Set(rows)].toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  );
+  const named = COVERED.flatMap(([, , by]) => by.match(/test\/[\w/.-]+\.ts/g) ?? []);
+  expect(named.length).toBeGreaterThan(9);
+  expect(named.filter((path) => !existsSync(new URL(`../../${path}`, import.meta.url)))).toEqual(
+    [],
+  );
 });
 
 test('the table has a line for each fault and one for all', () => {

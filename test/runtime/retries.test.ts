@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Json } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -312,3 +312,29 @@ describe('a model', () => {
     },
   );
 });
+
+test('a retry is due by the clock of the database, whatever the clock of the worker that failed says', async () => {
+  const { pool } = database;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => performanceNow() + 3_600_000);
+  const id = await callFlaky('skewed', 1, { retryable: true, retry_after_ms: 2_500 });
+  await eventually(
+    pool,
+    'the run is parked until its retry',
+    `select from howdah.executions where id = $1 and waiting_for = 'timer'`,
+    [id],
+  );
+  clock.mockRestore(); // somebody else goes on with it
+  const run = await ended(pool, id);
+  expect(run.status).toBe('completed');
+  const [first, second] = await retriesAndResult(id);
+  expect(second.getTime() - first.getTime()).toBeGreaterThanOrEqual(2_500);
+});
+
+const performanceNow = (): number => performance.timeOrigin + performance.now();
+
+/** When the attempt failed, and when the one after it began, both by the clock of the database. */
+async function retriesAndResult(id: string): Promise<[Date, Date]> {
+  const steps = await stepsOf(database.pool, id);
+  const at = (kind: string): Date => steps.find((step) => step.kind === kind)?.finished_at as Date;
+  return [at('retry'), at('tool')];
+}
