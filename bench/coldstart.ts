@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import type { Bench } from './bench.ts';
-import { figure, median } from './figures.ts';
+import { figure, median, ratios } from './figures.ts';
 
 const HOWDAH = fileURLToPath(new URL('../bin/howdah', import.meta.url));
 const HELP_CALLS = 10;
@@ -44,6 +44,7 @@ export const coldstart: Bench = async ({ rounds }) => {
     figure('coldstart', 'coldstart_ready_s', seconds.start, 's'),
     figure('coldstart', 'bare_cluster_s', seconds.cluster, 's', at),
     figure('coldstart', 'help_ms', help, 'ms', { atMost: 150 }),
+    figure('coldstart', 'help_vs_node_ratio', ratios(help, node), 'ratio'),
     figure('coldstart', 'bare_node_ms', node, 'ms', at),
     figure('coldstart', 'rest_rss_mb', rest, 'MB'),
   ];

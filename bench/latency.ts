@@ -17,7 +17,8 @@ type Waits = { toBegin: number[]; perStep: number[] };
  * step. Beside them the same SQL said by hand (insert and claim; one commit), and what peers take from enqueueing to
  * the first line of the handler.
  */
-export const latency: Bench = async ({ server, rounds, has, talk }) => {
+export const latency: Bench = async (context) => {
+  const { server, rounds, has, talk } = context;
   const ours: Waits[] = [];
   const bare: Waits[] = [];
   const peers = new Map<string, { p50: number[]; p99: number[] }>();
@@ -26,7 +27,7 @@ export const latency: Bench = async ({ server, rounds, has, talk }) => {
     bare.push(await onDatabase(server, measureByHand));
     for (const { name } of systemsFor('latency', has)) {
       const { p50, p99 } = peers.get(name) ?? { p50: [], p99: [] };
-      const found = await measureSystem<'latency'>(server, {
+      const found = await measureSystem<'latency'>(context, {
         system: name,
         kind: 'latency',
         runsAtOnce: 10,

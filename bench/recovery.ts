@@ -39,9 +39,13 @@ export const recovery: Bench = async (context) => {
       }
       // One round of peers: each takes up to half a minute.
       for (const { name } of PEERS.filter((one) => round === 1 && context.has(one.name))) {
-        const found = await measurePeerRecovery(context, name, join(folder, `${name}.log`));
-        peers.set(name, [found]);
-        context.talk(`${name}: ${JSON.stringify(found)}`);
+        try {
+          const found = await measurePeerRecovery(context, name, join(folder, `${name}.log`));
+          peers.set(name, [found]);
+          context.talk(`${name}: ${JSON.stringify(found)}`);
+        } catch (error) {
+          context.talk(`${name}: ${(error as Error).message}`);
+        }
       }
     }
   } finally {

@@ -121,8 +121,8 @@ async function measureRounds(
   return { engine, beside };
 }
 
-async function measureBeside({ server, talk }: BenchContext, system: string): Promise<number> {
-  const { steps_per_second, steps, commits, wal } = await measureSystem<'steps'>(server, {
+async function measureBeside(context: BenchContext, system: string): Promise<number> {
+  const { steps_per_second, steps, commits, wal } = await measureSystem<'steps'>(context, {
     system,
     kind: 'steps',
     runsAtOnce: RUNS_AT_ONCE,
@@ -131,7 +131,9 @@ async function measureBeside({ server, talk }: BenchContext, system: string): Pr
     tag: 'steps',
   });
   const perStep = (value: number): string => (value / (steps ?? Number.NaN)).toFixed(2);
-  talk(`${system}: ${perStep(commits)} transactions and ${perStep(wal / 1024)} kB WAL per step`);
+  context.talk(
+    `${system}: ${perStep(commits)} transactions and ${perStep(wal / 1024)} kB WAL per step`,
+  );
   return steps_per_second ?? Number.NaN;
 }
 

@@ -2,12 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { BenchContext } from './bench.ts';
 import { type Counters, counters } from './counters.ts';
 import type { Job, JobKind, JobResult } from './job.ts';
-import type { BenchServer } from './server.ts';
 
 const CHILD = fileURLToPath(new URL('peers/child.ts', import.meta.url));
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 export const CONNECTIONS = 32;
 
 export const INSTALL_PEERS = 'npm install --prefix bench/peers';
@@ -125,9 +125,9 @@ export function startJob(job: Job): RunningJob {
 
 type Asked<Kind extends JobKind> = Omit<Extract<Job, { kind: Kind }>, 'url' | 'connections'>;
 
-/** One whole job on a new database, with what the server counted meanwhile. */
+/** One whole job on a new database, with what the server counted meanwhile. A system that breaks leaves its figures open. */
 export async function measureSystem<Kind extends JobKind>(
-  server: BenchServer,
+  { server, talk }: BenchContext,
   asked: Asked<Kind>,
 ): Promise<JobResult & Counters> {
   const database = await server.createEmptyDatabase();
@@ -135,7 +135,10 @@ export async function measureSystem<Kind extends JobKind>(
     const before = await counters(database.pool);
     const job = { ...asked, url: database.url, connections: CONNECTIONS } as unknown as Job;
     const { child, result } = startJob(job);
-    const found = await result;
+    const found = await result.catch((error: Error): JobResult => {
+      talk(error.message);
+      return {};
+    });
     if (child.exitCode === null && child.signalCode === null) {
       await once(child, 'exit');
     }

@@ -80,11 +80,11 @@ function figuresOf(found: Map<string, InFlight[]>): Figure[] {
 }
 
 async function measureBeside(
-  { server }: BenchContext,
+  context: BenchContext,
   system: string,
   modelUrl: string,
 ): Promise<InFlight> {
-  const found = await measureSystem<'waiting'>(server, {
+  const found = await measureSystem<'waiting'>(context, {
     system,
     kind: 'waiting',
     runsAtOnce: RUNS,
@@ -92,7 +92,9 @@ async function measureBeside(
     modelUrl,
     tag: 'waiting',
   });
-  return found as unknown as InFlight;
+  const { wall_s = Number.NaN, rss_mb = Number.NaN } = found;
+  const { cpu_s = Number.NaN, stall_ms = Number.NaN } = found;
+  return { wall_s, rss_mb, cpu_s, stall_ms };
 }
 
 async function measureEngine({ server }: BenchContext, modelUrl: string): Promise<InFlight> {
