@@ -25,16 +25,19 @@ export const steps: Bench = async (context) => {
   const database = await context.server.createDatabase();
   try {
     const fast = await measureRounds(context, database, context.rounds(3), async (note) => {
-      note('pgbench', await measurePgbench(database, RUNS_AT_ONCE));
+      note('pgbench_steps_per_second', await measurePgbench(database, RUNS_AT_ONCE));
       for (const { name } of systemsFor('steps', context.has)) {
-        note(name, await measureBeside(context, name));
+        const found = await measureBeside(context, name);
+        for (const [what, value] of Object.entries(found)) {
+          note(`${name}_${what}`, value);
+        }
       }
     });
     await slowFlush(database);
     context.talk('… with a flush that takes 2 ms, as on a cloud disk');
     const slow = await measureRounds(context, database, context.rounds(3), async (note) => {
-      note('pgbench', await measurePgbench(database, RUNS_AT_ONCE));
-      note('pgbench_few', await measurePgbench(database, FEW_CLIENTS));
+      note('pgbench_steps_per_second', await measurePgbench(database, RUNS_AT_ONCE));
+      note('pgbench_4_clients_steps_per_second', await measurePgbench(database, FEW_CLIENTS));
     });
     return [...figuresOf(fast), ...slowFigures(slow)];
   } finally {
@@ -55,11 +58,12 @@ async function slowFlush({ pool }: BenchDatabase): Promise<void> {
 
 function figuresOf({ engine, beside }: Rounds): Figure[] {
   const ours = engine.map((round) => round.stepsPerSecond);
-  const over = (name: string): number[] => ratios(ours, beside.get(name) ?? []);
+  const over = (name: string): number[] =>
+    ratios(ours, beside.get(`${name}_steps_per_second`) ?? []);
   const found = [
     figure('steps', 'steps_vs_pgbench_ratio', over('pgbench'), 'ratio', { atLeast: 1.5 }),
     ...['dbos', 'langgraph']
-      .filter((name) => beside.has(name))
+      .filter((name) => beside.has(`${name}_steps_per_second`))
       .map((name) => figure('steps', `steps_vs_${name}_ratio`, over(name), 'ratio')),
     figure(
       'steps',
@@ -77,19 +81,26 @@ function figuresOf({ engine, beside }: Rounds): Figure[] {
     figure('steps', 'steps_per_second', ours, '1/s'),
   ];
   const others = [...beside].map(([name, values]) =>
-    figure('steps', `${name}_steps_per_second`, values, '1/s', { role: roleOf(name) }),
+    figure('steps', name, values, unitOf(name), { role: roleOf(name) }),
   );
   return [...found, ...others];
 }
 
+function unitOf(name: string): string {
+  if (name.endsWith('per_second')) {
+    return '1/s';
+  }
+  return name.endsWith('wal_kb_per_step') ? 'kB' : 'count';
+}
+
 function roleOf(name: string): 'limit' | 'peer' {
-  return ['pgbench', 'raw_node'].includes(name) ? 'limit' : 'peer';
+  return /^(pgbench|raw_node)_/.test(name) ? 'limit' : 'peer';
 }
 
 function slowFigures({ engine, beside }: Rounds): Figure[] {
   const ours = engine.map((round) => round.stepsPerSecond);
-  const all = beside.get('pgbench') ?? [];
-  const few = beside.get('pgbench_few') ?? [];
+  const all = beside.get('pgbench_steps_per_second') ?? [];
+  const few = beside.get('pgbench_4_clients_steps_per_second') ?? [];
   return [
     figure('steps', 'steps_vs_pgbench_slow_flush_ratio', ratios(ours, all), 'ratio', {
       atLeast: 3,
@@ -121,8 +132,8 @@ async function measureRounds(
   return { engine, beside };
 }
 
-async function measureBeside(context: BenchContext, system: string): Promise<number> {
-  const { steps_per_second, steps, commits, wal } = await measureSystem<'steps'>(context, {
+async function measureBeside(context: BenchContext, system: string) {
+  const found = await measureSystem<'steps'>(context, {
     system,
     kind: 'steps',
     runsAtOnce: RUNS_AT_ONCE,
@@ -130,11 +141,12 @@ async function measureBeside(context: BenchContext, system: string): Promise<num
     seconds: PEER_SECONDS,
     tag: 'steps',
   });
-  const perStep = (value: number): string => (value / (steps ?? Number.NaN)).toFixed(2);
-  context.talk(
-    `${system}: ${perStep(commits)} transactions and ${perStep(wal / 1024)} kB WAL per step`,
-  );
-  return steps_per_second ?? Number.NaN;
+  const { steps_per_second = Number.NaN, steps: done = Number.NaN, commits, wal } = found;
+  return {
+    steps_per_second,
+    transactions_per_step: commits / done,
+    wal_kb_per_step: wal / 1024 / done,
+  };
 }
 
 async function measureEngine({ url, pool }: BenchDatabase): Promise<Engine> {

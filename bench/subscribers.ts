@@ -1,108 +1,74 @@
-import { type Client, createClient } from 'graphql-ws';
 import type pg from 'pg';
-import { WebSocket } from 'ws';
-import { createNotifier } from '../src/db/notifier.ts';
-import { startApiProcess } from './api.ts';
 import type { Bench, BenchContext } from './bench.ts';
 import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
+import { type Feed, openApiFeed, openBareFeed } from './feeds.ts';
 import { figure, percentile } from './figures.ts';
+import type { BenchDatabase } from './server.ts';
 
 const CLIENTS = 1_000;
 const RUNS = 100;
 const STEPS = 20;
-const STEPS_QUERY =
-  'subscription ($id: UUID!) { executionSteps(executionId: $id, after: 0) { seq kind name output } }';
-
-type Arrivals = Map<string, number[]>;
 
 /**
  * 1,000 GraphQL subscribers, each on a socket of its own, ten to a run: from before the commit of a step until a client
  * has it. The API is a process of its own; the clients share this one. Runs commit one after the other, as fast as one
- * connection can, and every step must reach each of its ten.
+ * connection can, and every step must reach each of its ten. Beside it the same by LISTEN and bare sockets.
  */
 export const subscribers: Bench = async (context) => {
-  const found: Round[] = [];
+  const ours: number[][] = [];
+  const bare: number[][] = [];
   for (let round = 1; round <= context.rounds(3); round += 1) {
-    found.push(await measure(context));
+    ours.push(await measure(context, openApiFeed));
+    bare.push(await measure(context, openBareFeed));
   }
-  const of = (what: 'waits' | 'commits', percent: number): number[] =>
-    found.map((round) => percentile(round[what], percent));
+  const of = (rounds: number[][], percent: number): number[] =>
+    rounds.map((waits) => percentile(waits, percent));
   const at = { role: 'limit' } as const;
-  const lost = found.reduce((sum, { waits }) => sum + CLIENTS * STEPS - waits.length, 0);
+  const lost = ours.reduce((sum, waits) => sum + CLIENTS * STEPS - waits.length, 0);
   return [
-    figure('subscribers', 'subscribers_ms_p50', of('waits', 50), 'ms'),
-    figure('subscribers', 'subscribers_ms_p99', of('waits', 99), 'ms', { atMost: 50 }),
-    figure('subscribers', 'bare_commit_while_subscribed_ms_p50', of('commits', 50), 'ms', at),
-    figure('subscribers', 'bare_commit_while_subscribed_ms_p99', of('commits', 99), 'ms', at),
+    figure('subscribers', 'subscribers_ms_p50', of(ours, 50), 'ms'),
+    figure('subscribers', 'subscribers_ms_p99', of(ours, 99), 'ms', { atMost: 50 }),
+    figure('subscribers', 'bare_feed_ms_p50', of(bare, 50), 'ms', at),
+    figure('subscribers', 'bare_feed_ms_p99', of(bare, 99), 'ms', at),
     figure('subscribers', 'subscribers_lost', lost, 'count', { atMost: 0 }),
   ];
 };
 
-type Round = { waits: number[]; commits: number[] };
-
-async function measure({ server, talk }: BenchContext): Promise<Round> {
+/** Milliseconds of every arrival. */
+async function measure(
+  { server, talk }: BenchContext,
+  openFeed: (database: BenchDatabase) => Promise<Feed>,
+): Promise<number[]> {
   const database = await server.createDatabase();
   const { pool } = database;
-  const api = await startApiProcess(database.url);
-  const notifier = createNotifier(database.url);
-  const arrivals: Arrivals = new Map();
-  const clients: Client[] = [];
+  const feed = await openFeed(database);
   try {
     const worker = await registerByHand(pool);
     const ids = await makeRuns(pool);
     await claimByHand(pool, worker, ids);
-    for (let index = 0; index < CLIENTS; index += 1) {
-      clients.push(subscribe(api.url, ids[index % RUNS] ?? '', arrivals));
-    }
-    await settled(() => registered(pool), RUNS);
     const sent = new Map<string, number>();
-    const commits: number[] = [];
+    const waits: number[] = [];
+    for (let index = 0; index < CLIENTS; index += 1) {
+      const id = ids[index % RUNS] ?? '';
+      feed.connect(id, (seq) => {
+        waits.push(performance.now() - (sent.get(`${id} ${seq}`) ?? Number.NaN));
+      });
+    }
+    await settled(feed.readiness, 1);
     for (let seq = 1; seq <= STEPS; seq += 1) {
       for (const id of ids) {
-        const begun = performance.now();
-        sent.set(`${id} ${seq}`, begun);
+        sent.set(`${id} ${seq}`, performance.now());
         await commitByHand(pool, worker, id, seq);
-        commits.push(performance.now() - begun);
-        notifier.announce(id);
+        feed.announce(id, seq);
       }
     }
-    await settled(async () => [...arrivals.values()].flat().length, CLIENTS * STEPS);
-    const waits = [...arrivals].flatMap(([key, times]) =>
-      times.map((at) => at - (sent.get(key) ?? Number.NaN)),
-    );
+    await settled(async () => waits.length, CLIENTS * STEPS);
     talk(`${waits.length} of ${CLIENTS * STEPS} arrived`);
-    return { waits, commits };
+    return waits;
   } finally {
-    await Promise.all(clients.map((client) => client.dispose()));
-    await notifier.close();
-    await api.stop();
+    await feed.stop();
     await database.drop();
   }
-}
-
-function subscribe(url: string, id: string, arrivals: Arrivals): Client {
-  const client = createClient({
-    url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
-    lazy: false,
-  });
-  client.subscribe<{ executionSteps: { seq: number } }>(
-    { query: STEPS_QUERY, variables: { id } },
-    {
-      next: ({ data, errors }) => {
-        if (!data) {
-          throw new Error(`a subscription was refused: ${errors?.[0]?.message}`);
-        }
-        const key = `${id} ${data.executionSteps.seq}`;
-        const times = arrivals.get(key) ?? [];
-        times.push(performance.now());
-        arrivals.set(key, times);
-      },
-      error: () => {},
-      complete: () => {},
-    },
-  );
-  return client;
 }
 
 async function makeRuns(pool: pg.Pool): Promise<string[]> {
@@ -112,11 +78,6 @@ async function makeRuns(pool: pg.Pool): Promise<string[]> {
     [RUNS],
   );
   return rows.map((row) => row.id);
-}
-
-async function registered(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query('select count(*)::int as runs from howdah_private.watchers');
-  return rows[0].runs;
 }
 
 /** Waits until the count is reached, or has not moved for five seconds. */
