@@ -55,7 +55,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   coldstart: {
     run: coldstart,
     counts:
-      'In an empty folder: `howdah start` until it is ready, `howdah demo` until the first answer (both make a cluster and migrate); `howdah --help`; resident memory of the idle server process with API and worker (without Postgres). Limits: making and starting the cluster alone, and Node doing nothing.',
+      'In an empty folder: `howdah start` until it is ready, `howdah demo` until the first answer (both make a cluster and migrate); `howdah --help`; resident memory of the server process, API and worker without Postgres, two seconds after it was ready. Limits: making and starting the cluster alone, and Node doing nothing.',
   },
   size: {
     run: size,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import type { Bench } from './bench.ts';
@@ -10,6 +11,7 @@ import { figure, median, ratios } from './figures.ts';
 
 const HOWDAH = fileURLToPath(new URL('../bin/howdah', import.meta.url));
 const HELP_CALLS = 10;
+const REST_MS = 2_000;
 
 /** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
 export const coldstart: Bench = async ({ rounds }) => {
@@ -25,7 +27,11 @@ export const coldstart: Bench = async ({ rounds }) => {
     seconds.demo.push(await inEmptyHome((home) => until(home, 'demo', /\d+ {2}output/)));
     seconds.start.push(
       await inEmptyHome((home) =>
-        until(home, 'start', /Howdah is ready/, (child) => rest.push(residentMb(child))),
+        until(home, 'start', /Howdah is ready/, async (child) => {
+          await sleep(REST_MS);
+          rest.push(residentMb(child));
+          child.kill('SIGTERM');
+        }),
       ),
     );
     seconds.cluster.push(
@@ -61,12 +67,12 @@ async function inEmptyHome(measure: (home: string) => Promise<number>): Promise<
   }
 }
 
-/** Seconds from the start of a command until it says the words; it is told to stop then, unless it ends by itself. */
+/** Seconds from the start of a command until it says the words; what is to be done `then` must end a command that does not end. */
 async function until(
   home: string,
   command: string,
   words: RegExp,
-  then: (child: ChildProcess) => void = () => {},
+  then: (child: ChildProcess) => Promise<void> = async () => {},
 ): Promise<number> {
   const { DATABASE_URL: _, OPENAI_API_KEY: __, ...env } = process.env;
   const begun = performance.now();
@@ -81,10 +87,7 @@ async function until(
     said += chunk;
     if (Number.isNaN(seconds) && words.test(said)) {
       seconds = (performance.now() - begun) / 1000;
-      then(child);
-      if (command !== 'demo') {
-        child.kill('SIGTERM');
-      }
+      void then(child);
     }
   };
   child.stdout.on('data', listen);

@@ -23,7 +23,8 @@ ${machine.map((line) => `- ${line}`).join('\n')}
 
 How to read it: each figure was measured in rounds, in turn with what stands beside it, and is shown as minimum, median and maximum over
 the rounds; trust ratios before absolute times. \`· limit\` is what the machine does at best, with pgbench, the same SQL said by hand, or
-bare promises; \`· peer\` another system at the settings that suited it best, in a process and a database of its own on the same server. *Goal* is what the
+bare promises; \`· peer\` another system at the settings that suited it best, in a process and a database of its own on the same server;
+a dash stands for what did not finish while it was watched. *Goal* is what the
 design asks for, *bar* what no change may fall below ([bench/bars.ts](../bench/bars.ts) says why); \`npm run bench\` fails below a bar.
 
 ${markdownTable(figures, peers)}`;

@@ -22,9 +22,12 @@ export const waiting: Bench = async (context) => {
   const found = new Map<string, InFlight[]>();
   const note = (name: string, one: InFlight): void => {
     found.set(name, [...(found.get(name) ?? []), one]);
-    context.talk(
-      `${name}: ${one.wall_s.toFixed(2)} s, ${Math.round(one.rss_mb)} MB, ${one.cpu_s.toFixed(1)} s CPU`,
-    );
+    if (!Number.isNaN(one.wall_s)) {
+      const { wall_s, rss_mb, cpu_s } = one;
+      context.talk(
+        `${name}: ${wall_s.toFixed(2)} s, ${Math.round(rss_mb)} MB, ${cpu_s.toFixed(1)} s CPU`,
+      );
+    }
   };
   try {
     for (let round = 1; round <= context.rounds(3); round += 1) {
