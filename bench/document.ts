@@ -1,4 +1,5 @@
 import type { Judged } from './bars.ts';
+import { BENCHES } from './benches.ts';
 import { markdownTable } from './table.ts';
 
 export type Report = {
@@ -11,12 +12,13 @@ export type Report = {
 
 /** docs/benchmarks.md, from one run. */
 export function documentOf({ figures, peers, machine, names }: Report): string {
+  const asked = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
   return `# Benchmarks
 
 Written by one run of \`npm run bench\` on one server; run again to compare, for the figures of another machine are no measure of this one:
 
 \`\`\`sh
-npm install --prefix bench/peers && npm run bench -- ${names.join(' ')} --write docs/benchmarks.md
+npm install --prefix bench/peers && npm run bench -- ${asked} --write docs/benchmarks.md
 \`\`\`
 
 ${machine.map((line) => `- ${line}`).join('\n')}
