@@ -1,41 +1,118 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { stopEmbedded } from '../src/db/embedded/embedded.ts';
+import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import type { Bench } from './bench.ts';
-import { figure, median } from './figures.ts';
+import { figure, median, ratios } from './figures.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const HOWDAH = fileURLToPath(new URL('../bin/howdah', import.meta.url));
+const HELP_CALLS = 10;
+const REST_MS = 2_000;
 
-/** From the start of the demo in an empty folder (initdb, start, migrate, sample data) to the first answer on the terminal. */
-export const coldstart: Bench = async () => {
-  const seconds: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
-    seconds.push(await firstAnswer());
+/** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
+export const coldstart: Bench = async ({ rounds }) => {
+  const seconds: Record<'demo' | 'start' | 'cluster', number[]> = {
+    demo: [],
+    start: [],
+    cluster: [],
+  };
+  const help: number[] = [];
+  const node: number[] = [];
+  const rest: number[] = [];
+  for (let round = 1; round <= rounds(3); round += 1) {
+    seconds.demo.push(await inEmptyHome((home) => until(home, 'demo', /\d+ {2}output/)));
+    seconds.start.push(
+      await inEmptyHome((home) =>
+        until(home, 'start', /Howdah is ready/, async (child) => {
+          await sleep(REST_MS);
+          rest.push(residentMb(child));
+          child.kill('SIGTERM');
+        }),
+      ),
+    );
+    seconds.cluster.push(
+      await inEmptyHome(async (home) => {
+        const begun = performance.now();
+        await startEmbedded({ home });
+        return (performance.now() - begun) / 1000;
+      }),
+    );
+    help.push(await repeated([HOWDAH, '--help']));
+    node.push(await repeated(['--eval', '0']));
   }
-  return [figure('coldstart', 'coldstart_first_answer_s', median(seconds), 's', { atMost: 10 })];
+  const at = { role: 'limit' } as const;
+  return [
+    figure('coldstart', 'coldstart_first_answer_s', seconds.demo, 's', { atMost: 10 }),
+    figure('coldstart', 'coldstart_ready_s', seconds.start, 's'),
+    figure('coldstart', 'bare_cluster_s', seconds.cluster, 's', at),
+    figure('coldstart', 'help_ms', help, 'ms', { atMost: 150 }),
+    figure('coldstart', 'help_vs_node_ratio', ratios(help, node), 'ratio'),
+    figure('coldstart', 'bare_node_ms', node, 'ms', at),
+    figure('coldstart', 'rest_rss_mb', rest, 'MB'),
+  ];
 };
 
-async function firstAnswer(): Promise<number> {
+async function inEmptyHome(measure: (home: string) => Promise<number>): Promise<number> {
   const home = mkdtempSync(join(tmpdir(), 'howdah-cold-'));
   chmodSync(home, 0o755); // the server may run as another user
-  const begun = performance.now();
-  const { DATABASE_URL: _, OPENAI_API_KEY: __, ...env } = process.env;
-  const demo = spawn(process.execPath, [MAIN, 'demo'], { env: { ...env, HOWDAH_HOME: home } });
-  let first = Number.NaN;
-  demo.stdout.on('data', (chunk) => {
-    if (Number.isNaN(first) && /\d+ {2}output/.test(String(chunk))) {
-      first = (performance.now() - begun) / 1000;
-    }
-  });
   try {
-    await once(demo, 'exit');
-    return first;
+    return await measure(home);
   } finally {
     await stopEmbedded(home);
     rmSync(home, { recursive: true, force: true });
   }
+}
+
+/** Seconds from the start of a command until it says the words; what is to be done `then` must end a command that does not end. */
+async function until(
+  home: string,
+  command: string,
+  words: RegExp,
+  then: (child: ChildProcess) => Promise<void> = async () => {},
+): Promise<number> {
+  const { DATABASE_URL: _, OPENAI_API_KEY: __, ...env } = process.env;
+  const begun = performance.now();
+  const child = spawn(process.execPath, [HOWDAH, command], {
+    env: { ...env, HOWDAH_HOME: home, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  let said = '';
+  let seconds = Number.NaN;
+  const listen = (chunk: unknown): void => {
+    said += chunk;
+    if (Number.isNaN(seconds) && words.test(said)) {
+      seconds = (performance.now() - begun) / 1000;
+      void then(child);
+    }
+  };
+  child.stdout.on('data', listen);
+  child.stderr.on('data', listen);
+  await ended;
+  return seconds;
+}
+
+/** Resident memory as the system counts it; no number where there is no /proc. */
+function residentMb({ pid }: ChildProcess): number {
+  try {
+    const [, kb] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Number(kb) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** The median of the milliseconds that a command of Node takes. */
+async function repeated(args: string[]): Promise<number> {
+  const times: number[] = [];
+  for (let count = 0; count < HELP_CALLS; count += 1) {
+    const begun = performance.now();
+    await once(spawn(process.execPath, args, { stdio: 'ignore' }), 'exit');
+    times.push(performance.now() - begun);
+  }
+  return median(times);
 }

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { ModelProvider } from '../src/contracts/model.ts';
-import type { CustomTool } from '../src/contracts/tool.ts';
+import type { CustomTool, ToolContext } from '../src/contracts/tool.ts';
 import { startWorker, type Worker } from '../workers/main.ts';
 
 export type EngineOptions = {
@@ -8,6 +8,8 @@ export type EngineOptions = {
   concurrency: number;
   /** Called when a model request of a run arrives; it is answered when what this gives has resolved. */
   onModelCall?: (input: string, signal: AbortSignal) => void | Promise<void>;
+  /** Called when the tool is called; it gives its bytes when what this gives has resolved. */
+  onToolCall?: (context: ToolContext) => Promise<void>;
 };
 
 /** Bytes a step has to keep; random, so that nothing compresses them away. */
@@ -42,19 +44,28 @@ export function startEngine(options: EngineOptions): Promise<Worker> {
     concurrency: options.concurrency,
     release: 'bench',
     builtins: [],
-    tools: [ping],
+    tools: [options.onToolCall ? { ...ping, run: slowly(options.onToolCall) } : ping],
     log: pino({ level: 'silent' }),
     provider: () => ({ ok: true, value: provider }),
   });
 }
 
+const randomText = (): string =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(PAYLOAD_BYTES * 0.75))).toString('base64');
+
 const ping: CustomTool = {
   name: 'ping',
   description: 'Gives some bytes.',
   parameters: { type: 'object', properties: {} },
-  run: () =>
-    Buffer.from(crypto.getRandomValues(new Uint8Array(PAYLOAD_BYTES * 0.75))).toString('base64'),
+  run: randomText,
 };
+
+const slowly =
+  (wait: (context: ToolContext) => Promise<void>): CustomTool['run'] =>
+  async (_, context) => {
+    await wait(context);
+    return randomText();
+  };
 
 /** The agent whose runs the engine works on. */
 export const BENCH_AGENT = `

@@ -2,41 +2,62 @@
 export type Figure = {
   bench: string;
   figure: string;
+  /** The median over the rounds. */
   value: number;
+  min: number;
+  max: number;
   unit: string;
   bound: string | null;
   holds: boolean | null;
+  /** What stands beside ours: what the machine can do at best, or what another system does. */
+  role: 'limit' | 'peer' | null;
 };
 
-/** A figure that must be at least, or at most, so much. */
+/** At least, or at most, so much. */
+export type Bound = { atLeast?: number; atMost?: number };
+
+/** A figure by its rounds (or by one value), with the bound it must keep. */
 export function figure(
   bench: string,
   name: string,
-  value: number,
+  measured: number | readonly number[],
   unit: string,
-  bound?: { atLeast: number } | { atMost: number },
+  { role = null, ...bound }: Bound & { role?: 'limit' | 'peer' | null } = {},
 ): Figure {
-  const rounded = Number(value.toPrecision(4));
-  if (bound === undefined) {
-    return { bench, figure: name, value: rounded, unit, bound: null, holds: null };
+  const rounds = typeof measured === 'number' ? [measured] : measured;
+  const value = median(rounds);
+  return {
+    bench,
+    figure: name,
+    value: rounded(value),
+    min: rounded(Math.min(...rounds)),
+    max: rounded(Math.max(...rounds)),
+    unit,
+    bound: boundText(bound),
+    holds: keeps(value, bound),
+    role,
+  };
+}
+
+/** ">= 3"; null where there is no bound. */
+export function boundText({ atLeast, atMost }: Bound): string | null {
+  if (atLeast !== undefined) {
+    return `>= ${atLeast}`;
   }
-  return 'atLeast' in bound
-    ? {
-        bench,
-        figure: name,
-        value: rounded,
-        unit,
-        bound: `>= ${bound.atLeast}`,
-        holds: value >= bound.atLeast,
-      }
-    : {
-        bench,
-        figure: name,
-        value: rounded,
-        unit,
-        bound: `<= ${bound.atMost}`,
-        holds: value <= bound.atMost,
-      };
+  return atMost === undefined ? null : `<= ${atMost}`;
+}
+
+/** Null where there is no bound; a value that is no number keeps none. */
+export function keeps(value: number, { atLeast, atMost }: Bound): boolean | null {
+  if (atLeast === undefined && atMost === undefined) {
+    return null;
+  }
+  return value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
+}
+
+/** Four digits: more would be noise. */
+export function rounded(value: number): number {
+  return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
 /** The middle of the values; the lower one of two. */
@@ -53,6 +74,10 @@ export function percentile(values: readonly number[], percent: number): number {
 
 /** "min / median / max" for the talk of a bench. */
 export function spread(values: readonly number[]): string {
-  const round = (value: number): string => Number(value.toPrecision(4)).toString();
-  return [Math.min(...values), median(values), Math.max(...values)].map(round).join(' / ');
+  return [Math.min(...values), median(values), Math.max(...values)].map(rounded).join(' / ');
+}
+
+/** Each of ours over what was measured in the same round. */
+export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {
+  return ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
 }

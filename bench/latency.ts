@@ -1,14 +1,85 @@
+import { randomBytes } from 'node:crypto';
 import type { Bench } from './bench.ts';
+import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
-import { figure, percentile } from './figures.ts';
+import { type Figure, figure, percentile } from './figures.ts';
+import type { BenchDatabase, BenchServer } from './server.ts';
+import { measureSystem, systemsFor } from './systems.ts';
 
 const SAMPLES = 300;
+const WARM = 20;
 const STEPS = 199;
 
-/** From before the insert to the first model request, one at a time on an idle system; and the engine's own time per step. */
-export const latency: Bench = async ({ server }) => {
+type Waits = { toBegin: number[]; perStep: number[] };
+
+/**
+ * From before the insert to the first model request, one at a time on an idle system; and the engine's own time per
+ * step. Beside them the same SQL said by hand (insert and claim; one commit), and what peers take from enqueueing to
+ * the first line of the handler.
+ */
+export const latency: Bench = async (context) => {
+  const { server, rounds, has, talk } = context;
+  const ours: Waits[] = [];
+  const bare: Waits[] = [];
+  const peers = new Map<string, { p50: number[]; p99: number[] }>();
+  for (let round = 1; round <= rounds(3); round += 1) {
+    ours.push(await onDatabase(server, measureEngine));
+    bare.push(await onDatabase(server, measureByHand));
+    for (const { name } of systemsFor('latency', has)) {
+      const { p50, p99 } = peers.get(name) ?? { p50: [], p99: [] };
+      const found = await measureSystem<'latency'>(context, {
+        system: name,
+        kind: 'latency',
+        runsAtOnce: 10,
+        stepsPerRun: 1,
+        samples: SAMPLES,
+        tag: 'latency',
+      });
+      peers.set(name, {
+        p50: [...p50, found.p50_ms ?? Number.NaN],
+        p99: [...p99, found.p99_ms ?? Number.NaN],
+      });
+    }
+    talk(`round ${round} of ${rounds(3)}`);
+  }
+  return [
+    ...waitFigures(ours, bare),
+    ...[...peers].flatMap(([name, { p50, p99 }]) => [
+      figure('latency', `${name}_enqueue_to_handler_ms_p50`, p50, 'ms', { role: 'peer' }),
+      figure('latency', `${name}_enqueue_to_handler_ms_p99`, p99, 'ms', { role: 'peer' }),
+    ]),
+  ];
+};
+
+function waitFigures(ours: Waits[], bare: Waits[]): Figure[] {
+  const of = (rounds: Waits[], what: keyof Waits, percent: number): number[] =>
+    rounds.map((round) => percentile(round[what], percent));
+  const at = { role: 'limit' } as const;
+  return [
+    figure('latency', 'insert_to_model_ms_p50', of(ours, 'toBegin', 50), 'ms', { atMost: 5 }),
+    figure('latency', 'insert_to_model_ms_p99', of(ours, 'toBegin', 99), 'ms', { atMost: 20 }),
+    figure('latency', 'bare_insert_and_claim_ms_p50', of(bare, 'toBegin', 50), 'ms', at),
+    figure('latency', 'bare_insert_and_claim_ms_p99', of(bare, 'toBegin', 99), 'ms', at),
+    figure('latency', 'overhead_per_step_ms_p50', of(ours, 'perStep', 50), 'ms', { atMost: 1.5 }),
+    figure('latency', 'bare_commit_ms_p50', of(bare, 'perStep', 50), 'ms', at),
+  ];
+}
+
+async function onDatabase(
+  server: BenchServer,
+  measure: (database: BenchDatabase) => Promise<Waits>,
+): Promise<Waits> {
   const database = await server.createDatabase();
-  const { url, pool } = database;
+  try {
+    return await measure(database);
+  } finally {
+    await database.drop();
+  }
+}
+
+const INSERT = `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), $1) returning id`;
+
+async function measureEngine({ url, pool }: BenchDatabase): Promise<Waits> {
   const arrived = new Map<string, () => void>();
   const worker = await startEngine({
     url,
@@ -18,7 +89,7 @@ export const latency: Bench = async ({ server }) => {
   try {
     await pool.query(BENCH_AGENT);
     const waits: number[] = [];
-    for (let sample = 0; sample < SAMPLES + 20; sample += 1) {
+    for (let sample = 0; sample < SAMPLES + WARM; sample += 1) {
       const input = `0 sample ${sample}`;
       const { promise, resolve } = Promise.withResolvers<void>();
       arrived.set(input, resolve);
@@ -29,25 +100,14 @@ export const latency: Bench = async ({ server }) => {
       arrived.delete(input);
       await finished(pool);
     }
-    const measured = waits.slice(20);
-    const perStep = await stepTimes(pool);
-    return [
-      figure('latency', 'insert_to_model_ms_p50', percentile(measured, 50), 'ms', { atMost: 5 }),
-      figure('latency', 'insert_to_model_ms_p99', percentile(measured, 99), 'ms', { atMost: 20 }),
-      figure('latency', 'overhead_per_step_ms_p50', percentile(perStep, 50), 'ms', { atMost: 1.5 }),
-    ];
+    return { toBegin: waits.slice(WARM), perStep: await stepTimes(pool) };
   } finally {
     await worker.stop(0);
-    await database.drop();
   }
-};
-
-const INSERT = `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), $1)`;
+}
 
 /** Model and tool take no time, so all time between two commits of a lonely run is the engine's. */
-async function stepTimes(pool: {
-  query: (text: string, values?: unknown[]) => Promise<{ rows: { ms: number }[] }>;
-}) {
+async function stepTimes(pool: BenchDatabase['pool']): Promise<number[]> {
   await pool.query(INSERT, [`${(STEPS - 1) / 2} calls`]);
   await finished(pool);
   const { rows } = await pool.query(
@@ -58,9 +118,7 @@ async function stepTimes(pool: {
   return rows.map((row) => row.ms);
 }
 
-async function finished(pool: {
-  query: (text: string) => Promise<{ rows: unknown[] }>;
-}): Promise<void> {
+async function finished(pool: BenchDatabase['pool']): Promise<void> {
   for (;;) {
     const { rows } = await pool.query(
       `select 1 from howdah.executions where completed_at is null limit 1`,
@@ -70,4 +128,27 @@ async function finished(pool: {
     }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** The same statements one after the other, with no worker that hears of them. */
+async function measureByHand({ url, pool }: BenchDatabase): Promise<Waits> {
+  await (await startEngine({ url, concurrency: 1 })).stop(0); // makes the tool's row
+  await pool.query(BENCH_AGENT);
+  const worker = await registerByHand(pool);
+  const waits: number[] = [];
+  let last = '';
+  for (let sample = 0; sample < SAMPLES + WARM; sample += 1) {
+    const begun = performance.now();
+    last = (await pool.query(INSERT, [`0 sample ${sample}`])).rows[0].id;
+    await claimByHand(pool, worker, [last]);
+    waits.push(performance.now() - begun);
+  }
+  const perStep: number[] = [];
+  for (let seq = 1; seq <= STEPS; seq += 1) {
+    const output = randomBytes(375).toString('base64');
+    const begun = performance.now();
+    await commitByHand(pool, worker, last, seq, output);
+    perStep.push(performance.now() - begun);
+  }
+  return { toBegin: waits.slice(WARM), perStep };
 }

@@ -1,70 +1,75 @@
-import type { Bench } from './bench.ts';
-import { bulk } from './bulk.ts';
-import { coldstart } from './coldstart.ts';
-import { control } from './control.ts';
-import type { Figure } from './figures.ts';
-import { history } from './history.ts';
-import { latency } from './latency.ts';
-import { query } from './query.ts';
-import { queued } from './queued.ts';
+import { writeFileSync } from 'node:fs';
+import { type Options, parseArguments } from './arguments.ts';
+import { failures, type Judged, judge } from './bars.ts';
+import type { BenchContext } from './bench.ts';
+import { BENCHES } from './benches.ts';
+import { documentOf } from './document.ts';
+import { describeMachine } from './machine.ts';
 import { startServer } from './server.ts';
-import { steps } from './steps.ts';
-import { subscribers } from './subscribers.ts';
-import { waiting } from './waiting.ts';
+import { INSTALL_PEERS, installedPeers, PEERS } from './systems.ts';
+import { textTable } from './table.ts';
 
-// npm run bench [-- names] [--json]: measures, prints, and exits 1 when a figure misses its bound.
+// npm run bench [-- names] [--json] [--check] [--rounds N] [--no-peers] [--write FILE]
+// Measures, prints, and exits 1 when a figure falls below its bar (bars.ts). --check also asks that every figure that
+// has a bar was measured.
 
-const BENCHES: Record<string, Bench> = {
-  steps,
-  latency,
-  control,
-  bulk,
-  coldstart,
-  query,
-  history,
-  queued,
-  subscribers,
-  waiting,
-};
-
-const words = process.argv.slice(2);
-const json = words.includes('--json');
-const names = words.filter((word) => word !== '--json' && word !== 'all');
-const unknown = names.filter((name) => !(name in BENCHES));
-if (unknown.length > 0) {
-  console.error(
-    `there is no bench ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}`,
-  );
-  process.exit(2);
+const options = readOptions();
+const peers = options.peers ? installedPeers() : [];
+if (options.peers && peers.length < PEERS.length) {
+  console.error(`Peers that are not installed are skipped; to have them: ${INSTALL_PEERS}`);
 }
-
 const server = await startServer(process.env.BENCH_PG_URL);
-const figures: Figure[] = [];
 try {
-  for (const [name, bench] of Object.entries(BENCHES)) {
-    if (names.length === 0 || names.includes(name)) {
-      console.error(`── ${name}`);
-      const found = await bench({ server, talk: (line) => console.error(`   ${line}`) });
-      figures.push(...found);
-      if (json) {
-        console.log(found.map((one) => JSON.stringify(one)).join('\n'));
-      }
-    }
+  const machine = await describeMachine(server);
+  const context: BenchContext = {
+    server,
+    talk: (line) => console.error(`   ${line}`),
+    rounds: (usual) => options.rounds ?? usual,
+    has: (system) => peers.includes(system),
+  };
+  const { figures, broken } = await runAll(context);
+  if (!options.json) {
+    console.log(`${machine.join('\n')}\n\n${textTable(figures, peers)}`);
   }
+  if (options.write !== undefined) {
+    writeFileSync(options.write, documentOf({ figures, peers, machine, names: options.names }));
+  }
+  const failed = failures(figures, options.check ? { benches: options.names, peers } : undefined);
+  for (const line of [...broken, ...failed]) {
+    console.error(line);
+  }
+  process.exitCode = broken.length + failed.length > 0 ? 1 : 0;
 } finally {
   await server.stop();
 }
-if (!json) {
-  print(figures);
-}
-process.exitCode = figures.some((one) => one.holds === false) ? 1 : 0;
 
-function print(rows: Figure[]): void {
-  const width = Math.max(...rows.map((row) => row.figure.length));
-  for (const { figure, value, unit, bound, holds } of rows) {
-    const verdict = holds === null ? '' : holds ? 'holds' : 'MISSES';
-    console.log(
-      `${figure.padEnd(width)}  ${String(value).padStart(10)} ${unit.padEnd(5)}  ${(bound ?? '').padEnd(8)} ${verdict}`,
-    );
+function readOptions(): Options {
+  try {
+    return parseArguments(process.argv.slice(2), Object.keys(BENCHES));
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
   }
+}
+
+/** One bench that breaks takes nothing from the others. */
+async function runAll(context: BenchContext): Promise<{ figures: Judged[]; broken: string[] }> {
+  const figures: Judged[] = [];
+  const broken: string[] = [];
+  for (const name of options.names) {
+    const begun = performance.now();
+    console.error(`── ${name}`);
+    try {
+      const found = ((await BENCHES[name]?.run(context)) ?? []).map(judge);
+      figures.push(...found);
+      if (options.json) {
+        console.log(found.map((one) => JSON.stringify(one)).join('\n'));
+      }
+    } catch (error) {
+      console.error(error);
+      broken.push(`${name} broke: ${(error as Error).message}`);
+    }
+    context.talk(`${Math.round((performance.now() - begun) / 1000)} s`);
+  }
+  return { figures, broken };
 }

@@ -1,0 +1,77 @@
+import type { Bench } from './bench.ts';
+import { bulk } from './bulk.ts';
+import { coldstart } from './coldstart.ts';
+import { control } from './control.ts';
+import { history } from './history.ts';
+import { latency } from './latency.ts';
+import { query } from './query.ts';
+import { queued } from './queued.ts';
+import { recovery } from './recovery.ts';
+import { size } from './size.ts';
+import { steps } from './steps.ts';
+import { subscribers } from './subscribers.ts';
+import { waiting } from './waiting.ts';
+
+/** Every bench by its name, in the order of the table, with what it counts. */
+export const BENCHES: Record<string, { run: Bench; counts: string }> = {
+  steps: {
+    run: steps,
+    counts:
+      '64 runs at once. Ours: rows of `howdah.steps` per second, from the first start to the last commit of 640 runs of 19 tool calls; each second row holds 500 random bytes, the others a model answer. pgbench and bare node: transactions of one insert of 500 bytes and one update. Peers: steps of runs of 20 steps, each with 500 bytes to keep before the next begins. Slow flush: the same with `commit_delay` of 2 ms on the database, pgbench with 64 and with 4 clients.',
+  },
+  latency: {
+    run: latency,
+    counts:
+      'One run at a time on an idle system: from before the insert to the first model request; and between two commits of a run whose model and tool take no time. Limits: the same SQL said by hand on one connection. Peers: from the call that enqueues to the first line of the handler.',
+  },
+  control: {
+    run: control,
+    counts:
+      '200 runs in the middle of a model call: from `cancel_execution` until the signal hangs up on the model.',
+  },
+  bulk: {
+    run: bulk,
+    counts:
+      'Executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.',
+  },
+  query: {
+    run: query,
+    counts:
+      'One GraphQL query after the other over HTTP: a page of 20 runs with agent and steps, among 10,000.',
+  },
+  subscribers: {
+    run: subscribers,
+    counts:
+      '1,000 GraphQL subscribers on sockets of their own, ten to a run: from before the commit of a step until a client has it. The clients share these cores. Limit: LISTEN and a frame to each socket of the run, with nothing read, ordered or replayed.',
+  },
+  waiting: {
+    run: waiting,
+    counts:
+      '10,000 runs at once in one worker process, three turns each, each turn a request of 1 s to a model server (local HTTP, a process of its own): wall time from before the insert until all have completed (3 s at best), with CPU, peak memory and longest stall of the event loop of that process. Limits and peers do the same through the same HTTP client. Then 10,000 runs that ask a person and are answered by one statement.',
+  },
+  recovery: {
+    run: recovery,
+    counts:
+      '200 runs of 20 tool calls of 50 ms; the worker process is killed (-9) when half are done, while another one is running already or is started at once. From the kill to the first call of a run it held (worst round), until all of its runs are going on, and until all have completed; runs lost, calls done again after they were committed; calls begun again because they were in the air. Peers: the second process starts at once; from the kill to the first step after it.',
+  },
+  coldstart: {
+    run: coldstart,
+    counts:
+      'In an empty folder: `howdah start` until it is ready, `howdah demo` until the first answer (both make a cluster and migrate); `howdah --help`; resident memory of the server process, API and worker without Postgres, two seconds after it was ready. Limits: making and starting the cluster alone, and Node doing nothing.',
+  },
+  size: {
+    run: size,
+    counts:
+      'What `npm install --omit=dev` puts on disk: the production packages of package-lock.json that are installed here.',
+  },
+  history: {
+    run: history,
+    counts:
+      'A database with a long history (`howdah generate`) beside an empty one: a claim and a commit called bare, an insert, the first row of a subscription, and ten questions as people ask them; bytes and WAL per step, how many updates touched no index, bloat after many updates, and how the bytes of a session grow from turn to turn.',
+  },
+  queued: {
+    run: queued,
+    counts:
+      'A million queued runs and 100,000 that wait for a person beside an empty database: taking a wake-up, a claim, and the chores of a worker, called bare.',
+  },
+};

@@ -1,0 +1,34 @@
+import { DBOS } from '@dbos-inc/dbos-sdk';
+import type { StartEngine } from './adapter.ts';
+
+export const start: StartEngine = async ({ job, step, begun }) => {
+  const workflow = DBOS.registerWorkflow(
+    async (id: string) => {
+      for (let index = 0; index < job.stepsPerRun; index += 1) {
+        await DBOS.runStep(() => step(id, index), { name: 'step' });
+      }
+    },
+    { name: 'bench' },
+  );
+  const ping = DBOS.registerWorkflow(async (id: string) => begun(id), { name: 'ping' });
+  DBOS.setConfig({
+    name: 'bench',
+    systemDatabaseUrl: job.url,
+    systemDatabasePoolSize: job.connections,
+    logLevel: 'error',
+    applicationVersion: 'bench', // recovers only what its own version began
+  });
+  await DBOS.launch(); // recovers what a killed process of this executor id left
+  if (job.kind === 'latency') {
+    await DBOS.registerQueue('bench', { minPollingIntervalMs: 10, onConflict: 'always_update' });
+  }
+  return {
+    async run(id) {
+      await DBOS.withNextWorkflowID(id, () => workflow(id));
+    },
+    async enqueue(id) {
+      await DBOS.startWorkflow(ping, { workflowID: id, queueName: 'bench' })(id);
+    },
+    stop: () => DBOS.shutdown(),
+  };
+};

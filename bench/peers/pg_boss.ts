@@ -1,0 +1,60 @@
+import { PgBoss } from 'pg-boss';
+import type { StartEngine } from './adapter.ts';
+import { ends } from './ends.ts';
+
+type StepPayload = { run: string; index: number };
+
+export const start: StartEngine = async ({ job, step, begun }) => {
+  const isCrash = job.kind === 'crash';
+  const watch = isCrash ? { superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 } : {};
+  const boss = new PgBoss({
+    connectionString: job.url,
+    max: job.connections,
+    useListenNotify: true,
+    ...watch,
+  });
+  boss.on('error', (error) => console.error(String(error)));
+  await boss.start();
+  const queue = { notify: true, ...(isCrash ? { heartbeatSeconds: 10 } : {}) };
+  for (const name of ['step', 'ping']) {
+    await ((await boss.getQueue(name))
+      ? boss.updateQueue(name, queue)
+      : boss.createQueue(name, queue));
+  }
+  const runs = ends();
+  const work = {
+    batchSize: 1,
+    localConcurrency: job.runsAtOnce,
+    pollingIntervalSeconds: 0.5,
+    // A job that is tried again is not notified, so its poll must not be the usual 30 s.
+    ...(isCrash ? { notifyPollingIntervalSeconds: 1 } : {}),
+  };
+  if (job.kind === 'latency') {
+    await boss.work<{ id: string }>('ping', work, async (jobs) => {
+      for (const { data } of jobs) {
+        begun(data.id);
+      }
+    });
+  } else {
+    await boss.work<StepPayload>('step', work, async (jobs) => {
+      const { run, index } = (jobs[0] as { data: StepPayload }).data; // batchSize is 1
+      const result = await step(run, index);
+      if (index + 1 === job.stepsPerRun) {
+        runs.end(run);
+      } else {
+        await boss.send('step', { run, index: index + 1, result });
+      }
+    });
+  }
+  return {
+    async run(id) {
+      const ended = runs.of(id);
+      await boss.send('step', { run: id, index: 0 });
+      await ended;
+    },
+    async enqueue(id) {
+      await boss.send('ping', { id });
+    },
+    stop: () => boss.stop({ graceful: false }),
+  };
+};

@@ -1,0 +1,90 @@
+import type { Judged } from './bars.ts';
+import { BENCHES } from './benches.ts';
+import { OWN_DURABILITY, SYSTEMS } from './systems.ts';
+
+const HEAD = ['figure', 'min', 'median', 'max', 'unit', 'goal', '', 'bar', ''];
+
+/** The tables of the benches that were run, each under what it counts. */
+export function textTable(figures: readonly Judged[], peers: readonly string[]): string {
+  const parts = byBench(figures).flatMap(([bench, rows]) => {
+    const cells = [HEAD, ...rows.map(cellsOf)];
+    const widths = HEAD.map((_, column) =>
+      Math.max(...cells.map((row) => row[column]?.length ?? 0)),
+    );
+    const lines = cells.map((row) =>
+      row.map((cell, column) => pad(cell, column, widths)).join('  '),
+    );
+    return [
+      `── ${bench}: ${BENCHES[bench]?.counts ?? ''}`,
+      ...lines.map((line) => line.trimEnd()),
+      '',
+    ];
+  });
+  return [...parts, ...durability(figures, peers).map(([name, words]) => `${name}: ${words}`)].join(
+    '\n',
+  );
+}
+
+/** The same as Markdown. */
+export function markdownTable(figures: readonly Judged[], peers: readonly string[]): string {
+  const parts = byBench(figures).flatMap(([bench, rows]) => [
+    `## ${bench}`,
+    '',
+    BENCHES[bench]?.counts ?? '',
+    '',
+    `| ${HEAD.join(' | ')} |`,
+    `|${HEAD.map(() => ' --- ').join('|')}|`,
+    ...rows.map((row) => `| ${cellsOf(row).join(' | ')} |`),
+    '',
+  ]);
+  const notes = durability(figures, peers).map(([name, words]) => `- **${name}**: ${words}`);
+  return [...parts, '## Durability', '', ...notes, ''].join('\n');
+}
+
+function byBench(figures: readonly Judged[]): [string, Judged[]][] {
+  return [...Map.groupBy(figures, ({ bench }) => bench)];
+}
+
+function cellsOf({
+  figure,
+  min,
+  value,
+  max,
+  unit,
+  bound,
+  holds,
+  bar,
+  clears,
+  role,
+}: Judged): string[] {
+  const indent = role === null ? '' : `· ${role} `;
+  const verdict = (yes: boolean | null, good: string, bad: string): string =>
+    yes === null ? '' : yes ? good : bad;
+  return [
+    `${indent}${figure}`,
+    ...[min, value, max].map((number) => (Number.isNaN(number) ? '—' : String(number))),
+    unit,
+    bound ?? '',
+    verdict(holds, 'holds', 'misses'),
+    bar ?? '',
+    verdict(clears, 'clears', 'BELOW'),
+  ];
+}
+
+/** Names to the left, numbers to the right. */
+function pad(cell: string, column: number, widths: readonly number[]): string {
+  const width = widths[column] ?? 0;
+  return column >= 1 && column <= 3 ? cell.padStart(width) : cell.padEnd(width);
+}
+
+/** How safe a step is in each system that was measured. */
+function durability(figures: readonly Judged[], peers: readonly string[]): [string, string][] {
+  const isMeasured = (name: string): boolean =>
+    figures.some(({ figure, role }) => role !== null && figure.startsWith(`${name}_`));
+  return [
+    ['howdah', OWN_DURABILITY],
+    ...SYSTEMS.filter(({ name, role }) => role === 'limit' || peers.includes(name))
+      .filter(({ name }) => isMeasured(name))
+      .map(({ name, durability: words }): [string, string] => [name, words]),
+  ];
+}

@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseArguments } from '../bench/arguments.ts';
+import { BARS, failures, judge } from '../bench/bars.ts';
+import { BENCHES } from '../bench/benches.ts';
+import { documentOf } from '../bench/document.ts';
+import { BENCH_AGENT } from '../bench/engine.ts';
+import { figure, ratios } from '../bench/figures.ts';
+import { readStepLog, surplus } from '../bench/step-log.ts';
+import { startJob, systemsFor } from '../bench/systems.ts';
+import { markdownTable, textTable } from '../bench/table.ts';
+import { startWorkerProcess } from '../bench/worker-process.ts';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from './support/database.ts';
+
+// The bench itself takes minutes and wants a quiet machine; here is what it is made of.
+
+describe('the command line', () => {
+  const known = ['steps', 'latency', 'bulk'];
+
+  test('runs everything unless told, in the order of the table', () => {
+    expect(parseArguments([], known).names).toEqual(known);
+    expect(parseArguments(['all'], known).names).toEqual(known);
+    expect(parseArguments(['bulk', 'steps'], known).names).toEqual(['steps', 'bulk']);
+  });
+
+  test('takes its options', () => {
+    const words = ['steps', '--json', '--check', '--no-peers', '--rounds', '5', '--write', 'x.md'];
+    expect(parseArguments(words, known)).toEqual({
+      names: ['steps'],
+      json: true,
+      check: true,
+      peers: false,
+      rounds: 5,
+      write: 'x.md',
+    });
+  });
+
+  test.each([
+    [['speed'], /no bench speed.*steps, latency, bulk, all/],
+    [['--rounds', '0'], /at least 1/],
+    [['--fast'], /--fast/],
+  ])('refuses %j', (words, reason) => {
+    expect(() => parseArguments(words, known)).toThrow(reason);
+  });
+});
+
+describe('a figure', () => {
+  test('is the median of its rounds, with the least and the most', () => {
+    expect(figure('steps', 'x', [30, 10, 20], 'ms', { atMost: 25 })).toMatchObject({
+      ...{ value: 20, min: 10, max: 30, bound: '<= 25', holds: true },
+    });
+  });
+
+  test('that was not measured keeps no bound', () => {
+    expect(figure('steps', 'x', [], 'ms', { atMost: 25 }).holds).toBe(false);
+  });
+
+  test('over another one is taken round by round', () => {
+    expect(ratios([10, 30], [5, 10])).toEqual([2, 3]);
+  });
+});
+
+describe('bars', () => {
+  test('stand for the figures others rely on, each in a bench there is', () => {
+    const relied = `steps_vs_pgbench_ratio steps_vs_pgbench_slow_flush_ratio steps_vs_dbos_ratio
+      steps_vs_langgraph_ratio insert_to_model_ms_p50 insert_to_model_ms_p99 overhead_per_step_ms_p50
+      transactions_per_step wal_kb_per_step waiting_vs_promises_ratio waiting_rss_mb bulk_plain_ratio
+      subscribers_ms_p99 recovery_ms_max coldstart_first_answer_s`;
+    expect(Object.keys(BARS)).toEqual(expect.arrayContaining(relied.split(/\s+/)));
+    const benches = Object.values(BARS).map(({ bench }) => bench);
+    expect(Object.keys(BENCHES)).toEqual(expect.arrayContaining(benches));
+  });
+
+  test('say what fell below them, and why they are there', () => {
+    const fine = judge(figure('subscribers', 'subscribers_lost', 0, 'count'));
+    const lost = judge(figure('subscribers', 'subscribers_lost', 3, 'count'));
+    expect(failures([fine])).toEqual([]);
+    expect(failures([lost])).toEqual([
+      'subscribers_lost is 3 count, its bar is <= 0: nothing may be lost',
+    ]);
+  });
+
+  test('miss what was asked for and not measured, but no peer that is not installed', () => {
+    const missed = (peers: string[]): string[] => failures([], { benches: ['steps'], peers });
+    expect(missed([])).toContain('steps_vs_pgbench_ratio was not measured by steps');
+    expect(missed([]).join()).not.toContain('dbos');
+    expect(missed(['dbos'])).toContain('steps_vs_dbos_ratio was not measured by steps');
+    expect(missed([]).join()).not.toContain('recovery');
+  });
+});
+
+describe('the tables', () => {
+  const figures = [
+    judge(figure('recovery', 'recovery_ms_max', 700, 'ms', { atMost: 2000 })),
+    judge(figure('recovery', 'dbos_recovery_ms', Number.NaN, 'ms', { role: 'peer' })),
+  ];
+
+  test('show goal and bar, what stands beside, and how safe a step is', () => {
+    const lines = markdownTable(figures, ['dbos']).split('\n');
+    expect(lines).toContain(
+      '| recovery_ms_max | 700 | 700 | 700 | ms | <= 2000 | holds | <= 5000 | clears |',
+    );
+    expect(lines).toContain('| · peer dbos_recovery_ms | — | — | — | ms |  |  |  |  |');
+    expect(lines.filter((line) => line.startsWith('- **')).length).toBe(2);
+    expect(textTable(figures, ['dbos'])).toContain(BENCHES.recovery?.counts);
+  });
+
+  test('make a page that says how to write it again', () => {
+    const page = documentOf({ figures, peers: [], machine: ['2 cores'], names: ['recovery'] });
+    expect(page).toContain('npm run bench -- recovery --write docs/benchmarks.md');
+    expect(page).toContain('- 2 cores');
+    expect(page).not.toContain('- **dbos**');
+  });
+});
+
+describe('processes that are measured', () => {
+  let database: TestDatabase;
+  let empty: TestDatabase;
+  let folder: string;
+  let log: string;
+
+  beforeAll(async () => {
+    [database, empty] = await Promise.all([createTestDatabase(), createEmptyDatabase()]);
+    folder = mkdtempSync(join(tmpdir(), 'howdah-test-bench-'));
+    log = join(folder, 'steps.log');
+    writeFileSync(log, '');
+  });
+
+  afterAll(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await Promise.all([database.drop(), empty.drop()]);
+  });
+
+  test('a worker notes each call when it begins and ends', async () => {
+    const worker = await startWorkerProcess({ url: database.url, concurrency: 4, log });
+    try {
+      await database.pool.query(BENCH_AGENT);
+      const { rows } = await database.pool.query(
+        `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '2 ping') returning id`,
+      );
+      await expect
+        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]))
+        .toEqual(
+          [
+            ['begin', 0],
+            ['end', 0],
+            ['begin', 1],
+            ['end', 1],
+          ].map(([what, index]) => [what, rows[0].id, index]),
+        );
+      expect((await worker.usage()).rssMb).toBeGreaterThan(20);
+    } finally {
+      await worker.stop();
+    }
+  });
+
+  test('a system runs its job on its own tables, and begins no step again', async () => {
+    writeFileSync(log, '');
+    const { child, result } = startJob({
+      ...{ system: 'raw_node', kind: 'crash', url: empty.url, connections: 2 },
+      ...{ runsAtOnce: 2, stepsPerRun: 2, tag: 'test', log, resume: false },
+    });
+    const gone = once(child, 'exit');
+    await result;
+    await gone;
+    const notes = readStepLog(log);
+    expect(notes.filter(({ what }) => what === 'end').length).toBe(4);
+    expect(surplus(notes, 'begin')).toBe(0);
+    expect((await empty.pool.query('select * from steps')).rowCount).toBe(4);
+  });
+
+  test('a step log may end in half a line, and counts what was done again', () => {
+    writeFileSync(log, 'begin a 0 1 7\nbegin a 0 2 8\nend a 0 3 8\nend a');
+    const notes = readStepLog(log);
+    expect(notes.map(({ pid }) => pid)).toEqual([7, 8, 8]);
+    expect([surplus(notes, 'begin'), surplus(notes, 'end')]).toEqual([1, 0]);
+  });
+
+  test('limits are always there, peers when they are installed', () => {
+    const names = (installed: boolean): string[] =>
+      systemsFor('waiting', () => installed).map(({ name }) => name);
+    expect(names(false)).toEqual(['promises', 'raw_node']);
+    expect(names(true)).toContain('dbos');
+  });
+});
