@@ -1759,7 +1759,10 @@ CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_i
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.step_note(s) || case
+    when s.kind = 'retry' and s.output ? 'not_before' then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
+      - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
+    else '{}' end order by s.seq), '[]')
   from howdah.steps as s
   left join lateral (
     select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked
@@ -2162,8 +2165,9 @@ begin
       v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
-    if cardinality(v_more) > 0 then
-      perform howdah_private.spend_wake_ups(array(select m.id from unnest(v_more) as m (id) where m.id = any (v_claimed)));
+    if cardinality(v_picks || v_more) > 0 then
+      perform howdah_private.drop_wake_ups(array(
+        select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -2726,12 +2730,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs as j
+    where j.key = any (drop_wake_ups.ids::text[]) and j.locked_at is null
+    for update skip locked
+  ));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.due_run(tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[])
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
  SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -2761,6 +2781,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, most 
  SECURITY DEFINER
  SET search_path TO ''
  SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
 declare
@@ -3174,9 +3195,10 @@ declare
   v_named record;
   v_next int;
 begin
-  if not howdah_private.has_rivals((
-    select e.tenant_id from howdah.executions as e where e.id = fair_swaps.ids[1]
-  )) then
+  select e.tenant_id into v_named from howdah.executions as e
+  where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
+  if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
   end if;
   select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
@@ -3574,6 +3596,7 @@ CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
  SECURITY DEFINER
  SET search_path TO ''
  SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -5951,6 +5974,7 @@ CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  SECURITY DEFINER
  SET search_path TO ''
  SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -6368,21 +6392,6 @@ exception when others then
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
       'code', 'tool_failed', 'message', v_message, 'retryable', false)));
   perform howdah_private.wake_runs(array[parent.id]);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.spend_wake_ups(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-begin
-  perform graphile_worker.complete_jobs(array(
-    select j.id from graphile_worker._private_jobs as j
-    where j.key = any (spend_wake_ups.ids::text[]) and j.locked_at is null
-    for update skip locked
-  ));
 end $function$
 ;
 
