@@ -19,6 +19,9 @@ if (options.peers && peers.length < PEERS.length) {
   console.error(`Peers that are not installed are skipped; to have them: ${INSTALL_PEERS}`);
 }
 const server = await startServer(process.env.BENCH_PG_URL);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void server.stop().finally(() => process.exit(130)));
+}
 try {
   const machine = await describeMachine(server);
   const context: BenchContext = {
@@ -27,12 +30,13 @@ try {
     rounds: (usual) => options.rounds ?? usual,
     has: (system) => peers.includes(system),
   };
-  const { figures, broken } = await runAll(context);
+  const { figures, broken } = await runAll(context, (names, found) => {
+    if (options.write !== undefined) {
+      writeFileSync(options.write, documentOf({ figures: found, peers, machine, names }));
+    }
+  });
   if (!options.json) {
     console.log(`${machine.join('\n')}\n\n${textTable(figures, peers)}`);
-  }
-  if (options.write !== undefined) {
-    writeFileSync(options.write, documentOf({ figures, peers, machine, names: options.names }));
   }
   const failed = failures(figures, options.check ? { benches: options.names, peers } : undefined);
   for (const line of [...broken, ...failed]) {
@@ -52,8 +56,11 @@ function readOptions(): Options {
   }
 }
 
-/** One bench that breaks takes nothing from the others. */
-async function runAll(context: BenchContext): Promise<{ figures: Judged[]; broken: string[] }> {
+/** One bench that breaks takes nothing from the others; what was measured is kept after each. */
+async function runAll(
+  context: BenchContext,
+  keep: (names: string[], figures: Judged[]) => void,
+): Promise<{ figures: Judged[]; broken: string[] }> {
   const figures: Judged[] = [];
   const broken: string[] = [];
   for (const name of options.names) {
@@ -62,6 +69,7 @@ async function runAll(context: BenchContext): Promise<{ figures: Judged[]; broke
     try {
       const found = ((await BENCHES[name]?.run(context)) ?? []).map(judge);
       figures.push(...found);
+      keep(options.names.slice(0, options.names.indexOf(name) + 1), figures);
       if (options.json) {
         console.log(found.map((one) => JSON.stringify(one)).join('\n'));
       }
