@@ -8199,7 +8199,7 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EAC
 
 CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id ON howdah.executions FOR EACH ROW WHEN ((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
-CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR (new.completed_at IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (new.agent_version_id IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 

@@ -209,7 +209,8 @@ create or replace trigger _100_prepare before insert on howdah.executions
   for each row when (new.completed_at is null) execute function howdah_private.tg_executions__prepare();
 create or replace trigger _110_check_version before insert on howdah.executions
   for each row when (
-    new.forked_from_execution_id is not null or new.compensates_execution_id is not null or new.completed_at is not null
+    new.forked_from_execution_id is not null or new.compensates_execution_id is not null
+    or (new.completed_at is not null and new.agent_version_id is not null)
   )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id on howdah.executions

@@ -362,16 +362,15 @@ describe('inserting executions', () => {
         status: 'queued',
       });
     }
-    for (const [column, value] of [
-      ['completed_at', new Date()],
-      ['stop_reason', 'final_answer'],
-      ['error', { code: 'x' }],
-      ['owner_worker', '019a0000-0000-7000-8000-000000000001'],
-      ['waiting_for', 'turn'],
+    for (const [column, value, code] of [
+      ['completed_at', new Date(), '23502'], // a row that is history has to be whole
+      ['stop_reason', 'final_answer', '23514'],
+      ['error', { code: 'x' }, '23514'],
+      ['owner_worker', '019a0000-0000-7000-8000-000000000001', '23514'],
+      ['waiting_for', 'turn', '23514'],
     ] as const) {
-      expect(await refusal(makeRun(db.pool, { agent_id: agent, [column]: value }))).toMatchObject({
-        code: '23514',
-      });
+      const run = makeRun(db.pool, { agent_id: agent, [column]: value });
+      expect(await refusal(run)).toMatchObject({ code });
     }
   });
 
