@@ -5,15 +5,19 @@ create or replace function howdah_private.refused_requests(e howdah.executions) 
   set search_path = ''
 as $$
 declare
-  v_runs uuid[] := e.id::uuid || array(
+  v_runs uuid[] := array(
+    select e.id::uuid as id union
     select t.id::uuid from howdah.executions as t
     where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn between e.turn - 3 and e.turn - 1
+    order by id
   );
+  v_first uuid := v_runs[1];
+  v_last uuid := v_runs[cardinality(v_runs)];
 begin
   return coalesce((
     select jsonb_object_agg(r.name, r.tokens) from (
       select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
-      where s.execution_id = any (v_runs) and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
+      where s.execution_id = any (v_runs) and s.execution_id between v_first and v_last and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
         and s.input ? 'estimated_tokens'
       group by s.name
     ) as r
