@@ -1,7 +1,7 @@
 import { MODEL_FAULTS, planFaults } from './faults.ts';
 import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
 import type { Options } from './options.ts';
-import { planRun, planRuns } from './plan.ts';
+import { converse, type PlannedRun, planRuns } from './plan.ts';
 import { type Line, markdown, tableOf, totalOf } from './report.ts';
 import { playRound, type RoundResult } from './round.ts';
 import { checkEverything } from './settle.ts';
@@ -39,7 +39,7 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
 type Told = { result: RoundResult; injected: number; recovery: Line['recovery'] };
 
 async function playScenario(scenario: Scenario, { seed, workers }: Options): Promise<Told> {
-  const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special } = scenario;
+  const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special = [] } = scenario;
   const world = await openWorld({
     seed,
     workers: Math.min(workers, scenario.workers ?? 3),
@@ -50,11 +50,11 @@ async function playScenario(scenario: Scenario, { seed, workers }: Options): Pro
     world.model.probability = scenario.modelFaults ? 0.4 : 0;
     const plans = [
       ...planRuns(seed, 1, runs, forMs * 0.7),
-      ...(special ?? []).map((tool, index) => ({
-        ...planRun(seed, `1.${runs + index}!${tool}`, forMs * 0.3),
-        control: { do: 'nothing' } as const,
-      })),
-    ].map((plan) => (plan.key.includes('!') ? withoutSession(plan) : plan));
+      ...special.map((tool, index): PlannedRun => {
+        const conversation = converse(seed, `1.${runs + index}!${tool}`);
+        return { ...conversation, at: 1_000, agent: 'clerk', control: { do: 'nothing' } };
+      }),
+    ];
     const during = scenario.during?.(world) ?? Promise.resolve(0);
     const round = await playRound(
       world,
@@ -67,17 +67,12 @@ async function playScenario(scenario: Scenario, { seed, workers }: Options): Pro
     round.breaches.push(...(await checkEverything(world)), ...(scenario.after?.(world) ?? []));
     return {
       result: round,
-      injected: round.injected.length + others + faultsOf(world),
+      injected: round.injected.length + others + special.length + faultsOf(world),
       recovery: recoveryOf(round),
     };
   } finally {
     await world.close();
   }
-}
-
-function withoutSession<T extends { session?: unknown }>(plan: T): T {
-  const { session: _, ...rest } = plan;
-  return rest as T;
 }
 
 function faultsOf({ model }: World): number {
