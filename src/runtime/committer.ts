@@ -2,8 +2,12 @@ import type { Pool, PoolClient } from '../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
 
-/** Batches in flight at once: while they are under way the next one gathers. */
+/** Batches in flight at once: while the database works on one, this process works on what the other gave back. */
 const FLUSHES = 2;
+/** A call costs as much as some fifteen commits in it: fewer are not shared out between two calls. */
+const WORTH_A_CALL = 16;
+/** More gain nothing, and all of them wait for the last. */
+const MOST_AT_ONCE = 512;
 const RETRY_MS = 200;
 
 /** With what was written, when that is not what was asked for. */
@@ -31,24 +35,37 @@ type Pending = {
  * `commit_steps` recognises what it has written already.
  */
 export function createCommitter(pool: Pool, worker: () => string, signal: AbortSignal): Committer {
-  let waiting: Pending[] = [];
+  const waiting: Pending[] = [];
   let flushing = 0;
+  let underWay = 0;
   let scheduled = false;
 
+  /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
+  const isDue = (): boolean =>
+    flushing === 0 || (flushing < FLUSHES && waiting.length * 4 >= underWay);
+
   const schedule = (): void => {
-    if (!scheduled && flushing < FLUSHES && waiting.length > 0) {
+    if (!scheduled && waiting.length > 0 && isDue()) {
       scheduled = true;
       setImmediate(flush);
     }
   };
 
+  /** Half of all that is to be committed, so that two calls stay about equal and neither side waits for the other. */
+  const take = (): Pending[] => {
+    const half = Math.ceil((waiting.length + underWay) / FLUSHES);
+    return waiting.splice(0, Math.min(Math.max(half, WORTH_A_CALL), MOST_AT_ONCE));
+  };
+
   const flush = async (): Promise<void> => {
     scheduled = false;
-    const batch = waiting;
-    waiting = [];
+    const batch = take();
     flushing += 1;
+    underWay += batch.length;
+    schedule();
     await send(pool, worker(), batch, signal);
     flushing -= 1;
+    underWay -= batch.length;
     schedule();
   };
 
