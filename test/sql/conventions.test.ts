@@ -269,7 +269,7 @@ describe('conventions', () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
-           where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole`,
+           where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole order by 1`,
         ),
       ).toEqual(DEFINERS_OF_THE_OWNER);
       expect(
