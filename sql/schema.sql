@@ -4763,7 +4763,7 @@ declare
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
-  v_workers int := (select count(*) from howdah_private.workers);
+  v_workers int := greatest((select count(*) from howdah_private.workers), 1);
   v_at_work int[];
   v_given int[];
   v_next int;
@@ -4787,9 +4787,9 @@ begin
       where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
         and greatest(e.run_at, e.wake_at) <= v_now
         and e.id <> all (more_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place]
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place] * v_workers
     );
-    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / greatest(v_workers, 1))::int];
+    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / v_workers)::int];
   end loop;
   return v_runs;
 end $function$

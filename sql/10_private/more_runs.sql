@@ -1,5 +1,5 @@
 -- Under a backlog a worker with much room need not wait for each wake-up in turn: it is given as many due runs as it has
--- room for, the room shared out one by one to the tenants with the fewest at work, and of each tenant's runs no more than a
+-- room for, the room shared out one by one to the tenants with the fewest at work, and of the runs there are no more than a
 -- worker's part, so that others who have room find some too.
 create or replace function howdah_private.more_runs(after uuid, room int, except_ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
@@ -11,7 +11,7 @@ declare
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
-  v_workers int := (select count(*) from howdah_private.workers);
+  v_workers int := greatest((select count(*) from howdah_private.workers), 1);
   v_at_work int[];
   v_given int[];
   v_next int;
@@ -35,9 +35,9 @@ begin
       where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
         and greatest(e.run_at, e.wake_at) <= v_now
         and e.id <> all (more_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place]
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place] * v_workers
     );
-    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / greatest(v_workers, 1))::int];
+    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / v_workers)::int];
   end loop;
   return v_runs;
 end $$;

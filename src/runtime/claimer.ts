@@ -23,9 +23,9 @@ export type ClaimerOptions = {
 /** After a fault of the database: what caused it may still be there. */
 const PAUSE_MS = 250;
 const RETRY_MS = 500;
-/** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet. */
+/** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet, as long as there are. */
 const BACKLOG = 4;
-const MOST_AT_ONCE = 128;
+const MOST_AT_ONCE = 256;
 
 /** Claims runs under the name this process has at the moment, and hands them back. */
 export class Claimer {
@@ -38,10 +38,20 @@ export class Claimer {
   #worker: string = randomUUID();
   #present = Promise.withResolvers<void>();
   #served: string | null = null;
+  #isBacklog = false;
+  #underWay: Promise<unknown> | undefined;
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    this.claim = batchClaims((ids) => this.#claimWithMore(ids), options.more);
+    this.claim = batchClaims(
+      (ids) => this.#claimWithMore(ids),
+      (left) => this.#give(left),
+      async () => {
+        while (this.#underWay) {
+          await this.#underWay;
+        }
+      },
+    );
   }
 
   /** Under which id runs are claimed now. */
@@ -82,13 +92,44 @@ export class Claimer {
   }
 
   async #claimWithMore(ids: string[]): Promise<ClaimedBatch> {
-    const { reserve, more } = this.#options;
-    const kept = ids.length < BACKLOG ? 0 : reserve(MOST_AT_ONCE);
+    const isBacklog = this.#isBacklog || ids.length >= BACKLOG;
+    const kept = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      return { runs: await this.#claimDue(ids, kept), kept };
+      return { runs: await this.#claimAlone(ids, kept), kept };
     } catch (error) {
-      more({ runs: [], kept });
+      this.#options.more({ runs: [], kept });
       throw error;
+    }
+  }
+
+  /** One call at a time: what is asked for meanwhile is asked for together. */
+  #claimAlone(ids: string[], room: number): Promise<ClaimedRun[]> {
+    const claiming = this.#claimDue(ids, room);
+    const over = claiming.then(
+      () => {},
+      () => {},
+    );
+    this.#underWay = over;
+    void over.then(() => {
+      if (this.#underWay === over) {
+        this.#underWay = undefined; // else the next one has begun
+      }
+    });
+    return claiming;
+  }
+
+  /** When all the room was used there may be more to have: it is asked for at once, until there is no more of either. */
+  #give(left: ClaimedBatch): void {
+    this.#options.more(left);
+    if (left.kept > 0) {
+      this.#isBacklog = left.runs.length === left.kept;
+      const kept = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+      if (kept > 0) {
+        this.#claimAlone([], kept).then(
+          (runs) => this.#give({ runs, kept }),
+          () => this.#options.more({ runs: [], kept }), // wake-ups come all the same
+        );
+      }
     }
   }
 

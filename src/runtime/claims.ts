@@ -6,7 +6,7 @@ export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
 type Batch = { ids: string[]; result: Promise<Map<string, ClaimedRun>> };
 
 /**
- * Claims asked for in one turn of the event loop become one call; gives the run, or undefined if it was not free. The
+ * Claims asked for in one turn of the event loop, or while the call before is under way (`isFree`), become one call; gives the run, or undefined if it was not free. The
  * database may have chosen another run, of a tenant whose turn it was: it goes to one who asked for a run he does not get;
  * what then is left over goes to `more`. A run that is asked for twice, since two wake-ups came for it, is given once:
  * nobody may hold it a second time.
@@ -14,11 +14,13 @@ type Batch = { ids: string[]; result: Promise<Map<string, ClaimedRun>> };
 export function batchClaims(
   claim: (ids: string[]) => Promise<ClaimedBatch>,
   more: (left: ClaimedBatch) => void,
+  isFree: () => Promise<void> = async () => {},
 ): (id: string) => Promise<ClaimedRun | undefined> {
   let batch: Batch | undefined;
   const begin = (): Batch => {
     const ids: string[] = [];
     const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
+      await isFree();
       batch = undefined;
       return shareOut(ids, await claim(ids), more);
     });

@@ -43,3 +43,22 @@ test('what is left when everybody who asked has a run comes for the room that wa
   expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b']);
   expect(left).toEqual([['of 3', 'c', 'd']]);
 });
+
+test('what is asked for while a call is under way is asked for together when it is over', async () => {
+  const calls: string[][] = [];
+  const first = Promise.withResolvers<void>();
+  const claim = batchClaims(
+    async (ids) => {
+      calls.push(ids);
+      return batch(ids);
+    },
+    nobody,
+    () => first.promise,
+  );
+  const runs = ['a', 'b'].map((id) => claim(id));
+  await new Promise((resolve) => setImmediate(resolve));
+  runs.push(claim('c'));
+  first.resolve();
+  expect((await Promise.all(runs)).map((run) => run?.execution_id)).toEqual(['a', 'b', 'c']);
+  expect(calls).toEqual([['a', 'b', 'c']]);
+});
