@@ -42,7 +42,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   subscribers: {
     run: subscribers,
     counts:
-      '1,000 GraphQL subscribers on sockets of their own, ten to a run: from before the commit of a step until a client has it. The clients share these cores. Limit: LISTEN and a frame to each socket of the run, with nothing read, ordered or replayed.',
+      '1,000 GraphQL subscribers on sockets of their own, ten to a run, and every run makes two steps a second: from before the commit of a step until a client has it. The clients share these cores. Limit: LISTEN and a frame to each socket of the run, with nothing read, ordered or replayed. Flat out: commits as fast as one connection can.',
   },
   waiting: {
     run: waiting,

@@ -9,36 +9,51 @@ const CLIENTS = 1_000;
 const RUNS = 100;
 const STEPS = 20;
 
+/** Every run makes two steps a second, which is 2,000 frames a second to write. */
+const BETWEEN_COMMITS_MS = 1_000 / 2 / RUNS;
+
+/** Milliseconds of every arrival, and frames per second. */
+type Measured = { waits: number[]; rate: number };
+
 /**
  * 1,000 GraphQL subscribers, each on a socket of its own, ten to a run: from before the commit of a step until a client
- * has it. The API is a process of its own; the clients share this one. Runs commit one after the other, as fast as one
- * connection can, and every step must reach each of its ten. Beside it the same by LISTEN and bare sockets.
+ * has it. The API is a process of its own; the clients share this one. Every step must reach each of its ten. Beside it the
+ * same by LISTEN and bare sockets; and the same with commits as fast as one connection can, for how many frames a second
+ * that gives.
  */
 export const subscribers: Bench = async (context) => {
-  const ours: number[][] = [];
-  const bare: number[][] = [];
+  const ours: Measured[] = [];
+  const bare: Measured[] = [];
+  const flatOut: Measured[] = [];
   for (let round = 1; round <= context.rounds(3); round += 1) {
-    ours.push(await measure(context, openApiFeed));
-    bare.push(await measure(context, openBareFeed));
+    ours.push(await measure(context, openApiFeed, BETWEEN_COMMITS_MS));
+    bare.push(await measure(context, openBareFeed, BETWEEN_COMMITS_MS));
+    flatOut.push(await measure(context, openApiFeed, 0));
   }
-  const of = (rounds: number[][], percent: number): number[] =>
-    rounds.map((waits) => percentile(waits, percent));
+  const of = (rounds: Measured[], percent: number): number[] =>
+    rounds.map(({ waits }) => percentile(waits, percent));
   const at = { role: 'limit' } as const;
-  const lost = ours.reduce((sum, waits) => sum + CLIENTS * STEPS - waits.length, 0);
+  const lost = [...ours, ...flatOut].reduce(
+    (sum, { waits }) => sum + CLIENTS * STEPS - waits.length,
+    0,
+  );
+  const rates = flatOut.map(({ rate }) => rate);
   return [
     figure('subscribers', 'subscribers_ms_p50', of(ours, 50), 'ms'),
     figure('subscribers', 'subscribers_ms_p99', of(ours, 99), 'ms', { atMost: 50 }),
     figure('subscribers', 'bare_feed_ms_p50', of(bare, 50), 'ms', at),
     figure('subscribers', 'bare_feed_ms_p99', of(bare, 99), 'ms', at),
+    figure('subscribers', 'subscribers_frames_per_second', rates, '1/s'),
+    figure('subscribers', 'subscribers_flat_out_ms_p99', of(flatOut, 99), 'ms'),
     figure('subscribers', 'subscribers_lost', lost, 'count', { atMost: 0 }),
   ];
 };
 
-/** Milliseconds of every arrival. */
 async function measure(
   { server, talk }: BenchContext,
   openFeed: (database: BenchDatabase) => Promise<Feed>,
-): Promise<number[]> {
+  betweenMs: number,
+): Promise<Measured> {
   const database = await server.createDatabase();
   const { pool } = database;
   const feed = await openFeed(database);
@@ -48,15 +63,19 @@ async function measure(
     await claimByHand(pool, worker, ids);
     const sent = new Map<string, number>();
     const waits: number[] = [];
+    let arrivedAt = 0;
     for (let index = 0; index < CLIENTS; index += 1) {
       const id = ids[index % RUNS] ?? '';
       feed.connect(id, (seq) => {
-        waits.push(performance.now() - (sent.get(`${id} ${seq}`) ?? Number.NaN));
+        arrivedAt = performance.now();
+        waits.push(arrivedAt - (sent.get(`${id} ${seq}`) ?? Number.NaN));
       });
     }
     await settled(feed.readiness, 1);
+    const begun = performance.now();
     for (let seq = 1; seq <= STEPS; seq += 1) {
-      for (const id of ids) {
+      for (const [index, id] of ids.entries()) {
+        await until(begun + ((seq - 1) * RUNS + index) * betweenMs);
         sent.set(`${id} ${seq}`, performance.now());
         await commitByHand(pool, worker, id, seq);
         feed.announce(id, seq);
@@ -64,7 +83,7 @@ async function measure(
     }
     await settled(async () => waits.length, CLIENTS * STEPS);
     talk(`${waits.length} of ${CLIENTS * STEPS} arrived`);
-    return waits;
+    return { waits, rate: (waits.length / (arrivedAt - begun)) * 1_000 };
   } finally {
     await feed.stop();
     await database.drop();
@@ -78,6 +97,14 @@ async function makeRuns(pool: pg.Pool): Promise<string[]> {
     [RUNS],
   );
   return rows.map((row) => row.id);
+}
+
+/** Whoever is behind does not wait. */
+async function until(moment: number): Promise<void> {
+  const ms = moment - performance.now();
+  if (ms > 1) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
 }
 
 /** Waits until the count is reached, or has not moved for five seconds. */
