@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool, ToolContext } from '../src/contracts/tool.ts';
 import { randomOf } from './random.ts';
@@ -22,9 +22,18 @@ const parameters = {
   required: ['key'],
 };
 
+/** Whether nobody has asked this before, in whatever process. */
+function isFirst(journal: string, idempotencyKey: string): boolean {
+  try {
+    writeFileSync(`${journal}.${encodeURIComponent(idempotencyKey)}`, '', { flag: 'wx' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What every worker of a chaos run is started with. */
 export function shopTools(journal: string): CustomTool[] {
-  const failedOnce = new Set<string>();
   const act = async (tool: string, key: string, { idempotency_key, execution_id }: ToolContext) => {
     const random = randomOf(idempotency_key);
     await sleep(random.int(0, 40));
@@ -53,8 +62,7 @@ export function shopTools(journal: string): CustomTool[] {
     tool('look', 'pure', (key) => sleep(randomOf(key, 'look').int(0, 60))),
     tool('note', 'idempotent', async (key, context) => {
       const fails = await act('note', key, context);
-      if (fails && !failedOnce.has(context.idempotency_key)) {
-        failedOnce.add(context.idempotency_key);
+      if (fails && isFirst(journal, context.idempotency_key)) {
         throw Object.assign(new Error('not this time'), { retryable: true });
       }
     }),

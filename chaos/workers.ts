@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -57,7 +57,9 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
     announce();
     const [code, signal] = await ended;
     if (isReady && !isAsked && !isOver && !options.mayDie) {
-      deaths.push(`${options.name} ended by itself: ${signal ?? `exit ${code}`}`);
+      deaths.push(
+        `${options.name} ended by itself: ${signal ?? `exit ${code}`}\n${lastWords(options)}`,
+      );
     }
   };
   let announce = (): void => {};
@@ -95,6 +97,15 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
       await proxy.close();
     },
   };
+}
+
+/** What a worker said last that is no line of its log: an error nobody caught. */
+function lastWords({ logs, name }: PlaceOptions): string {
+  const lines = readFileSync(join(logs, `${name}.log`), 'utf8').split('\n');
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('{'))
+    .slice(-25)
+    .join('\n');
 }
 
 function spawnWorker(options: PlaceOptions, url: string): ChildProcess {

@@ -4,8 +4,9 @@ import type { StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
-import { type HeldRun, StaleRun } from './held-run.ts';
+import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
+import { StaleRun } from './own-commit.ts';
 import { summarize } from './summarize.ts';
 import type { World } from './world.ts';
 

@@ -1,27 +1,15 @@
 import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { PoolClient } from '../db/pool.ts';
 import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
+import { isConnectionLoss } from '../db/sqlstate.ts';
 import type { Committed, Committer } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
+import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { undoing } from './strategies/compensation.ts';
 import { strategyOf } from './strategies/registry.ts';
-
-/** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
-export type OwnCommit = {
-  /** Throws `StaleRun` when the run belongs to somebody else: the transaction must then roll back. */
-  write(client: PoolClient, records: StepRecord[], to?: Transition): Promise<void>;
-  /** Tells that the transaction has committed (or not). */
-  end(committed: boolean): void;
-};
-
-/** Thrown to roll a transaction back whose run has been taken over. */
-export class StaleRun extends Error {
-  readonly code = 'HWSTL';
-}
 
 /** What a held run asks of the database besides its commits. */
 export type Ownership = {
@@ -68,6 +56,8 @@ export class HeldRun {
   #isWatched: boolean;
   /** When its active time is used up, by `performance.now()`. */
   #deadline: number;
+  /** A commit may be there or not. */
+  #isUnsure = false;
   /** Resolves when the commit before has been settled: commits of one run are in order. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -173,9 +163,20 @@ export class HeldRun {
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
-    const mine = this.#turn.then(() => (this.isHeld ? work() : undefined));
-    this.#turn = mine.catch(() => {});
+    const mine = this.#turn.then(() => (this.isHeld && !this.#isUnsure ? work() : undefined));
+    this.#turn = mine.catch((error) => this.#doubt(error));
     return mine;
+  }
+
+  /**
+   * When a connection was lost nobody here knows where the log ends. Another commit could be taken for the one whose answer
+   * was lost, so there is none: the run is handed back, and whoever claims it reads.
+   */
+  #doubt(error: unknown): void {
+    if (isConnectionLoss(error)) {
+      this.#isUnsure = true;
+      this.abort.abort();
+    }
   }
 
   #commitOf(steps: StepRecord[], to?: Transition): Commit {
@@ -227,9 +228,11 @@ export class HeldRun {
         }
         written = { steps: records, to, ...result };
       },
-      end: (committed) => {
-        if (committed && written) {
+      end: (error) => {
+        if (written && error === undefined) {
           this.#settle(written);
+        } else if (written) {
+          this.#doubt(error);
         }
         end();
       },

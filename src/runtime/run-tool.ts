@@ -7,8 +7,9 @@ import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import { deadline } from './deadline.ts';
-import type { HeldRun, OwnCommit } from './held-run.ts';
+import type { HeldRun } from './held-run.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
+import type { OwnCommit } from './own-commit.ts';
 import type { World } from './world.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
@@ -81,7 +82,7 @@ export async function runInCommit(
     return;
   }
   let own: OwnCommit | undefined;
-  let committed = false;
+  let failure: unknown;
   const begin = async () => {
     own ??= await run.beginCommit();
   };
@@ -103,9 +104,11 @@ export async function runInCommit(
     await (tool.kind === 'sql'
       ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run), commit, before)
       : callBuiltinInCommit(world.sqlToolPool, call, begin, commit, before));
-    committed = true;
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
-    own?.end(committed);
+    own?.end(failure);
   }
 }
 

@@ -49,6 +49,25 @@ describe('a commit whose answer is lost', () => {
     expect(rows).toEqual([{ value: 1 }]);
   });
 
+  test('of a SQL tool beside another one of the same answer: effects and steps are there once', async () => {
+    const { pool } = database;
+    const names = ['first', 'second', 'third'];
+    const script = [
+      calling(...names.map((name) => ({ name: 'count_up', arguments: { name } }))),
+      { content: 'ok' },
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['count_up'] });
+    const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
+    const id = await insertRun(pool, agent);
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(answers.lost()).toBe(1);
+    expect(await kindsOf(pool, id)).toBe('model tool tool tool model output');
+    const { rows } = await pool.query('select value from shop.counters where name = any ($1)', [
+      names,
+    ]);
+    expect(rows).toEqual([{ value: 1 }, { value: 1 }, { value: 1 }]);
+  });
+
   test('while the first one is still under way: the second waits for it and agrees', async () => {
     const { pool } = database;
     const script = [calling({ name: 'gated' }), { content: 'done' }];
