@@ -27,6 +27,10 @@ export function createGate(): Gate {
       held.push(resolve);
       open();
       await Promise.race([promise, left]);
+      const place = held.indexOf(resolve);
+      if (place >= 0) {
+        held.splice(place, 1); // who has left needs no permit
+      }
     },
     get waiting() {
       return held.length;
