@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
+import { checkpointKey } from './contracts/audit-checkpoint.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
@@ -90,6 +91,7 @@ export async function openWorker(
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
+    audit: { file: config.auditFile, key: checkpointKey(config.secretKey) },
     provider: (model) => findProvider(providers, model),
   });
 }
