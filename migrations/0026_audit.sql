@@ -50,7 +50,7 @@ create table howdah_private.audit_heads (
   tenant_id uuid primary key,
   seq bigint not null,
   hash bytea not null
-);
+) with (fillfactor = 50);
 alter table howdah_private.audit_heads enable row level security, force row level security;
 comment on table howdah_private.audit_heads is 'The last row of each tenant''s audit log.';
 
