@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
-import { checkpointKey } from './contracts/audit-checkpoint.ts';
+import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
@@ -91,7 +91,10 @@ export async function openWorker(
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
-    audit: { file: config.auditFile, key: checkpointKey(config.secretKey) },
+    audit: {
+      file: checkpointFile(config.home),
+      keys: async () => config.secretKeys.map(checkpointKey),
+    },
     provider: (model) => findProvider(providers, model),
   });
 }

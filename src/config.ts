@@ -28,10 +28,8 @@ export type Config = Readonly<{
   home: string;
   /** Absolute: where files lie that rows of howdah.resources name by their path. */
   resourceFolder: string;
-  /** Absolute: where checkpoints of the audit log are appended. */
-  auditFile: string;
-  /** What keys of this installation follow from: hand it to no log. */
-  secretKey: string | undefined;
+  /** What keys of this installation follow from, the one in use first: hand them to no log. */
+  secretKeys: readonly Buffer[];
   auth: 'none' | 'required';
   /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
   jwtSecret: string | undefined;
@@ -79,7 +77,10 @@ const variables = {
       .default('./.howdah'),
     'a folder on a disk',
   ],
-  HOWDAH_SECRET_KEY: [z.string().optional(), 'a secret nobody can guess'],
+  HOWDAH_SECRET_KEY: [
+    commaList.transform((keys) => keys.map((key) => Buffer.from(key, 'base64'))),
+    'the output of: openssl rand -base64 32',
+  ],
   HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
   HOWDAH_JWT_SECRET: [
     z
@@ -152,8 +153,7 @@ export function readConfig(env: Environment): Config {
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
-    auditFile: resolve(values.HOWDAH_HOME, 'audit-checkpoints.jsonl'),
-    secretKey: values.HOWDAH_SECRET_KEY,
+    secretKeys: Object.freeze(values.HOWDAH_SECRET_KEY),
     auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
     jwtSecret: values.HOWDAH_JWT_SECRET,
     jwksUrl: values.HOWDAH_JWKS_URL,

@@ -15,6 +15,7 @@ test('an empty environment gives the defaults, frozen', () => {
     host: '127.0.0.1',
     home: resolve('.howdah'),
     resourceFolder: resolve('.howdah', 'resources'),
+    secretKeys: [],
     auth: 'none',
     jwtSecret: undefined,
     jwksUrl: undefined,

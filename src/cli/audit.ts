@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import {
   type Checkpoint,
+  checkpointFile,
   checkpointKey,
   isGenuine,
   readCheckpoints,
@@ -27,7 +28,7 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** What `howdah doctor --audit` looks at: every audit log, the checkpoints, and whether anything keeps rows from being written. */
 export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
-  const file = await fileCheckpoints(config.auditFile);
+  const file = await fileCheckpoints(checkpointFile(config.home));
   const chains = await verifyAudit(pool, file.checkpoints);
   return [
     ...chains.map(chainFinding),
@@ -66,8 +67,8 @@ async function checkpointFinding(
   chains: AuditedChain[],
 ): Promise<AuditFinding> {
   const kept = await listCheckpoints(pool);
-  const key = checkpointKey(config.secretKey);
-  const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, key));
+  const keys = config.secretKeys.map(checkpointKey);
+  const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
   const found = [

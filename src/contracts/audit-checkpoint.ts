@@ -1,4 +1,5 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { join } from 'node:path';
 
 /** How far the audit log of a tenant was at some time: its last row, by its hash in hex. */
 export type ChainEnd = Readonly<{ tenant_id: string; seq: number; hash: string }>;
@@ -9,12 +10,14 @@ export type Checkpoint = ChainEnd & Readonly<{ hmac?: string | null; signed_by?:
 /** What checkpoints are signed with. */
 export type CheckpointKey = Readonly<{ name: string; bytes: Buffer }>;
 
-/** The key for checkpoints that follows from the secret of an installation; undefined without one. */
-export function checkpointKey(secret: string | Uint8Array | undefined): CheckpointKey | undefined {
-  if (secret === undefined) {
-    return undefined;
-  }
-  const bytes = Buffer.from(hkdfSync('sha256', secret, '', 'howdah audit checkpoints', 32));
+/** The file in the home folder of an installation that its workers append checkpoints to. */
+export function checkpointFile(home: string): string {
+  return join(home, 'audit-checkpoints.jsonl');
+}
+
+/** The key for checkpoints that follows from a secret key of an installation. */
+export function checkpointKey(secretKey: Uint8Array): CheckpointKey {
+  const bytes = Buffer.from(hkdfSync('sha256', secretKey, '', 'howdah audit checkpoints', 32));
   return { bytes, name: createHash('sha256').update(bytes).digest('hex').slice(0, 16) };
 }
 
@@ -23,12 +26,13 @@ export function sealed(end: ChainEnd, key: CheckpointKey | undefined): Checkpoin
   return key ? { ...end, hmac: hmacOf(end, key).toString('hex'), signed_by: key.name } : end;
 }
 
-/** Whether the signature is the one this key gives; undefined where that cannot be said: unsigned, or by another key. */
+/** Whether the signature is the one its key gives; undefined where that cannot be said: unsigned, or by none of the keys. */
 export function isGenuine(
   checkpoint: Checkpoint,
-  key: CheckpointKey | undefined,
+  keys: readonly CheckpointKey[],
 ): boolean | undefined {
-  if (!checkpoint.hmac || checkpoint.signed_by !== key?.name || !key) {
+  const key = keys.find(({ name }) => name === checkpoint.signed_by);
+  if (!checkpoint.hmac || !key) {
     return undefined;
   }
   const given = Buffer.from(checkpoint.hmac, 'hex');

@@ -11,7 +11,8 @@ import { makeModel, makeTenant, one, unique } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-const SECRET = 'a secret for tests, 32 bytes and more';
+const SECRET = Buffer.alloc(32, 7).toString('base64');
+const keyOf = (secret: string) => checkpointKey(Buffer.from(secret, 'base64'));
 let db: TestDatabase;
 let home: string;
 let file: string;
@@ -49,11 +50,11 @@ async function tamper(tenant: string, statements: string): Promise<void> {
 }
 
 /** Writes the checkpoints that are due, as the chore of a worker does. */
-async function takeCheckpoints(secret: string | undefined = SECRET): Promise<Logger[]> {
+async function takeCheckpoints(secret = SECRET): Promise<Logger[]> {
   const pool = createPool({ url: db.url, applicationName: 'howdah-worker', role: 'howdah_worker' });
   const lines: Logger[] = [];
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
-  const task = auditCheckpointsTask(pool, { file, key: checkpointKey(secret) }, log);
+  const task = auditCheckpointsTask(pool, { file, keys: async () => [keyOf(secret)] }, log);
   await task({}, {} as JobHelpers);
   await pool.end();
   return lines;
@@ -196,7 +197,7 @@ describe('a checkpoint', () => {
       tenant_id: id,
       seq: 10,
       hash: head.hash,
-      signed_by: checkpointKey(SECRET)?.name,
+      signed_by: keyOf(SECRET).name,
     };
     expect(lines).toContainEqual(expect.objectContaining({ ...told, msg: 'audit checkpoint' }));
     const kept = (await readFile(file, 'utf8'))
@@ -266,15 +267,14 @@ describe('a checkpoint', () => {
 
   test('with a signature that is not ours is found, one of another key is only counted', async () => {
     const { id } = await audited();
-    await takeCheckpoints('another secret');
+    await takeCheckpoints(Buffer.alloc(32, 8).toString('base64'));
     const counted = (await doctor()).items.find(({ check }) => check === 'checkpoints');
     expect(counted).toMatchObject({ ok: true });
     expect(counted?.found).toMatch(/[1-9]\d* unsigned or signed with another key/);
-    const key = checkpointKey(SECRET);
     await appendFile(file, 'half a li\n');
     await tamper(
       id,
-      `update howdah_private.audit_checkpoints set signed_by = '${key?.name}' where tenant_id = $1`,
+      `update howdah_private.audit_checkpoints set signed_by = '${keyOf(SECRET).name}' where tenant_id = $1`,
     );
     const { status, items } = await doctor();
     const forged = items.find(({ check }) => check === 'checkpoints');

@@ -13,6 +13,7 @@ const READABLE = [
   'agent_versions',
   'agents',
   'approvals',
+  'audit_log',
   'concurrency_limits',
   'daily_usage',
   'effects',

@@ -14,15 +14,17 @@ import type { Pool } from '../../src/db/pool.ts';
 export type AuditAnchor = {
   /** Without one they are logged and kept in the database alone. */
   file?: string | undefined;
-  key?: CheckpointKey | undefined;
+  /** The one in use first; asked each time, since it may be made while this process runs. */
+  keys?: () => Promise<readonly CheckpointKey[]>;
 };
 
 /**
  * Says how far each audit log is, in places that whoever can rewrite the database does not reach: a file and the log of
  * this process. They come before the database, so that a crash in between makes a line twice and never none.
  */
-export function auditCheckpointsTask(pool: Pool, { file, key }: AuditAnchor, log: Logger): Task {
+export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, log: Logger): Task {
   return async () => {
+    const [key] = (await keys?.()) ?? [];
     const checkpoints = (await dueCheckpoints(pool)).map((end) => sealed(end, key));
     if (checkpoints.length === 0) {
       return;
