@@ -36,7 +36,7 @@ comment on column howdah.audit_log.actor is 'The user, else the database login.'
 comment on column howdah.audit_log.login is 'The database login of the session.';
 comment on column howdah.audit_log.client is 'Where it came from: what the API says of the request, else program and address of the connection.';
 comment on column howdah.audit_log.action is
-  'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself.';
+  'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.';
 comment on column howdah.audit_log.object is 'The table the object is a row of.';
 comment on column howdah.audit_log.object_id is 'Its key: the id, or the parts of the key joined by /.';
 comment on column howdah.audit_log.before_digest is 'SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).';

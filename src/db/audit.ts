@@ -87,9 +87,18 @@ const CONTENT = `jsonb_build_array(
   l.tenant_id, l.seq, l.id, extract(epoch from l.created_at), l.actor, l.user_id, l.login, l.api_key_id, l.client,
   l.action, l.object, l.object_id, encode(l.before_digest, 'hex'), encode(l.after_digest, 'hex'), l.changed, l.detail)`;
 
-/** First each row by itself, which many processes can do at once, then each beside the one before. */
+/** What retention took from the beginning: it leaves a row that says how far, and the hash of the last row it took. */
+const ERASED = `erased as (
+    select distinct on (l.tenant_id) l.tenant_id, (l.detail ->> 'through')::bigint as seq,
+      decode(l.detail ->> 'hash', 'hex') as hash
+    from howdah.audit_log as l where l.action = 'erase' and l.object = 'audit_log'
+    order by l.tenant_id, l.seq desc
+  )`;
+
+/** First each row by itself, then each beside the one before. */
 const SCAN = `
-  with rows as (
+  with ${ERASED},
+  rows as (
     select l.tenant_id, l.seq, l.prev_hash, l.hash,
       l.hash = sha256(l.prev_hash || convert_to(${CONTENT}::text, 'UTF8')) as is_own
     from howdah.audit_log as l
@@ -106,7 +115,9 @@ const SCAN = `
   faults as (
     select distinct on (k.tenant_id) k.*, l.prev_hash from links as k
     join howdah.audit_log as l using (tenant_id, seq)
+    left join erased as r on r.tenant_id = k.tenant_id
     where not (k.is_own and k.is_linked and k.seq = k.seq_before + 1)
+      and not (k.is_own and k.seq_before = 0 and coalesce((k.seq, l.prev_hash) = (r.seq + 1, r.hash), false))
     order by k.tenant_id, k.seq
   ),
   known as (
@@ -137,7 +148,8 @@ async function contradicted(
   anchored: Checkpoint[],
 ): Promise<Map<string, Contradiction>> {
   const { rows } = await client.query<Contradiction>(
-    `select distinct on (c.tenant_id) c.tenant_id, c.seq::float8 as seq, l.hash is null as is_missing, c.place
+    `with ${ERASED}
+     select distinct on (c.tenant_id) c.tenant_id, c.seq::float8 as seq, l.hash is null as is_missing, c.place
      from (
        select k.tenant_id, k.seq, k.hash, 'the database' as place from howdah_private.audit_checkpoints as k
        union all
@@ -145,7 +157,8 @@ async function contradicted(
        from jsonb_to_recordset($1) as a (tenant_id uuid, seq bigint, hash text)
      ) as c
      left join howdah.audit_log as l on l.tenant_id = c.tenant_id and l.seq = c.seq
-     where l.hash is distinct from c.hash
+     left join erased as r on r.tenant_id = c.tenant_id
+     where l.hash is distinct from c.hash and coalesce(c.seq > r.seq or l.hash is not null, true)
      order by c.tenant_id, c.seq`,
     [JSON.stringify(anchored)],
   );

@@ -286,6 +286,30 @@ describe('a checkpoint', () => {
     await tamper(id, FORGET);
   });
 
+  test('of what retention took away is no news, if the log says that it did', async () => {
+    const say = (hash: string) =>
+      `select howdah_private.note_action($1::uuid, 'erase', 'audit_log', $1::text,
+         jsonb_build_object('through', 10, 'hash', ${hash}))`;
+    const [told, untold, lied] = [await audited(), await audited(), await audited()];
+    await takeCheckpoints();
+    await Promise.all([told, untold, lied].map(({ id }) => makeModel(db.pool, { tenant_id: id })));
+    await db.pool.query(
+      say(
+        `(select encode(hash, 'hex') from howdah.audit_log where tenant_id = $1::uuid and seq = 10)`,
+      ),
+      [told.id],
+    );
+    await db.pool.query(say(`repeat('00', 32)`), [lied.id]);
+    for (const { id } of [told, untold, lied]) {
+      await tamper(id, 'delete from howdah.audit_log where tenant_id = $1 and seq <= 10');
+    }
+    const { of } = await doctor();
+    expect(of(told.slug)).toMatchObject({ ok: true, rows: 2 });
+    for (const { slug } of [untold, lied]) {
+      expect(of(slug)).toMatchObject({ ok: false, fault: 'missing', broken_at: 1 });
+    }
+  });
+
   test('in a file of another database is no news about this one', async () => {
     const line = {
       tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
