@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyAudit } from '../../src/db/audit.ts';
+import { replaceableFiles } from '../../src/db/replaceable.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -20,6 +21,7 @@ import {
   one,
   openSession,
   refusal,
+  rolledBack,
 } from './support.ts';
 
 /** Rows of each table somebody defines something in: how one is made, changed and taken away again. */
@@ -508,6 +510,40 @@ describe('the chain', () => {
     client.release();
     const models = (await logOf(tenant_id)).filter(({ object }) => object === 'models');
     expect(models.map(({ seq }) => seq)).toEqual([1, 7, 8, 9, 10]);
+  });
+
+  const apply = async (client: Db, name: string) => {
+    const file = replaceableFiles().find(({ path }) => path.endsWith(name));
+    await client.query(`set local role howdah_owner; ${file?.text}; reset role`);
+  };
+
+  test('keeps what a migration changes before the triggers are made anew', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const from = await endOf(tenant_id);
+    await committed(db.pool, async (client) => {
+      await makeModel(client, { tenant_id });
+      await apply(client, '30_triggers/audit.sql');
+      await makeModel(client, { tenant_id });
+    });
+    expect((await logOf(tenant_id, from)).map(({ action }) => action)).toEqual([
+      'insert',
+      'insert',
+    ]);
+  });
+
+  test('begins for a tenant that was there before it', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const begun = await rolledBack(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica');
+      for (const table of ['howdah.audit_log', 'howdah_private.audit_heads']) {
+        await client.query(`delete from ${table} where tenant_id = $1`, [tenant_id]);
+      }
+      await client.query('set local session_replication_role = origin');
+      await apply(client, '80_seed.sql');
+      await apply(client, '80_seed.sql'); // and once only
+      return all(client, 'select tenant_id, action, object from howdah_private.audit_inbox');
+    });
+    expect(begun).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);
   });
 
   test('is read by admins and owners of its tenant alone, and written by nobody', async () => {
