@@ -17,6 +17,8 @@ test('an empty environment gives the defaults, frozen', () => {
     resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
     jwtSecret: undefined,
+    secretKeys: [],
+    secretKeyFile: resolve('.howdah', 'secret.key'),
     jwksUrl: undefined,
     corsOrigins: [],
     egressAllow: [],
