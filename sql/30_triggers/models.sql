@@ -58,12 +58,14 @@ begin
   return new;
 end $$;
 
+-- Of a base_url only what stands behind the host: a password before it is refused by base_url_is_http.
 create or replace function howdah_private.tg_models__refuse_keys() returns trigger
   language plpgsql volatile
   set search_path = ''
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('base_url', to_jsonb(new.base_url));
+  perform howdah_private.refuse_plain_keys('base_url',
+    to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
   return new;
 end $$;
