@@ -2,10 +2,11 @@ import type { Logger as Log } from 'pino';
 import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
 import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
+import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
-import { breakConnections, createPool, GIVEN_UP_BY_SERVER, type Pool } from '../src/db/pool.ts';
+import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
 import { withSecret } from '../src/providers/with-secret.ts';
@@ -60,6 +61,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
   const pool = open('howdah-worker', 4, { jit: 'off' });
   const sqlToolPool = open('howdah-tools', 10);
+  const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
@@ -67,7 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     capacity: options.concurrency,
     world: {
-      provider: providersWithSecrets(options, pool),
+      provider: withSecrets(options.provider, readSecret),
       customTools: customTools(options.tools),
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
@@ -120,11 +122,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   };
 }
 
-function providersWithSecrets(
-  { provider, masterKeys }: WorkerOptions,
-  pool: Pool,
-): World['provider'] {
-  const read = createSecretReader(secretRowsOn(pool), masterKeys ?? noMasterKeys);
+function withSecrets(provider: WorkerOptions['provider'], read: ReadSecret): World['provider'] {
   return (model, tenantId) => {
     const found = provider(model);
     if (!found.ok) return found;

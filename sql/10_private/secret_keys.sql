@@ -107,6 +107,7 @@ as $$
 $$;
 
 -- The same values under another key. What has got a new value meanwhile is left alone: it has the new key already.
+-- The secret is locked before its value, as put_secret does.
 create or replace function howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb) returns int
   language plpgsql volatile security definer
   set search_path = ''
@@ -114,6 +115,10 @@ as $$
 declare
   v_count int;
 begin
+  perform from howdah.secrets as s
+  where s.tenant_id = reseal_secrets.tenant_id
+    and s.id in (select (r.secret ->> 'id')::uuid from jsonb_array_elements(reseal_secrets.secrets) as r (secret))
+  order by s.id for no key update;
   with resealed as (
     update howdah_private.sealed_secrets as c
     set data_key_id = (r.secret -> 'key' ->> 'id')::uuid, nonce = decode(r.secret ->> 'nonce', 'base64'),

@@ -24,7 +24,10 @@ export function register(command: Command, io: CliIo): void {
       .command(usage)
       .description(description)
       .option('--tenant <slug>', 'of this tenant instead of the default one')
-      .allowExcessArguments(false);
+      .allowExcessArguments() // what is too much may be a value: commander would print it
+      .hook('preAction', (_, { args, registeredArguments }) => {
+        if (args.length > registeredArguments.length) throw tooMuch();
+      });
   add('set', 'store a secret, or give it a new value')
     .argument('<name>', 'what models call it by (secret_name)')
     .action((name: string, options: Options) => set(io, name, options, false));
@@ -118,6 +121,12 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
 
 async function tenantFor({ db, pool }: CliDatabase, { tenant }: Options): Promise<string> {
   return tenant === undefined ? currentTenant(pool) : (await tenantOf(db, tenant)).id;
+}
+
+function tooMuch(): HowdahError {
+  return new HowdahError('EUSAGE', 'there is more in this command than it takes', {
+    hint: 'A value never stands in a command, where it stays in histories and lists of processes. Pipe it: printf %s "$KEY" | npx howdah secret set NAME',
+  });
 }
 
 function ageOf(since: Date): string {
