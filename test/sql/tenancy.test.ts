@@ -28,6 +28,7 @@ const READABLE = [
   'questions',
   'resources',
   'schedules',
+  'secrets',
   'sessions',
   'status_transitions',
   'steps',
