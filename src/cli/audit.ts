@@ -67,7 +67,8 @@ async function checkpointFinding(
   chains: AuditedChain[],
 ): Promise<AuditFinding> {
   const kept = await listCheckpoints(pool);
-  const keys = config.secretKeys.map(checkpointKey);
+  const { masterKeysOf } = await import('../bootstrap.ts');
+  const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
   const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
