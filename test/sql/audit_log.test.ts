@@ -104,6 +104,11 @@ const DEFINITIONS: Definition[] = [
     change: { tool: 'u' },
   },
   {
+    table: 'howdah.secrets',
+    row: () => ({ name: 'KEY', fingerprint: 'f', last_four: 'cdef' }),
+    change: { fingerprint: 'g', version: 2 },
+  },
+  {
     table: 'howdah_private.login_tenants',
     key: ['login'],
     row: () => ({ login: 'reporting' }),
@@ -205,6 +210,20 @@ describe('a change of a definition', () => {
       );
     });
     expect(rows[0]?.after_digest).toEqual(createHash('sha256').update(text).digest());
+  });
+
+  test('of what belongs to no tenant is for operators alone', async () => {
+    const nobody = '00000000-0000-0000-0000-000000000000';
+    await db.pool.query(
+      `insert into howdah_private.master_keys (fingerprint, retired_at) values ('f', now())`,
+    );
+    expect((await logOf(nobody)).at(-1)).toMatchObject({
+      ...{ action: 'insert', object: 'master_keys', object_id: 'f' },
+    });
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      const text = `select from howdah.audit_log where tenant_id = '${nobody}'`;
+      expect(await all(client, text)).toEqual([]);
+    });
   });
 
   test('has the same digests in every time zone', async () => {
