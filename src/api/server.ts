@@ -13,6 +13,7 @@ import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
 import { healthRoutes, isMigrated } from './health.ts';
 import { inBrackets } from './local-only.ts';
+import { createKeyReader } from './login/api-keys.ts';
 import { createExistence } from './login/existence.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin } from './login/login.ts';
@@ -95,11 +96,12 @@ function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions): void {
 /** What decides as whom a request is answered, and remembers it. */
 async function createEntrance(options: ApiOptions, pool: Pool) {
   const { auth, log } = options;
-  const onTrouble = (err: unknown) => log.error({ err }, 'a token could not be checked');
+  const onTrouble = (err: unknown) => log.error({ err }, 'a token or key could not be checked');
   const defaultTenantId = await findDefaultTenant(pool, auth);
   const exists = createExistence(pool);
   const readToken = createTokenReader(options, onTrouble);
-  const login = createLogin({ auth, readToken, exists, defaultTenantId, onTrouble });
+  const readKey = createKeyReader(pool, onTrouble);
+  const login = createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble });
   const identities: Identities = new WeakMap();
   return { login, exists, identities };
 }
