@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { createKeyReader, type ReadApiKey } from '../../src/api/login/api-keys.ts';
 import { createExistence } from '../../src/api/login/existence.ts';
 import { createLogin } from '../../src/api/login/login.ts';
+import { FRESH_MS } from '../../src/api/login/lookup.ts';
 import { createTokenReader } from '../../src/api/login/token.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createPool, type Pool } from '../../src/db/pool.ts';
@@ -215,10 +216,11 @@ describe('is refused', () => {
     await db.pool.query(text, [id]);
     const since = performance.now();
     while ((await ask(api, WHO, {}, key)).status === 200);
-    expect(performance.now() - since).toBeLessThan(1_000);
+    expect(performance.now() - since).toBeLessThan(1_500); // on a busy machine
     expect(await refused(key)).toMatchObject({ status: 401, reason });
     expect(await theirs.closed).toBe(4401);
-    expect(performance.now() - since).toBeLessThan(1_500);
+    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
     expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
     await lasting.client.dispose();
   });
