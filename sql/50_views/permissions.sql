@@ -1,4 +1,4 @@
--- Who may do what, for people to read; docs/security.md shows it.
+-- Who may do what, for people to read; docs/keys.md shows it.
 create or replace view howdah.permissions with (security_invoker = true) as
 select p.object, p.action, p.role, p.by_agent
 from howdah_private.permission_rows() as p;
