@@ -5,6 +5,7 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import { hasApiKeys } from '../db/api-keys.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { createAdmission } from './admission.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
@@ -42,11 +43,10 @@ export type Api = {
 /**
  * Starts the API: GraphQL, GraphiQL and health on one port. Resolves when it listens.
  *
- * Throws `HWDEN` when a login is required and there is no key to check tokens with; `HWCNF` when the database is not
+ * Throws `HWDEN` when a login is required and nobody could have one; `HWCNF` when the database is not
  * migrated; `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  refuseKeyless(options);
   const { url, host, log } = options;
   const bounds = { ...usualBounds, ...options.bounds };
   const closers: (() => Promise<unknown>)[] = [];
@@ -57,6 +57,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const pool = createPool({ url, applicationName: 'howdah-api', max: bounds.connections });
     closers.push(() => pool.end());
     const entrance = await createEntrance(options, pool);
+    await refuseKeyless(options, pool);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
@@ -82,13 +83,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
-function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions): void {
+async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
   if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;
+  if (await hasApiKeys(pool)) return;
   throw new HowdahError(
     'HWDEN',
-    `a login is required (HOST is ${host}), but there is no key to check tokens with`,
+    `a login is required (HOST is ${host}), but there is no key to check tokens with, and no API key`,
     {
-      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
+      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or make an API key: npx howdah key create NAME --tenant default; or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
     },
   );
 }

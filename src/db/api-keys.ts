@@ -36,6 +36,17 @@ export async function findApiKeys(
   return rows.map((row) => (row.id === null ? null : row));
 }
 
+/** Whether there is a key that somebody may log in with. */
+export async function hasApiKeys(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ found: boolean }>(
+    `select exists (
+       select from howdah.api_keys as k
+       where k.revoked_at is null and coalesce(k.expires_at > now(), true)
+     ) as found`,
+  );
+  return rows[0]?.found === true;
+}
+
 /** Writes down that keys were used; waits for nobody, and leaves alone what says so for the last minute. */
 export async function noteUse(pool: Pool, ids: readonly string[]): Promise<void> {
   await pool.query(

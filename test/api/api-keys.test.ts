@@ -159,6 +159,23 @@ describe('a key', () => {
   });
 });
 
+test('a server that wants a login starts without a key for tokens once there is an API key', async () => {
+  const other = await createTestDatabase();
+  const keyless = { auth: 'required' } as const;
+  const refused = startTestApi(other.url, keyless);
+  await expect(refused).rejects.toMatchObject({
+    code: 'HWDEN',
+    hint: expect.stringContaining('HOWDAH_JWT_SECRET'),
+  });
+  const { rows } = await other.pool.query('select id from howdah.tenants');
+  const { key } = await makeApiKey(other.pool, rows[0].id);
+  const started = await startTestApi(other.url, keyless);
+  expect((await ask(started, WHO, {}, key)).status).toBe(200);
+  expect((await ask(started, WHO)).status).toBe(401);
+  await started.close();
+  await other.drop();
+});
+
 describe('is refused', () => {
   test('a key with a typing error, a wrong secret, an unknown id: in the same words', async () => {
     const { key } = await makeKey();
