@@ -29,6 +29,7 @@ const READABLE = [
   'questions',
   'resources',
   'schedules',
+  'secrets',
   'sessions',
   'status_transitions',
   'steps',
