@@ -104,6 +104,13 @@ const DEFINITIONS: Definition[] = [
     change: { tool: 'u' },
   },
   {
+    table: 'howdah.api_keys',
+    row: () => ({
+      ...{ name: 'k', prefix: 'hwd_0123456789ab', hash: Buffer.alloc(32), created_by: 'mia' },
+    }),
+    change: { revoked_at: '2030-01-01T00:00:00Z' },
+  },
+  {
     table: 'howdah.secrets',
     row: () => ({ name: 'KEY', fingerprint: 'f', last_four: 'cdef' }),
     change: { fingerprint: 'g', version: 2 },
