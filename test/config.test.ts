@@ -19,6 +19,8 @@ test('an empty environment gives the defaults, frozen', () => {
     jwtSecret: undefined,
     jwksUrl: undefined,
     corsOrigins: [],
+    graphqlIntrospection: true,
+    graphqlOperations: undefined,
     egressAllow: [],
     defaultModel: {
       provider: 'local',
@@ -60,6 +62,16 @@ describe('authentication', () => {
       detail: { variable: 'HOWDAH_AUTH' },
     });
   });
+});
+
+test('whoever serves others tells nothing of the schema unless told to', () => {
+  expect(readConfig({ HOWDAH_AUTH: 'required' }).graphqlIntrospection).toBe(false);
+  const on = { HOWDAH_AUTH: 'required', HOWDAH_GRAPHQL_INTROSPECTION: 'on' };
+  expect(readConfig(on).graphqlIntrospection).toBe(true);
+  expect(readConfig({ HOWDAH_GRAPHQL_INTROSPECTION: 'off' }).graphqlIntrospection).toBe(false);
+  expect(readConfig({ HOWDAH_GRAPHQL_OPERATIONS: 'known' }).graphqlOperations).toBe(
+    resolve('known'),
+  );
 });
 
 test('a secret is counted in bytes, and a list may have spaces', () => {
