@@ -5,6 +5,7 @@ import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
+import { retentionTask } from './tasks/retention.ts';
 
 /** Every job there is, by name. */
 export function taskList(
@@ -17,10 +18,14 @@ export function taskList(
     advance: advanceTask(runtime, ready),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
+    retention: retentionTask(pools.pool),
   };
 }
 
 /** Chores by the clock. */
 export function cronItems(): ParsedCronItem[] {
-  return parseCronItems([{ task: 'partitions', match: '17 3 * * *', identifier: 'partitions' }]);
+  return parseCronItems([
+    { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
+    { task: 'retention', match: '41 3 * * *', identifier: 'retention' },
+  ]);
 }

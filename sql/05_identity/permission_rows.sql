@@ -21,5 +21,6 @@ as $$
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
-    ('users', 'manage', 'admin', false)
+    ('users', 'manage', 'admin', false),
+    ('retention_policies', 'manage', 'owner', false)
 $$;

@@ -1,19 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { HowdahError } from '../../contracts/errors.ts';
-import {
-  createUser,
-  findTenant,
-  findUser,
-  listTenants,
-  listUsers,
-  TOKEN_PARTY,
-  type UserRole,
-  userRoles,
-} from '../../db/identity.ts';
+import { createUser, TOKEN_PARTY, type UserRole, userRoles } from '../../db/identity.ts';
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { tenantOf, userOf } from '../people.ts';
 
 type TokenOptions = {
   tenant: string;
@@ -27,8 +19,6 @@ type Claims = { user_id: string; tenant_id: string; role: UserRole; iat: number;
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 const MOST_DAYS = 365;
-/** Names in a hint. */
-const MOST_NAMES = 10;
 
 /** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
 export function register(command: Command, io: CliIo): void {
@@ -52,7 +42,7 @@ async function printToken(io: CliIo, options: TokenOptions): Promise<void> {
   if (jwtSecret === undefined) throw noSecret();
   await withDatabase(io, async ({ db }) => {
     const tenant = await tenantOf(db, options.tenant);
-    const user = await userOf(db, tenant, options);
+    const user = await personOf(db, tenant, options);
     const role = options.role ?? user.role;
     const iat = Math.floor(Date.now() / 1000);
     const exp = iat + options.expires;
@@ -72,42 +62,10 @@ function sign(claims: Claims, secret: string): Promise<string> {
     .sign(Buffer.from(secret, 'utf8'));
 }
 
-async function tenantOf(db: Queries, slug: string) {
-  const tenant = await findTenant(db, slug);
-  if (tenant) return tenant;
-  const names = await listTenants(db, MOST_NAMES + 1);
-  throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
-    hint: `There are: ${listed(names)}.`,
-    detail: { tenant: slug },
-  });
-}
-
-async function userOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
+async function personOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  const user = await findUser(db, tenant.id, username);
-  if (user) return atMost(user, options.role);
-  const names = await listUsers(db, tenant.id, MOST_NAMES + 1);
-  const others = names.length > 0 ? `There are: ${listed(names)}.` : 'There are no users yet.';
-  throw new HowdahError('HWNTF', `tenant '${tenant.slug}' has no user named '${username}'`, {
-    hint: `${others} --create makes this one.`,
-    detail: { tenant: tenant.slug, user: username },
-  });
-}
-
-/** The user, when a token may say this role: the API lets nobody do more than his row allows. */
-function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
-  if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
-  throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
-    hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
-    detail: { field: 'role', role, user_role: user.role },
-  });
-}
-
-function listed(names: readonly string[]): string {
-  return names.length > MOST_NAMES
-    ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
-    : names.join(', ');
+  return userOf(db, tenant, username, ' --create makes this one.');
 }
 
 function secondsOf(text: string): number {
