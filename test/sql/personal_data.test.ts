@@ -1,21 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 import {
   all,
   asRole,
   brokenRules,
   claim,
   commit,
-  committed,
   type Db,
   failed,
   finish,
+  isBlocked,
   makeAgent,
   makeRun,
   makeSession,
   makeTenant,
   makeWorker,
   one,
+  openSession,
   refusal,
   rolledBack,
   spawn,
@@ -303,6 +305,20 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
   });
 });
 
+test('a run that is just being inserted is waited for, and then it is live', async () => {
+  const ada = await makeUser();
+  const inserting = await openSession(db.url);
+  const erasing = await openSession(db.url);
+  await inserting.query('begin');
+  const run = await makeRun(inserting, { agent_id: agent, user_id: ada.id });
+  const refused = refusal(erase(erasing, ada.id, 'delete'));
+  await isBlocked(db.pool, erasing);
+  await inserting.query('commit');
+  expect(await refused).toMatchObject({ code: 'HWCNF', message: expect.stringContaining(run) });
+  await Promise.all([inserting.end(), erasing.end()]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
 test('a run in the session of another goes, and the version of that session grows all the same', async () => {
   const [ada, bob] = [await makeUser(), await makeUser()];
   const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
@@ -420,22 +436,27 @@ describe('who may', () => {
   });
 });
 
+/** A run for each number of days ago. */
+async function makeHistory(tenant_id: string, days: number[]): Promise<void> {
+  const id = await makeAgent(db.pool, { tenant_id });
+  await db.pool.query(
+    `insert into howdah.executions (tenant_id, agent_id, agent_version_id, input, output, status, stop_reason, completed_at,
+       max_steps, max_seconds, created_by, root_execution_id, id)
+     select a.tenant_id, a.id, a.current_version_id, 'song ' || i.days, 'song', 'completed', 'final_answer',
+       now() - make_interval(days => i.days), 50, 600, 'history', i.id, i.id
+     from howdah.agents as a, (select d as days, howdah.uuid_v7() as id from unnest($2::int[]) as d) as i where a.id = $1`,
+    [id, days],
+  );
+}
+
 describe('retention', () => {
   test('erases contents and deletes runs when their days are over, in parts, and remembers how far it came', async () => {
     const tenant = await makeTenant(db.pool);
-    const id = await makeAgent(db.pool, { tenant_id: tenant });
-    await committed(db.pool, async (client) => {
-      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant]);
-      await client.query(
-        'insert into howdah.retention_policies (keep_contents_days, keep_runs_days) values (10, 100)',
-      );
-      await client.query(
-        `insert into howdah.executions (agent_id, agent_version_id, input, output, status, stop_reason, completed_at, max_steps, max_seconds, created_by, root_execution_id, id)
-         select a.id, a.current_version_id, 'song ' || d, 'song', 'completed', 'final_answer', now() - make_interval(days => d), 50, 600, 'history', i.id, i.id
-         from howdah.agents as a, (select d, howdah.uuid_v7() as id from unnest(array[1, 9, 11, 12, 13, 99, 101, 200]) as d) as i where a.id = $1`,
-        [id],
-      );
-    });
+    await makeHistory(tenant, [1, 9, 11, 12, 13, 99, 101, 200]);
+    await db.pool.query(
+      'insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days) values ($1, 10, 100)',
+      [tenant],
+    );
     const calls: number[] = [];
     for (;;) {
       const { n } = await one(db.pool, 'select howdah_private.retain(3) as n');
@@ -460,6 +481,26 @@ describe('retention', () => {
       [tenant],
     );
     expect(reached).toBe(true);
+  });
+
+  test('is a chore of workers, and looks at no other tenant', async () => {
+    const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
+    for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
+    await db.pool.query(
+      'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
+      [mine],
+    );
+    await db.pool.query(`select graphile_worker.add_job('retention')`);
+    const running = await startTestWorker(db.url);
+    const left = 'select tenant_id from howdah.executions where tenant_id = any ($1)';
+    await eventually(
+      db.pool,
+      'the old run is deleted',
+      `select from (${left}) as e having count(*) = 1`,
+      [[mine, others]],
+    );
+    await running.stop(0);
+    expect(await all(db.pool, left, [[mine, others]])).toEqual([{ tenant_id: others }]);
   });
 
   test('is the owner’s to set', async () => {
