@@ -1,14 +1,19 @@
 -- Everything about a person as documents, one line each, so that a long history need not fit into one value. He himself
--- may ask, and who manages users.
-create or replace function howdah.export_user_data(user_id uuid) returns setof jsonb
+-- may ask, also without saying who he is, and who manages users.
+create or replace function howdah.export_user_data(user_id uuid default null) returns setof jsonb
   language plpgsql stable security definer
   set search_path = ''
   set timezone = 'UTC'
 as $$
 declare
-  v_user howdah.users := howdah_private.user_of_tenant(export_user_data.user_id);
+  v_id uuid := coalesce(export_user_data.user_id, howdah.current_user_id());
+  v_user howdah.users;
   v_runs uuid[];
 begin
+  if v_id is null then
+    return; -- who speaks for a whole tenant is nobody
+  end if;
+  v_user := howdah_private.user_of_tenant(v_id);
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
@@ -42,4 +47,4 @@ begin
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $$;
 comment on function howdah.export_user_data(uuid) is
-  'Everything about a person, one document each: user, grants, sessions, runs with their logs, answers, files (without content), schedules, agents.';
+  'Everything about a person, by default the one who asks, one document each: user, grants, sessions, runs with their logs, answers, files (without content), schedules, agents.';

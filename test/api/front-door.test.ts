@@ -355,6 +355,12 @@ describe('without introspection, and with a list of operations', () => {
     }
     const { errors } = await ask(secretive, '{ agentz { totalCount } }');
     expect(errors[0]?.message).toBe('Cannot query field "agentz" on type "Query".');
+    const guess = await ask(
+      secretive,
+      'query ($o: [AgentOrderBy!]) { agents(orderBy: $o) { totalCount } }',
+      { o: ['NAMES_ASC'] },
+    );
+    expect(guess.errors[0]?.message).toMatch(/does not exist in "AgentOrderBy" enum\.$/);
     expect((await ask(secretive, '{ __typename }')).errors).toEqual([]);
     for (const path of ['/graphiql', '/', '/ruru-static/ruru.js']) {
       expect((await send(path, {}, secretive)).status).toBe(404);

@@ -394,6 +394,8 @@ describe('who may', () => {
     const [ada, bob] = [await makeUser(), await makeUser()];
     const [admin, owner] = [await makeUser('admin'), await makeUser('owner')];
     expect((await as('member', tenant, ada.id, EXPORT, [ada.id])).rowCount).toBe(1);
+    expect((await as('member', tenant, ada.id, EXPORT, [null])).rowCount).toBe(1);
+    expect((await as('member', tenant, '', EXPORT, [null])).rowCount).toBe(0);
     expect(await refusal(as('member', tenant, ada.id, EXPORT, [bob.id]))).toMatchObject({
       code: 'HWDEN',
     });

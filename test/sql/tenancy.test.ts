@@ -27,6 +27,7 @@ const READABLE = [
   'permissions',
   'questions',
   'resources',
+  'retention_policies',
   'schedules',
   'sessions',
   'status_transitions',

@@ -41,6 +41,12 @@ export function asInvalid(error: GraphQLError): GraphQLError {
   return restated(error, error.message, { code: 'HWINV', ...error.extensions });
 }
 
+/** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
+export function withoutHelp(error: GraphQLError): GraphQLError {
+  const [message = ''] = error.message.split(' Did you mean ');
+  return restated(error, message, error.extensions);
+}
+
 /** The same error, at the same place, in other words. */
 export function restated(
   { nodes, source, positions, path, originalError }: GraphQLError,

@@ -9,7 +9,7 @@ import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Identity } from '../login/verdict.ts';
-import { createMaskError, type ErrorLog } from './errors.ts';
+import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
 import { FeedPlugin } from './plugins/feed.ts';
@@ -77,6 +77,7 @@ export function servingPreset({
   onError,
   ...requests
 }: ServingOptions): GraphileConfig.Preset {
+  const mask = createMaskError(onError);
   return {
     extends: [schemaPreset(pool)],
     plugins: [
@@ -90,7 +91,7 @@ export function servingPreset({
       graphiql: introspection,
       websockets: true,
       maxRequestLength: MAX_REQUEST_BYTES,
-      maskError: createMaskError(onError),
+      maskError: introspection ? mask : (error) => withoutHelp(mask(error)),
     },
     grafast: {
       timeouts: { planning: 5_000 },

@@ -1,7 +1,7 @@
 import '../environment.ts';
 import 'postgraphile/grafserv';
 import { type GraphQLError, NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
-import { asInvalid, restated } from '../errors.ts';
+import { asInvalid, withoutHelp } from '../errors.ts';
 import { limited, refuseLongText } from '../limits.ts';
 
 /**
@@ -37,10 +37,4 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
       },
     },
   };
-}
-
-/** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
-function withoutHelp(error: GraphQLError): GraphQLError {
-  const [message = ''] = error.message.split(' Did you mean ');
-  return restated(error, message, error.extensions);
 }
