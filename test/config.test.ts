@@ -17,6 +17,8 @@ test('an empty environment gives the defaults, frozen', () => {
     resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
     jwtSecret: undefined,
+    secretKeys: [],
+    secretKeyFile: resolve('.howdah', 'secret.key'),
     jwksUrl: undefined,
     corsOrigins: [],
     graphqlIntrospection: true,
@@ -85,6 +87,20 @@ test('a secret is counted in bytes, and a list may have spaces', () => {
   });
 });
 
+test('keys of secrets: the one in use first, then older ones, of either variable', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((letter) => Buffer.alloc(32, letter)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  const config = readConfig({
+    HOWDAH_SECRET_KEY: `${a.toString('base64')}, ${b.toString('hex')}`,
+    HOWDAH_SECRET_KEY_OLD: c.toString('base64url'),
+  });
+  expect(config.secretKeys).toEqual([a, b, c]);
+  expect(readConfig({ HOST: '0.0.0.0' }).secretKeyFile).toBeUndefined();
+});
+
 test('private hosts that may be reached are a list of host and port', () => {
   const HOWDAH_EGRESS_ALLOW = 'localhost:11434, 10.0.0.5 ,[fd00::5]:8080,';
   expect(readConfig({ HOWDAH_EGRESS_ALLOW })).toMatchObject({
@@ -148,6 +164,9 @@ test.each([
   ['PORT', '65536'],
   ['HOST', 'http://s3cret'],
   ['HOWDAH_AUTH', 's3cret'],
+  ['HOWDAH_SECRET_KEY', 's3cret'],
+  ['HOWDAH_SECRET_KEY', `${'ab'.repeat(32)},s3cret`],
+  ['HOWDAH_SECRET_KEY_OLD', 's3cret'],
   ['HOWDAH_JWT_SECRET', 's3cret'],
   ['HOWDAH_JWT_SECRET', `${'x'.repeat(25)}s3cret`],
   ['HOWDAH_JWKS_URL', 's3cret'],

@@ -21,6 +21,7 @@ as $$
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
+    ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
     ('retention_policies', 'manage', 'owner', false)
 $$;

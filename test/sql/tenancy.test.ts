@@ -29,6 +29,7 @@ const READABLE = [
   'resources',
   'retention_policies',
   'schedules',
+  'secrets',
   'sessions',
   'status_transitions',
   'steps',

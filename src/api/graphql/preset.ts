@@ -5,6 +5,7 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Pool } from '../../db/pool.ts';
+import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
@@ -19,6 +20,7 @@ import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
+import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
@@ -33,6 +35,7 @@ export type ServingOptions = RequestsOptions & {
   admission: Admission;
   /** Whether the schema may be asked about. */
   introspection: boolean;
+  secrets: SecretWriter;
   onError: ErrorLog;
 };
 
@@ -52,6 +55,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       UuidDomainsPlugin,
       FeedPlugin,
       FeedRowsPlugin,
+      SecretsPlugin,
     ],
     pgServices: [
       makePgService({
@@ -74,6 +78,7 @@ export function servingPreset({
   identities,
   admission,
   introspection,
+  secrets,
   onError,
   ...requests
 }: ServingOptions): GraphileConfig.Preset {
@@ -102,6 +107,8 @@ export function servingPreset({
         return {
           pgSettings: settingsFor(identity),
           pace,
+          secrets,
+          tenantId: identity.tenantId,
           live: request.ws ? liveSources(hub, pace) : noLiveSources,
         };
       },

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf, userOf } from '../people.ts';
+import { tenantOf, userOf } from '../tenants.ts';
 
 type EraseOptions = { tenant: string; mode: ErasureMode; cancelLive?: boolean };
 

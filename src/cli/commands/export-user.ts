@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { exportUserData } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import type { CliIo } from '../output.ts';
-import { tenantOf, userOf } from '../people.ts';
+import { tenantOf, userOf } from '../tenants.ts';
 
 /** `howdah export-user NAME`: everything about a person, one JSON document a line. */
 export function register(command: Command, io: CliIo): void {

@@ -5,7 +5,7 @@ import { createUser, TOKEN_PARTY, type UserRole, userRoles } from '../../db/iden
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf, userOf } from '../people.ts';
+import { tenantOf, userOf } from '../tenants.ts';
 
 type TokenOptions = {
   tenant: string;
@@ -65,7 +65,17 @@ function sign(claims: Claims, secret: string): Promise<string> {
 async function personOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  return userOf(db, tenant, username, ' --create makes this one.');
+  const user = await userOf(db, tenant, username, ' --create makes this one.');
+  return atMost(user, options.role);
+}
+
+/** The user, when a token may say this role: the API lets nobody do more than his row allows. */
+function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
+  if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
+  throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
+    hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
+    detail: { field: 'role', role, user_role: user.role },
+  });
 }
 
 function secondsOf(text: string): number {

@@ -3,10 +3,10 @@ import { findTenant, findUser, listTenants, listUsers } from '../db/identity.ts'
 import type { Queries } from '../db/queries.ts';
 
 /** Names in a hint. */
-const MOST_NAMES = 10;
+export const MOST_NAMES = 10;
 
-/** The tenant of this slug. Throws `HWNTF` naming those there are. */
-export async function tenantOf(db: Queries, slug: string) {
+/** The tenant of this slug. Throws `HWNTF`, naming those there are. */
+export async function tenantOf(db: Queries, slug: string): Promise<{ id: string; slug: string }> {
   const tenant = await findTenant(db, slug);
   if (tenant) return tenant;
   const names = await listTenants(db, MOST_NAMES + 1);
@@ -16,7 +16,7 @@ export async function tenantOf(db: Queries, slug: string) {
   });
 }
 
-/** The user of this name. Throws `HWNTF` naming those there are; `more` ends its hint. */
+/** The user of this name. Throws `HWNTF`, naming those there are; `more` ends its hint. */
 export async function userOf(
   db: Queries,
   tenant: { id: string; slug: string },
@@ -33,7 +33,8 @@ export async function userOf(
   });
 }
 
-function listed(names: readonly string[]): string {
+/** Names for a hint, not too many. */
+export function listed(names: readonly string[]): string {
   return names.length > MOST_NAMES
     ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
     : names.join(', ');
