@@ -64,7 +64,7 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
   const kinds: [string, () => string[], Kind][] = [
     [
       'sessions',
-      () => texts,
+      () => texts.filter((_, index) => index % 2 === 0),
       {
         type: 'Session',
         fields: 'title state',

@@ -378,6 +378,32 @@ test('an export has everything in it, one JSON document a line', async () => {
   expect(JSON.stringify(lines[2].messages)).toContain(canary);
 });
 
+test('every column that names a person is one that erasure knows', async () => {
+  const columns = await all(
+    db.pool,
+    `select c.relname || '.' || a.attname as name, exists (
+       select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'f'
+         and k.confrelid = 'howdah.users'::regclass and a.attnum = any (k.conkey) and k.confdeltype in ('n', 'c')
+     ) as goes_with_him
+     from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+       and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'users'
+       and a.attname ~ '(_by|user_id|username|email|escalate_to)$'
+     order by 1`,
+  );
+  // renamed by rename_user and rename_author; resources of his are deleted
+  expect(columns.filter((one) => !one.goes_with_him).map(({ name }) => name)).toEqual([
+    'agent_versions.created_by',
+    'approvals.created_by',
+    'data_keys.wrapped_by', // a key, no person
+    'executions.created_by',
+    'questions.answered_by',
+    'questions.escalate_to',
+    'resources.created_by',
+  ]);
+  expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);
+});
+
 describe('who may', () => {
   const as = (role: string, tenant: string, user: string, text: string, values: unknown[]) =>
     asRole(
