@@ -111,7 +111,7 @@ begin
   return v_files || jsonb_build_object('questions', v_answers);
 end $$;
 
--- His name, where rows of others carry it.
+-- His name, where rows of others carry it; his keys open nothing any more.
 create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
   language sql volatile security definer
   set search_path = ''
@@ -122,6 +122,9 @@ as $$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.api_keys as k set created_by = new_name
+  where k.tenant_id = u.tenant_id and k.created_by = u.username;
+  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $$;

@@ -21,6 +21,8 @@ begin
   return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
   return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
     where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
+  return query select jsonb_build_object('kind', 'api_key') || to_jsonb(k) - 'hash' from howdah.api_keys as k
+    where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
   return query select jsonb_build_object('kind', 'session', 'todos', coalesce((
       select jsonb_agg(to_jsonb(t) order by t.position) from howdah.todos as t where t.session_id = s.id
     ), '[]')) || to_jsonb(s)
@@ -47,4 +49,4 @@ begin
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $$;
 comment on function howdah.export_user_data(uuid) is
-  'Everything about a person, by default the one who asks, one document each: user, grants, sessions, runs with their logs, answers, files (without content), schedules, agents.';
+  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents.';

@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { findTenant, findUser, listTenants, listUsers } from '../db/identity.ts';
+import { findTenant, listTenants } from '../db/identity.ts';
 import type { Queries } from '../db/queries.ts';
 
 /** Names in a hint. */
@@ -13,23 +13,6 @@ export async function tenantOf(db: Queries, slug: string): Promise<{ id: string;
   throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
     hint: `There are: ${listed(names)}.`,
     detail: { tenant: slug },
-  });
-}
-
-/** The user of this name. Throws `HWNTF`, naming those there are; `more` ends its hint. */
-export async function userOf(
-  db: Queries,
-  tenant: { id: string; slug: string },
-  username: string,
-  more = '',
-) {
-  const user = await findUser(db, tenant.id, username);
-  if (user) return user;
-  const names = await listUsers(db, tenant.id, MOST_NAMES + 1);
-  const others = names.length > 0 ? `There are: ${listed(names)}.` : 'There are no users yet.';
-  throw new HowdahError('HWNTF', `tenant '${tenant.slug}' has no user named '${username}'`, {
-    hint: `${others}${more}`,
-    detail: { tenant: tenant.slug, user: username },
   });
 }
 

@@ -75,6 +75,11 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
   };
   await finish(db.pool, worker, lost, { ...failed, error });
   await db.pool.query(
+    `insert into howdah.api_keys (user_id, name, prefix, hash, created_by)
+     values ($1::uuid, $2, 'hwd_' || right($1::text, 12), sha256('x'), $3)`,
+    [user.id, canary, user.name],
+  );
+  await db.pool.query(
     `insert into howdah.resources (name, type, bytes, metadata, execution_id) values ($1::text, 'text/plain', convert_to($1::text, 'UTF8'), $2, $3)`,
     [canary, sing, run],
   );
@@ -178,6 +183,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     const before = { ada: await traces(db.pool, hers), bob: await whole(db.pool, bob.id) };
     expect(new Set(before.ada)).toEqual(
       new Set([
+        'howdah.api_keys',
         'howdah.executions',
         'howdah.messages',
         'howdah.questions',
@@ -365,17 +371,26 @@ test('an export has everything in it, one JSON document a line', async () => {
   const canary = `song of ${ada.name}`;
   const { run, lost } = await talk(ada, canary);
   const lines = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
-  expect(lines.map(({ kind }) => kind)).toEqual(['user', 'session', 'run', 'run', 'resource']);
+  expect(lines.map(({ kind }) => kind)).toEqual([
+    'user',
+    'api_key',
+    'session',
+    'run',
+    'run',
+    'resource',
+  ]);
   expect(lines[0]).toMatchObject({ format: 'howdah-user', version: 1, username: ada.name });
-  expect(lines[1]).toMatchObject({ title: canary, todos: [{ title: canary, note: canary }] });
-  expect(lines[2]).toMatchObject({
+  expect(lines[1]).toMatchObject({ name: canary });
+  expect(lines[1].hash).toBeUndefined();
+  expect(lines[2]).toMatchObject({ title: canary, todos: [{ title: canary, note: canary }] });
+  expect(lines[3]).toMatchObject({
     execution: { id: run, input: canary },
     questions: [{ answer: canary }],
     children: [{}],
   });
-  expect(lines[3]).toMatchObject({ execution: { id: lost, error: { message: canary } } });
-  expect(lines[4]).toMatchObject({ name: canary });
-  expect(JSON.stringify(lines[2].messages)).toContain(canary);
+  expect(lines[4]).toMatchObject({ execution: { id: lost, error: { message: canary } } });
+  expect(lines[5]).toMatchObject({ name: canary });
+  expect(JSON.stringify(lines[3].messages)).toContain(canary);
 });
 
 test('every column that names a person is one that erasure knows', async () => {
@@ -394,6 +409,7 @@ test('every column that names a person is one that erasure knows', async () => {
   // renamed by rename_user and rename_author; resources of his are deleted
   expect(columns.filter((one) => !one.goes_with_him).map(({ name }) => name)).toEqual([
     'agent_versions.created_by',
+    'api_keys.created_by',
     'approvals.created_by',
     'data_keys.wrapped_by', // a key, no person
     'executions.created_by',

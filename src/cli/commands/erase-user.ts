@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf, userOf } from '../tenants.ts';
+import { tenantOf } from '../tenants.ts';
+import { userOf } from '../users.ts';
 
 type EraseOptions = { tenant: string; mode: ErasureMode; cancelLive?: boolean };
 

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { exportUserData } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import type { CliIo } from '../output.ts';
-import { tenantOf, userOf } from '../tenants.ts';
+import { tenantOf } from '../tenants.ts';
+import { userOf } from '../users.ts';
 
 /** `howdah export-user NAME`: everything about a person, one JSON document a line. */
 export function register(command: Command, io: CliIo): void {
