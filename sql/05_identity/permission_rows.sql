@@ -25,5 +25,6 @@ as $$
     ('users', 'manage', 'admin', false),
     ('retention_policies', 'manage', 'owner', false),
     ('api_keys', 'manage', 'admin', false),
-    ('api_keys', 'read', 'admin', false)
+    ('api_keys', 'read', 'admin', false),
+    ('audit_log', 'read', 'admin', false)
 $$;

@@ -411,6 +411,9 @@ test('every column that names a person is one that erasure knows', async () => {
     'agent_versions.created_by',
     'api_keys.created_by',
     'approvals.created_by',
+    'audit_checkpoints.signed_by', // a key, no person
+    'audit_inbox.user_id', // becomes audit_log at commit
+    'audit_log.user_id', // who did what stays: docs/personal-data.md
     'data_keys.wrapped_by', // a key, no person
     'executions.created_by',
     'questions.answered_by',
