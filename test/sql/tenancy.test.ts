@@ -29,6 +29,7 @@ const READABLE = [
   'permissions',
   'questions',
   'resources',
+  'retention_policies',
   'schedules',
   'secrets',
   'sessions',
