@@ -10,6 +10,8 @@ create type howdah.catchup_policy as enum ('skip', 'one', 'all');
 
 create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
+create type howdah.erasure_mode as enum ('anonymise', 'delete');
+
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
 
 create type howdah.grant_permission as enum ('read', 'run', 'edit');
@@ -296,6 +298,7 @@ create table howdah.executions (
   first_limits jsonb,
   moves integer default 0 not null,
   input_parts jsonb,
+  contents_erased_at timestamp with time zone,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -495,6 +498,23 @@ create table howdah.resources (
 alter table howdah.resources enable row level security, force row level security;
 CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
 CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+
+create table howdah.retention_policies (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  keep_contents_days integer,
+  keep_runs_days integer,
+  contents_reached_at timestamp with time zone,
+  runs_reached_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
+  constraint retention_policies_pkey PRIMARY KEY (id),
+  constraint retention_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint what_is_kept_is_kept_for_a_day_at_least CHECK (((keep_contents_days >= 1) AND (keep_runs_days >= 1)))
+);
+alter table howdah.retention_policies enable row level security, force row level security;
 
 create table howdah.schedules (
   id uuid default howdah.uuid_v7() not null,
@@ -1221,6 +1241,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_mode DEFAULT 'anonymise'::howdah.erasure_mode, cancel_live boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);
+  v_sessions uuid[];
+  v_runs uuid[];
+  v_trees uuid[] := '{}';
+  v_counts jsonb;
+begin
+  perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end, 'manage');
+  v_runs := howdah_private.hold_user(v_user, erase_user.cancel_live);
+  v_sessions := array(
+    select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
+  );
+  v_counts := howdah_private.erase_elsewhere(v_user, v_runs);
+  if erase_user.mode = 'delete' then
+    -- a run of his below the run of another is a part of that one, which stays
+    v_trees := array(
+      select e.id::uuid from howdah.executions as e where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
+    );
+    v_runs := array(select r.id from unnest(v_runs) as r (id) where r.id <> all (v_trees));
+    v_counts := howdah_private.add_counts(v_counts, howdah_private.delete_runs(v_trees));
+  end if;
+  v_counts := howdah_private.add_counts(v_counts, howdah_private.erase_runs(v_runs));
+  v_counts := howdah_private.add_counts(v_counts,
+    howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
+  perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
+  if erase_user.mode = 'delete' then
+    delete from howdah.users as u where u.id = v_user.id;
+  end if;
+  return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.export_run(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1237,6 +1295,58 @@ begin
       hint = 'select id, status from howdah.executions order by id desc limit 10';
   end if;
   return v_run;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.export_user_data(user_id uuid DEFAULT NULL::uuid)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_id uuid := coalesce(export_user_data.user_id, howdah.current_user_id());
+  v_user howdah.users;
+  v_runs uuid[];
+begin
+  if v_id is null then
+    return; -- who speaks for a whole tenant is nobody
+  end if;
+  v_user := howdah_private.user_of_tenant(v_id);
+  if v_user.id is distinct from howdah.current_user_id() then
+    perform howdah_private.permit('users', 'manage');
+  end if;
+  v_runs := howdah_private.runs_of_user(v_user);
+  return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
+  return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
+    where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
+  return query select jsonb_build_object('kind', 'api_key') || to_jsonb(k) - 'hash' from howdah.api_keys as k
+    where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
+  return query select jsonb_build_object('kind', 'session', 'todos', coalesce((
+      select jsonb_agg(to_jsonb(t) order by t.position) from howdah.todos as t where t.session_id = s.id
+    ), '[]')) || to_jsonb(s)
+    from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id order by s.id;
+  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0)
+    from howdah.executions as e
+    where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
+    order by e.id;
+  return query select jsonb_build_object('kind', 'answer') || to_jsonb(q) from howdah.questions as q
+    where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
+    order by q.id;
+  return query select jsonb_build_object('kind', 'resource') || to_jsonb(r)
+    from (
+      select x.id, x.tenant_id, x.name, x.type, x.storage_path, x.size, x.sha256, x.metadata, x.execution_id,
+        x.session_id, x.created_by, x.created_at
+      from howdah.resources as x
+      where x.tenant_id = v_user.tenant_id and (x.created_by = v_user.username or x.execution_id = any (v_runs)
+        or x.session_id in (
+          select s.id from howdah.sessions as s where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
+    ) as r order by r.id;
+  return query select jsonb_build_object('kind', 'schedule') || to_jsonb(c) from howdah.schedules as c
+    where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
+  return query select jsonb_build_object('kind', 'agent') || to_jsonb(a) from howdah.agents as a
+    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $function$
 ;
 
@@ -1798,6 +1908,19 @@ begin
   end if;
   return coalesce(v_name, session_user::text);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_counts(a jsonb, b jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_object_agg(k.key, case when k.key = 'files'
+    then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
+    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
+  from jsonb_object_keys(add_counts.a || add_counts.b) as k (key)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_data_key(key jsonb, replacing boolean)
@@ -3269,6 +3392,75 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_beside(ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_found jsonb;
+begin
+  delete from howdah_private.idempotency_keys as k using howdah.executions as e
+  where e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
+  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
+  with gone as (
+    delete from howdah.resources as r where r.execution_id = any (delete_beside.ids) returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_found from gone as g;
+  return v_found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_log(ids uuid[], OUT steps bigint, OUT messages bigint, OUT executions bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
+  get diagnostics steps = row_count;
+  delete from howdah.messages as m where m.execution_id = any (delete_log.ids);
+  get diagnostics messages = row_count;
+  delete from howdah.executions as e where e.id = any (delete_log.ids);
+  get diagnostics executions = row_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_beside jsonb := howdah_private.delete_beside(delete_runs.ids);
+  v_sessions uuid[];
+  v_versions bigint[];
+  v_questions bigint;
+  v_log jsonb;
+begin
+  select array_agg(s.id), array_agg(howdah_private.session_version(s.id)) into v_sessions, v_versions
+  from (
+    select distinct e.session_id as id from howdah.executions as e
+    where e.id = any (delete_runs.ids) and e.session_id is not null order by 1
+  ) as s;
+  delete from howdah.questions as q where q.execution_id = any (delete_runs.ids);
+  get diagnostics v_questions = row_count;
+  delete from howdah.approvals as a where a.execution_id = any (delete_runs.ids);
+  v_log := to_jsonb(howdah_private.delete_log(delete_runs.ids));
+  insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
+  select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
+  from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
+  on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
+  return v_log || jsonb_build_object('questions', v_questions) || v_beside;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -3619,6 +3811,159 @@ begin
   perform howdah_private.settle_partitions();
   return v_made;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, call_id text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.steps as s set output = '"[erased]"', annotations = null
+  where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
+    and s.kind in ('answer', 'tool');
+  update howdah.messages as m set content = '[erased]', parts = null
+  where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_elsewhere(u howdah.users, runs uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_answer record;
+  v_answers int := 0;
+  v_files jsonb;
+begin
+  for v_answer in
+    update howdah.questions as q
+    set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_elsewhere.runs)
+    returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
+  loop
+    v_answers := v_answers + 1;
+    if v_answer.is_told then
+      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
+    end if;
+  end loop;
+  with gone as (
+    delete from howdah.resources as r
+    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_files from gone as g;
+  return v_files || jsonb_build_object('questions', v_answers);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], OUT steps bigint, OUT messages bigint, OUT executions bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah.steps as s
+  set input = case when s.input is not null then '"[erased]"'::jsonb end,
+    output = case when s.output is not null then '"[erased]"'::jsonb end,
+    error = howdah_private.erased_error(s.error), annotations = null
+  where s.execution_id = any (erase_log.ids);
+  get diagnostics steps = row_count;
+  update howdah.messages as m
+  set content = case when m.content is not null or m.parts is not null then '[erased]' end, parts = null,
+    tool_calls = howdah_private.erased_calls(m.tool_calls)
+  where m.execution_id = any (erase_log.ids);
+  get diagnostics messages = row_count;
+  update howdah.executions as e
+  set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', idempotency_key = null,
+    metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
+    contents_erased_at = clock_timestamp(), updated_at = now()
+  where e.id = any (erase_log.ids);
+  get diagnostics executions = row_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_runs(ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
+  v_questions bigint;
+begin
+  update howdah.questions as q
+  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null,
+    tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
+    answer = case when q.answer is not null and q.kind = 'question' then '[erased]' else q.answer end,
+    status = case q.status when 'open' then 'cancelled' else q.status end
+  where q.execution_id = any (erase_runs.ids);
+  get diagnostics v_questions = row_count;
+  return to_jsonb(howdah_private.erase_log(erase_runs.ids)) || jsonb_build_object('questions', v_questions) || v_beside;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_sessions(ids uuid[], delete_empty boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_todos bigint;
+  v_sessions bigint;
+  v_files jsonb;
+begin
+  with gone as (
+    delete from howdah.resources as r
+    where r.session_id = any (erase_sessions.ids) and r.execution_id is null returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_files from gone as g;
+  update howdah.todos as t set title = '[erased]', note = null where t.session_id = any (erase_sessions.ids);
+  get diagnostics v_todos = row_count;
+  update howdah.sessions as s set title = case when s.title is not null then '[erased]' end, state = '{}'
+  where s.id = any (erase_sessions.ids);
+  get diagnostics v_sessions = row_count;
+  delete from howdah.sessions as s
+  where erase_sessions.delete_empty and s.id = any (erase_sessions.ids) and s.live_execution_id is null
+    and not exists (
+      select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id
+    );
+  return jsonb_build_object('sessions', v_sessions, 'todos', v_todos) || v_files;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
+    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
+  from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erased_error(error jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
+    'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
+    'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
+      then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
@@ -4348,6 +4693,30 @@ begin
       select from howdah_private.own_grants() as g where g.agent_id = a.id
     )
   ), '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live boolean)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs uuid[] := howdah_private.runs_of_user(u);
+begin
+  if hold_user.cancel_live then
+    perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
+    having count(*) > 0;
+  end if;
+  perform howdah_private.refuse_live_runs(v_runs);
+  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
+  perform from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id order by s.id for update;
+  perform from howdah.users as x where x.id = u.id for update;
+  v_runs := howdah_private.runs_of_user(u);
+  perform howdah_private.refuse_live_runs(v_runs);
+  return v_runs;
 end $function$
 ;
 
@@ -5190,7 +5559,7 @@ AS $function$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
     r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
-      'last_execution_id', 'last_error', 'last_used_at']
+      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at']
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -5883,6 +6252,7 @@ AS $function$
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
+    ('retention_policies', 'manage', 'owner', false),
     ('api_keys', 'manage', 'admin', false),
     ('api_keys', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
@@ -6382,6 +6752,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_erased(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if e.contents_erased_at is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s were erased at %s', e.id, e.contents_erased_at),
+      detail = jsonb_build_object('execution_id', e.id, 'contents_erased_at', e.contents_erased_at)::text,
+      hint = 'Begin a new run.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq integer, input text)
  RETURNS void
  LANGUAGE plpgsql
@@ -6389,6 +6775,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq i
  SET search_path TO ''
 AS $function$
 begin
+  perform howdah_private.refuse_erased(e);
   if e.compensates_execution_id is not null then
     raise exception using errcode = 'HWCNF',
       message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
@@ -6408,6 +6795,52 @@ begin
       message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_large record;
+begin
+  select * into v_large
+  from (values
+    ('idempotency_key', length(idempotency_key), 500, 'characters'),
+    ('input_data', octet_length(input_data::text), 1048576, 'bytes'),
+    ('metadata', octet_length(metadata::text), 1048576, 'bytes')
+  ) as f (field, size, most, unit)
+  where f.size > f.most;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
+      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
+      hint = 'Put large texts and files into howdah.resources and name them here.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_live_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (refuse_live_runs.ids) and e.completed_at is null order by e.id
+  );
+begin
+  if cardinality(v_live) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
+      detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
+      hint = 'Wait for their end, or cancel them: howdah.erase_user(…, cancel_live => true).';
   end if;
 end $function$
 ;
@@ -6639,6 +7072,7 @@ begin
   if e.status = 'completed' then
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
+  perform howdah_private.refuse_erased(e);
   -- also of a run below it that had completed: the log says what it did, and that is not so any more
   select c.id into v_compensation from howdah.executions as c
   where c.compensates_execution_id in (
@@ -6914,6 +7348,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rename_author(tenant_id uuid, name text, new_name text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.agent_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.executions as e set created_by = rename_author.new_name
+  where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update howdah.questions as q
+  set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
+    escalate_to = case q.escalate_to when u.username then new_name else q.escalate_to end
+  where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
+  update howdah.approvals as a set created_by = new_name
+  where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.api_keys as k set created_by = new_name
+  where k.tenant_id = u.tenant_id and k.created_by = u.username;
+  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  select howdah_private.rename_author(u.tenant_id, u.username, new_name);
+  update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -7046,6 +7513,79 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.retain(batch integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_policy howdah.retention_policies;
+  v_done int := 0;
+begin
+  for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
+    if v_policy.keep_runs_days is not null then
+      v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
+        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
+    end if;
+    if v_policy.keep_contents_days is not null then
+      v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
+        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
+    end if;
+  end loop;
+  return v_done;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.retain_of(p howdah.retention_policies, reached_at timestamp with time zone, until timestamp with time zone, batch integer, is_delete boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_roots uuid[];
+  v_reached_at timestamptz;
+  v_runs uuid[];
+  v_sessions uuid[];
+begin
+  select array_agg(e.id), max(e.completed_at) into v_roots, v_reached_at
+  from (
+    select e.id::uuid as id, e.completed_at from howdah.executions as e
+    where e.tenant_id = p.tenant_id and e.completed_at >= coalesce(retain_of.reached_at, '-infinity')
+      and e.completed_at < retain_of.until and e.parent_execution_id is null
+      and (retain_of.is_delete or e.contents_erased_at is null)
+    order by e.completed_at limit retain_of.batch
+    for update skip locked
+  ) as e;
+  v_runs := v_roots || array(
+    select c.id::uuid from howdah.executions as c
+    where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
+  );
+  v_sessions := array(
+    select distinct s.id from howdah.executions as e
+    join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+    where e.id = any (v_roots) and s.last_activity_at < retain_of.until
+  );
+  if v_roots is not null then
+    if retain_of.is_delete then
+      perform howdah_private.delete_runs(v_runs);
+    else
+      perform howdah_private.erase_runs(v_runs);
+    end if;
+    perform howdah_private.erase_sessions(v_sessions, retain_of.is_delete);
+  end if;
+  if coalesce(cardinality(v_roots), 0) < retain_of.batch then
+    v_reached_at := greatest(retain_of.until, retain_of.reached_at); -- there is nothing more before it
+  end if;
+  update howdah.retention_policies as x
+  set runs_reached_at = case when retain_of.is_delete then v_reached_at else x.runs_reached_at end,
+    contents_reached_at = case when retain_of.is_delete then x.contents_reached_at else v_reached_at end
+  where x.id = p.id;
+  return coalesce(cardinality(v_roots), 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -7106,6 +7646,29 @@ begin
     from unnest(runs_at_work.tenants) with ordinality as t (id, place) order by t.place
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runs_of_user(u howdah.users)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with recursive runs (id) as (
+    select e.id::uuid from howdah.executions as e where e.tenant_id = u.tenant_id and e.user_id = u.id
+    union
+    select e.id::uuid from howdah.sessions as s
+    join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
+    where s.tenant_id = u.tenant_id and s.user_id = u.id
+    union
+    select n.id from runs as r cross join lateral (
+      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+      union all
+      select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+    ) as n (id)
+  )
+  select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -7561,6 +8124,44 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.size_limits()
+ RETURNS TABLE(table_name text, column_name text, most integer, unit text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  values
+    (null, 'name', 200, 'characters'),
+    (null, 'slug', 200, 'characters'),
+    (null, 'username', 200, 'characters'),
+    (null, 'email', 320, 'characters'),
+    (null, 'title', 500, 'characters'),
+    (null, 'domain', 200, 'characters'),
+    (null, 'provider', 200, 'characters'),
+    (null, 'model', 500, 'characters'),
+    (null, 'secret_name', 200, 'characters'),
+    (null, 'function', 200, 'characters'),
+    (null, 'base_url', 2000, 'characters'),
+    (null, 'url', 2000, 'characters'),
+    (null, 'callback_url', 2000, 'characters'),
+    (null, 'cron', 200, 'characters'),
+    (null, 'timezone', 100, 'characters'),
+    (null, 'description', 102400, 'bytes'),
+    ('executions', 'idempotency_key', null, null),
+    ('executions', 'input', null, null),
+    ('executions', 'input_data', null, null),
+    ('executions', 'input_parts', null, null),
+    ('executions', 'metadata', null, null),
+    ('schedules', 'input', null, null),
+    ('resources', 'name', null, null),
+    ('resources', 'sha256', null, null),
+    ('resources', 'type', null, null),
+    ('todos', 'note', null, null),
+    ('todos', 'title', null, null),
+    ('tools', 'name', null, null)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, child jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -8011,6 +8612,31 @@ begin
     message = format('%s of howdah.%s is not allowed: what happened stays', lower(tg_op), v_table),
     detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
     hint = 'Retention and erasure remove rows; nothing changes them.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_oversize()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_row jsonb := to_jsonb(new);
+  v_size int;
+begin
+  for v_at in 0 .. tg_nargs - 1 by 3 loop
+    v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
+      else octet_length(v_row ->> tg_argv[v_at]) end;
+    if v_size > tg_argv[v_at + 1]::int then
+      raise exception using errcode = 'HWINV',
+        message = format('%s has %s %s, at most %s are allowed',
+          tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
+        detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
+          'unit', tg_argv[v_at + 2])::text,
+        hint = 'Put large texts and files into howdah.resources and name them here.';
+    end if;
+  end loop;
+  return new;
 end $function$
 ;
 
@@ -8469,9 +9095,11 @@ begin
       message = case when new.input is null then 'input is missing'
         else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
       detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null
-        then 'Give the text for the agent in input; structured data goes into input_data.'
+      hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+  end if;
+  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
+    perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
@@ -9215,6 +9843,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
+ RETURNS howdah.users
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user howdah.users;
+begin
+  select u.* into v_user from howdah.users as u
+  where u.id = user_of_tenant.id and howdah_private.may_act_for(u.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
+      detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
+      hint = 'select id, username from howdah.users';
+  end if;
+  return v_user;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -9549,6 +10197,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_mod
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
 CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
@@ -9568,6 +10218,8 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.age
 CREATE TRIGGER _030_permit_approval_insert BEFORE INSERT ON howdah.agent_tools FOR EACH ROW WHEN (((new.requires_approval IS FALSE) OR (new.configuration ? 'question'::text))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
 
 CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools FOR EACH ROW WHEN ((((new.requires_approval IS NOT TRUE) AND (new.requires_approval IS DISTINCT FROM old.requires_approval)) OR ((new.configuration -> 'question'::text) IS DISTINCT FROM (old.configuration -> 'question'::text)))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
@@ -9589,6 +10241,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FO
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -9606,6 +10260,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((length(new.name) > 200)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -9715,6 +10371,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH 
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, capabilities, secret_name ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR (length(new.secret_name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'capabilities', '1048576', 'bytes', 'secret_name', '200', 'characters');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, secret_name, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
@@ -9741,6 +10399,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes');
+
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
 CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__measure();
@@ -9749,9 +10409,21 @@ CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage
 
 CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.retention_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.retention_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -9780,6 +10452,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.secrets REFERENCING OLD 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON howdah.sessions FOR EACH ROW WHEN (((length(new.title) > 500) OR ((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('title', '500', 'characters', 'state', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -9815,6 +10489,8 @@ CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW T
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
@@ -9838,6 +10514,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR
 CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH ROW WHEN ((new.role = 'owner'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
 
 CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH ROW WHEN (((new.role = 'owner'::howdah.user_role) OR (old.role = 'owner'::howdah.user_role))) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((length(new.username) > 200) OR (length(new.email) > 320))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -9892,6 +10570,8 @@ CASE
 END));
 
 create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.agent_versions to howdah_eraser using (true) with check (true);
 
 create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
 
@@ -9957,6 +10637,8 @@ create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app 
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
+create policy eraser on howdah.executions to howdah_eraser using (true) with check (true);
+
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.executions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
@@ -9990,6 +10672,8 @@ CASE
 END));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.messages to howdah_eraser using (true) with check (true);
 
 create policy operator on howdah.messages to howdah_owner using (true) with check (true);
 
@@ -10049,6 +10733,12 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id))))
 END));
 
+create policy engine on howdah.retention_policies to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
@@ -10090,6 +10780,8 @@ create policy operator on howdah.status_transitions to howdah_owner using (true)
 create policy tenant on howdah.status_transitions to howdah_analyst, howdah_app using (true) with check (true);
 
 create policy engine on howdah.steps to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.steps to howdah_eraser using (true) with check (true);
 
 create policy operator on howdah.steps to howdah_owner using (true) with check (true);
 
@@ -10423,6 +11115,10 @@ grant select on column howdah.executions.completed_at to howdah_analyst;
 
 grant select on column howdah.executions.completed_at to howdah_app;
 
+grant select on column howdah.executions.contents_erased_at to howdah_analyst;
+
+grant select on column howdah.executions.contents_erased_at to howdah_app;
+
 grant select on column howdah.executions.cost to howdah_analyst;
 
 grant select on column howdah.executions.cost to howdah_app;
@@ -10637,6 +11333,12 @@ grant insert on column howdah.resources.sha256 to howdah_app;
 
 grant insert on column howdah.resources.type to howdah_app;
 
+grant insert on column howdah.retention_policies.id to howdah_app;
+
+grant insert, update on column howdah.retention_policies.keep_contents_days to howdah_app;
+
+grant insert, update on column howdah.retention_policies.keep_runs_days to howdah_app;
+
 grant insert, update on column howdah.schedules.agent_id to howdah_app;
 
 grant insert, update on column howdah.schedules.catchup_policy to howdah_app;
@@ -10769,11 +11471,15 @@ grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
+
 grant execute on function howdah.export_run(uuid) to howdah_analyst;
 
 grant execute on function howdah.export_run(uuid) to howdah_app;
 
 grant execute on function howdah.export_run(uuid) to howdah_engine;
+
+grant execute on function howdah.export_user_data(uuid) to howdah_app;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
 
@@ -10849,6 +11555,8 @@ grant execute on function howdah_private.active_agent(text) to howdah_engine;
 
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.add_counts(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
@@ -10909,6 +11617,8 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
 
+grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
+
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
@@ -10918,6 +11628,18 @@ grant execute on function howdah_private.ensure_month(timestamp with time zone) 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+
+grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.erase_log(uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.erased_calls(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.erased_calls(jsonb) to howdah_eraser;
+
+grant execute on function howdah_private.erased_error(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.erased_error(jsonb) to howdah_eraser;
 
 grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 
@@ -11169,7 +11891,11 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_e
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large_run(text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
@@ -11207,11 +11933,15 @@ grant execute on function howdah_private.release_executions(uuid,uuid[],boolean)
 
 grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
+
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.retain(integer) to howdah_worker;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -11241,6 +11971,8 @@ grant execute on function howdah_private.shared_ids() to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.size_limits() to howdah_engine;
+
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
@@ -11258,6 +11990,8 @@ grant execute on function howdah_private.tg__permit() to howdah_engine;
 grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
+
+grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
@@ -11353,6 +12087,8 @@ grant select on table howdah.agent_versions to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_versions to howdah_engine;
 
+grant select, update on table howdah.agent_versions to howdah_eraser;
+
 grant delete, insert, select, update on table howdah.agents to howdah_engine;
 
 grant delete, insert, select, update on table howdah.api_keys to howdah_engine;
@@ -11377,6 +12113,8 @@ grant delete, insert, select, update on table howdah.concurrency_limits to howda
 
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
+grant delete, select, update on table howdah.executions to howdah_eraser;
+
 grant select on table howdah.grants to howdah_analyst;
 
 grant delete, select on table howdah.grants to howdah_app;
@@ -11395,6 +12133,8 @@ grant select on table howdah.messages to howdah_app;
 
 grant delete, insert, select, update on table howdah.messages to howdah_engine;
 
+grant delete, select, update on table howdah.messages to howdah_eraser;
+
 grant select on table howdah.models to howdah_analyst;
 
 grant delete, select on table howdah.models to howdah_app;
@@ -11412,6 +12152,12 @@ grant select on table howdah.resources to howdah_analyst;
 grant delete, select on table howdah.resources to howdah_app;
 
 grant delete, insert, select, update on table howdah.resources to howdah_engine;
+
+grant select on table howdah.retention_policies to howdah_analyst;
+
+grant delete, select on table howdah.retention_policies to howdah_app;
+
+grant delete, insert, select, update on table howdah.retention_policies to howdah_engine;
 
 grant select on table howdah.schedules to howdah_analyst;
 
@@ -11442,6 +12188,8 @@ grant select on table howdah.steps to howdah_analyst;
 grant select on table howdah.steps to howdah_app;
 
 grant delete, insert, select, update on table howdah.steps to howdah_engine;
+
+grant delete, select, update on table howdah.steps to howdah_eraser;
 
 grant select on table howdah.tenants to howdah_analyst;
 
@@ -11659,6 +12407,8 @@ comment on column howdah.executions.children_tokens_out is 'Tokens of all runs b
 
 comment on column howdah.executions.compensates_execution_id is 'The run whose effects it takes back, newest first.';
 
+comment on column howdah.executions.contents_erased_at is 'When what was said and done in it was erased; what it used, and when, stays.';
+
 comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
 
 comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
@@ -11801,6 +12551,14 @@ comment on column howdah.resources.storage_path is 'Of a file of the workers, be
 
 comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
 
+comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
+
+comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; null: never.';
+
+comment on column howdah.retention_policies.keep_runs_days is 'Days after the end of a run until it is deleted with all below it; null: never.';
+
+comment on column howdah.retention_policies.runs_reached_at is 'Runs that ended before it are deleted; what is older is not looked at again.';
+
 comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.';
 
 comment on column howdah.schedules.is_active is 'Off: paused. Switched on again it goes on from now, nothing is caught up.';
@@ -11915,7 +12673,11 @@ The role this session acts with: of the token, the API key or the database login
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
+
 comment on routine howdah.export_run(uuid) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
+
+comment on routine howdah.export_user_data(uuid) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
 
@@ -11993,6 +12755,8 @@ comment on table howdah.questions is '@foreignKey (execution_id) references howd
 What runs ask people. An open question costs a row; its answer wakes the run.';
 
 comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones by their path. The content never changes; name and metadata may.';
+
+comment on table howdah.retention_policies is 'How long a tenant keeps its runs after their end; one row, or none: then for ever. Workers enforce it each night.';
 
 comment on table howdah.schedules is 'Runs by the clock: each time of cron inserts one execution, however many workers there are.';
 

@@ -393,6 +393,10 @@ export interface Executions {
   compensates_execution_id: string | null;
   completed_at: Timestamp | null;
   /**
+   * When what was said and done in it was erased; what it used, and when, stays.
+   */
+  contents_erased_at: Timestamp | null;
+  /**
    * Sum of its steps, by the prices when they committed.
    */
   cost: Generated<Numeric>;
@@ -828,6 +832,29 @@ export interface Resources {
   type: string;
 }
 
+export interface RetentionPolicies {
+  /**
+   * Runs that ended before it have no contents any more; what is older is not looked at again.
+   */
+  contents_reached_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  /**
+   * Days after the end of a run until what was said and done in it is erased; null: never.
+   */
+  keep_contents_days: number | null;
+  /**
+   * Days after the end of a run until it is deleted with all below it; null: never.
+   */
+  keep_runs_days: number | null;
+  /**
+   * Runs that ended before it are deleted; what is older is not looked at again.
+   */
+  runs_reached_at: Timestamp | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface Schedules {
   agent_id: string;
   catchup_policy: Generated<CatchupPolicy>;
@@ -1123,6 +1150,7 @@ export interface DB {
   questions: Questions;
   queue_health: QueueHealth;
   resources: Resources;
+  retention_policies: RetentionPolicies;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
