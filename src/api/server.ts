@@ -28,6 +28,8 @@ import { PROBLEM_TYPE, problem } from './problem.ts';
 
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;
+/** For what is asked about a request before anybody is let in, each in one look-up for all who wait. */
+const LOGIN_CONNECTIONS = 2;
 export type ApiOptions = {
   /** An owner's URL. */
   url: string;
@@ -70,8 +72,15 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const pool = createPool({ url, applicationName: 'howdah-api', max: bounds.connections });
+    const pool = createPool({ url, applicationName: 'howdah-login', max: LOGIN_CONNECTIONS });
     closers.push(() => pool.end());
+    const requests = createPool({
+      url,
+      applicationName: 'howdah-api',
+      role: 'howdah_authenticator', // what forgets to become somebody sees nothing
+      max: bounds.connections,
+    });
+    closers.push(() => requests.end());
     const entrance = await createEntrance(options, pool);
     await refuseKeyless(options, pool);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
@@ -83,7 +92,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const graphql = await createGraphqlServer({
       ...entrance,
       secrets,
-      pool,
+      pool: requests,
       hub,
       admission,
       bounds,

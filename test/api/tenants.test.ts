@@ -153,7 +153,7 @@ async function leftBehind() {
     select name, current_setting(name, true) as value
     from unnest(array['role', 'statement_timeout', 'howdah.tenant_id', 'howdah.user_id', 'howdah.role',
       'howdah.scopes', 'howdah.api_key_id', 'howdah.client', 'howdah.pinned_tenant']) as name
-    where coalesce(current_setting(name, true), '') not in ('', 'none', '0')`);
+    where coalesce(current_setting(name, true), '') not in ('', 'howdah_authenticator', '0')`);
   return rows;
 }
 
@@ -172,6 +172,16 @@ test('interleaved requests of two tenants on one connection tell nothing of each
      where datname = current_database() and application_name = 'howdah-api'`,
   );
   expect(rows).toEqual([{ connections: 1 }]);
+});
+
+test('a connection that is nobody sees nothing', async () => {
+  const { rows } = await pool.query('select current_user as role');
+  expect(rows).toEqual([{ role: 'howdah_authenticator' }]);
+  for (const table of ['tenants', 'users', 'executions', 'api_keys']) {
+    await expect(pool.query(`select 1 from howdah.${table}`)).rejects.toMatchObject({
+      code: '42501',
+    });
+  }
 });
 
 test('a subscription sees its own tenant alone', async () => {
