@@ -171,7 +171,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
       steps: [{ kind: 'guard', name: 'bench' }],
     }));
     await pool.query({
-      name: 'commit',
+      name: 'commit a turn',
       text: 'select from howdah_private.commit_steps($1, $2, 2)',
       values: [worker, JSON.stringify(commits)],
     });

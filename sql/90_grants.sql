@@ -28,8 +28,8 @@ grant execute on all functions in schema howdah, howdah_private to howdah_engine
 -- Everybody who reads or writes a tenant's rows.
 grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),
   howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid),
-  howdah_private.fit_the_wire(text[]), howdah_private.is_operator(),
-  howdah_private.may_act_for(uuid)
+  howdah_private.fit_the_wire(text[]), howdah_private.is_operator(), howdah_private.is_trusted(),
+  howdah_private.may_act_for(uuid), howdah.current_user_role(), howdah_private.hidden_agents()
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
 
 grant select on howdah.questions, howdah.approvals to howdah_app, howdah_analyst;
@@ -107,6 +107,16 @@ grant insert (
   name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
+
+-- Roles and grants.
+grant execute on function howdah_private.may(text, text), howdah_private.permit(text, text),
+  howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid),
+  howdah_private.permission_rows()
+  to howdah_app, howdah_analyst;
+grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
+grant select (is_restricted) on howdah.agents to howdah_app, howdah_analyst;
+grant insert (id, agent_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
+grant insert (id, username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),

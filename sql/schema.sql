@@ -12,6 +12,8 @@ create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
 
+create type howdah.grant_permission as enum ('read', 'run', 'edit');
+
 create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
 
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
@@ -118,6 +120,7 @@ create table howdah.agents (
   deleted_at timestamp with time zone,
   human_input boolean default false not null,
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
+  is_restricted boolean default false not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
@@ -131,6 +134,7 @@ create table howdah.agents (
 alter table howdah.agents enable row level security, force row level security;
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
 
 create table howdah.approvals (
@@ -267,6 +271,26 @@ CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_exe
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+create table howdah.grants (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  user_id uuid,
+  role howdah.user_role,
+  permission howdah.grant_permission not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint grants_tenant_id_agent_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, user_id, role),
+  constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint grants_pkey PRIMARY KEY (id),
+  constraint grants_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint grants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint a_grant_is_to_a_user_or_to_a_role CHECK ((num_nonnulls(user_id, role) = 1))
+);
+alter table howdah.grants enable row level security, force row level security;
+CREATE INDEX grants_user_id_idx ON howdah.grants USING btree (tenant_id, user_id);
 
 create table howdah.hooks (
   id uuid default howdah.uuid_v7() not null,
@@ -523,6 +547,7 @@ create table howdah.tenants (
   name text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  is_active boolean default true not null,
   constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_pkey PRIMARY KEY (id),
   constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
@@ -594,6 +619,7 @@ create table howdah.users (
   role howdah.user_role default 'member'::howdah.user_role not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  is_active boolean default true not null,
   constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
   constraint users_pkey PRIMARY KEY (id),
@@ -654,6 +680,7 @@ CREATE INDEX inbox_tenant_id_idx ON howdah_private.inbox USING btree (tenant_id)
 create table howdah_private.login_tenants (
   login name not null,
   tenant_id uuid not null,
+  role howdah.user_role default 'admin'::howdah.user_role not null,
   constraint login_tenants_pkey PRIMARY KEY (login),
   constraint login_tenants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -923,6 +950,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.current_user_role()
+ RETURNS howdah.user_role
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_said howdah.user_role := nullif(current_setting('howdah.role', true), '');
+  v_user_id uuid;
+  v_role howdah.user_role;
+begin
+  if howdah_private.is_operator() then
+    return 'owner';
+  end if;
+  select l.role into v_role from howdah_private.login_tenants as l where l.login = session_user;
+  if found then
+    return v_role;
+  end if;
+  if pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+    v_user_id := howdah.current_user_id();
+    if v_user_id is null then
+      return coalesce(v_said, 'owner'); -- speaks for its tenant
+    end if;
+    select greatest(u.role, v_said) into v_role from howdah.users as u
+    where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
+    return v_role;
+  end if;
+  return case when pg_has_role(session_user, 'howdah_worker', 'member') then greatest('member', v_said) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.delete_agent(id uuid)
  RETURNS howdah.agents
  LANGUAGE plpgsql
@@ -932,6 +991,8 @@ AS $function$
 declare
   v_agent howdah.agents;
 begin
+  perform howdah_private.permit('agents', 'edit');
+  perform howdah_private.permit_agent(delete_agent.id, 'edit');
   update howdah.agents as a set deleted_at = now(), is_active = false
   where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
   returning a.* into v_agent;
@@ -1253,6 +1314,8 @@ begin
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
       hint = 'select id, name from howdah.schedules';
   end if;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
@@ -1293,6 +1356,7 @@ AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
+  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
@@ -1361,6 +1425,8 @@ AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
 begin
+  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
+  perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
   update howdah.sessions as s
   set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
   where s.id = v_session.id
@@ -1604,6 +1670,25 @@ AS $function$
   )
   from agent as a
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
+ RETURNS howdah.grant_permission
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_role howdah.user_role := howdah.current_user_role();
+begin
+  if howdah_private.is_trusted() or v_role <= 'admin' then
+    return 'edit';
+  elsif exists (select from howdah.agents as a where a.id = agent_permission.agent_id and a.is_restricted) then
+    return (select max(g.permission) from howdah_private.own_grants() as g
+      where g.agent_id = agent_permission.agent_id);
+  end if;
+  return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
@@ -2486,6 +2571,7 @@ begin
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'select id, status from howdah.executions order by id desc limit 10';
   end if;
+  perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
   return v_execution;
 end $function$
 ;
@@ -3711,6 +3797,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hidden_agents()
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (
+    select from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.is_restricted
+  ) or howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
+    return '{}';
+  end if;
+  return coalesce((
+    select array_agg(a.id) from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.is_restricted and not exists (
+      select from howdah_private.own_grants() as g where g.agent_id = a.id
+    )
+  ), '{}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
  RETURNS pg_proc
  LANGUAGE plpgsql
@@ -3907,6 +4014,19 @@ CREATE OR REPLACE FUNCTION howdah_private.is_text_type(type text)
  SET search_path TO ''
 AS $function$
   select is_text_type.type ~ '^text/|^application/(json|xml|yaml|x-yaml|toml|sql|javascript|x-ndjson|csv)(;|$)|[+](json|xml|yaml)(;|$)'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_trusted()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select pg_has_role(
+    case current_setting('role') when 'none' then session_user else current_setting('role')::name end,
+    'howdah_worker', 'member'
+  )
 $function$
 ;
 
@@ -4732,6 +4852,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_role howdah.user_role;
+  v_by_agent boolean;
+begin
+  if howdah_private.is_trusted() then
+    return true;
+  end if;
+  if v_scopes is not null and may.action <> all (string_to_array(v_scopes, ',')) then
+    return false;
+  end if;
+  select p.role, p.by_agent into v_role, v_by_agent from howdah_private.permission_rows() as p
+  where p.object = may.object and p.action = may.action;
+  return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
+    or (v_by_agent and exists (
+      select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
+    ));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -4843,6 +4989,19 @@ AS $function$
   update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
   where e.id = note_hooks.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.own_grants()
+ RETURNS SETOF howdah.grants
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO ''
+AS $function$
+begin
+  return query select g.* from howdah.grants as g
+  where g.tenant_id = howdah.current_tenant()
+    and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.park_over_limit(ids uuid[])
@@ -5014,6 +5173,101 @@ CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permission_rows()
+ RETURNS TABLE(object text, action text, role howdah.user_role, by_agent boolean)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  values
+    ('executions', 'run', 'member'::howdah.user_role, true),
+    ('sessions', 'run', 'member', true),
+    ('todos', 'run', 'member', false),
+    ('resources', 'run', 'member', false),
+    ('agents', 'edit', 'member', true),
+    ('agent_models', 'edit', 'member', true),
+    ('agent_tools', 'edit', 'member', true),
+    ('schedules', 'edit', 'member', true),
+    ('models', 'manage', 'admin', false),
+    ('tools', 'manage', 'admin', false),
+    ('approvals', 'manage', 'admin', false),
+    ('concurrency_limits', 'manage', 'admin', false),
+    ('grants', 'manage', 'admin', false),
+    ('users', 'manage', 'admin', false)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_role howdah.user_role;
+begin
+  if howdah_private.may(permit.object, permit.action) then
+    return;
+  end if;
+  select p.role into v_role from howdah_private.permission_rows() as p
+  where p.object = permit.object and p.action = permit.action;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object),
+    detail = jsonb_build_object('object', permit.object, 'action', permit.action,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes)::text,
+    hint = case
+      when permit.action <> all (string_to_array(v_scopes, ','))
+        then format('The API key has the scopes %s; this takes %s.', v_scopes, permit.action)
+      else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_permission howdah.grant_permission := howdah_private.agent_permission(permit_agent.agent_id);
+begin
+  if v_permission >= permit_agent.action::howdah.grant_permission or permit_agent.agent_id is null then
+    return;
+  end if;
+  raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
+    message = case when v_permission is null then format('there is no agent %s', permit_agent.agent_id)
+      else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
+    detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
+      'permission', v_permission)::text,
+    hint = case when v_permission is null then 'The agents: select id, name from howdah.agents.'
+      else 'An admin may grant it: insert into howdah.grants (agent_id, user_id, permission) values (…).' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  perform howdah_private.permit(permit_control.what || 's', 'run');
+  perform howdah_private.permit_agent(permit_control.agent_id, 'run');
+  if howdah.current_user_role() > 'admin' and permit_control.user_id <> howdah.current_user_id() then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
+        permit_control.what, permit_control.id),
+      detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
+        'role', howdah.current_user_role())::text,
+      hint = 'Its user, an admin or an owner may.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.postgres_pattern(pattern text)
@@ -5240,6 +5494,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
 AS $function$
 declare
   v_user howdah.users;
+  v_role howdah.user_role := howdah.current_user_role();
   v_is_for_them boolean;
 begin
   if q.status <> 'open' then
@@ -5257,20 +5512,22 @@ begin
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
-  if howdah_private.is_operator() or howdah.current_user_id() is null then
+  if howdah_private.is_trusted() then
     return;
   end if;
-  v_is_for_them := v_user.role in ('owner', 'admin')
-    or v_user.role = q.required_role
-    or (q.escalated_at is not null and q.escalate_to in (v_user.role::text, v_user.username))
+  perform howdah_private.permit('executions', 'run') where v_role is not null;
+  v_is_for_them := v_role in ('owner', 'admin')
+    or v_role = q.required_role
+    or (q.escalated_at is not null and q.escalate_to in (v_role::text, v_user.username))
     or (q.kind = 'question' and q.required_role is null and exists (
-      select from howdah.executions as e where e.id = q.root_execution_id and e.user_id = v_user.id
+      select from howdah.executions as e
+      where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
     ));
-  if v_user.role = 'viewer' or v_is_for_them is not true then
+  if v_role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
-      message = case when v_user.id is null then format('a user who is gone may not answer question %s', q.id)
-        else format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id) end,
-      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_user.role,
+      message = case when v_role is null then format('a user who is gone may not answer question %s', q.id)
+        else format('%s may not answer question %s', howdah_private.whoever(), q.id) end,
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
         else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;
@@ -6731,6 +6988,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__permit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit(tg_argv[0], tg_argv[1]);
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__permit_agent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_key constant text := tg_argv[1];
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'DELETE';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6821,6 +7107,19 @@ begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__permit_approval()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit('tools', 'manage');
+  end if;
   return new;
 end $function$
 ;
@@ -7092,6 +7391,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit_agents()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
+    perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
+    perform howdah_private.permit_control('session', s.id, null, s.user_id)
+    from howdah.sessions as s where s.id in (select n.session_id from new_rows as n);
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pin_tenant()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -7241,6 +7555,20 @@ begin
   end if;
   perform howdah_private.announce_watched(array[new.session_id]);
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__restrict()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah.agents as a
+  set is_restricted = exists (select from howdah.grants as g where g.agent_id = a.id)
+  where a.id in (old.agent_id, new.agent_id);
+  return null;
 end $function$
 ;
 
@@ -7642,6 +7970,19 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_users__permit_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_user <> 'howdah_engine' and howdah.current_user_role() > 'owner' then
+    perform howdah_private.permit('owners', 'manage');
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -7901,6 +8242,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.whoever()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
+    else howdah_private.actor() || ', as ' || howdah.current_user_role() end, 'nobody')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -8126,6 +8478,13 @@ create view howdah.model_usage with (security_invoker=true) as
   WHERE (s.model_id IS NOT NULL)
   GROUP BY s.tenant_id, s.model_id, m.name, m.provider;
 
+create view howdah.permissions with (security_invoker=true) as
+ SELECT object,
+    action,
+    role,
+    by_agent
+   FROM howdah_private.permission_rows() p(object, action, role, by_agent);
+
 create view howdah.queue_health with (security_invoker=true) as
  SELECT tenant_id,
     status,
@@ -8157,11 +8516,23 @@ create view howdah.violations with (security_invoker=true) as
 
 -- triggers
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_models', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
 CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _030_permit_approval_insert BEFORE INSERT ON howdah.agent_tools FOR EACH ROW WHEN (((new.requires_approval IS FALSE) OR (new.configuration ? 'question'::text))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+
+CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools FOR EACH ROW WHEN ((((new.requires_approval IS NOT TRUE) AND (new.requires_approval IS DISTINCT FROM old.requires_approval)) OR ((new.configuration -> 'question'::text) IS DISTINCT FROM (old.configuration -> 'question'::text)))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
@@ -8173,6 +8544,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versio
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agents', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -8183,6 +8558,10 @@ CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('concurrency_limits', 'manage');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_tenant BEFORE INSERT ON howdah.concurrency_limits FOR EACH ROW WHEN (((new.agent_id IS NULL) AND (new.model_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_tenant();
@@ -8192,6 +8571,10 @@ CREATE TRIGGER _210_refuse_tenant BEFORE DELETE OR UPDATE ON howdah.concurrency_
 CREATE TRIGGER _500_admit AFTER UPDATE OF max_running ON howdah.concurrency_limits FOR EACH ROW WHEN ((new.max_running > old.max_running)) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
 
 CREATE TRIGGER _510_admit AFTER DELETE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
+
+CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('executions', 'run');
+
+CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit_agents();
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
 
@@ -8231,6 +8614,12 @@ CREATE TRIGGER _840_make_room AFTER UPDATE OF status ON howdah.executions FOR EA
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _500_restrict AFTER INSERT OR DELETE OR UPDATE OF agent_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__restrict();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check BEFORE INSERT OR UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__check();
@@ -8240,6 +8629,8 @@ CREATE TRIGGER _500_grant AFTER INSERT OR UPDATE OF function ON howdah.hooks FOR
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -8255,6 +8646,8 @@ CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN (
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
+
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
 CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__measure();
@@ -8263,6 +8656,10 @@ CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage
 
 CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
@@ -8270,6 +8667,10 @@ CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE F
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -8283,6 +8684,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE F
 
 CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__seed();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
@@ -8294,6 +8697,8 @@ CREATE TRIGGER _500_count_deletes AFTER DELETE ON howdah.todos REFERENCING OLD T
 CREATE TRIGGER _500_count_inserts AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
 CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -8307,6 +8712,12 @@ CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON how
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
+
+CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH ROW WHEN ((new.role = 'owner'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
+
+CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH ROW WHEN (((new.role = 'owner'::howdah.user_role) OR (old.role = 'owner'::howdah.user_role))) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 -- policies
@@ -8315,31 +8726,75 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.agents to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.approvals to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.approvals to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = approvals.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = approvals.execution_id))))
+END));
 
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
@@ -8351,19 +8806,53 @@ create policy engine on howdah.executions to howdah_engine using (true) with che
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.executions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.grants to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.grants to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.grants to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.messages to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.messages to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.messages to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = messages.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = messages.execution_id))))
+END));
 
 create policy engine on howdah.models to howdah_engine using (true) with check (true);
 
@@ -8375,25 +8864,65 @@ create policy engine on howdah.questions to howdah_engine using (true) with chec
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.questions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.questions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = questions.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = questions.execution_id))))
+END));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.resources to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.resources to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.resources to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = resources.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = resources.execution_id))))
+END));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.schedules to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.sessions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
@@ -8405,7 +8934,19 @@ create policy engine on howdah.steps to howdah_engine using (true) with check (t
 
 create policy operator on howdah.steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.steps to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.steps to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = steps.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = steps.execution_id))))
+END));
 
 create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
 
@@ -8417,13 +8958,33 @@ create policy engine on howdah.todos to howdah_engine using (true) with check (t
 
 create policy operator on howdah.todos to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.todos to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.todos to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = todos.session_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = todos.session_id))))
+END));
 
 create policy engine on howdah.tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
 
@@ -8538,6 +9099,10 @@ grant insert, select, update on column howdah.agents.instruction to howdah_app;
 grant select on column howdah.agents.is_active to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.is_active to howdah_app;
+
+grant select on column howdah.agents.is_restricted to howdah_analyst;
+
+grant select on column howdah.agents.is_restricted to howdah_app;
 
 grant select on column howdah.agents.max_cost to howdah_analyst;
 
@@ -8787,6 +9352,16 @@ grant select on column howdah.executions.wake_at to howdah_analyst;
 
 grant select on column howdah.executions.wake_at to howdah_app;
 
+grant insert on column howdah.grants.agent_id to howdah_app;
+
+grant insert on column howdah.grants.id to howdah_app;
+
+grant insert, update on column howdah.grants.permission to howdah_app;
+
+grant insert on column howdah.grants.role to howdah_app;
+
+grant insert on column howdah.grants.user_id to howdah_app;
+
 grant insert, update on column howdah.models.base_url to howdah_app;
 
 grant insert, update on column howdah.models.capabilities to howdah_app;
@@ -8901,6 +9476,16 @@ grant insert, update on column howdah.tools.requires_approval to howdah_app;
 
 grant insert, update on column howdah.tools.timeout_ms to howdah_app;
 
+grant insert, update on column howdah.users.email to howdah_app;
+
+grant insert on column howdah.users.id to howdah_app;
+
+grant update on column howdah.users.is_active to howdah_app;
+
+grant insert, update on column howdah.users.role to howdah_app;
+
+grant insert, update on column howdah.users.username to howdah_app;
+
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_app;
@@ -8934,6 +9519,14 @@ grant execute on function howdah.current_user_id() to howdah_authenticator;
 grant execute on function howdah.current_user_id() to howdah_engine;
 
 grant execute on function howdah.current_user_id() to howdah_worker;
+
+grant execute on function howdah.current_user_role() to howdah_analyst;
+
+grant execute on function howdah.current_user_role() to howdah_app;
+
+grant execute on function howdah.current_user_role() to howdah_authenticator;
+
+grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
@@ -9123,6 +9716,14 @@ grant execute on function howdah_private.heal_queue(interval,integer) to howdah_
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
+grant execute on function howdah_private.hidden_agents() to howdah_analyst;
+
+grant execute on function howdah_private.hidden_agents() to howdah_app;
+
+grant execute on function howdah_private.hidden_agents() to howdah_authenticator;
+
+grant execute on function howdah_private.hidden_agents() to howdah_worker;
+
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
@@ -9144,6 +9745,16 @@ grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 grant execute on function howdah_private.is_text_type(text) to howdah_app;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_engine;
+
+grant execute on function howdah_private.is_trusted() to howdah_analyst;
+
+grant execute on function howdah_private.is_trusted() to howdah_app;
+
+grant execute on function howdah_private.is_trusted() to howdah_authenticator;
+
+grant execute on function howdah_private.is_trusted() to howdah_engine;
+
+grant execute on function howdah_private.is_trusted() to howdah_worker;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
 
@@ -9223,6 +9834,10 @@ grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
 
+grant execute on function howdah_private.may(text,text) to howdah_analyst;
+
+grant execute on function howdah_private.may(text,text) to howdah_app;
+
 grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_app;
@@ -9250,6 +9865,24 @@ grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
 grant execute on function howdah_private.passes_by_itself(text) to howdah_engine;
+
+grant execute on function howdah_private.permission_rows() to howdah_analyst;
+
+grant execute on function howdah_private.permission_rows() to howdah_app;
+
+grant execute on function howdah_private.permission_rows() to howdah_engine;
+
+grant execute on function howdah_private.permit(text,text) to howdah_analyst;
+
+grant execute on function howdah_private.permit(text,text) to howdah_app;
+
+grant execute on function howdah_private.permit_agent(uuid,text) to howdah_analyst;
+
+grant execute on function howdah_private.permit_agent(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_analyst;
+
+grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
@@ -9339,6 +9972,10 @@ grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
+grant execute on function howdah_private.tg__permit() to howdah_engine;
+
+grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
+
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
@@ -9347,11 +9984,15 @@ grant execute on function howdah_private.tg_agent_models__check_params() to howd
 
 grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
 
+grant execute on function howdah_private.tg_agent_tools__permit_approval() to howdah_engine;
+
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
 
 grant execute on function howdah_private.tg_concurrency_limits__refuse_tenant() to howdah_engine;
+
+grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 
@@ -9383,6 +10024,8 @@ grant execute on function howdah_private.tg_tools__check_parameters() to howdah_
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
+grant execute on function howdah_private.tg_users__permit_owner() to howdah_engine;
+
 grant execute on function howdah_private.tick(text) to howdah_worker;
 
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
@@ -9406,6 +10049,8 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.whoever() to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
@@ -9440,6 +10085,12 @@ grant delete, select on table howdah.concurrency_limits to howdah_app;
 grant delete, insert, select, update on table howdah.concurrency_limits to howdah_engine;
 
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
+
+grant select on table howdah.grants to howdah_analyst;
+
+grant delete, select on table howdah.grants to howdah_app;
+
+grant delete, insert, select, update on table howdah.grants to howdah_engine;
 
 grant select on table howdah.hooks to howdah_analyst;
 
@@ -9577,6 +10228,12 @@ grant select on view howdah.model_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.model_usage to howdah_engine;
 
+grant select on view howdah.permissions to howdah_analyst;
+
+grant select on view howdah.permissions to howdah_app;
+
+grant delete, insert, select, update on view howdah.permissions to howdah_engine;
+
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
 grant select on view howdah.tool_performance to howdah_analyst;
@@ -9606,6 +10263,8 @@ comment on column howdah.agents.human_input is 'Whether it may ask people: true 
 comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
 
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
+
+comment on column howdah.agents.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
 
 comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
 
@@ -9722,6 +10381,10 @@ comment on column howdah.executions.waiting_for is 'What a waiting run waits for
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
 
+comment on column howdah.grants.role is 'To everybody of this role or a higher one.';
+
+comment on column howdah.grants.user_id is 'To this user.';
+
 comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
 
 comment on column howdah.hooks.agent_id is 'The agent whose runs call it; null for all agents of the tenant.';
@@ -9753,6 +10416,10 @@ comment on column howdah.models.input_price is 'Price of a million input tokens.
 comment on column howdah.models.model is 'The provider''s own id of the model, such as gpt-5-mini.';
 
 comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
+
+comment on column howdah.permissions.action is 'run, edit or manage; also the scope an API key needs for it.';
+
+comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
 
 comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
 
@@ -9831,6 +10498,8 @@ comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of
 
 comment on column howdah.steps.worker is 'The worker process that committed it.';
 
+comment on column howdah.tenants.is_active is 'False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.';
+
 comment on column howdah.todos."position" is '@hasDefault
 Its place in the list; left out, the end.';
 
@@ -9850,7 +10519,11 @@ comment on column howdah.tools.parameters is 'A JSON Schema; arguments are check
 
 comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
 
+comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
+
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
+
+comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
 
@@ -9873,6 +10546,9 @@ The tenant this session acts for: of the token, the API key or the database logi
 
 comment on routine howdah.current_user_id() is '@behavior -*
 The user this session acts for, null for a plain database login.';
+
+comment on routine howdah.current_user_role() is '@behavior -*
+The role this session acts with: of the token, the API key or the database login; an owner of the database is owner.';
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
@@ -9931,6 +10607,8 @@ comment on table howdah.concurrency_limits is 'How many runs of an agent, of a m
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
 Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+
+comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent. An agent without grants is open to its tenant, as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
 
@@ -9995,6 +10673,8 @@ comment on view howdah.execution_timeline is 'A run step by step: when, how long
 comment on view howdah.execution_tree is 'A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
+
+comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading is everybody''s, within the tenant and the grants of its agents.';
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
 

@@ -19,6 +19,7 @@ begin
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'select id, status from howdah.executions order by id desc limit 10';
   end if;
+  perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
   return v_execution;
 end $$;
 

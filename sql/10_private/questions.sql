@@ -37,13 +37,14 @@ end $$;
 
 -- Who may answer: a question its run's user, admin or owner; an approval or an effect admin, owner or the role it
 -- requires; after the deadline also whom it escalated to. The database's owner always, viewers never. Where nobody is
--- logged in as a user, the login speaks for the tenant.
+-- logged in as a user, the role of the login or the key counts, and nobody's runs are its own.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_user howdah.users;
+  v_role howdah.user_role := howdah.current_user_role();
   v_is_for_them boolean;
 begin
   if q.status <> 'open' then
@@ -61,20 +62,22 @@ begin
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
-  if howdah_private.is_operator() or howdah.current_user_id() is null then
+  if howdah_private.is_trusted() then
     return;
   end if;
-  v_is_for_them := v_user.role in ('owner', 'admin')
-    or v_user.role = q.required_role
-    or (q.escalated_at is not null and q.escalate_to in (v_user.role::text, v_user.username))
+  perform howdah_private.permit('executions', 'run') where v_role is not null;
+  v_is_for_them := v_role in ('owner', 'admin')
+    or v_role = q.required_role
+    or (q.escalated_at is not null and q.escalate_to in (v_role::text, v_user.username))
     or (q.kind = 'question' and q.required_role is null and exists (
-      select from howdah.executions as e where e.id = q.root_execution_id and e.user_id = v_user.id
+      select from howdah.executions as e
+      where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
     ));
-  if v_user.role = 'viewer' or v_is_for_them is not true then
+  if v_role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
-      message = case when v_user.id is null then format('a user who is gone may not answer question %s', q.id)
-        else format('%s, as %s, may not answer question %s', v_user.username, v_user.role, q.id) end,
-      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_user.role,
+      message = case when v_role is null then format('a user who is gone may not answer question %s', q.id)
+        else format('%s may not answer question %s', howdah_private.whoever(), q.id) end,
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
         else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;

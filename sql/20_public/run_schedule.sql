@@ -16,6 +16,8 @@ begin
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
       hint = 'select id, name from howdah.schedules';
   end if;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);

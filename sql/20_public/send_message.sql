@@ -9,6 +9,7 @@ as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
+  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then

@@ -1,47 +1,68 @@
 -- The same three policies on every table, made by a loop so that none can be forgotten:
---   tenant    app and analyst see the rows of their tenant
+--   tenant    app and analyst see the rows of their tenant, but for what belongs to an agent whose grants leave them out
 --   engine    security definer functions see all, and filter by tenant themselves
 --   operator  an owner of the installation sees all
 -- Tables without tenant_id: tenants is compared by id; what belongs to nobody is readable; private tables
--- have no tenant policy, so that nobody but the engine and the owner sees a row.
--- A policy that stands as it should is left alone: making one locks its table.
+-- have no tenant policy, so that nobody but the engine and the owner sees a row. What reading takes more for than being
+-- of the tenant stands in permission_rows as `read`.
+-- A policy that stands as it should is left alone: making one locks its table. Its rule stands beside it as comment.
 do $$
 declare
   v_policy record;
 begin
   for v_policy in
     with tables as (
-      select c.oid::regclass as name, n.nspname as schema, c.relname, exists (
-        select from pg_catalog.pg_attribute as a
-        where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
-      ) as has_tenant
+      select c.oid, c.oid::regclass as name, n.nspname as schema, c.relname, array(
+        select a.attname::text from pg_catalog.pg_attribute as a
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      ) as columns
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p')
         and not c.relispartition and c.oid <> 'howdah_private.migrations'::regclass
     ),
+    -- what the row has to belong to so that an agent may hide it; steps and messages are their run's
+    hidden as (
+      select t.oid, case
+        when t.relname = 'agents' then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
+        when t.relname in ('grants', 'concurrency_limits') then 'true'
+        when 'execution_id' = any (t.columns) and t.relname <> 'executions'
+          then 'execution_id is null or exists (select from howdah.executions as e where e.id = execution_id)'
+        when 'agent_id' = any (t.columns)
+          then 'agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[])'
+        when 'session_id' = any (t.columns)
+          then 'session_id is null or exists (select from howdah.sessions as s where s.id = session_id)'
+        else 'true' end as rule
+      from tables as t
+    ),
     wanted as (
       select t.*, p.policy, p.roles, case
         when p.policy <> 'tenant' then 'true'
-        when t.relname = 'tenants' then '(id = ( SELECT howdah.current_tenant() AS current_tenant))'
-        when t.has_tenant then '(tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))'
-        else 'true'
-      end as rule
+        else concat_ws(' and ',
+          case when t.relname = 'tenants' then 'id = (select howdah.current_tenant())'
+            when 'tenant_id' = any (t.columns) then 'tenant_id = (select howdah.current_tenant())'
+            else 'true' end,
+          case when h.rule <> 'true' then format(
+            'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end', h.rule) end,
+          (select format('(select howdah_private.may(%L, ''read''))', r.object)
+            from howdah_private.permission_rows() as r where r.object = t.relname and r.action = 'read'))
+        end as rule
       from tables as t
+      join hidden as h on h.oid = t.oid
       cross join (values
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst')
       ) as p (policy, roles)
       where p.policy <> 'tenant' or t.schema = 'howdah'
     )
-    select w.*, s.policyname is not null as exists from wanted as w
-    left join pg_catalog.pg_policies as s
-      on s.schemaname = w.schema and s.tablename = w.relname and s.policyname = w.policy
-    where s.policyname is null or s.qual is distinct from w.rule or s.with_check is distinct from w.rule
+    select w.*, s.oid is not null as exists from wanted as w
+    left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy
+    where s.oid is null or pg_catalog.obj_description(s.oid, 'pg_policy') is distinct from w.rule
   loop
     if v_policy.exists then
       execute format('drop policy %I on %s', v_policy.policy, v_policy.name);
     end if;
     execute format('create policy %I on %s to %s using (%s) with check (%s)',
       v_policy.policy, v_policy.name, v_policy.roles, v_policy.rule, v_policy.rule);
+    execute format('comment on policy %I on %s is %L', v_policy.policy, v_policy.name, v_policy.rule);
   end loop;
 end $$;

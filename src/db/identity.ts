@@ -13,12 +13,13 @@ export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfi
 /** For whom a token speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
 export type Subject = Readonly<{ tenantId: string; userId: string | undefined }>;
 
-/** Of each subject, in the same order, whether its tenant exists and its user is one of that tenant. */
+/** Of each subject, in the same order, whether its tenant is there and its user is one of that tenant, both active. */
 export async function whichExist(pool: Pool, subjects: readonly Subject[]): Promise<boolean[]> {
   const { rows } = await pool.query<{ exists: boolean }>(
-    `select exists (select from howdah.tenants as t where t.id = s.tenant_id)
+    `select exists (select from howdah.tenants as t where t.id = s.tenant_id and t.is_active)
        and (s.user_id is null or exists (
-         select from howdah.users as u where u.tenant_id = s.tenant_id and u.id = s.user_id
+         select from howdah.users as u
+         where u.tenant_id = s.tenant_id and u.id = s.user_id and u.is_active
        )) as exists
      from unnest($1::uuid[], $2::uuid[]) with ordinality as s (tenant_id, user_id, place)
      order by s.place`,

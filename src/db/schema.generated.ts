@@ -17,6 +17,8 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
 
+export type GrantPermission = "edit" | "read" | "run";
+
 export type HookEvent = "after_setup" | "before_run" | "execution_complete" | "message_sent" | "tool_after" | "tool_before";
 
 export type Int8 = ColumnType<string, bigint | number | string, bigint | number | string>;
@@ -127,6 +129,10 @@ export interface Agents {
    * An agent that is not active refuses new runs; those in flight go on.
    */
   is_active: Generated<boolean>;
+  /**
+   * True while there are grants for it: then only they, admins and owners reach it and its runs.
+   */
+  is_restricted: Generated<boolean>;
   max_cost: Numeric | null;
   /**
    * Seconds a run may be active, waiting not counted; null means 600.
@@ -486,6 +492,23 @@ export interface ExecutionTree {
   waiting_for: WaitingReason | null;
 }
 
+export interface Grants {
+  agent_id: string;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  permission: GrantPermission;
+  /**
+   * To everybody of this role or a higher one.
+   */
+  role: UserRole | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * To this user.
+   */
+  user_id: string | null;
+}
+
 export interface Hooks {
   /**
    * The agent whose runs call it; null for all agents of the tenant.
@@ -598,6 +621,19 @@ export interface ModelUsage {
   tenant_id: string | null;
   tokens_in: Int8 | null;
   tokens_out: Int8 | null;
+}
+
+export interface Permissions {
+  /**
+   * run, edit or manage; also the scope an API key needs for it.
+   */
+  action: string | null;
+  /**
+   * A grant of the agent that a row is about allows it to those below that role.
+   */
+  by_agent: boolean | null;
+  object: string | null;
+  role: UserRole | null;
 }
 
 export interface Questions {
@@ -836,6 +872,10 @@ export interface Steps {
 export interface Tenants {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
+  /**
+   * False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.
+   */
+  is_active: Generated<boolean>;
   name: string;
   slug: string;
   updated_at: Generated<Timestamp>;
@@ -914,6 +954,10 @@ export interface Users {
   email: string | null;
   id: Generated<string>;
   /**
+   * False: the user is not let in any more, by no token and no key, within a second.
+   */
+  is_active: Generated<boolean>;
+  /**
    * owner, admin, member, viewer.
    */
   role: Generated<UserRole>;
@@ -942,10 +986,12 @@ export interface DB {
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
   executions: Executions;
+  grants: Grants;
   hooks: Hooks;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
+  permissions: Permissions;
   questions: Questions;
   queue_health: QueueHealth;
   resources: Resources;

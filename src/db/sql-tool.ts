@@ -59,7 +59,7 @@ export async function becomeApplication(
 ): Promise<void> {
   await client.query(
     `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
-       set_config('statement_timeout', $2, true)`,
+       set_config('howdah.role', 'member', true), set_config('statement_timeout', $2, true)`,
     [tenantId, String(timeoutMs)],
   );
 }

@@ -181,13 +181,15 @@ describe('conventions', () => {
       );
       for (const { relname, qual, has_tenant } of quals) {
         const column = relname === 'tenants' ? 'id' : 'tenant_id';
-        expect({ relname, qual }).toEqual({
-          relname,
-          qual:
-            has_tenant || relname === 'tenants'
-              ? `(${column} = ( SELECT howdah.current_tenant() AS current_tenant))`
-              : 'true',
-        });
+        const tenant = `(${column} = ( SELECT howdah.current_tenant() AS current_tenant))`;
+        const first = has_tenant || relname === 'tenants' ? tenant : 'true';
+        const rest = qual.replace(/^\((?=\()/, '').slice(first.length);
+        expect({ relname, qual }).toMatchObject({ qual: expect.stringContaining(first) });
+        expect(qual.replace(/^\((?=\()/, '').startsWith(first)).toBe(true);
+        // whoever is hidden from, and what it takes to read, is asked once as well: as a sub-select of its own
+        expect(
+          rest.replaceAll(/\( SELECT howdah_private\.(hidden_agents|may)\(/g, ''),
+        ).not.toContain('howdah_private');
       }
     });
 
@@ -302,7 +304,17 @@ describe('conventions', () => {
           `select p.proname as name from pg_proc as p
            where p.pronamespace in ${OURS} and p.proparallel = 's' and p.provolatile = 's' order by 1`,
         ),
-      ).toEqual(['current_tenant', 'current_user_id', 'is_operator', 'may_act_for']);
+      ).toEqual([
+        'current_tenant',
+        'current_user_id',
+        'current_user_role',
+        'hidden_agents',
+        'is_operator',
+        'is_trusted',
+        'may',
+        'may_act_for',
+        'own_grants',
+      ]);
     });
 
     test('run no dynamic SQL, but for those listed', async () => {

@@ -37,10 +37,12 @@ const READABLE = [
   'execution_timeline',
   'execution_tree',
   'executions',
+  'grants',
   'hooks',
   'messages',
   'model_usage',
   'models',
+  'permissions',
   'questions',
   'resources',
   'schedules',
@@ -53,6 +55,9 @@ const READABLE = [
   'tools',
   'users',
 ];
+
+/** What is the same for everybody. */
+const OF_NOBODY = ['permissions', 'status_transitions'];
 
 describe('tenants', () => {
   let db: TestDatabase;
@@ -99,6 +104,10 @@ describe('tenants', () => {
       await db.pool.query(
         `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
         [tenant_id, session_id],
+      );
+      await db.pool.query(
+        `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $2, 'viewer', 'edit')`,
+        [tenant_id, agent],
       );
       await db.pool.query(
         `insert into howdah.resources (tenant_id, name, type, bytes) values ($1, 'a.txt', 'text/plain', 'a')`,
@@ -179,7 +188,7 @@ describe('tenants', () => {
       ] as const) {
         await asRole(db.pool, role, { 'howdah.tenant_id': mine }, async (client) => {
           for (const { name, has_tenant } of relations) {
-            if (name === 'status_transitions') {
+            if (OF_NOBODY.includes(name)) {
               continue;
             }
             const column = has_tenant ? 'tenant_id' : 'id';
@@ -454,7 +463,7 @@ describe('tenants', () => {
       await client.query(`set howdah.user_id = '${a}'`);
       expect(await tenantOf(client)).toBeNull();
       expect(await one(client, 'select howdah.current_user_id() as u')).toEqual({ u: null });
-      for (const name of READABLE.filter((name) => name !== 'status_transitions')) {
+      for (const name of READABLE.filter((name) => !OF_NOBODY.includes(name))) {
         expect({ name, rows: await all(client, `select 1 as x from howdah.${name}`) }).toEqual({
           name,
           rows: [],

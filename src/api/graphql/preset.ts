@@ -100,13 +100,14 @@ export function servingPreset({
 
 /**
  * As whom the statements of a request run: set within each of its transactions only, so that a connection carries
- * nothing over to the next request. A token's role is none of the database.
+ * nothing over to the next request. The role of a token is none of the database's; `howdah.permissions` knows it.
  */
-function settingsFor({ tenantId, userId }: Identity): Record<string, string> {
+function settingsFor({ tenantId, userId, role }: Identity): Record<string, string> {
   return {
     role: 'howdah_app',
     'howdah.tenant_id': tenantId,
     'howdah.user_id': userId ?? '',
+    'howdah.role': role,
     statement_timeout: '5000',
   };
 }

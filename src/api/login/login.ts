@@ -25,7 +25,12 @@ export function createLogin(options: LoginOptions): Login {
       if (auth === 'required' || defaultTenantId === undefined) return refused('missing');
       return {
         ok: true,
-        value: { tenantId: defaultTenantId, userId: undefined, expiresAt: undefined },
+        value: {
+          tenantId: defaultTenantId,
+          userId: undefined,
+          role: 'owner',
+          expiresAt: undefined,
+        },
       };
     }
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];

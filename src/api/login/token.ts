@@ -92,14 +92,15 @@ function algorithmOf(token: string): string | undefined {
 }
 
 function identityOf({ tenant_id, user_id, role, exp }: JWTPayload): Verdict<Identity> {
-  const isRole = userRoles.some((one) => one === role);
-  if (!isRole || !isUuid(tenant_id) || exp === undefined) return refused('invalid');
-  const expiresAt = exp * 1000;
+  const known = userRoles.find((one) => one === role);
+  if (!known || !isUuid(tenant_id) || exp === undefined) return refused('invalid');
+  const subject = { tenantId: tenant_id, role: known, expiresAt: exp * 1000 };
   if (user_id === undefined || user_id === null) {
-    return { ok: true, value: { tenantId: tenant_id, userId: undefined, expiresAt } };
+    return { ok: true, value: { ...subject, userId: undefined } };
   }
-  if (!isUuid(user_id)) return refused('invalid');
-  return { ok: true, value: { tenantId: tenant_id, userId: user_id, expiresAt } };
+  return isUuid(user_id)
+    ? { ok: true, value: { ...subject, userId: user_id } }
+    : refused('invalid');
 }
 
 function isUuid(value: unknown): value is string {

@@ -1,8 +1,10 @@
-import type { Subject } from '../../db/identity.ts';
+import type { Subject, UserRole } from '../../db/identity.ts';
 
 /** As whom a request is answered. */
 export type Identity = Subject &
   Readonly<{
+    /** What it may do at most; a user's own row may say less. */
+    role: UserRole;
     /** When the token ends, in milliseconds since 1970; undefined: there was none. */
     expiresAt: number | undefined;
   }>;

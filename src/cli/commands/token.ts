@@ -86,12 +86,21 @@ async function userOf(db: Queries, tenant: { id: string; slug: string }, options
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
   const user = await findUser(db, tenant.id, username);
-  if (user) return user;
+  if (user) return atMost(user, options.role);
   const names = await listUsers(db, tenant.id, MOST_NAMES + 1);
   const others = names.length > 0 ? `There are: ${listed(names)}.` : 'There are no users yet.';
   throw new HowdahError('HWNTF', `tenant '${tenant.slug}' has no user named '${username}'`, {
     hint: `${others} --create makes this one.`,
     detail: { tenant: tenant.slug, user: username },
+  });
+}
+
+/** The user, when a token may say this role: the API lets nobody do more than his row allows. */
+function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
+  if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
+  throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
+    hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
+    detail: { field: 'role', role, user_role: user.role },
   });
 }
 

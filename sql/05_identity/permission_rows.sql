@@ -1,0 +1,25 @@
+-- The permissions, in one place: the least role that may do something to the rows of a table. Every table the
+-- application writes stands here with one action besides `read`; triggers ask for it (30_triggers/permits.sql), and
+-- functions that act do. by_agent: a grant of the agent a row is about allows it too. The order of actions is that of
+-- an API key's scopes: run, edit, manage.
+create or replace function howdah_private.permission_rows()
+  returns table (object text, action text, role howdah.user_role, by_agent boolean)
+  language sql immutable parallel safe
+  set search_path = ''
+as $$
+  values
+    ('executions', 'run', 'member'::howdah.user_role, true),
+    ('sessions', 'run', 'member', true),
+    ('todos', 'run', 'member', false),
+    ('resources', 'run', 'member', false),
+    ('agents', 'edit', 'member', true),
+    ('agent_models', 'edit', 'member', true),
+    ('agent_tools', 'edit', 'member', true),
+    ('schedules', 'edit', 'member', true),
+    ('models', 'manage', 'admin', false),
+    ('tools', 'manage', 'admin', false),
+    ('approvals', 'manage', 'admin', false),
+    ('concurrency_limits', 'manage', 'admin', false),
+    ('grants', 'manage', 'admin', false),
+    ('users', 'manage', 'admin', false)
+$$;

@@ -1,0 +1,150 @@
+-- Who may do something at all, and to this agent. `may` and `permit` ask for the action as such; where grants can allow
+-- it (by_agent), permit_agent decides for the agent in question.
+create or replace function howdah_private.may(object text, action text) returns boolean
+  language plpgsql stable parallel safe security definer
+  set search_path = ''
+as $$
+declare
+  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_role howdah.user_role;
+  v_by_agent boolean;
+begin
+  if howdah_private.is_trusted() then
+    return true;
+  end if;
+  if v_scopes is not null and may.action <> all (string_to_array(v_scopes, ',')) then
+    return false;
+  end if;
+  select p.role, p.by_agent into v_role, v_by_agent from howdah_private.permission_rows() as p
+  where p.object = may.object and p.action = may.action;
+  return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
+    or (v_by_agent and exists (
+      select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
+    ));
+end $$;
+
+create or replace function howdah_private.permit(object text, action text) returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_role howdah.user_role;
+begin
+  if howdah_private.may(permit.object, permit.action) then
+    return;
+  end if;
+  if howdah.current_tenant() is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+  end if;
+  select p.role into v_role from howdah_private.permission_rows() as p
+  where p.object = permit.object and p.action = permit.action;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object),
+    detail = jsonb_build_object('object', permit.object, 'action', permit.action,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes)::text,
+    hint = case
+      when permit.action <> all (string_to_array(v_scopes, ','))
+        then format('The API key has the scopes %s; this takes %s.', v_scopes, permit.action)
+      else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
+end $$;
+
+-- As whom a refusal speaks of the caller.
+create or replace function howdah_private.whoever() returns text
+  language sql stable
+  set search_path = ''
+as $$
+  select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
+    else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
+$$;
+
+-- What was granted to this user, by name or by role.
+create or replace function howdah_private.own_grants() returns setof howdah.grants
+  language plpgsql stable parallel safe security definer rows 10
+  set search_path = ''
+as $$
+begin
+  return query select g.* from howdah.grants as g
+  where g.tenant_id = howdah.current_tenant()
+    and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
+end $$;
+
+-- The most this session may do with an agent of its tenant; null: not even see it. A restricted agent is whom its
+-- grants name; any other one everybody's as roles go. An agent that is not there yet is not restricted.
+create or replace function howdah_private.agent_permission(agent_id uuid) returns howdah.grant_permission
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_role howdah.user_role := howdah.current_user_role();
+begin
+  if howdah_private.is_trusted() or v_role <= 'admin' then
+    return 'edit';
+  elsif exists (select from howdah.agents as a where a.id = agent_permission.agent_id and a.is_restricted) then
+    return (select max(g.permission) from howdah_private.own_grants() as g
+      where g.agent_id = agent_permission.agent_id);
+  end if;
+  return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
+end $$;
+
+create or replace function howdah_private.permit_agent(agent_id uuid, action text) returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_permission howdah.grant_permission := howdah_private.agent_permission(permit_agent.agent_id);
+begin
+  if v_permission >= permit_agent.action::howdah.grant_permission or permit_agent.agent_id is null then
+    return;
+  end if;
+  raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
+    message = case when v_permission is null then format('there is no agent %s', permit_agent.agent_id)
+      else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
+    detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
+      'permission', v_permission)::text,
+    hint = case when v_permission is null then 'The agents: select id, name from howdah.agents.'
+      else 'An admin may grant it: insert into howdah.grants (agent_id, user_id, permission) values (…).' end;
+end $$;
+
+-- A run is controlled, and a session spoken in, by its user, by admins and owners; by whoever may run its agent when it is
+-- nobody's, and by who speaks for the tenant as a whole.
+create or replace function howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  perform howdah_private.permit(permit_control.what || 's', 'run');
+  perform howdah_private.permit_agent(permit_control.agent_id, 'run');
+  if howdah.current_user_role() > 'admin' and permit_control.user_id <> howdah.current_user_id() then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
+        permit_control.what, permit_control.id),
+      detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
+        'role', howdah.current_user_role())::text,
+      hint = 'Its user, an admin or an owner may.';
+  end if;
+end $$;
+
+-- Agents of the tenant whose grants leave this session out. Policies ask for it once per statement.
+create or replace function howdah_private.hidden_agents() returns uuid[]
+  language plpgsql stable parallel safe security definer
+  set search_path = ''
+as $$
+begin
+  if not exists (
+    select from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.is_restricted
+  ) or howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
+    return '{}';
+  end if;
+  return coalesce((
+    select array_agg(a.id) from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.is_restricted and not exists (
+      select from howdah_private.own_grants() as g where g.agent_id = a.id
+    )
+  ), '{}');
+end $$;

@@ -1,0 +1,15 @@
+-- An agent is restricted while it has grants.
+create or replace function howdah_private.tg_grants__restrict() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  update howdah.agents as a
+  set is_restricted = exists (select from howdah.grants as g where g.agent_id = a.id)
+  where a.id in (old.agent_id, new.agent_id);
+  return null;
+end $$;
+create or replace trigger _100_stamp before update on howdah.grants
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _500_restrict after insert or update of agent_id or delete on howdah.grants
+  for each row execute function howdah_private.tg_grants__restrict();

@@ -1,0 +1,105 @@
+-- Whoever writes a table needs the permission for it. Asked once per statement, of those who write themselves: what the
+-- engine's functions do was permitted where they were called. Of executions only the insert: nobody else changes them.
+create or replace function howdah_private.tg__permit() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit(tg_argv[0], tg_argv[1]);
+  end if;
+  return null;
+end $$;
+
+do $$
+declare
+  v_row record;
+begin
+  for v_row in select * from howdah_private.permission_rows() loop
+    execute format(
+      'create or replace trigger _010_permit before %s on howdah.%I for each statement '
+      'execute function howdah_private.tg__permit(%L, %L)',
+      case v_row.object when 'executions' then 'insert' else 'insert or update or delete' end,
+      v_row.object, v_row.object, v_row.action);
+  end loop;
+end $$;
+
+-- Rows about an agent: its grants decide. Runs come in thousands, so they are looked at together.
+create or replace function howdah_private.tg__permit_agent() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_key constant text := tg_argv[1];
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'DELETE';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $$;
+
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.agents
+  for each row execute function howdah_private.tg__permit_agent('edit', 'id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_models
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_tools
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
+  for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
+
+create or replace function howdah_private.tg_executions__permit_agents() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
+    perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
+    perform howdah_private.permit_control('session', s.id, null, s.user_id)
+    from howdah.sessions as s where s.id in (select n.session_id from new_rows as n);
+  end if;
+  return null;
+end $$;
+create or replace trigger _020_permit_agents after insert on howdah.executions
+  referencing new table as new_rows
+  for each statement execute function howdah_private.tg_executions__permit_agents();
+
+-- A tool that wants leave keeps wanting it, unless an admin says otherwise.
+create or replace function howdah_private.tg_agent_tools__permit_approval() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit('tools', 'manage');
+  end if;
+  return new;
+end $$;
+create or replace trigger _030_permit_approval_insert before insert on howdah.agent_tools
+  for each row when (new.requires_approval is false or new.configuration ? 'question')
+  execute function howdah_private.tg_agent_tools__permit_approval();
+create or replace trigger _030_permit_approval_update before update on howdah.agent_tools
+  for each row when (
+    (new.requires_approval is not true and new.requires_approval is distinct from old.requires_approval)
+    or new.configuration -> 'question' is distinct from old.configuration -> 'question'
+  )
+  execute function howdah_private.tg_agent_tools__permit_approval();
+
+-- Owners are made and unmade by owners.
+create or replace function howdah_private.tg_users__permit_owner() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if current_user <> 'howdah_engine' and howdah.current_user_role() > 'owner' then
+    perform howdah_private.permit('owners', 'manage');
+  end if;
+  return new;
+end $$;
+create or replace trigger _030_permit_owner_insert before insert on howdah.users
+  for each row when (new.role = 'owner') execute function howdah_private.tg_users__permit_owner();
+create or replace trigger _030_permit_owner_update before update on howdah.users
+  for each row when (new.role = 'owner' or old.role = 'owner')
+  execute function howdah_private.tg_users__permit_owner();

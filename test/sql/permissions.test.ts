@@ -1,0 +1,416 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type UserRole, userRoles } from '../../src/db/identity.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  all,
+  failed,
+  finish,
+  makeAgent,
+  makeModel,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeTool,
+  makeWorker,
+  one,
+  refusedInside,
+  rolledBack,
+  takeRole,
+} from './support.ts';
+
+/** One statement for each table; what it finds there was made by the database's owner. */
+const WRITES: Record<string, string> = {
+  executions: `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
+  sessions: `update howdah.sessions set title = 'x'`,
+  todos: `insert into howdah.todos (session_id, title) select id, 'x' from howdah.sessions`,
+  resources: `insert into howdah.resources (name, type, bytes) values ('x', 'text/plain', 'x')`,
+  agents: `update howdah.agents set description = 'x' where name = 'desk'`,
+  agent_models: `delete from howdah.agent_models`,
+  agent_tools: `update howdah.agent_tools set requires_approval = true`,
+  schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
+  models: `update howdah.models set input_price = 1`,
+  tools: `update howdah.tools set requires_approval = false`,
+  approvals: `delete from howdah.approvals`,
+  concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
+  grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
+  users: `insert into howdah.users (username) values ('x')`,
+};
+
+/** What acts by itself: on a run of the user, on one in the state it wants. */
+const ACTS: Record<string, string> = {
+  run: `select howdah.run('desk', 'x')`,
+  start_session: `select howdah.start_session('desk')`,
+  send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
+  switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,
+  add_input: `select howdah.add_input(id, 'x') from howdah.executions where status = 'queued'`,
+  cancel_execution: `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
+  pause_execution: `select howdah.pause_execution(id) from howdah.executions where status = 'queued'`,
+  resume_execution: `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,
+  retry_execution: `select howdah.retry_execution(id) from howdah.executions where status = 'failed'`,
+  fork_execution: `select howdah.fork_execution(id) from howdah.executions where status = 'failed'`,
+  run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
+  delete_agent: `select howdah.delete_agent(howdah.agent('desk'))`,
+  answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
+};
+
+/** Volatile functions that write nothing of their own accord, or what others above do. */
+const OTHER_FUNCTIONS: Record<string, string> = {
+  approve: 'answer_question',
+  reject: 'answer_question',
+  ask: 'run',
+  uuid_v7: 'gives an id',
+  uuid_v7_floor: 'gives an id',
+};
+
+type Person = { id: string; tenant_id: string; role: UserRole };
+
+describe('permissions', () => {
+  let db: TestDatabase;
+  let tenant_id: string;
+  let people: Record<UserRole, Person>;
+  let desk: string;
+  let other: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    const worker = await makeWorker(db.pool);
+    tenant_id = await makeTenant(db.pool);
+    const made = userRoles.map(async (role) => {
+      const id = await makeUser(role, role);
+      return [role, { id, tenant_id, role }];
+    });
+    people = Object.fromEntries(await Promise.all(made));
+    other = await makeUser('somebody else', 'member');
+    desk = await makeAgent(db.pool, { tenant_id, name: 'desk' });
+    const model_id = await makeModel(db.pool, { tenant_id });
+    const tool_id = await makeTool(db.pool, { tenant_id });
+    await db.pool.query(
+      `with model as (
+         insert into howdah.agent_models (tenant_id, agent_id, model_id) values ($1, $2, $3)
+       )
+       insert into howdah.agent_tools (tenant_id, agent_id, tool_id, requires_approval)
+       values ($1, $2, $4, null)`,
+      [tenant_id, desk, model_id, tool_id],
+    );
+    const run = (columns: object) => makeRun(db.pool, { tenant_id, agent_id: desk, ...columns });
+    await finish(db.pool, worker, await run({}), failed);
+    await run({});
+    await db.pool.query('select howdah.pause_execution($1)', [await run({})]);
+    await makeSession(db.pool, { tenant_id, agent_id: desk });
+    await db.pool.query(
+      `with asking as (
+         insert into howdah.executions (tenant_id, agent_id, input, run_at, user_id)
+         values ($1, $2, 'ask', now() + interval '1 day', $3) returning id, tenant_id
+       ), schedule as (
+         insert into howdah.schedules (tenant_id, name, cron, agent_id, input)
+         values ($1, 'daily', '0 9 * * *', $2, 'x')
+       )
+       insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt)
+       select tenant_id, id, id, 'question', 'Well?' from asking`,
+      [tenant_id, desk, people.member.id],
+    );
+  });
+  afterAll(() => db?.drop());
+
+  const makeUser = async (username: string, role: UserRole): Promise<string> => {
+    const text =
+      'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id';
+    return (await one(db.pool, text, [tenant_id, username, role])).id;
+  };
+
+  /** As the API would act for this user; rolled back. */
+  const as = <T>(
+    person: { id: string },
+    work: (client: pg.PoolClient) => Promise<T>,
+    settings: Record<string, string> = {},
+    before: (client: pg.PoolClient) => Promise<unknown> = async () => {},
+  ) =>
+    rolledBack(db.pool, async (client) => {
+      await before(client);
+      const own = { 'howdah.tenant_id': tenant_id, 'howdah.user_id': person.id };
+      await takeRole(client, 'howdah_app', { ...own, ...settings });
+      return work(client);
+    });
+  /** null, or the code it was refused with. */
+  const outcome = async (client: pg.PoolClient, text: string): Promise<string | null> => {
+    await client.query('savepoint attempt');
+    try {
+      await client.query(text);
+      return null;
+    } catch (error) {
+      return (error as { code: string }).code;
+    } finally {
+      await client.query('rollback to savepoint attempt');
+    }
+  };
+  const includes = (role: UserRole, least: UserRole) =>
+    userRoles.indexOf(role) <= userRoles.indexOf(least);
+
+  test('every table the application may write stands in the table, with one action', async () => {
+    const written = await all(
+      db.pool,
+      `select c.relname as name from pg_class as c
+       where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and (
+         has_any_column_privilege('howdah_app', c.oid, 'insert, update')
+         or has_table_privilege('howdah_app', c.oid, 'delete'))
+       order by 1`,
+    );
+    const permitted = await all(
+      db.pool,
+      `select object as name from howdah.permissions where action <> 'read' order by object collate "C"`,
+    );
+    expect(permitted).toEqual(written);
+    expect(Object.keys(WRITES).sort()).toEqual(written.map(({ name }) => name));
+  });
+
+  test('every function that acts is walked here', async () => {
+    const acting = await all(
+      db.pool,
+      `select distinct p.proname as name from pg_proc as p
+       where p.pronamespace = 'howdah'::regnamespace and p.provolatile = 'v' and p.prorettype <> 'trigger'::regtype
+         and has_function_privilege('howdah_app', p.oid, 'execute')
+       order by 1`,
+    );
+    const known = [...Object.keys(ACTS), ...Object.keys(OTHER_FUNCTIONS)].sort();
+    expect(known).toEqual(expect.arrayContaining(acting.map(({ name }) => name)));
+  });
+
+  test.each(userRoles)('the table is what happens: %s', async (role) => {
+    const rows = await all(db.pool, `select * from howdah.permissions where action <> 'read'`);
+    await as(people[role], async (client) => {
+      for (const { object, role: least } of rows) {
+        const expected = includes(role, least) ? null : 'HWDEN';
+        const got = await outcome(client, WRITES[object] ?? '');
+        expect({ object, got }).toEqual({ object, got: expected });
+      }
+    });
+  });
+
+  test.each(userRoles)('controls are for members and above: %s', async (role) => {
+    await as(people[role], async (client) => {
+      for (const [name, text] of Object.entries(ACTS)) {
+        const expected = includes(role, 'member') ? null : 'HWDEN';
+        expect({ name, got: await outcome(client, text) }).toEqual({ name, got: expected });
+      }
+    });
+  });
+
+  test('a refusal says who may', async () => {
+    await as(people.viewer, async (client) => {
+      const refused = await refusedInside(client, WRITES.models ?? '');
+      expect(refused).toMatchObject({
+        code: 'HWDEN',
+        message: 'viewer, as viewer, may not manage models',
+      });
+      expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+        object: 'models',
+        action: 'manage',
+        role: 'viewer',
+        required_role: 'admin',
+      });
+      expect(refused.hint).toContain('howdah.permissions');
+    });
+  });
+
+  test('a member leaves the runs and sessions of others alone, an admin need not', async () => {
+    const theirs = (client: pg.PoolClient) =>
+      client.query(
+        `with runs as (
+           insert into howdah.executions (tenant_id, agent_id, input, user_id) values ($1, $2, 'theirs', $3)
+         )
+         insert into howdah.sessions (tenant_id, agent_id, user_id, title) values ($1, $2, $3, 'theirs')`,
+        [tenant_id, desk, other],
+      );
+    const attempts = [
+      `select howdah.cancel_execution(id) from howdah.executions where input = 'theirs'`,
+      `select howdah.fork_execution(id) from howdah.executions where input = 'theirs'`,
+      `select howdah.send_message(id, 'x') from howdah.sessions where title = 'theirs'`,
+      `insert into howdah.executions (agent_id, session_id, input)
+       select howdah.agent('desk'), id, 'x' from howdah.sessions where title = 'theirs'`,
+    ];
+    for (const [person, code] of [
+      [people.member, 'HWDEN'],
+      [{ id: other }, null],
+      [people.admin, null],
+    ] as const) {
+      const got = await as(
+        person,
+        async (client) => {
+          const codes = [];
+          for (const text of attempts) codes.push(await outcome(client, text));
+          return codes;
+        },
+        {},
+        theirs,
+      );
+      expect(got).toEqual(attempts.map(() => code));
+    }
+  });
+
+  test('an API key does what its scopes say', async () => {
+    const attempts = [WRITES.executions, WRITES.agents, WRITES.models] as string[];
+    for (const [scopes, expected] of [
+      ['run', [null, 'HWDEN', 'HWDEN']],
+      ['run,edit', [null, null, 'HWDEN']],
+      ['read', ['HWDEN', 'HWDEN', 'HWDEN']],
+      ['', [null, null, null]],
+    ] as const) {
+      const got = await as(
+        people.owner,
+        async (client) => {
+          const codes = [];
+          for (const text of attempts) codes.push(await outcome(client, text));
+          return codes;
+        },
+        { 'howdah.scopes': scopes },
+      );
+      expect({ scopes, got }).toEqual({ scopes, got: expected });
+    }
+  });
+
+  test('a token is never more than its user, and a user who is not active nobody', async () => {
+    const roleOf = (person: Person, settings: Record<string, string>) =>
+      as(
+        person,
+        async (client) => (await one(client, 'select howdah.current_user_role() as role')).role,
+        settings,
+      );
+    expect(await roleOf(people.member, { 'howdah.role': 'owner' })).toBe('member');
+    expect(await roleOf(people.owner, { 'howdah.role': 'viewer' })).toBe('viewer');
+    const gone = await makeUser('gone', 'owner');
+    await db.pool.query('update howdah.users set is_active = false where id = $1', [gone]);
+    await as({ id: gone }, async (client) => {
+      expect((await one(client, 'select howdah.current_user_role() as role')).role).toBeNull();
+      expect(await outcome(client, WRITES.executions ?? '')).toBe('HWDEN');
+    });
+  });
+
+  test('a member cannot take an approval away, nor make an owner', async () => {
+    const lower = [
+      `update howdah.agent_tools set requires_approval = false`,
+      `update howdah.agent_tools set configuration = '{"question": {"default_answer": "approve", "expires_in_seconds": 1}}'`,
+    ];
+    await as(people.member, async (client) => {
+      for (const text of lower) expect(await outcome(client, text)).toBe('HWDEN');
+    });
+    const owners = [
+      `insert into howdah.users (username, role) values ('x', 'owner')`,
+      `update howdah.users set role = 'owner' where username = 'admin'`,
+      `update howdah.users set is_active = false where username = 'owner'`,
+    ];
+    await as(people.admin, async (client) => {
+      for (const text of lower) expect(await outcome(client, text)).toBeNull();
+      for (const text of owners) expect(await outcome(client, text)).toBe('HWDEN');
+    });
+    await as(people.owner, async (client) => {
+      for (const text of owners) expect(await outcome(client, text)).toBeNull();
+    });
+  });
+
+  describe('grants', () => {
+    const grant = (permission: string, to: Record<string, string>) => (client: pg.PoolClient) =>
+      client.query(
+        `insert into howdah.grants (tenant_id, agent_id, user_id, role, permission) values ($1, $2, $3, $4, $5)`,
+        [tenant_id, desk, to.user_id ?? null, to.role ?? null, permission],
+      );
+    /** Rows there are for this person, of tables that tell of the agent's runs. */
+    const seen = async (client: pg.PoolClient) => {
+      const counts: Record<string, number> = {};
+      for (const table of [
+        'agents',
+        'executions',
+        'steps',
+        'messages',
+        'sessions',
+        'questions',
+        'schedules',
+        'agent_tools',
+      ]) {
+        const where = table === 'agents' ? `where name = 'desk'` : '';
+        counts[table] = (
+          await one(client, `select count(*)::int as n from howdah.${table} ${where}`)
+        ).n;
+      }
+      return Object.values(counts).filter((count) => count > 0).length;
+    };
+
+    test('restrict an agent to those they name, to admins and to owners', async () => {
+      const before = grant('read', { user_id: people.viewer.id });
+      expect(await as(people.member, seen, {}, before)).toBe(0);
+      expect(await as(people.member, seen)).toBe(8);
+      for (const person of [people.viewer, people.admin, people.owner]) {
+        expect(await as(person, seen, {}, before)).toBe(8);
+      }
+      const code = await as(
+        people.member,
+        (client) =>
+          outcome(
+            client,
+            `select howdah.cancel_execution('${'0'.repeat(8)}-0000-7000-8000-${'0'.repeat(12)}')`,
+          ),
+        {},
+        before,
+      );
+      expect(code).toBe('HWNTF');
+    });
+
+    test.each([
+      ['read', ['HWDEN', 'HWDEN', 'HWDEN']],
+      ['run', [null, 'HWDEN', 'HWDEN']],
+      ['edit', [null, null, 'HWDEN']],
+    ] as const)(
+      '%s: what a viewer may with it, on this agent only',
+      async (permission, expected) => {
+        const attempts = [
+          `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
+          `update howdah.agents set description = 'x' where name = 'desk'`,
+          `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`,
+        ];
+        for (const to of [{ user_id: people.viewer.id }, { role: 'viewer' }]) {
+          const got = await as(
+            people.viewer,
+            async (client) => {
+              const codes = [];
+              for (const text of attempts) codes.push(await outcome(client, text));
+              return codes;
+            },
+            {},
+            grant(permission, to as Record<string, string>),
+          );
+          expect(got).toEqual(expected);
+        }
+      },
+    );
+
+    test('a run of an agent one may not run is refused as a whole', async () => {
+      const got = await as(
+        people.viewer,
+        (client) =>
+          refusedInside(
+            client,
+            `insert into howdah.executions (agent_id, input)
+             select id, 'x' from howdah.agents where name in ('desk', 'development')`,
+          ),
+        {},
+        grant('run', { user_id: people.viewer.id }),
+      );
+      expect(got).toMatchObject({ code: 'HWDEN' });
+    });
+
+    test('the last grant that goes opens the agent again', async () => {
+      await rolledBack(db.pool, async (client) => {
+        const restricted = async () =>
+          (await one(client, 'select is_restricted as r from howdah.agents where id = $1', [desk]))
+            .r;
+        await grant('read', { role: 'member' })(client);
+        await grant('run', { user_id: other })(client);
+        expect(await restricted()).toBe(true);
+        await client.query(`delete from howdah.grants where role is not null`);
+        expect(await restricted()).toBe(true);
+        await client.query(`delete from howdah.users where id = $1`, [other]);
+        expect(await restricted()).toBe(false);
+      });
+    });
+  });
+});
