@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -353,7 +353,10 @@ describe('quotas', () => {
       const theirs = await makeAgent(db.pool, { tenant_id: other });
       await quota({ metric: 'runs', max_value: 0 });
       await run({ tenant_id: other, agent_id: theirs });
-      const before = await one(db.pool, 'select count(*)::int from howdah.executions where parent_execution_id is null');
+      const before = await one(
+        db.pool,
+        'select count(*)::int from howdah.executions where parent_execution_id is null',
+      );
       await quota({ scope: 'system', metric: 'runs', period: null, max_value: before.count });
       expect(await refusal(run({ tenant_id: other, agent_id: theirs }))).toMatchObject({
         code: 'HWQTA',
@@ -482,9 +485,12 @@ describe('quotas', () => {
       await client.query('commit');
       await client.end();
       await answers(mine as string);
-      await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
-      await admit();
-      expect(await used(id)).toBeCloseTo(2 * each);
+      // it waits for whoever writes anything in the cluster
+      await vi.waitFor(async () => {
+        await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
+        await admit();
+        expect(await used(id)).toBeCloseTo(2 * each);
+      }, 20_000);
     });
 
     test('count a commit that is sent twice once, and one that is refused not at all', async () => {

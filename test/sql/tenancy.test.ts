@@ -44,6 +44,8 @@ const READABLE = [
   'models',
   'permissions',
   'questions',
+  'quota_usage',
+  'quotas',
   'resources',
   'schedules',
   'sessions',
@@ -100,6 +102,10 @@ describe('tenants', () => {
       await db.pool.query(
         'insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 9)',
         [tenant_id, agent],
+      );
+      await db.pool.query(
+        `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'tokens', 'month', 1e9)`,
+        [tenant_id],
       );
       await db.pool.query(
         `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
