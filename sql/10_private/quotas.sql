@@ -2,8 +2,8 @@
 --
 -- Exact, since whatever is used is added to a counter in the transaction that uses it, under the lock of the counter's row:
 -- who comes second waits for the first, and then sees what he has used. Counters are locked in the order of their
--- quotas, after all runs and sessions, and whoever holds one waits for no run any more. Runs, requests and storage that
--- would go beyond are refused, and nothing is counted of them. Tokens and cost are known only when they are spent: they are
+-- quotas, after the runs and sessions that a statement is about. Runs, requests and storage that would go beyond are
+-- refused, and nothing is counted of them. Tokens and cost are known only when they are spent: they are
 -- counted by the commit that spends them, and every commit and claim says whether there is room for another model call; a
 -- run without any is parked as a row and goes on when the period turns or its quota is changed.
 --
@@ -113,7 +113,7 @@ create or replace function howdah_private.refuse_use(quota howdah.quotas, used n
 as $$
 declare
   v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
-  v_moment text := howdah_private.moment_name(date_trunc('second', v_ends_at));
+  v_moment text := howdah_private.moment_name(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
   raise exception using errcode = 'HWQTA',
@@ -125,12 +125,14 @@ begin
       '; free again at ' || v_moment),
     detail = jsonb_build_object('quota_id', quota.id, 'scope', quota.scope, 'subject_id', quota.subject_id,
       'metric', quota.metric, 'period', quota.period, 'max_value', quota.max_value, 'used', refuse_use.used,
-      'retry_at', v_moment, 'retry_after_seconds',
-      greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1))::text,
-    hint = case when refuse_use.amount > quota.max_value
-      then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
-      else format('Wait until then, or have it raised: update howdah.quotas set max_value = … where id = %L', quota.id)
-      end;
+      'retry_at', v_moment, 'retry_after_seconds', case when v_ends_at is not null
+        then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
+    hint = case
+      when refuse_use.amount > quota.max_value and quota.max_value > 0
+        then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
+      else format('%s it raised: update howdah.quotas set max_value = … where id = %L',
+        case quota.metric when 'storage' then 'Delete something, or have'
+          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end, quota.id) end;
 end $$;
 
 -- What a quota has been used, with what ran before there was one. The ids of runs tell their time; a day is for clocks

@@ -9,7 +9,7 @@ const MANY = 1_000;
 
 /**
  * Counts a request of this subject, over all processes of the API; gives why it goes beyond a quota, null when it does not.
- * Rejects as node-pg does.
+ * Never rejects: when the database cannot be asked, the request will hear of that itself.
  */
 export type CountRequest = (subject: Subject) => Promise<QuotaRefusal | null>;
 
@@ -31,16 +31,25 @@ export function createRequestQuotas(pool: Pool): CountRequest {
     });
     return asked.isCounted;
   };
-  return async (subject) => ((await isCounted(subject.tenantId)) ? count(subject) : null);
+  return async (subject) => {
+    try {
+      return (await isCounted(subject.tenantId)) ? await count(subject) : null;
+    } catch {
+      return null;
+    }
+  };
 }
 
-/** What is asked in one turn of the event loop is one question. */
+/** One query at a time: what is asked meanwhile is asked together, on one connection. */
 function together<Q, A>(ask: (questions: Q[]) => Promise<A[]>): (question: Q) => Promise<A> {
   let batch: { questions: Q[]; answers: Promise<A[]> } | undefined;
+  let underWay: Promise<unknown> = Promise.resolve();
   const send = async (questions: Q[]) => {
-    await undefined;
+    await underWay;
     batch = undefined;
-    return ask(questions);
+    const answers = ask(questions);
+    underWay = answers.catch(() => {});
+    return answers;
   };
   return async (question) => {
     const questions: Q[] = batch?.questions ?? [];

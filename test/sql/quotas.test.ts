@@ -374,9 +374,8 @@ describe('quotas', () => {
     });
   });
 
-  describe.each(['tokens', 'cost'])('of %s', (metric) => {
+  describe('of tokens and cost', () => {
     const step = { ...answer };
-    const each = metric === 'tokens' ? 15 : 0.15;
     beforeAll(async () => {
       // 10 tokens in, 5 out
       const model = await makeModel(db.pool, { input_price: 10_000, output_price: 10_000 });
@@ -384,44 +383,53 @@ describe('quotas', () => {
     });
     const answers = (id: string) => spend(id, [step]);
 
-    test('stop a run before its next model call, and let it go on when the period turns', async () => {
-      const id = await quota({ metric, max_value: 2 * each });
-      const [mine, theirs] = await runs(2);
-      await claim([mine, theirs] as string[]);
-      expect(await answers(mine as string)).toMatchObject({ over_quota: false });
-      expect(await answers(theirs as string)).toMatchObject({ over_quota: true });
-      // the other one hears of it at its next step, whatever that is
-      expect(
-        await spend(mine as string, [{ kind: 'tool', name: 't', call_id: 'a' }]),
-      ).toMatchObject({
-        outcome: 'committed',
-        over_quota: true,
-      });
-      expect(await park(mine as string)).toMatchObject({ outcome: 'committed', status: 'waiting' });
-      expect(await used(id)).toBeCloseTo(2 * each);
-      expect(await admit()).toBe(0);
-      expect(await brokenRules(db.pool)).toEqual([]);
-      const { run_at } = await one(
-        db.pool,
-        `select run_at from graphile_worker._private_jobs where key = 'quota ' || $1 || ' turns'`,
-        [id],
-      );
-      const { resets_at } = await one(
-        db.pool,
-        'select resets_at from howdah.quota_usage where quota_id = $1',
-        [id],
-      );
-      expect(run_at).toEqual(resets_at);
-      await turn(id);
-      await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
-      expect(await admit()).toBe(1);
-      expect(await states([mine as string])).toEqual(['queued']);
-      expect(await claim([mine as string])).toHaveLength(1);
-      expect(await answers(mine as string)).toMatchObject({ over_quota: false });
-    });
+    test.each([
+      ['tokens', 15],
+      ['cost', 0.15],
+    ])(
+      'of %s: they stop a run before its next model call, and let it go on when the period turns',
+      async (metric, each) => {
+        const id = await quota({ metric, max_value: 2 * each });
+        const [mine, theirs] = await runs(2);
+        await claim([mine, theirs] as string[]);
+        expect(await answers(mine as string)).toMatchObject({ over_quota: false });
+        expect(await answers(theirs as string)).toMatchObject({ over_quota: true });
+        // the other one hears of it at its next step, whatever that is
+        expect(
+          await spend(mine as string, [{ kind: 'tool', name: 't', call_id: 'a' }]),
+        ).toMatchObject({
+          outcome: 'committed',
+          over_quota: true,
+        });
+        expect(await park(mine as string)).toMatchObject({
+          outcome: 'committed',
+          status: 'waiting',
+        });
+        expect(await used(id)).toBeCloseTo(2 * each);
+        expect(await admit()).toBe(0);
+        expect(await brokenRules(db.pool)).toEqual([]);
+        const { run_at } = await one(
+          db.pool,
+          `select run_at from graphile_worker._private_jobs where key = 'quota ' || $1 || ' turns'`,
+          [id],
+        );
+        const { resets_at } = await one(
+          db.pool,
+          'select resets_at from howdah.quota_usage where quota_id = $1',
+          [id],
+        );
+        expect(run_at).toEqual(resets_at);
+        await turn(id);
+        await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
+        expect(await admit()).toBe(1);
+        expect(await states([mine as string])).toEqual(['queued']);
+        expect(await claim([mine as string])).toHaveLength(1);
+        expect(await answers(mine as string)).toMatchObject({ over_quota: false });
+      },
+    );
 
     test('park a run when it is claimed, and wake it when it is raised or deleted', async () => {
-      const id = await quota({ metric, max_value: 0 });
+      const id = await quota({ metric: 'tokens', max_value: 0 });
       const [waits] = await runs(1);
       expect(await claim([waits as string])).toEqual([]);
       expect(await states([waits as string])).toEqual(['quota']);
@@ -434,40 +442,49 @@ describe('quotas', () => {
       expect(await claim([waits as string])).toHaveLength(1);
     });
 
-    test('count exactly when many commit at once, together and alone', async () => {
-      const id = await quota({ metric, max_value: 1_000_000 });
-      const ids = await runs(32);
-      await claim(ids);
-      const fenced = await all(
-        db.pool,
-        'select id, fence from howdah.executions where id = any ($1) order by id',
-        [ids],
-      );
-      const clients = await Promise.all(Array.from({ length: 16 }, () => openSession(db.url)));
-      const commits = clients.map(async (client, n) => {
-        const mine = fenced.slice(2 * n, 2 * n + 2);
-        for (let after = 0; after < 5; after += 1) {
-          for (const part of n % 2 ? [mine] : mine.map((run) => [run])) {
-            await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
-              worker,
-              JSON.stringify(part.map(({ id, fence }) => ({ id, fence, after, steps: [step] }))),
-            ]);
+    test.each([
+      ['tokens', 15],
+      ['cost', 0.15],
+    ])(
+      'of %s: they count exactly when many commit at once, together and alone',
+      async (metric, each) => {
+        const id = await quota({ metric, max_value: 1_000_000 });
+        const ids = await runs(32);
+        await claim(ids);
+        const fenced = await all(
+          db.pool,
+          'select id, fence from howdah.executions where id = any ($1) order by id',
+          [ids],
+        );
+        const clients = await Promise.all(Array.from({ length: 16 }, () => openSession(db.url)));
+        const commits = clients.map(async (client, n) => {
+          const mine = fenced.slice(2 * n, 2 * n + 2);
+          for (let after = 0; after < 5; after += 1) {
+            for (const part of n % 2 ? [mine] : mine.map((run) => [run])) {
+              await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+                worker,
+                JSON.stringify(part.map(({ id, fence }) => ({ id, fence, after, steps: [step] }))),
+              ]);
+            }
           }
-        }
-        await client.end();
-      });
-      await Promise.all(commits);
-      expect(await used(id)).toBeCloseTo(32 * 5 * each);
-    });
+          await client.end();
+        });
+        await Promise.all(commits);
+        expect(await used(id)).toBeCloseTo(32 * 5 * each);
+      },
+    );
 
     test('count what was spent in the period before there was one', async () => {
       const [mine] = await runs(1);
       await claim([mine as string]);
       await answers(mine as string);
-      expect(await used(await quota({ metric, max_value: 100 }))).toBeCloseTo(each);
+      expect(await used(await quota({ metric: 'tokens', max_value: 100 }))).toBeCloseTo(15);
     });
 
-    test('count what was committed while they were made', async () => {
+    test.each([
+      ['tokens', 15],
+      ['cost', 0.15],
+    ])('of %s: they count what was committed while they were made', async (metric, each) => {
       const [mine] = await runs(1);
       await claim([mine as string]);
       const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
@@ -494,7 +511,7 @@ describe('quotas', () => {
     });
 
     test('count a commit that is sent twice once, and one that is refused not at all', async () => {
-      const id = await quota({ metric, max_value: 100 });
+      const id = await quota({ metric: 'tokens', max_value: 100 });
       const [mine] = await runs(1);
       await claim([mine as string]);
       const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
@@ -513,7 +530,7 @@ describe('quotas', () => {
         worker,
         JSON.stringify([{ id: mine, fence: fence + 1, after: 1, steps: [step] }]),
       ]);
-      expect(await used(id)).toBeCloseTo(each);
+      expect(await used(id)).toBeCloseTo(15);
     });
 
     test('count a child for its own agent and for the session of its root', async () => {
@@ -528,9 +545,9 @@ describe('quotas', () => {
         below,
       );
       const quotas = [
-        await quota({ scope: 'session', subject_id: session, metric, max_value: 100 }),
-        await quota({ scope: 'agent', subject_id: below, metric, max_value: each }),
-        await quota({ scope: 'agent', subject_id: agent, metric, max_value: 100 }),
+        await quota({ scope: 'session', subject_id: session, metric: 'tokens', max_value: 100 }),
+        await quota({ scope: 'agent', subject_id: below, metric: 'tokens', max_value: 15 }),
+        await quota({ scope: 'agent', subject_id: agent, metric: 'tokens', max_value: 100 }),
       ];
       await claim([child]);
       expect(await spend(child, [step], { status: 'waiting', waiting_for: 'quota' })).toMatchObject(
@@ -539,7 +556,7 @@ describe('quotas', () => {
         },
       );
       expect(await Promise.all(quotas.map(used))).toEqual(
-        [each, each, 0].map((value) => expect.closeTo(value)),
+        [15, 15, 0].map((value) => expect.closeTo(value)),
       );
       expect(await states([child])).toEqual(['quota']);
       expect(await brokenRules(db.pool)).toEqual([]);
@@ -586,6 +603,19 @@ describe('quotas', () => {
     expect(await states(ids)).toEqual(['cancelled', 'queued', 'queued']);
   });
 
+  test('a deleted quota lets all go on, however many, some hundred at a time', async () => {
+    const id = await quota({ metric: 'tokens', max_value: 0 });
+    await bulk(230);
+    const waiting = await all(db.pool, 'select id from howdah.executions where tenant_id = $1', [
+      tenant,
+    ]);
+    await claim(waiting.map((row) => row.id));
+    await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+    const some = () =>
+      one(db.pool, 'select howdah_private.admit_parked($1, $2) as admitted', [id, tenant]);
+    expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
+  });
+
   test('a run that nobody would wake is a broken promise, and is healed', async () => {
     const id = await quota({ metric: 'tokens', max_value: 0 });
     const [mine] = await runs(1);
@@ -622,10 +652,16 @@ describe('quotas', () => {
         max_value: 500,
       });
       await store(600);
-      expect(await refusal(store(1))).toMatchObject({
+      const refused = await refusal(store(1));
+      expect(refused).toMatchObject({
         code: 'HWQTA',
         message:
           'the quota of the tenant is used up: at most 1000 bytes of resources, 1000 are used and 1 more asked for',
+      });
+      // it will not be free by itself
+      expect(JSON.parse(refused.detail as string)).toMatchObject({
+        retry_at: null,
+        retry_after_seconds: null,
       });
       await db.pool.query('delete from howdah.resources where id = $1', [rows[0].id]);
       expect([await used(id), await used(ofSession)]).toEqual([600, 0]);
