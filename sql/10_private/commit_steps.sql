@@ -37,16 +37,13 @@ as $$
 declare
   v_ids uuid[];
   v_counts boolean;
-  v_first uuid;
-  v_last uuid;
+  v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
   select array(select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id),
-    exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost'))
-  into v_ids, v_counts;
-  v_first := v_ids[1];
-  v_last := v_ids[cardinality(v_ids)];
+    exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) into v_ids, v_counts;
+  v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
   v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
   if v_more then
     perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);

@@ -42,12 +42,12 @@ as $$
 declare
   v_over record;
 begin
-  select q as quota, c.used into v_over
+  select q as quota, coalesce(c.used, 0) as used into v_over
   from howdah_private.quotas_of(refuse_request.tenant_id, '{requests}') as q
-  join howdah_private.quota_counters as c on c.quota_id = q.id
+  left join howdah_private.quota_counters as c on c.quota_id = q.id
     and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
   where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null)
-    and c.used + 1 > q.max_value
+    and coalesce(c.used, 0) + 1 > q.max_value
   order by q.period desc limit 1;
   if found then
     perform howdah_private.refuse_use(v_over.quota, v_over.used, 1);

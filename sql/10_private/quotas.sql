@@ -170,11 +170,10 @@ begin
   return coalesce(v_used, 0);
 end $$;
 
--- Whom a new quota must wait for, and who waits for it.
+-- Whom a new quota must wait for, and who waits for it. Taken in place of a call: every insert of runs asks.
 create or replace function howdah_private.quotas_key(tenant_id uuid) returns bigint
   language sql immutable parallel safe
-  set search_path = ''
-as $$ select hashtextextended('howdah.quotas ' || quotas_key.tenant_id, 0) $$;
+  return hashtextextended('howdah.quotas ' || quotas_key.tenant_id::text, 0);
 
 create or replace function howdah_private.lock_out_users(quota howdah.quotas) returns void
   language plpgsql volatile security definer
