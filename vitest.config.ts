@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/server.ts'],
+    // Processes that tests start read and compile our sources once, not each time: half of what they cost.
+    env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Real servers and processes on what may be two cores: more files at once only make them slower.

@@ -109,7 +109,7 @@ grant insert (
 ), delete on howdah.schedules to howdah_app;
 
 -- Roles and grants.
-grant execute on function howdah_private.may(text, text), howdah_private.permit(text, text),
+grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;

@@ -1,6 +1,7 @@
 -- Who may do something at all, and to this agent. `may` and `permit` ask for the action as such; where grants can allow
--- it (by_agent), permit_agent decides for the agent in question.
-create or replace function howdah_private.may(object text, action text) returns boolean
+-- it (by_agent), permit_agent decides for the agent in question; without by_grant they do not count.
+create or replace function howdah_private.may(object text, action text, by_grant boolean default true)
+  returns boolean
   language plpgsql stable parallel safe security definer
   set search_path = ''
 as $$
@@ -18,12 +19,13 @@ begin
   select p.role, p.by_agent into v_role, v_by_agent from howdah_private.permission_rows() as p
   where p.object = may.object and p.action = may.action;
   return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
-    or (v_by_agent and exists (
+    or (v_by_agent and may.by_grant and exists (
       select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
     ));
 end $$;
 
-create or replace function howdah_private.permit(object text, action text) returns void
+create or replace function howdah_private.permit(object text, action text, by_grant boolean default true)
+  returns void
   language plpgsql stable security definer
   set search_path = ''
 as $$
@@ -31,7 +33,7 @@ declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_role howdah.user_role;
 begin
-  if howdah_private.may(permit.object, permit.action) then
+  if howdah_private.may(permit.object, permit.action, permit.by_grant) then
     return;
   end if;
   if howdah.current_tenant() is null then
@@ -72,31 +74,41 @@ begin
 end $$;
 
 -- The most this session may do with an agent of its tenant; null: not even see it. A restricted agent is whom its
--- grants name; any other one everybody's as roles go. An agent that is not there yet is not restricted.
+-- grants name; any other one everybody's as roles go.
 create or replace function howdah_private.agent_permission(agent_id uuid) returns howdah.grant_permission
   language plpgsql stable security definer
   set search_path = ''
 as $$
 declare
   v_role howdah.user_role := howdah.current_user_role();
+  v_is_restricted boolean;
 begin
-  if howdah_private.is_trusted() or v_role <= 'admin' then
+  select a.is_restricted into v_is_restricted from howdah.agents as a
+  where a.id = agent_permission.agent_id and a.tenant_id = howdah.current_tenant();
+  if not found then
+    return null;
+  elsif v_role <= 'admin' then
     return 'edit';
-  elsif exists (select from howdah.agents as a where a.id = agent_permission.agent_id and a.is_restricted) then
+  elsif v_is_restricted then
     return (select max(g.permission) from howdah_private.own_grants() as g
       where g.agent_id = agent_permission.agent_id);
   end if;
   return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
 end $$;
 
+-- Refuses before any index or key is asked, which would tell a foreign agent from one that is not there.
 create or replace function howdah_private.permit_agent(agent_id uuid, action text) returns void
   language plpgsql stable security definer
   set search_path = ''
 as $$
 declare
-  v_permission howdah.grant_permission := howdah_private.agent_permission(permit_agent.agent_id);
+  v_permission howdah.grant_permission;
 begin
-  if v_permission >= permit_agent.action::howdah.grant_permission or permit_agent.agent_id is null then
+  if permit_agent.agent_id is null or howdah_private.is_trusted() then
+    return;
+  end if;
+  v_permission := howdah_private.agent_permission(permit_agent.agent_id);
+  if v_permission >= permit_agent.action::howdah.grant_permission then
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
@@ -130,15 +142,16 @@ begin
   end if;
 end $$;
 
--- Agents of the tenant whose grants leave this session out. Policies ask for it once per statement.
+-- Agents of the tenant whose grants leave this session out. Policies ask for it once per statement and table: where no
+-- agent of any tenant is restricted that is one look at an empty index.
 create or replace function howdah_private.hidden_agents() returns uuid[]
   language plpgsql stable parallel safe security definer
   set search_path = ''
 as $$
 begin
-  if not exists (
-    select from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.is_restricted
-  ) or howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  elsif howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
     return '{}';
   end if;
   return coalesce((

@@ -31,10 +31,13 @@ create or replace function howdah_private.tg__permit_agent() returns trigger
 as $$
 declare
   v_key constant text := tg_argv[1];
+  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name = 'agents';
 begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'DELETE';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0])
+    where tg_op <> 'DELETE' and not v_is_new;
+    perform howdah_private.permit('agents', 'edit', by_grant => false) where v_is_new;
   end if;
   return case tg_op when 'DELETE' then old else new end;
 end $$;

@@ -357,9 +357,9 @@ describe('permissions', () => {
     });
 
     test.each([
-      ['read', ['HWDEN', 'HWDEN', 'HWDEN']],
-      ['run', [null, 'HWDEN', 'HWDEN']],
-      ['edit', [null, null, 'HWDEN']],
+      ['read', ['HWDEN', 'HWDEN', 'HWDEN', 'HWDEN']],
+      ['run', [null, 'HWDEN', 'HWDEN', 'HWDEN']],
+      ['edit', [null, null, 'HWDEN', 'HWDEN']],
     ] as const)(
       '%s: what a viewer may with it, on this agent only',
       async (permission, expected) => {
@@ -367,6 +367,7 @@ describe('permissions', () => {
           `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
           `update howdah.agents set description = 'x' where name = 'desk'`,
           `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`,
+          `insert into howdah.agents (name, instruction) values ('own', 'x')`,
         ];
         for (const to of [{ user_id: people.viewer.id }, { role: 'viewer' }]) {
           const got = await as(

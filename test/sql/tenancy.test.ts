@@ -2,26 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import {
-  all,
-  answer,
-  asRole,
-  claim,
-  commit,
-  committed,
-  completed,
-  makeAgent,
-  makeModel,
-  makeRun,
-  makeSession,
-  makeTenant,
-  makeTool,
-  makeWorker,
-  one,
-  openSession,
-  refusal,
-  refusedInside,
-} from './support.ts';
+import { all, asRole, committed, one, openSession, refusal, refusedInside } from './support.ts';
+import { makeTwoTenants } from './two-tenants.ts';
 
 /** What the application may read; every other table or view it may not even ask. */
 const READABLE = [
@@ -69,81 +51,7 @@ describe('tenants', () => {
 
   beforeAll(async () => {
     db = await createTestDatabase();
-    [a, b] = [await makeTenant(db.pool), await makeTenant(db.pool)];
-    const worker = await makeWorker(db.pool);
-    await db.pool.query(
-      `create schema shop; create function shop.on_event(event jsonb) returns void language sql as 'select'`,
-    );
-    for (const tenant_id of [a, b]) {
-      const agent = await makeAgent(db.pool, { tenant_id });
-      const model = await makeModel(db.pool, { tenant_id });
-      const tool = await makeTool(db.pool, { tenant_id });
-      await db.pool.query(`insert into howdah.users (tenant_id, username) values ($1, 'ada')`, [
-        tenant_id,
-      ]);
-      await db.pool.query(
-        'insert into howdah.agent_models (tenant_id, agent_id, model_id) values ($1, $2, $3)',
-        [tenant_id, agent, model],
-      );
-      await db.pool.query(
-        'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
-        [tenant_id, agent, tool],
-      );
-      await db.pool.query(
-        `insert into howdah.schedules (tenant_id, name, cron, agent_id, input)
-         values ($1, 'daily', '@daily', $2, 'What is new?')`,
-        [tenant_id, agent],
-      );
-      await db.pool.query(
-        `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
-        [tenant_id],
-      );
-      const session_id = await makeSession(db.pool, { tenant_id });
-      await db.pool.query(
-        'insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 9)',
-        [tenant_id, agent],
-      );
-      await db.pool.query(
-        `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'tokens', 'month', 1e9)`,
-        [tenant_id],
-      );
-      await db.pool.query(
-        `insert into howdah.todos (tenant_id, session_id, title) values ($1, $2, 'Pack it')`,
-        [tenant_id, session_id],
-      );
-      await db.pool.query(
-        `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $2, 'viewer', 'edit')`,
-        [tenant_id, agent],
-      );
-      await db.pool.query(
-        `insert into howdah.resources (tenant_id, name, type, bytes) values ($1, 'a.txt', 'text/plain', 'a')`,
-        [tenant_id],
-      );
-      const run = await makeRun(db.pool, { tenant_id, agent_id: agent, session_id });
-      await db.pool.query(
-        `with question as (
-           insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
-           values ($1, $2, $2, 'question', 'Which one?', 'cancelled')
-         )
-         insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by)
-         values ($1, 'agent', 'status', $3, 'test')`,
-        [tenant_id, run, agent],
-      );
-      await claim(db.pool, worker, [run]);
-      await commit(db.pool, worker, [
-        {
-          id: run,
-          fence: 1,
-          after: 0,
-          steps: [
-            { ...answer, model_id: model },
-            { kind: 'tool', name: 'status', call_id: 'call_1', effect: 'idempotent' },
-            { kind: 'output', output: completed.output },
-          ],
-          to: completed,
-        },
-      ]);
-    }
+    ({ a, b } = await makeTwoTenants(db.pool));
   });
   afterAll(async () => {
     await db.drop();
@@ -335,7 +243,7 @@ describe('tenants', () => {
         [
           'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)',
           [theirs.agent, mine.tool],
-          '23503',
+          'HWNTF',
         ],
         ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
         [

@@ -3,6 +3,7 @@
 // failpoint to arm: a process that loads while another test runs starts in no time.
 
 import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
 import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { armFailpoint } from '../../src/runtime/failpoints.ts';
@@ -27,6 +28,7 @@ const tools: CustomTool[] = [
   ...bookingTools,
 ];
 
+flushCompileCache(); // who is killed keeps nothing for the next one
 const { DATABASE_URL, OPENAI_BASE_URL, EGRESS_ALLOW, WAIT, GRACE_MS = '10000' } = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');

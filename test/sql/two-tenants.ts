@@ -1,0 +1,117 @@
+import type pg from 'pg';
+import {
+  answer,
+  claim,
+  commit,
+  completed,
+  makeAgent,
+  makeModel,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeTool,
+  makeWorker,
+} from './support.ts';
+
+/** What every text of the second tenant contains, so that it shows wherever it should not be. */
+export const MARK = 'belongs-to-b';
+
+/**
+ * Two tenants with a row in every table a tenant has, made by the database's owner. A table that is added later gets its
+ * row here; `emptyTables` finds those that have none.
+ */
+export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: string }> {
+  await pool.query(
+    `create schema shop; create function shop.on_event(event jsonb) returns void language sql as 'select'`,
+  );
+  const worker = await makeWorker(pool);
+  const [a, b] = [await makeTenant(pool), await makeTenant(pool, MARK)];
+  await fillTenant(pool, a, worker, 'belongs-to-a');
+  await fillTenant(pool, b, worker, MARK);
+  return { a, b };
+}
+
+/** Rows that need nothing but the tenant ($1), a mark ($2) and the ids of an agent ($3) and a session ($4). */
+const ROWS = [
+  `insert into howdah.users (tenant_id, username, email) values ($1, $2, $2)`,
+  `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
+  `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
+  `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $3, 9)`,
+  `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
+  `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
+  `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
+  `insert into howdah.resources (tenant_id, name, type, bytes, session_id) values ($1, $2, 'text/plain', $2::text::bytea, $4)`,
+  `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
+];
+
+async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark: string) {
+  const agent_id = await makeAgent(pool, { tenant_id, name: mark, instruction: mark });
+  const model = await makeModel(pool, { tenant_id, name: mark });
+  const tool = await makeTool(pool, { tenant_id, name: mark, description: mark });
+  await pool.query(
+    'insert into howdah.agent_models (tenant_id, agent_id, model_id) values ($1, $2, $3)',
+    [tenant_id, agent_id, model],
+  );
+  await pool.query(
+    'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
+    [tenant_id, agent_id, tool],
+  );
+  const session_id = await makeSession(pool, { tenant_id, title: mark });
+  const given = [tenant_id, mark, agent_id, session_id];
+  for (const text of ROWS) {
+    const used = [...text.matchAll(/\$(\d)/g)].map(([, place]) => Number(place));
+    // Postgres wants to know the type of every value it is given
+    const all = given.slice(0, Math.max(...used));
+    const cast = all.map((_, index) => `$${index + 1}::${index === 1 ? 'text' : 'uuid'}`);
+    await pool.query(
+      `with given as (select ${cast.join(', ')}) ${text.replace(/\$1\b/, '$1::uuid')}`,
+      all,
+    );
+  }
+  const run = await makeRun(pool, { tenant_id, agent_id, session_id, input: mark });
+  await pool.query(
+    `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
+     values ($1, $2, $2, 'question', $3, 'cancelled')`,
+    [tenant_id, run, mark],
+  );
+  await finishRun(pool, worker, run, model, mark);
+}
+
+/** Claims and commits as a worker does, so that there are steps and messages. */
+async function finishRun(
+  pool: pg.Pool,
+  worker: string,
+  id: string,
+  model_id: string,
+  mark: string,
+) {
+  await claim(pool, worker, [id]);
+  const tool = { kind: 'tool', name: mark, call_id: 'call_1', effect: 'idempotent' };
+  await commit(pool, worker, [
+    {
+      id,
+      fence: 1,
+      after: 0,
+      steps: [{ ...answer, model_id }, tool, { kind: 'output', output: mark }],
+      to: { ...completed, output: mark },
+    },
+  ]);
+}
+
+/** Tables of the schema in which a tenant has no row. */
+export async function emptyTables(pool: pg.Pool, tenant: string): Promise<string[]> {
+  const { rows } = await pool.query(
+    `select c.relname as name from pg_class as c
+     join pg_attribute as a on a.attrelid = c.oid and a.attname = 'tenant_id'
+     where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by 1`,
+  );
+  const empty: string[] = [];
+  for (const { name } of rows) {
+    const found = await pool.query(`select from howdah.${name} where tenant_id = $1 limit 1`, [
+      tenant,
+    ]);
+    if (found.rowCount === 0) empty.push(name);
+  }
+  return empty;
+}
