@@ -57,7 +57,7 @@ begin
     for no key update;
   end if;
   if v_counts then
-    perform howdah_private.count_spending(commit_steps.worker, commit_steps.commits);
+    v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
   end if;
   return query
   with input as materialized (

@@ -16,8 +16,9 @@ begin
   );
 end $$;
 
--- Part of commit_steps, before it writes: its runs are locked, so what is counted is what will be committed.
-create or replace function howdah_private.count_spending(worker uuid, commits jsonb) returns void
+-- Part of commit_steps, before it writes: its runs are locked, so what is counted is what will be committed. Tells whether
+-- any quota of theirs is used up, so that each of them is asked about (over_quota) only then.
+create or replace function howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb) returns boolean
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -26,7 +27,7 @@ begin
     'at', clock_timestamp(), 'tenant_id', s.tenant_id, 'user_id', s.user_id, 'agent_id', s.agent_id,
     'session_id', s.session_id)))
   from (
-    select e.id, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
+    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
       sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
       sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
     from jsonb_to_recordset(count_spending.commits)
@@ -37,10 +38,17 @@ begin
     where e.owner_worker = count_spending.worker and e.fence = c.fence and e.step_count = c.after
       and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
       and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
-    group by e.id, e.tenant_id, e.user_id, e.agent_id, session_id
+    group by 1, 2, 3, 4
   ) as s
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
+  return exists (
+    select from howdah.quotas as q
+    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
+      select e.tenant_id from howdah.executions as e where e.id = any (count_spending.ids)
+        and e.id between count_spending.ids[1] and count_spending.ids[cardinality(count_spending.ids)]))
+      and howdah_private.is_used_up(q, clock_timestamp())
+  );
 end $$;
 
 -- The quota that forbids a run another model call: of several the one that lasts longest. Null while there is room.

@@ -136,7 +136,7 @@ begin
 end $$;
 
 -- What a quota has been used, with what ran before there was one. The ids of runs tell their time; a day is for clocks
--- and for who gave an id himself.
+-- and for who gave an id himself. What live runs and those that ended since have spent is found by their indexes.
 create or replace function howdah_private.used_since(quota howdah.quotas, since timestamptz) returns numeric
   language plpgsql volatile security definer
   set search_path = ''
@@ -154,12 +154,17 @@ begin
         and howdah_private.is_quota_of(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id);
     when 'tokens', 'cost' then
       select sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end) into v_used
-      from howdah.executions as e
-      join howdah.steps as s on s.execution_id = e.id and s.finished_at >= used_since.since
-      where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
-        and (e.completed_at is null or e.completed_at >= used_since.since)
-        and howdah_private.is_quota_of(
-          quota, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e));
+      from (
+        select l as e from howdah.executions as l
+        where (quota.scope = 'system' or l.tenant_id = quota.tenant_id)
+          and l.status in ('queued', 'running', 'waiting', 'paused')
+        union all
+        select d as e from howdah.executions as d
+        where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= used_since.since
+      ) as r
+      join howdah.steps as s on s.execution_id = (r.e).id and s.finished_at >= used_since.since
+      where howdah_private.is_quota_of(
+          quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e));
     when 'storage' then
       select sum(r.size) into v_used from howdah.resources as r
       where (quota.scope = 'system' or r.tenant_id = quota.tenant_id)
