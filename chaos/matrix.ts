@@ -5,6 +5,7 @@ import { converse, type PlannedRun, planRuns } from './plan.ts';
 import { type Line, markdown, tableOf, totalOf } from './report.ts';
 import { playRound, type RoundResult } from './round.ts';
 import { checkEverything } from './settle.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 import { openWorld, type World } from './world.ts';
 
 /**
@@ -17,8 +18,13 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
   const breaches: string[] = [];
   const { rows } = options;
   for (const scenario of SCENARIOS.filter(({ row }) => rows.length === 0 || rows.includes(row))) {
+    const disk = scenario.diskMb ? mountSmallDisk(scenario.diskMb) : undefined;
+    if (typeof disk === 'string') {
+      talk(`row ${scenario.row}: ${scenario.fault}: skipped, ${disk}`);
+      continue;
+    }
     talk(`row ${scenario.row}: ${scenario.fault}`);
-    const told = await playScenario(scenario, options);
+    const told = await playScenario(scenario, options, disk).finally(() => disk?.unmount());
     for (const { kind, what } of told.result.breaches) {
       breaches.push(`row ${scenario.row}: ${kind}: ${what}`);
       talk(`  ${kind}: ${what}`);
@@ -38,13 +44,18 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
 
 type Told = { result: RoundResult; injected: number; recovery: Line['recovery'] };
 
-async function playScenario(scenario: Scenario, { seed, workers }: Options): Promise<Told> {
+async function playScenario(
+  scenario: Scenario,
+  { seed, workers }: Options,
+  disk: SmallDisk | undefined,
+): Promise<Told> {
   const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special = [] } = scenario;
   const world = await openWorld({
     seed,
     workers: Math.min(workers, scenario.workers ?? 3),
     modelFaults: scenario.modelFaults ?? [],
     place: scenario.place,
+    home: disk?.home,
   });
   try {
     world.model.probability = scenario.modelFaults ? 0.4 : 0;
@@ -64,7 +75,10 @@ async function playScenario(scenario: Scenario, { seed, workers }: Options): Pro
       scenario.mayPoison ? { poison: true } : {},
     );
     const others = await during;
-    round.breaches.push(...(await checkEverything(world)), ...(scenario.after?.(world) ?? []));
+    round.breaches.push(
+      ...(await checkEverything(world)),
+      ...((await scenario.after?.(world)) ?? []),
+    );
     return {
       result: round,
       injected: round.injected.length + others + special.length + faultsOf(world),

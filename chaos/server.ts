@@ -16,10 +16,12 @@ export type ChaosServer = {
   url: string;
   /** Connections of the programme itself, not through any proxy. */
   pool: pg.Pool;
-  /** Where it lies, and whatever else this run leaves. */
+  /** Where it lies. */
   home: string;
   /** Stops it, waits, and starts it again; one at a time. */
   restart(mode: 'fast' | 'immediate', downMs: number): Promise<void>;
+  /** Starts it if it has ended by itself. */
+  revive(): Promise<void>;
   /** Kills one of its processes; all of it recovers then, as after a crash. False when there was none to kill. */
   killBackend(dice: number): Promise<boolean>;
   stop(): Promise<void>;
@@ -48,6 +50,10 @@ export async function startChaosServer(
       inTurn(async () => {
         await control(home, ['-m', mode, '-w', '-t', '60', 'stop']).catch(() => {}); // it may be down
         await sleep(downMs);
+        await startEmbedded({ home, port: Number(new URL(url).port) });
+      }),
+    revive: () =>
+      inTurn(async () => {
         await startEmbedded({ home, port: Number(new URL(url).port) });
       }),
     killBackend: (dice) => inTurn(() => killBackend(pool, dice)),

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from '../test/support/fault-proxy.ts';
 import type { ModelFault } from './faults.ts';
@@ -27,17 +28,18 @@ export type WorldOptions = {
   modelFaults: readonly ModelFault[];
   /** What is special about the workers, by their index. */
   place?: ((index: number) => PlaceChange) | undefined;
+  /** Where the database is to lie. */
+  home?: string | undefined;
 };
 
 /** A database, a model server and workers, each behind a proxy, with nothing wrong so far. */
 export async function openWorld(options: WorldOptions): Promise<World> {
   const { seed } = options;
-  const server = await startChaosServer();
+  const server = await startChaosServer(options.home);
   const model = await startChaosModel(seed, options.modelFaults);
   const modelProxy = await startFaultProxy(model.server.url);
-  const logs = join(server.home, 'logs');
-  mkdirSync(logs);
-  const journal = join(server.home, 'effects.jsonl');
+  const logs = mkdtempSync(join(tmpdir(), 'howdah-chaos-logs-'));
+  const journal = join(logs, 'effects.jsonl');
   writeFileSync(journal, '');
   await openShop(server.pool);
   const places = await Promise.all(
@@ -65,6 +67,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       await modelProxy.close();
       await model.server.close();
       await server.stop();
+      rmSync(logs, { recursive: true, force: true });
     },
   };
   const interrupt = (): void => void world.close().finally(() => process.exit(130));

@@ -62,10 +62,10 @@ grant insert (
   output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, deleted_at
 ) on howdah.agents to howdah_app;
 grant insert (
-  id, name, provider, model, purpose, domain, base_url, capabilities, input_price, output_price,
+  id, name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price,
   context_tokens
 ), update (
-  name, provider, model, purpose, domain, base_url, capabilities, input_price, output_price, context_tokens
+  name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens
 ), delete on howdah.models to howdah_app;
 grant insert (agent_id, model_id, purpose, position, request_params),
   update (model_id, purpose, position, request_params), delete on howdah.agent_models to howdah_app;
@@ -120,7 +120,7 @@ grant insert (id, username, email, role), update (username, email, role, is_acti
 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
-  howdah_private.refuse_plain_keys(text, jsonb),
+  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;
@@ -183,6 +183,13 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   to howdah_worker;
 grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
+
+-- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
+grant select on howdah.secrets to howdah_app, howdah_analyst;
+grant execute on function howdah.remove_secret(text, boolean), howdah_private.put_secret(jsonb, text, text)
+  to howdah_app;
+grant execute on function howdah_private.sealed_secret(uuid, text), howdah_private.master_key_state()
+  to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),

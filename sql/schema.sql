@@ -359,6 +359,7 @@ create table howdah.models (
   from_environment boolean default false not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  secret_name text,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
@@ -480,6 +481,28 @@ CREATE INDEX schedules_agent_id_idx ON howdah.schedules USING btree (tenant_id, 
 CREATE INDEX schedules_due_idx ON howdah.schedules USING btree (next_at) WHERE is_active;
 CREATE INDEX schedules_session_id_idx ON howdah.schedules USING btree (tenant_id, session_id);
 CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, user_id);
+
+create table howdah.secrets (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  fingerprint text not null,
+  last_four text,
+  version integer default 1 not null,
+  created_by uuid,
+  rotated_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint secrets_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint secrets_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint secrets_pkey PRIMARY KEY (id),
+  constraint secrets_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (created_by),
+  constraint secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text)),
+  constraint version_is_positive CHECK ((version > 0))
+);
+alter table howdah.secrets enable row level security, force row level security;
+CREATE INDEX secrets_created_by_idx ON howdah.secrets USING btree (tenant_id, created_by);
 
 create table howdah.sessions (
   id uuid default howdah.uuid_v7() not null,
@@ -636,6 +659,24 @@ create table howdah_private.applied_sql (
 );
 alter table howdah_private.applied_sql enable row level security, force row level security;
 
+create table howdah_private.data_keys (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  is_current boolean default true not null,
+  wrapped_by text not null,
+  nonce bytea not null,
+  ciphertext bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint data_keys_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint data_keys_pkey PRIMARY KEY (id),
+  constraint data_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint data_keys_wrapped_by_fkey FOREIGN KEY (wrapped_by) REFERENCES howdah_private.master_keys(fingerprint) ON DELETE RESTRICT,
+  constraint nonce_has_96_bits CHECK ((octet_length(nonce) = 12))
+);
+alter table howdah_private.data_keys enable row level security, force row level security;
+CREATE INDEX data_keys_wrapped_by_idx ON howdah_private.data_keys USING btree (wrapped_by);
+CREATE UNIQUE INDEX only_one_data_key_is_current ON howdah_private.data_keys USING btree (tenant_id) WHERE is_current;
+
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -687,6 +728,15 @@ create table howdah_private.login_tenants (
 alter table howdah_private.login_tenants enable row level security, force row level security;
 CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
 
+create table howdah_private.master_keys (
+  fingerprint text not null,
+  retired_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  constraint master_keys_pkey PRIMARY KEY (fingerprint)
+);
+alter table howdah_private.master_keys enable row level security, force row level security;
+CREATE UNIQUE INDEX only_one_master_key_is_in_use ON howdah_private.master_keys USING btree ((true)) WHERE (retired_at IS NULL);
+
 create table howdah_private.parked_runs (
   execution_id uuid not null,
   tenant_id uuid not null,
@@ -710,6 +760,24 @@ create table howdah_private.queue_sweep (
   constraint queue_sweep_pkey PRIMARY KEY (status)
 );
 alter table howdah_private.queue_sweep enable row level security, force row level security;
+
+create table howdah_private.sealed_secrets (
+  secret_id uuid not null,
+  tenant_id uuid not null,
+  data_key_id uuid not null,
+  version integer not null,
+  nonce bytea not null,
+  ciphertext bytea not null,
+  constraint sealed_secrets_data_key_id_nonce_key UNIQUE (data_key_id, nonce),
+  constraint sealed_secrets_tenant_id_secret_id_key UNIQUE (tenant_id, secret_id),
+  constraint sealed_secrets_pkey PRIMARY KEY (secret_id),
+  constraint sealed_secrets_tenant_id_data_key_id_fkey FOREIGN KEY (tenant_id, data_key_id) REFERENCES howdah_private.data_keys(tenant_id, id) ON DELETE RESTRICT,
+  constraint sealed_secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint sealed_secrets_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES howdah.secrets(tenant_id, id) ON DELETE CASCADE,
+  constraint nonce_has_96_bits CHECK ((octet_length(nonce) = 12))
+);
+alter table howdah_private.sealed_secrets enable row level security, force row level security;
+CREATE INDEX sealed_secrets_data_key_id_idx ON howdah_private.sealed_secrets USING btree (tenant_id, data_key_id);
 
 create table howdah_private.todo_changes (
   tenant_id uuid not null,
@@ -1161,6 +1229,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.remove_secret(name text, force boolean DEFAULT false)
+ RETURNS howdah.secrets
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_secret howdah.secrets;
+  v_models text[];
+begin
+  perform howdah_private.permit('secrets', 'manage');
+  select s.* into v_secret from howdah.secrets as s
+  where s.tenant_id = howdah.current_tenant() and s.name = remove_secret.name for update;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(remove_secret.name);
+  end if;
+  v_models := array(
+    select m.name from howdah.models as m
+    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name order by m.name);
+  if v_models <> '{}' and not coalesce(remove_secret.force, false) then
+    raise exception using errcode = 'HWCNF',
+      message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
+      detail = jsonb_build_object('secret', v_secret.name, 'models', v_models)::text,
+      hint = 'Give those models another secret_name first; forced (--force), their calls fail from now on.';
+  end if;
+  delete from howdah.secrets as s where s.id = v_secret.id;
+  return v_secret;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -1526,6 +1624,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.add_data_key(key jsonb, replacing boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah_private.master_keys as m
+  where m.fingerprint = add_data_key.key ->> 'wrapped_by' and m.retired_at is null for share;
+  if not found then
+    return false;
+  end if;
+  if add_data_key.replacing then
+    update howdah_private.data_keys as k set is_current = false
+    where k.tenant_id = (add_data_key.key ->> 'tenant_id')::uuid and k.is_current;
+  end if;
+  insert into howdah_private.data_keys (id, tenant_id, wrapped_by, nonce, ciphertext)
+  values (
+    (add_data_key.key ->> 'id')::uuid, (add_data_key.key ->> 'tenant_id')::uuid, add_data_key.key ->> 'wrapped_by',
+    decode(add_data_key.key ->> 'nonce', 'base64'), decode(add_data_key.key ->> 'ciphertext', 'base64')
+  )
+  on conflict do nothing;
+  return found;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1610,6 +1734,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.adopt_master_key(fingerprint text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into howdah_private.master_keys (fingerprint)
+  select adopt_master_key.fingerprint
+  where not exists (select from howdah_private.master_keys as m where m.retired_at is null)
+  on conflict do nothing;
+  return (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -1656,7 +1795,8 @@ AS $function$
       select jsonb_agg(jsonb_build_object(
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
-      ) order by m.position) from models as m
+      ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+        order by m.position) from models as m
     ), '[]'),
     'tools', coalesce((
       select jsonb_agg(
@@ -1680,10 +1820,15 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
 AS $function$
 declare
   v_role howdah.user_role := howdah.current_user_role();
+  v_is_restricted boolean;
 begin
-  if howdah_private.is_trusted() or v_role <= 'admin' then
+  select a.is_restricted into v_is_restricted from howdah.agents as a
+  where a.id = agent_permission.agent_id and a.tenant_id = howdah.current_tenant();
+  if not found then
+    return null;
+  elsif v_role <= 'admin' then
     return 'edit';
-  elsif exists (select from howdah.agents as a where a.id = agent_permission.agent_id and a.is_restricted) then
+  elsif v_is_restricted then
     return (select max(g.permission) from howdah_private.own_grants() as g
       where g.agent_id = agent_permission.agent_id);
   end if;
@@ -1886,14 +2031,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.broken_families(since timestamp with time zone)
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with children as materialized (
+    select e.id::uuid as id, e.tenant_id, e.parent_execution_id
+    from howdah.executions as e
+    where e.parent_execution_id is not null and e.status in ('queued', 'running', 'waiting', 'paused')
+  )
+  select 'live_children', r.tenant_id, r.id::uuid,
+    format('%s children are live, counted %s', coalesce(c.live, 0), r.live_children)
+  from howdah.executions as r
+  left join (
+    select b.parent_execution_id as id, count(*) as live from children as b group by b.parent_execution_id
+  ) as c on c.id = r.id
+  where r.status in ('queued', 'running', 'waiting', 'paused') and coalesce(c.live, 0) <> r.live_children
+  union all
+  select 'orphan', b.tenant_id, b.id, 'is live, and its parent has ended as ' || p.status
+  from children as b join howdah.executions as p on p.id = b.parent_execution_id
+  where p.completed_at < clock_timestamp() - interval '10 seconds'
+  union all
+  select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
+    r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  from howdah.executions as r join howdah.executions as c on c.root_execution_id = r.root_execution_id
+    and c.parent_execution_id is not null and c.depth > r.depth and r.id = any (c.ancestors)
+  where r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_families.since
+  group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
+  having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
+    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.broken_promises(since timestamp with time zone)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
   with runs as materialized (
-    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
+      e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
        or e.completed_at >= broken_promises.since
@@ -1914,76 +2098,95 @@ AS $function$
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
   ),
+  broken as materialized (
+    select * from (
+      select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps, r.tokens_in, r.tokens_out,
+        r.cost, r.crashes_without_progress, l.steps, l.last_seq as last_step, t.messages, t.last_seq as last_message,
+        l.tokens_in as told_in, l.tokens_out as told_out, l.cost as told_cost, coalesce(l.is_late, false) as is_late,
+        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count) as has_step_gap,
+        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count) as has_message_gap,
+        (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0),
+          coalesce(l.cost, 0), coalesce(l.answers, 0)) as is_wrongly_counted,
+        r.model_count > r.max_steps as is_over_budget,
+        r.crashes_without_progress > 20 as is_over_attempts,
+        r.status = 'completed' and coalesce(l.outputs, 0) <> 1 as is_without_output,
+        coalesce(l.is_foreign, false) or coalesce(t.is_foreign, false) as is_foreign
+      from runs as r
+      left join logs as l on l.execution_id = r.id
+      left join talks as t on t.execution_id = r.id
+    ) as b
+    where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted or b.is_over_budget
+      or b.is_over_attempts or b.is_without_output or b.is_foreign
+  ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
-    from runs as r join howdah.messages as m on m.execution_id = r.id
+    from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
-    where r.status = 'completed'
+    where r.completed_at >= broken_promises.since and r.status = 'completed'
   ),
   results as (
     select m.execution_id, m.tool_call_id as call_id
-    from runs as r join howdah.messages as m on m.execution_id = r.id
-    where r.status = 'completed' and m.role = 'tool'
+    from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
+    where r.completed_at >= broken_promises.since and r.status = 'completed' and m.role = 'tool'
   )
-  select 'lost_run', r.tenant_id, r.id::uuid, 'due since ' || greatest(r.run_at, r.wake_at) || ', no wake-up'
+  select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
   from runs as r
   where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
-    and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
+    and r.due_at < clock_timestamp() - interval '10 seconds'
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key in (r.id::text, r.id::text || ' again') and j.attempts < j.max_attempts
+      where j.key = r.id::text and j.attempts < j.max_attempts
+    )
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = r.id::text || ' again' and j.attempts < j.max_attempts
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
-  from runs as r
-  where r.status = 'running' and r.is_quiet
+  from howdah.executions as r
+  where r.status = 'running' and r.updated_at < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
-  select 'step_gap', r.tenant_id, r.id,
-    format('%s steps, last %s, counted %s', l.steps, l.last_seq, r.step_count)
-  from runs as r left join logs as l on l.execution_id = r.id
-  where (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
+  select 'step_gap', b.tenant_id, b.id, format('%s steps, last %s, counted %s', b.steps, b.last_step, b.step_count)
+  from broken as b where b.has_step_gap
   union all
-  select 'message_gap', r.tenant_id, r.id,
-    format('%s messages, last %s, counted %s', t.messages, t.last_seq, r.message_count)
-  from runs as r left join talks as t on t.execution_id = r.id
-  where (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
+  select 'message_gap', b.tenant_id, b.id,
+    format('%s messages, last %s, counted %s', b.messages, b.last_message, b.message_count)
+  from broken as b where b.has_message_gap
   union all
-  select 'step_after_end', r.tenant_id, r.id, 'a step was committed after the run had ended'
-  from runs as r join logs as l on l.execution_id = r.id where l.is_late
+  select 'step_after_end', b.tenant_id, b.id, 'a step was committed after the run had ended'
+  from broken as b where b.is_late
   union all
-  select 'ledger_run', r.tenant_id, r.id, format('run %s/%s/%s, steps %s/%s/%s', r.tokens_in, r.tokens_out,
-    r.cost, l.tokens_in, l.tokens_out, l.cost)
-  from runs as r left join logs as l on l.execution_id = r.id
-  where (r.tokens_in, r.tokens_out, r.cost, r.model_count)
-    <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
+  select 'ledger_run', b.tenant_id, b.id, format('run %s/%s/%s, steps %s/%s/%s', b.tokens_in, b.tokens_out,
+    b.cost, b.told_in, b.told_out, b.told_cost)
+  from broken as b where b.is_wrongly_counted
   union all
-  select 'over_budget', r.tenant_id, r.id,
-    format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
-  from runs as r where r.model_count > r.max_steps
+  select 'over_budget', b.tenant_id, b.id,
+    format('%s model answers, at most %s allowed', b.model_count, b.max_steps)
+  from broken as b where b.is_over_budget
   union all
-  select 'over_attempts', r.tenant_id, r.id, format('%s workers died with it since its last commit',
-    r.crashes_without_progress)
-  from runs as r where r.crashes_without_progress > 20
+  select 'over_attempts', b.tenant_id, b.id, format('%s workers died with it since its last commit',
+    b.crashes_without_progress)
+  from broken as b where b.is_over_attempts
   union all
-  select 'end_without_output', r.tenant_id, r.id, 'completed without exactly one output step'
-  from runs as r left join logs as l on l.execution_id = r.id
-  where r.status = 'completed' and coalesce(l.outputs, 0) <> 1
+  select 'end_without_output', b.tenant_id, b.id, 'completed without exactly one output step'
+  from broken as b where b.is_without_output
+  union all
+  select 'wrong_tenant', b.tenant_id, b.id, 'a row of its log belongs to another tenant'
+  from broken as b where b.is_foreign
   union all
   select 'tool_pairing', r.tenant_id, r.id, 'call ' || coalesce(c.call_id, p.call_id)
     || case when c.call_id is null then ' was never asked for' else ' has not exactly one result' end
   from (select c.execution_id, c.call_id, count(*) as asked from calls as c group by 1, 2) as c
   full join (select p.execution_id, p.call_id, count(*) as told from results as p group by 1, 2) as p
     on p.execution_id = c.execution_id and p.call_id = c.call_id
-  join runs as r on r.id = coalesce(c.execution_id, p.execution_id)
+  join howdah.executions as r on r.id = coalesce(c.execution_id, p.execution_id)
   where c.asked is distinct from p.told
   union all
-  select 'wrong_tenant', r.tenant_id, r.id, 'a row of its log or its parent belongs to another tenant'
-  from runs as r
-  left join logs as l on l.execution_id = r.id
-  left join talks as t on t.execution_id = r.id
-  left join howdah.executions as p on p.id = r.parent_execution_id
-  where l.is_foreign or t.is_foreign or p.tenant_id <> r.tenant_id
+  select 'wrong_tenant', r.tenant_id, r.id, 'its parent belongs to another tenant'
+  from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
+  where p.tenant_id <> r.tenant_id and r.parent_execution_id is not null
+    and (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_promises.since)
   union all
   select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
   from (select distinct r.agent_version_id from runs as r) as used
@@ -1997,8 +2200,8 @@ AS $function$
   where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
-  from runs as r left join howdah.sessions as s on s.id = r.session_id
-  where r.waiting_for = 'turn' and s.live_execution_id is null
+  from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s
@@ -2018,6 +2221,8 @@ AS $function$
     and exists (select from howdah_private.workers)
   union all
   select * from howdah_private.broken_waits(broken_promises.since)
+  union all
+  select * from howdah_private.broken_families(broken_promises.since)
 $function$
 ;
 
@@ -2026,26 +2231,27 @@ CREATE OR REPLACE FUNCTION howdah_private.broken_waits(since timestamp with time
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
-  with runs as materialized (
-    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+  with waiting as materialized (
+    select e.id::uuid as id, e.tenant_id, e.waiting_for, e.live_children, e.has_inbox
     from howdah.executions as e
-    where e.status in ('queued', 'running', 'waiting', 'paused')
-       or e.completed_at >= broken_waits.since
+    where e.status = 'waiting' and e.updated_at < clock_timestamp() - interval '10 seconds'
   )
-  select 'stuck_wait', r.tenant_id, r.id::uuid, 'waits for ' || r.waiting_for || ', and there is none'
-  from runs as r
-  where r.is_quiet and (
-    (r.waiting_for = 'child' and r.live_children = 0)
-    or (r.waiting_for = 'question' and not exists (
-      select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
-    ))
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for child, and there is none'
+  from waiting as r
+  where r.waiting_for = 'child' and r.live_children = 0
+  union all
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for question, and there is none'
+  from waiting as r
+  where r.waiting_for = 'question' and not exists (
+    select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
   )
   union all
   select 'stuck_quota', r.tenant_id, r.id, 'waits for room, and ' || case when p.execution_id is null
     then 'nobody will say when there is some' else 'there is some' end
-  from runs as r left join howdah_private.parked_runs as p on p.execution_id = r.id
-  where r.is_quiet and r.waiting_for = 'quota' and not exists (
+  from waiting as r left join howdah_private.parked_runs as p on p.execution_id = r.id
+  where r.waiting_for = 'quota' and not exists (
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
@@ -2054,36 +2260,18 @@ AS $function$
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
-  from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
+  from waiting as r where r.has_inbox and r.waiting_for in ('question', 'child')
   union all
   select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
-  from runs as r join howdah.questions as q on q.execution_id = r.id
-  where r.completed_at is not null and q.status = 'open' and q.kind <> 'effect'
-  union all
-  select 'live_children', r.tenant_id, r.id,
-    format('%s children are live, counted %s', count(c.id) filter (where c.completed_at is null), r.live_children)
-  from runs as r left join howdah.executions as c on c.parent_execution_id = r.id
-  where r.completed_at is null
-  group by r.tenant_id, r.id, r.live_children
-  having count(c.id) filter (where c.completed_at is null) <> r.live_children
-  union all
-  select 'orphan', r.tenant_id, r.id, 'is live, and its parent has ended as ' || p.status
-  from runs as r join howdah.executions as p on p.id = r.parent_execution_id
-  where r.completed_at is null and p.completed_at < clock_timestamp() - interval '10 seconds'
-  union all
-  select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
-    r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
-  from runs as r join howdah.executions as c on c.root_execution_id = r.root_execution_id and c.depth > r.depth
-    and r.id = any (c.ancestors)
-  group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
-  having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
-    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  from howdah.executions as r join howdah.questions as q on q.execution_id = r.id
+  where r.completed_at >= broken_waits.since and q.status = 'open' and q.kind <> 'effect'
   union all
   select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
-  from runs as r join howdah.steps as s on s.execution_id = r.id
-  where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
+  from howdah.executions as r join howdah.steps as s on s.execution_id = r.id
+  where (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_waits.since)
+    and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0) and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
-  having s.idempotency_key is not null and count(*) > 1
+  having count(*) > 1
 $function$
 ;
 
@@ -2776,6 +2964,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(most integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
+  from (
+    select k as key from howdah_private.master_keys as m
+    join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
+    where m.retired_at is null
+    limit data_keys_to_rewrap.most
+  ) as old
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -2814,6 +3018,30 @@ AS $function$
   from moved as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_unused_data_keys(tenant_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_key uuid;
+  v_count int := 0;
+begin
+  for v_key in
+    select k.id from howdah_private.data_keys as k
+    where k.tenant_id = drop_unused_data_keys.tenant_id and not k.is_current
+    order by k.id for update
+  loop
+    delete from howdah_private.data_keys as k
+    where k.id = v_key
+      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id);
+    v_count := v_count + case when found then 1 else 0 end;
+  end loop;
+  return v_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
@@ -3800,13 +4028,13 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.hidden_agents()
  RETURNS uuid[]
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if not exists (
-    select from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.is_restricted
-  ) or howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  elsif howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
     return '{}';
   end if;
   return coalesce((
@@ -3816,6 +4044,26 @@ begin
     )
   ), '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.holds_a_key(text text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
+    or text ~ ('(^|[^A-Za-z0-9_-])('
+      || '(sk|gsk|xai|pplx|r8)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)[A-Z0-9]{12,16}([^A-Za-z0-9]|$)'
+      || '|xox[abeprs]-[A-Za-z0-9-]{10}|whsec_[A-Za-z0-9+/]{16}|SG\.[A-Za-z0-9_-]{16}'
+      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+      || ')')
+    or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
+    or text ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
@@ -4603,6 +4851,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', key.id, 'tenant_id', key.tenant_id, 'wrapped_by', key.wrapped_by,
+    'nonce', encode(key.nonce, 'base64'), 'ciphertext', encode(key.ciphertext, 'base64'))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keyword_fault(kind text, value jsonb, path text)
  RETURNS text
  LANGUAGE plpgsql
@@ -4852,10 +5111,26 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text)
+CREATE OR REPLACE FUNCTION howdah_private.master_key_state()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'current', (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
+    'needed', coalesce((
+      select jsonb_agg(m.fingerprint order by m.fingerprint) from howdah_private.master_keys as m
+      where m.retired_at is null
+        or exists (select from howdah_private.data_keys as k where k.wrapped_by = m.fingerprint)
+    ), '[]'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text, by_grant boolean DEFAULT true)
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
@@ -4872,7 +5147,7 @@ begin
   select p.role, p.by_agent into v_role, v_by_agent from howdah_private.permission_rows() as p
   where p.object = may.object and p.action = may.action;
   return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
-    or (v_by_agent and exists (
+    or (v_by_agent and may.by_grant and exists (
       select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
     ));
 end $function$
@@ -4941,6 +5216,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
+    or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
+      '(^|[-_.])((api|access|secret|private|signing|encryption|subscription|account|shared)[-_]?key'
+      || '|secret[-_]?access[-_]?key|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
+      || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
+      || '|^(token|pwd|bearer)$')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
  RETURNS text
  LANGUAGE plpgsql
@@ -4994,7 +5284,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.own_grants()
  RETURNS SETOF howdah.grants
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER ROWS 10
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10
  SET search_path TO ''
 AS $function$
 begin
@@ -5195,11 +5485,12 @@ AS $function$
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
+    ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false)
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text)
+CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text, by_grant boolean DEFAULT true)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -5209,8 +5500,13 @@ declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_role howdah.user_role;
 begin
-  if howdah_private.may(permit.object, permit.action) then
+  if howdah_private.may(permit.object, permit.action, permit.by_grant) then
     return;
+  end if;
+  if howdah.current_tenant() is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
@@ -5232,9 +5528,13 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action tex
  SET search_path TO ''
 AS $function$
 declare
-  v_permission howdah.grant_permission := howdah_private.agent_permission(permit_agent.agent_id);
+  v_permission howdah.grant_permission;
 begin
-  if v_permission >= permit_agent.action::howdah.grant_permission or permit_agent.agent_id is null then
+  if permit_agent.agent_id is null or howdah_private.is_trusted() then
+    return;
+  end if;
+  v_permission := howdah_private.agent_permission(permit_agent.agent_id);
+  if v_permission >= permit_agent.action::howdah.grant_permission then
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
@@ -5359,6 +5659,47 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
  LANGUAGE sql
  IMMUTABLE
 RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint text, last_four text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_tenant uuid := howdah.current_tenant();
+  v_key uuid := (put_secret.secret -> 'key' ->> 'id')::uuid;
+  v_id uuid;
+begin
+  perform howdah_private.permit('secrets', 'manage');
+  perform from howdah_private.data_keys as k
+  where k.tenant_id = v_tenant and k.id = v_key and k.is_current for share;
+  if not found then
+    return null;
+  end if;
+  insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
+  values (
+    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name', put_secret.fingerprint,
+    put_secret.last_four, (put_secret.secret ->> 'version')::int, howdah.current_user_id()
+  )
+  on conflict (tenant_id, name) do update
+  set fingerprint = excluded.fingerprint, last_four = excluded.last_four, version = excluded.version,
+    rotated_at = now()
+  where s.id = excluded.id and s.version = excluded.version - 1
+  returning s.id into v_id;
+  if v_id is not null then
+    insert into howdah_private.sealed_secrets as c (secret_id, tenant_id, data_key_id, version, nonce, ciphertext)
+    values (
+      v_id, v_tenant, v_key, (put_secret.secret ->> 'version')::int,
+      decode(put_secret.secret ->> 'nonce', 'base64'), decode(put_secret.secret ->> 'ciphertext', 'base64')
+    )
+    on conflict (secret_id) do update
+    set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
+      ciphertext = excluded.ciphertext;
+  end if;
+  return v_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
@@ -5705,16 +6046,16 @@ begin
     ) as c
   )
   select e.path into v_path from entries as e
-  where jsonb_typeof(e.value) = 'string' and (
-    lower(e.name) ~ '^(x[-_])?(api[-_]?key|access[-_]?token|auth[-_]?token|secret|client[-_]?secret|password|passwd|private[-_]?key|authorization)$'
-    or e.value #>> '{}' ~ '^(sk-[A-Za-z0-9_-]{8}|sk_live_|ghp_|github_pat_|xox[abp]-|AKIA[0-9A-Z]{12}|Bearer [A-Za-z0-9._-]{8})'
+  where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
+    howdah_private.names_a_key(e.name) or howdah_private.holds_a_key(e.value #>> '{}')
   )
   limit 1;
   if v_path is not null then
     raise exception using errcode = 'HWINV',
       message = format('%s holds a key, and keys never stand in a row', v_path),
       detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
-      hint = 'Leave it out: the key of the environment (OPENAI_API_KEY) is sent to the environment''s URL.';
+      hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
+        ' such as secret_name of a model.';
   end if;
 end $function$
 ;
@@ -5977,6 +6318,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_secret(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no secret %L', refuse_unknown_secret.name),
+    detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
+    hint = format('Store it: howdah secret set %s (the value comes from stdin). select name from howdah.secrets',
+      refuse_unknown_secret.name);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6177,6 +6533,38 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  perform from howdah.secrets as s
+  where s.tenant_id = reseal_secrets.tenant_id
+    and s.id in (select (r.secret ->> 'id')::uuid from jsonb_array_elements(reseal_secrets.secrets) as r (secret))
+  order by s.id for no key update;
+  with resealed as (
+    update howdah_private.sealed_secrets as c
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid, nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where c.tenant_id = reseal_secrets.tenant_id and c.secret_id = (r.secret ->> 'id')::uuid
+      and c.version = (r.secret ->> 'version')::int
+    returning c.secret_id, r.secret ->> 'fingerprint' as fingerprint
+  ),
+  known as (
+    update howdah.secrets as s set fingerprint = r.fingerprint
+    from resealed as r where s.id = r.secret_id
+    returning s.id
+  )
+  select count(*) into v_count from known;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid, key text, execution_id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -6204,6 +6592,21 @@ begin
     returning k.execution_id into v_first;
   end if;
   return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah_private.data_keys as k
+  set wrapped_by = rewrap_data_key.key ->> 'wrapped_by', nonce = decode(rewrap_data_key.key ->> 'nonce', 'base64'),
+    ciphertext = decode(rewrap_data_key.key ->> 'ciphertext', 'base64')
+  where k.id = (rewrap_data_key.key ->> 'id')::uuid and k.wrapped_by = rewrap_data_key.wrapped_before_by;
+  return found;
 end $function$
 ;
 
@@ -6290,6 +6693,66 @@ begin
   limit 1;
   return v_fault;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sealed_document(secret howdah.secrets, sealed howdah_private.sealed_secrets, key howdah_private.data_keys)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', secret.id, 'tenant_id', secret.tenant_id, 'name', secret.name,
+    'version', sealed.version, 'nonce', encode(sealed.nonce, 'base64'),
+    'ciphertext', encode(sealed.ciphertext, 'base64'), 'key', howdah_private.key_document(key))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sealed_secret(tenant_id uuid, name text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select howdah_private.sealed_document(s, c, k)
+  from howdah.secrets as s
+  join howdah_private.sealed_secrets as c on c.secret_id = s.id
+  join howdah_private.data_keys as k on k.id = c.data_key_id
+  where s.tenant_id = sealed_secret.tenant_id and s.name = sealed_secret.name
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.secret_slot(tenant_id uuid, name text)
+ RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'id', coalesce(s.id, howdah.uuid_v7()), 'version', coalesce(s.version, 0) + 1,
+    'key', (
+      select howdah_private.key_document(k) from howdah_private.data_keys as k
+      where k.tenant_id = secret_slot.tenant_id and k.is_current
+    ))
+  from (values (1)) as always
+  left join howdah.secrets as s on s.tenant_id = secret_slot.tenant_id and s.name = secret_slot.name
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, most integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
+  from (
+    select s as secret, c as sealed, k as key from howdah_private.data_keys as k
+    join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
+    join howdah.secrets as s on s.id = c.secret_id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    limit secrets_to_reseal.most
+  ) as old
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.seed_builtin_tools(tenant_id uuid)
@@ -6825,6 +7288,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.switch_master_key(fingerprint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update howdah_private.master_keys as m set retired_at = now()
+  where m.retired_at is null and m.fingerprint <> switch_master_key.fingerprint;
+  insert into howdah_private.master_keys as m (fingerprint) values (switch_master_key.fingerprint)
+  on conflict on constraint master_keys_pkey do update set retired_at = null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sync_custom_tools(tools jsonb)
  RETURNS void
  LANGUAGE sql
@@ -7008,10 +7485,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__permit_agent()
 AS $function$
 declare
   v_key constant text := tg_argv[1];
+  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name = 'agents';
 begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'DELETE';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0])
+    where tg_op <> 'DELETE' and not v_is_new;
+    perform howdah_private.permit('agents', 'edit', by_grant => false) where v_is_new;
   end if;
   return case tg_op when 'DELETE' then old else new end;
 end $function$
@@ -7618,6 +8098,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(new.secret_name);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -7634,6 +8129,19 @@ begin
         select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
     );
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('base_url',
+    to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
+  perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
+  return new;
 end $function$
 ;
 
@@ -8249,7 +8757,7 @@ CREATE OR REPLACE FUNCTION howdah_private.whoever()
  SET search_path TO ''
 AS $function$
   select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
-    else howdah_private.actor() || ', as ' || howdah.current_user_role() end, 'nobody')
+    else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
 $function$
 ;
 
@@ -8634,11 +9142,15 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FO
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
+CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, secret_name, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
+
+CREATE TRIGGER _300_check_secret BEFORE INSERT OR UPDATE OF secret_name, tenant_id ON howdah.models FOR EACH ROW WHEN ((new.secret_name IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_models__check_secret();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF base_url, capabilities ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_keys();
 
 CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah.models FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_models__refuse_private();
 
-CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
@@ -8667,6 +9179,10 @@ CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE F
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
@@ -8910,6 +9426,12 @@ CASE
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
 END));
 
+create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
@@ -8996,6 +9518,10 @@ create policy engine on howdah_private.applied_sql to howdah_engine using (true)
 
 create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.data_keys to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
@@ -9012,6 +9538,10 @@ create policy engine on howdah_private.login_tenants to howdah_engine using (tru
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.master_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.master_keys to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
@@ -9019,6 +9549,10 @@ create policy operator on howdah_private.parked_runs to howdah_owner using (true
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
 
@@ -9384,6 +9918,8 @@ grant insert, update on column howdah.models.provider to howdah_app;
 
 grant insert, update on column howdah.models.purpose to howdah_app;
 
+grant insert, update on column howdah.models.secret_name to howdah_app;
+
 grant insert on column howdah.resources.bytes to howdah_app;
 
 grant insert on column howdah.resources.execution_id to howdah_app;
@@ -9543,6 +10079,8 @@ grant execute on function howdah.pause_execution(uuid) to howdah_app;
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
 grant execute on function howdah.reject(uuid,text) to howdah_app;
+
+grant execute on function howdah.remove_secret(text,boolean) to howdah_app;
 
 grant execute on function howdah.resource_text(uuid) to howdah_analyst;
 
@@ -9724,6 +10262,10 @@ grant execute on function howdah_private.hidden_agents() to howdah_authenticator
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
 
+grant execute on function howdah_private.holds_a_key(text) to howdah_app;
+
+grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
+
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
@@ -9808,6 +10350,8 @@ grant execute on function howdah_private.json_text_faults(jsonb,text,text) to ho
 
 grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
+
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_engine;
@@ -9834,9 +10378,11 @@ grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
 
-grant execute on function howdah_private.may(text,text) to howdah_analyst;
+grant execute on function howdah_private.master_key_state() to howdah_worker;
 
-grant execute on function howdah_private.may(text,text) to howdah_app;
+grant execute on function howdah_private.may(text,text,boolean) to howdah_analyst;
+
+grant execute on function howdah_private.may(text,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
 
@@ -9849,6 +10395,10 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.names_a_key(text) to howdah_app;
+
+grant execute on function howdah_private.names_a_key(text) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
@@ -9872,9 +10422,9 @@ grant execute on function howdah_private.permission_rows() to howdah_app;
 
 grant execute on function howdah_private.permission_rows() to howdah_engine;
 
-grant execute on function howdah_private.permit(text,text) to howdah_analyst;
+grant execute on function howdah_private.permit(text,text,boolean) to howdah_analyst;
 
-grant execute on function howdah_private.permit(text,text) to howdah_app;
+grant execute on function howdah_private.permit(text,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.permit_agent(uuid,text) to howdah_analyst;
 
@@ -9887,6 +10437,8 @@ grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
@@ -9926,6 +10478,8 @@ grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_e
 
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
+
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
@@ -9943,6 +10497,10 @@ grant execute on function howdah_private.schedule_error(text,text,text,text,time
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
+
+grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
 
 grant execute on function howdah_private.session_history(uuid,integer) to howdah_analyst;
 
@@ -9999,6 +10557,8 @@ grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
+
+grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
@@ -10128,6 +10688,12 @@ grant delete, select on table howdah.schedules to howdah_app;
 
 grant delete, insert, select, update on table howdah.schedules to howdah_engine;
 
+grant select on table howdah.secrets to howdah_analyst;
+
+grant select on table howdah.secrets to howdah_app;
+
+grant delete, insert, select, update on table howdah.secrets to howdah_engine;
+
 grant select on table howdah.sessions to howdah_analyst;
 
 grant select on table howdah.sessions to howdah_app;
@@ -10172,6 +10738,8 @@ grant delete, insert, select, update on table howdah.users to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
@@ -10180,9 +10748,13 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.master_keys to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
@@ -10417,6 +10989,8 @@ comment on column howdah.models.model is 'The provider''s own id of the model, s
 
 comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
 
+comment on column howdah.models.secret_name is 'The secret whose value is sent as the key. Without one the environment''s key goes to the environment''s URL, and none to a base_url.';
+
 comment on column howdah.permissions.action is 'run, edit or manage; also the scope an API key needs for it.';
 
 comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
@@ -10465,6 +11039,16 @@ comment on column howdah.schedules.next_at is 'The next time; kept by the databa
 comment on column howdah.schedules.session_id is 'The session its runs are turns of; null for runs of their own.';
 
 comment on column howdah.schedules.timezone is 'The zone cron is read in; a name of pg_timezone_names.';
+
+comment on column howdah.secrets.fingerprint is 'Equal for equal values of a tenant; without its key nobody can check a guess against it.';
+
+comment on column howdah.secrets.last_four is 'The last characters of the value; null when it is too short to show any.';
+
+comment on column howdah.secrets.name is 'What rows such as models call it by (secret_name).';
+
+comment on column howdah.secrets.rotated_at is 'When the value was last replaced; null while it is the first.';
+
+comment on column howdah.secrets.version is 'Rises with each new value.';
 
 comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
 
@@ -10563,6 +11147,8 @@ Makes a SQL function a tool, described by the catalogue. Owners only. Calling it
 
 comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
 
+comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
+
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
@@ -10625,6 +11211,8 @@ comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones 
 
 comment on table howdah.schedules is 'Runs by the clock: each time of cron inserts one execution, however many workers there are.';
 
+comment on table howdah.secrets is 'Keys of model servers and other secrets, by name. Their values are written (setSecret, howdah secret set) and never shown.';
+
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
 comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
@@ -10642,6 +11230,8 @@ comment on table howdah.users is 'People of a tenant.';
 
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
+comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
+
 comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose hooks of execution_complete are still to be called.';
 
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
@@ -10650,9 +11240,13 @@ comment on table howdah_private.inbox is 'What came for a live run and is not in
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
 
+comment on table howdah_private.master_keys is 'Which master key new data keys are wrapped with, by its fingerprint: a process with another key is told so when it starts.';
+
 comment on table howdah_private.parked_runs is 'Runs that found a limit reached, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
 
 comment on table howdah_private.queue_sweep is 'How far the search for runs without a wake-up has come, by status; a row is locked while somebody searches.';
+
+comment on table howdah_private.sealed_secrets is 'The values of secrets, encrypted (AES-256-GCM) under their tenant, id, name and version: none opens in the place of another.';
 
 comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
 

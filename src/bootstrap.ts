@@ -10,9 +10,12 @@ import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
+import { secretRowsOn } from './db/secrets.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
+import { refuseWrongKeys } from './secrets/data-keys.ts';
+import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
@@ -65,6 +68,23 @@ function defaultModelRow(config: Config): { provider: string; model: string } {
   return { provider: baseUrl === undefined ? provider : 'openai', model };
 }
 
+/** The master keys of this environment, which need not be there before the first secret is. */
+export function masterKeysOf(config: Config): MasterKeys {
+  return createMasterKeys({ keys: config.secretKeys, file: config.secretKeyFile });
+}
+
+/**
+ * The same, for a process that stays: throws `HWINV` when the database's secrets are under a key that this process has
+ * not, and when there is no key and no place to keep one.
+ */
+async function checkedMasterKeys(url: string, config: Config): Promise<MasterKeys> {
+  if (config.secretKeys.length === 0 && config.secretKeyFile === undefined) throw noKey();
+  const masterKeys = masterKeysOf(config);
+  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
+  await refuseWrongKeys(secretRowsOn(pool), masterKeys).finally(() => pool.end());
+  return masterKeys;
+}
+
 /** What a program adds to its worker. */
 export type Extensions = { tools?: readonly CustomTool[]; hooks?: Hooks };
 
@@ -76,6 +96,7 @@ export async function openWorker(
   extensions: Extensions = {},
 ): Promise<Worker> {
   armFailpoint(config.failpoint);
+  const masterKeys = await checkedMasterKeys(url, config);
   const providers = createProviders({
     OPENAI_API_KEY:
       defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
@@ -90,6 +111,7 @@ export async function openWorker(
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
+    masterKeys,
     provider: (model) => findProvider(providers, model),
   });
 }
@@ -150,7 +172,8 @@ async function defaultModelInWords(url: string): Promise<string> {
 /** Starts the API; its packages are loaded only by processes that serve one. */
 async function openApi(url: string, config: Config, log: Logger) {
   const { startApi } = await import('./api/server.ts');
-  return startApi({ ...config, url, log });
+  const masterKeys = await checkedMasterKeys(url, config);
+  return startApi({ ...config, url, log, masterKeys });
 }
 
 /** Structured logs on stderr: stdout belongs to results. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { HowdahError } from './contracts/errors.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { parseHostPattern } from './contracts/host-pattern.ts';
+import { parseSecretKey } from './contracts/secret-key.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,6 +32,10 @@ export type Config = Readonly<{
   auth: 'none' | 'required';
   /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
   jwtSecret: string | undefined;
+  /** The keys that secrets are encrypted with, the one in use first: hand them to no log. */
+  secretKeys: readonly Buffer[];
+  /** Absolute: where a key is kept when there are none; undefined where HOST is no loopback address. */
+  secretKeyFile: string | undefined;
   /** Where the keys are that somebody else signs tokens with (RS256, ES256). */
   jwksUrl: string | undefined;
   /** Origins whose pages may ask the API, besides its own. */
@@ -53,6 +58,11 @@ const commaList = z
   .default('')
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .transform((entries) => entries.filter((entry) => entry !== ''));
+
+const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
+const secretKeyList = commaList
+  .transform((list) => list.map(parseSecretKey))
+  .pipe(z.array(z.custom<Buffer>(Buffer.isBuffer)));
 
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
 const variables = {
@@ -87,6 +97,11 @@ const variables = {
     z.url({ protocol: /^https?$/ }).optional(),
     'an http or https URL, such as https://login.example.com/.well-known/jwks.json',
   ],
+  HOWDAH_SECRET_KEY: [
+    secretKeyList,
+    `${SECRET_KEY}; before a comma the one in use, behind it older ones`,
+  ],
+  HOWDAH_SECRET_KEY_OLD: [secretKeyList, `the key (or keys) that HOWDAH_SECRET_KEY was before`],
   HOWDAH_CORS_ORIGINS: [
     commaList.pipe(z.array(z.string().refine(isOrigin))),
     'a comma list of origins without a path, such as https://app.example.com,http://localhost:3000',
@@ -149,6 +164,8 @@ export function readConfig(env: Environment): Config {
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
     auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
     jwtSecret: values.HOWDAH_JWT_SECRET,
+    secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),
+    secretKeyFile: onLoopback ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
     jwksUrl: values.HOWDAH_JWKS_URL,
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),

@@ -17,6 +17,8 @@ test('an empty environment gives the defaults, frozen', () => {
     resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
     jwtSecret: undefined,
+    secretKeys: [],
+    secretKeyFile: resolve('.howdah', 'secret.key'),
     jwksUrl: undefined,
     corsOrigins: [],
     egressAllow: [],
@@ -71,6 +73,20 @@ test('a secret is counted in bytes, and a list may have spaces', () => {
     jwksUrl: HOWDAH_JWKS_URL,
     corsOrigins: ['https://app.example', 'http://localhost:3000'],
   });
+});
+
+test('keys of secrets: the one in use first, then older ones, of either variable', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((letter) => Buffer.alloc(32, letter)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  const config = readConfig({
+    HOWDAH_SECRET_KEY: `${a.toString('base64')}, ${b.toString('hex')}`,
+    HOWDAH_SECRET_KEY_OLD: c.toString('base64url'),
+  });
+  expect(config.secretKeys).toEqual([a, b, c]);
+  expect(readConfig({ HOST: '0.0.0.0' }).secretKeyFile).toBeUndefined();
 });
 
 test('private hosts that may be reached are a list of host and port', () => {
@@ -136,6 +152,9 @@ test.each([
   ['PORT', '65536'],
   ['HOST', 'http://s3cret'],
   ['HOWDAH_AUTH', 's3cret'],
+  ['HOWDAH_SECRET_KEY', 's3cret'],
+  ['HOWDAH_SECRET_KEY', `${'ab'.repeat(32)},s3cret`],
+  ['HOWDAH_SECRET_KEY_OLD', 's3cret'],
   ['HOWDAH_JWT_SECRET', 's3cret'],
   ['HOWDAH_JWT_SECRET', `${'x'.repeat(25)}s3cret`],
   ['HOWDAH_JWKS_URL', 's3cret'],

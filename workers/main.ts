@@ -1,13 +1,20 @@
 import type { Logger as Log } from 'pino';
+import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
+import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
+import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
 import { loadResource } from '../src/db/resources.ts';
+import { secretRowsOn } from '../src/db/secrets.ts';
+import { withSecret } from '../src/providers/with-secret.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import { sleep, type World } from '../src/runtime/world.ts';
+import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
+import { createSecretReader } from '../src/secrets/reader.ts';
 import { customTools } from '../src/tools/custom.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
@@ -15,7 +22,9 @@ import { taskList } from './task-list.ts';
 
 export type WorkerOptions = {
   url: string;
-  provider: World['provider'];
+  provider(model: ModelRef): Outcome<ModelProvider>;
+  /** What secrets are opened with; without, models that name one fail and say so. */
+  masterKeys?: MasterKeys;
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process. */
   builtins: readonly BuiltinTool[];
@@ -52,6 +61,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
   const pool = open('howdah-worker', 4, { jit: 'off' });
   const sqlToolPool = open('howdah-tools', 10);
+  const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
@@ -59,7 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     capacity: options.concurrency,
     world: {
-      provider: options.provider,
+      provider: withSecrets(options.provider, readSecret),
       customTools: customTools(options.tools),
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
@@ -109,5 +119,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), notifier.close()]);
     },
+  };
+}
+
+function withSecrets(provider: WorkerOptions['provider'], read: ReadSecret): World['provider'] {
+  return (model, tenantId) => {
+    const found = provider(model);
+    if (!found.ok) return found;
+    return { ok: true, value: withSecret(found.value, model, (name) => read(tenantId, name)) };
   };
 }

@@ -10,6 +10,7 @@ import {
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/pool.ts';
+import { forgivingPool } from './forgiving-pool.ts';
 import { cronItems } from './task-list.ts';
 
 /** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
@@ -103,7 +104,10 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   };
 }
 
-/** Completion batching is set to 0 on purpose: without it 0.18 forgets completions while it stops. */
+/**
+ * Resolves when the first search for a job was answered. Completion batching is set to 0 on purpose: without it 0.18
+ * forgets completions while it stops.
+ */
 async function startRunner(
   options: QueueOptions,
   onShutdown: () => void,
@@ -113,9 +117,9 @@ async function startRunner(
   const poolId = new Promise<string>((resolve) => {
     events.once('pool:create', ({ workerPool }) => resolve(workerPool.id));
   });
-  events.once('pool:gracefulShutdown', onShutdown);
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
-  const pool = options.open('howdah-worker', WAKE_UP_SLOTS);
+  const searched = firstSearch(events);
+  const pool = forgivingPool(options.open('howdah-worker', WAKE_UP_SLOTS));
   const runner = await run({
     events,
     pgPool: pool,
@@ -136,7 +140,26 @@ async function startRunner(
     throw error;
   });
   void runner.promise.catch(() => {}).then(() => pool.end()); // how it ended is told by its events
+  events.once('pool:gracefulShutdown', onShutdown);
+  const failure = await searched;
+  if (failure) {
+    events.off('pool:gracefulShutdown', onShutdown);
+    void runner.stop().catch(() => {});
+    throw failure;
+  }
   return { runner, poolId: await poolId, pool };
+}
+
+/**
+ * How the first search for a job ended. A runner asks for the ids of its tasks only then, and keeps that answer or that
+ * failure for good: one whose first search fails would never find a job.
+ */
+function firstSearch(events: WorkerEvents): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    events.once('worker:getJob:error', ({ error }) => resolve(error as Error));
+    events.once('worker:getJob:empty', () => resolve(undefined));
+    events.once('job:start', () => resolve(undefined));
+  });
 }
 
 async function areUnlocked({ open, log }: QueueOptions, poolIds: string[]): Promise<boolean> {

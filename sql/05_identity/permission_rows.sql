@@ -22,5 +22,6 @@ as $$
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
+    ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false)
 $$;

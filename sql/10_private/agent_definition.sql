@@ -44,7 +44,8 @@ as $$
       select jsonb_agg(jsonb_build_object(
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
-      ) order by m.position) from models as m
+      ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+        order by m.position) from models as m
     ), '[]'),
     'tools', coalesce((
       select jsonb_agg(

@@ -1,12 +1,17 @@
 -- One row per broken promise, for runs that are live or ended after `since`. Rules with a grace of ten seconds
--- allow for what is just happening. howdah.violations shows the last hour, howdah.check_all() everything.
+-- allow for what is just happening. howdah.violations shows the last hour, howdah.check_all() everything. There may be a
+-- million live runs: only what the rules look at is kept of them, rules about a run and its own log are asked in one pass,
+-- rules about children begin with the children, and compiling all of it would take longer than what it saves.
 create or replace function howdah_private.broken_promises(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
-  set search_path = ''
+  set search_path = '' set jit = off
 as $$
   with runs as materialized (
-    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+    select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
+      e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
        or e.completed_at >= broken_promises.since
@@ -27,76 +32,95 @@ as $$
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
   ),
+  broken as materialized (
+    select * from (
+      select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps, r.tokens_in, r.tokens_out,
+        r.cost, r.crashes_without_progress, l.steps, l.last_seq as last_step, t.messages, t.last_seq as last_message,
+        l.tokens_in as told_in, l.tokens_out as told_out, l.cost as told_cost, coalesce(l.is_late, false) as is_late,
+        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count) as has_step_gap,
+        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count) as has_message_gap,
+        (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0),
+          coalesce(l.cost, 0), coalesce(l.answers, 0)) as is_wrongly_counted,
+        r.model_count > r.max_steps as is_over_budget,
+        r.crashes_without_progress > 20 as is_over_attempts,
+        r.status = 'completed' and coalesce(l.outputs, 0) <> 1 as is_without_output,
+        coalesce(l.is_foreign, false) or coalesce(t.is_foreign, false) as is_foreign
+      from runs as r
+      left join logs as l on l.execution_id = r.id
+      left join talks as t on t.execution_id = r.id
+    ) as b
+    where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted or b.is_over_budget
+      or b.is_over_attempts or b.is_without_output or b.is_foreign
+  ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
-    from runs as r join howdah.messages as m on m.execution_id = r.id
+    from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
-    where r.status = 'completed'
+    where r.completed_at >= broken_promises.since and r.status = 'completed'
   ),
   results as (
     select m.execution_id, m.tool_call_id as call_id
-    from runs as r join howdah.messages as m on m.execution_id = r.id
-    where r.status = 'completed' and m.role = 'tool'
+    from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
+    where r.completed_at >= broken_promises.since and r.status = 'completed' and m.role = 'tool'
   )
-  select 'lost_run', r.tenant_id, r.id::uuid, 'due since ' || greatest(r.run_at, r.wake_at) || ', no wake-up'
+  select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
   from runs as r
   where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
-    and greatest(r.run_at, r.wake_at) < clock_timestamp() - interval '10 seconds'
+    and r.due_at < clock_timestamp() - interval '10 seconds'
     and not exists (
       select from graphile_worker._private_jobs as j
-      where j.key in (r.id::text, r.id::text || ' again') and j.attempts < j.max_attempts
+      where j.key = r.id::text and j.attempts < j.max_attempts
+    )
+    and not exists (
+      select from graphile_worker._private_jobs as j
+      where j.key = r.id::text || ' again' and j.attempts < j.max_attempts
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
-  from runs as r
-  where r.status = 'running' and r.is_quiet
+  from howdah.executions as r
+  where r.status = 'running' and r.updated_at < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
-  select 'step_gap', r.tenant_id, r.id,
-    format('%s steps, last %s, counted %s', l.steps, l.last_seq, r.step_count)
-  from runs as r left join logs as l on l.execution_id = r.id
-  where (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
+  select 'step_gap', b.tenant_id, b.id, format('%s steps, last %s, counted %s', b.steps, b.last_step, b.step_count)
+  from broken as b where b.has_step_gap
   union all
-  select 'message_gap', r.tenant_id, r.id,
-    format('%s messages, last %s, counted %s', t.messages, t.last_seq, r.message_count)
-  from runs as r left join talks as t on t.execution_id = r.id
-  where (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
+  select 'message_gap', b.tenant_id, b.id,
+    format('%s messages, last %s, counted %s', b.messages, b.last_message, b.message_count)
+  from broken as b where b.has_message_gap
   union all
-  select 'step_after_end', r.tenant_id, r.id, 'a step was committed after the run had ended'
-  from runs as r join logs as l on l.execution_id = r.id where l.is_late
+  select 'step_after_end', b.tenant_id, b.id, 'a step was committed after the run had ended'
+  from broken as b where b.is_late
   union all
-  select 'ledger_run', r.tenant_id, r.id, format('run %s/%s/%s, steps %s/%s/%s', r.tokens_in, r.tokens_out,
-    r.cost, l.tokens_in, l.tokens_out, l.cost)
-  from runs as r left join logs as l on l.execution_id = r.id
-  where (r.tokens_in, r.tokens_out, r.cost, r.model_count)
-    <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
+  select 'ledger_run', b.tenant_id, b.id, format('run %s/%s/%s, steps %s/%s/%s', b.tokens_in, b.tokens_out,
+    b.cost, b.told_in, b.told_out, b.told_cost)
+  from broken as b where b.is_wrongly_counted
   union all
-  select 'over_budget', r.tenant_id, r.id,
-    format('%s model answers, at most %s allowed', r.model_count, r.max_steps)
-  from runs as r where r.model_count > r.max_steps
+  select 'over_budget', b.tenant_id, b.id,
+    format('%s model answers, at most %s allowed', b.model_count, b.max_steps)
+  from broken as b where b.is_over_budget
   union all
-  select 'over_attempts', r.tenant_id, r.id, format('%s workers died with it since its last commit',
-    r.crashes_without_progress)
-  from runs as r where r.crashes_without_progress > 20
+  select 'over_attempts', b.tenant_id, b.id, format('%s workers died with it since its last commit',
+    b.crashes_without_progress)
+  from broken as b where b.is_over_attempts
   union all
-  select 'end_without_output', r.tenant_id, r.id, 'completed without exactly one output step'
-  from runs as r left join logs as l on l.execution_id = r.id
-  where r.status = 'completed' and coalesce(l.outputs, 0) <> 1
+  select 'end_without_output', b.tenant_id, b.id, 'completed without exactly one output step'
+  from broken as b where b.is_without_output
+  union all
+  select 'wrong_tenant', b.tenant_id, b.id, 'a row of its log belongs to another tenant'
+  from broken as b where b.is_foreign
   union all
   select 'tool_pairing', r.tenant_id, r.id, 'call ' || coalesce(c.call_id, p.call_id)
     || case when c.call_id is null then ' was never asked for' else ' has not exactly one result' end
   from (select c.execution_id, c.call_id, count(*) as asked from calls as c group by 1, 2) as c
   full join (select p.execution_id, p.call_id, count(*) as told from results as p group by 1, 2) as p
     on p.execution_id = c.execution_id and p.call_id = c.call_id
-  join runs as r on r.id = coalesce(c.execution_id, p.execution_id)
+  join howdah.executions as r on r.id = coalesce(c.execution_id, p.execution_id)
   where c.asked is distinct from p.told
   union all
-  select 'wrong_tenant', r.tenant_id, r.id, 'a row of its log or its parent belongs to another tenant'
-  from runs as r
-  left join logs as l on l.execution_id = r.id
-  left join talks as t on t.execution_id = r.id
-  left join howdah.executions as p on p.id = r.parent_execution_id
-  where l.is_foreign or t.is_foreign or p.tenant_id <> r.tenant_id
+  select 'wrong_tenant', r.tenant_id, r.id, 'its parent belongs to another tenant'
+  from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
+  where p.tenant_id <> r.tenant_id and r.parent_execution_id is not null
+    and (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_promises.since)
   union all
   select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
   from (select distinct r.agent_version_id from runs as r) as used
@@ -110,8 +134,8 @@ as $$
   where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
-  from runs as r left join howdah.sessions as s on s.id = r.session_id
-  where r.waiting_for = 'turn' and s.live_execution_id is null
+  from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s
@@ -131,33 +155,35 @@ as $$
     and exists (select from howdah_private.workers)
   union all
   select * from howdah_private.broken_waits(broken_promises.since)
+  union all
+  select * from howdah_private.broken_families(broken_promises.since)
 $$;
 
--- What waits, and what belongs together: questions, inboxes, children and their ledgers, effects.
+-- What waits: for questions, children, quotas, answers; and effects.
 create or replace function howdah_private.broken_waits(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
-  set search_path = ''
+  set search_path = '' set jit = off
 as $$
-  with runs as materialized (
-    select e.*, e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
+  with waiting as materialized (
+    select e.id::uuid as id, e.tenant_id, e.waiting_for, e.live_children, e.has_inbox
     from howdah.executions as e
-    where e.status in ('queued', 'running', 'waiting', 'paused')
-       or e.completed_at >= broken_waits.since
+    where e.status = 'waiting' and e.updated_at < clock_timestamp() - interval '10 seconds'
   )
-  select 'stuck_wait', r.tenant_id, r.id::uuid, 'waits for ' || r.waiting_for || ', and there is none'
-  from runs as r
-  where r.is_quiet and (
-    (r.waiting_for = 'child' and r.live_children = 0)
-    or (r.waiting_for = 'question' and not exists (
-      select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
-    ))
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for child, and there is none'
+  from waiting as r
+  where r.waiting_for = 'child' and r.live_children = 0
+  union all
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for question, and there is none'
+  from waiting as r
+  where r.waiting_for = 'question' and not exists (
+    select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
   )
   union all
   select 'stuck_quota', r.tenant_id, r.id, 'waits for room, and ' || case when p.execution_id is null
     then 'nobody will say when there is some' else 'there is some' end
-  from runs as r left join howdah_private.parked_runs as p on p.execution_id = r.id
-  where r.is_quiet and r.waiting_for = 'quota' and not exists (
+  from waiting as r left join howdah_private.parked_runs as p on p.execution_id = r.id
+  where r.waiting_for = 'quota' and not exists (
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
@@ -169,34 +195,49 @@ as $$
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
-  from runs as r where r.is_quiet and r.has_inbox and r.waiting_for in ('question', 'child')
+  from waiting as r where r.has_inbox and r.waiting_for in ('question', 'child')
   union all
   select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
-  from runs as r join howdah.questions as q on q.execution_id = r.id
-  where r.completed_at is not null and q.status = 'open' and q.kind <> 'effect'
+  from howdah.executions as r join howdah.questions as q on q.execution_id = r.id
+  where r.completed_at >= broken_waits.since and q.status = 'open' and q.kind <> 'effect'
   union all
-  select 'live_children', r.tenant_id, r.id,
-    format('%s children are live, counted %s', count(c.id) filter (where c.completed_at is null), r.live_children)
-  from runs as r left join howdah.executions as c on c.parent_execution_id = r.id
-  where r.completed_at is null
-  group by r.tenant_id, r.id, r.live_children
-  having count(c.id) filter (where c.completed_at is null) <> r.live_children
+  select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
+  from howdah.executions as r join howdah.steps as s on s.execution_id = r.id
+  where (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_waits.since)
+    and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0) and s.idempotency_key is not null
+  group by s.tenant_id, s.execution_id, s.idempotency_key
+  having count(*) > 1
+$$;
+
+-- Children, their parents, and what these counted of them.
+create or replace function howdah_private.broken_families(since timestamptz)
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = '' set jit = off
+as $$
+  with children as materialized (
+    select e.id::uuid as id, e.tenant_id, e.parent_execution_id
+    from howdah.executions as e
+    where e.parent_execution_id is not null and e.status in ('queued', 'running', 'waiting', 'paused')
+  )
+  select 'live_children', r.tenant_id, r.id::uuid,
+    format('%s children are live, counted %s', coalesce(c.live, 0), r.live_children)
+  from howdah.executions as r
+  left join (
+    select b.parent_execution_id as id, count(*) as live from children as b group by b.parent_execution_id
+  ) as c on c.id = r.id
+  where r.status in ('queued', 'running', 'waiting', 'paused') and coalesce(c.live, 0) <> r.live_children
   union all
-  select 'orphan', r.tenant_id, r.id, 'is live, and its parent has ended as ' || p.status
-  from runs as r join howdah.executions as p on p.id = r.parent_execution_id
-  where r.completed_at is null and p.completed_at < clock_timestamp() - interval '10 seconds'
+  select 'orphan', b.tenant_id, b.id, 'is live, and its parent has ended as ' || p.status
+  from children as b join howdah.executions as p on p.id = b.parent_execution_id
+  where p.completed_at < clock_timestamp() - interval '10 seconds'
   union all
   select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
     r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
-  from runs as r join howdah.executions as c on c.root_execution_id = r.root_execution_id and c.depth > r.depth
-    and r.id = any (c.ancestors)
+  from howdah.executions as r join howdah.executions as c on c.root_execution_id = r.root_execution_id
+    and c.parent_execution_id is not null and c.depth > r.depth and r.id = any (c.ancestors)
+  where r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_families.since
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
     <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
-  union all
-  select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
-  from runs as r join howdah.steps as s on s.execution_id = r.id
-  where s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
-  group by s.tenant_id, s.execution_id, s.idempotency_key
-  having s.idempotency_key is not null and count(*) > 1
 $$;

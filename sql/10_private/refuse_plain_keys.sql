@@ -1,4 +1,39 @@
--- Keys never stand in a row: whatever looks like one in a free-form document is refused, by its name or by its shape.
+-- Keys never stand in a row: whatever looks like one in a free-form document is refused, by its name or by its shape,
+-- at any depth.
+
+-- Names of fields whose text is a key: apiKey, X-Api-Key, client_secret, GITHUB_TOKEN. Not max_tokens, not stop_token,
+-- not secret_name.
+create or replace function howdah_private.names_a_key(name text) returns boolean
+  language sql immutable
+  set search_path = ''
+as $$
+  select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
+    or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
+      '(^|[-_.])((api|access|secret|private|signing|encryption|subscription|account|shared)[-_]?key'
+      || '|secret[-_]?access[-_]?key|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
+      || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
+      || '|^(token|pwd|bearer)$')
+$$;
+
+-- Texts that hold a key, by the shapes vendors give theirs. Wherever it stands in a text it must be long and have a
+-- digit: "sk-learn" and "Bearer of news" are words.
+create or replace function howdah_private.holds_a_key(text text) returns boolean
+  language sql immutable
+  set search_path = ''
+as $$
+  select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
+    or text ~ ('(^|[^A-Za-z0-9_-])('
+      || '(sk|gsk|xai|pplx|r8)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)[A-Z0-9]{12,16}([^A-Za-z0-9]|$)'
+      || '|xox[abeprs]-[A-Za-z0-9-]{10}|whsec_[A-Za-z0-9+/]{16}|SG\.[A-Za-z0-9_-]{16}'
+      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+      || ')')
+    or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
+    or text ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
+$$;
+
 create or replace function howdah_private.refuse_plain_keys(field text, document jsonb) returns void
   language plpgsql stable
   set search_path = ''
@@ -21,15 +56,15 @@ begin
     ) as c
   )
   select e.path into v_path from entries as e
-  where jsonb_typeof(e.value) = 'string' and (
-    lower(e.name) ~ '^(x[-_])?(api[-_]?key|access[-_]?token|auth[-_]?token|secret|client[-_]?secret|password|passwd|private[-_]?key|authorization)$'
-    or e.value #>> '{}' ~ '^(sk-[A-Za-z0-9_-]{8}|sk_live_|ghp_|github_pat_|xox[abp]-|AKIA[0-9A-Z]{12}|Bearer [A-Za-z0-9._-]{8})'
+  where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
+    howdah_private.names_a_key(e.name) or howdah_private.holds_a_key(e.value #>> '{}')
   )
   limit 1;
   if v_path is not null then
     raise exception using errcode = 'HWINV',
       message = format('%s holds a key, and keys never stand in a row', v_path),
       detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
-      hint = 'Leave it out: the key of the environment (OPENAI_API_KEY) is sent to the environment''s URL.';
+      hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
+        ' such as secret_name of a model.';
   end if;
 end $$;

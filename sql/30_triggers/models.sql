@@ -45,14 +45,39 @@ begin
   return new;
 end $$;
 
+-- Locked, so that the secret cannot be removed before the model that names it is there to be seen.
+create or replace function howdah_private.tg_models__check_secret() returns trigger
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(new.secret_name);
+  end if;
+  return new;
+end $$;
+
+-- Of a base_url only what stands behind the host: a password before it is refused by base_url_is_http.
+create or replace function howdah_private.tg_models__refuse_keys() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.refuse_plain_keys('base_url',
+    to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
+  perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
+  return new;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.models
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_adopt
-  before update of provider, model, base_url, name on howdah.models
+  before update of provider, model, base_url, secret_name, name on howdah.models
   for each row when (old.from_environment and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
 create or replace trigger _500_mark_stale
-  after update of name, provider, model, base_url, context_tokens on howdah.models
+  after update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _510_mark_stale
@@ -66,3 +91,8 @@ create or replace trigger _520_mark_stale
 create or replace trigger _300_refuse_private before insert or update of base_url on howdah.models
   for each row when (new.base_url is not null)
   execute function howdah_private.tg_models__refuse_private();
+create or replace trigger _300_check_secret before insert or update of secret_name, tenant_id on howdah.models
+  for each row when (new.secret_name is not null)
+  execute function howdah_private.tg_models__check_secret();
+create or replace trigger _300_refuse_keys before insert or update of base_url, capabilities on howdah.models
+  for each row execute function howdah_private.tg_models__refuse_keys();

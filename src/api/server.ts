@@ -6,6 +6,9 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { createPool, type Pool } from '../db/pool.ts';
+import { secretRowsOn } from '../db/secrets.ts';
+import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
+import { createSecretWriter } from '../secrets/writer.ts';
 import { createAdmission } from './admission.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
 import { dispatch } from './dispatch.ts';
@@ -27,6 +30,8 @@ export type ApiOptions = {
   /** An owner's URL. */
   url: string;
   log: Logger;
+  /** What secrets are sealed with; without, none can be stored here. */
+  masterKeys?: MasterKeys;
   /** Where they differ from the usual ones. */
   bounds?: Partial<Bounds>;
 } & Pick<Config, 'host' | 'port' | 'auth' | 'jwtSecret' | 'jwksUrl' | 'corsOrigins'>;
@@ -62,8 +67,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     closers.push(() => hub.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const admission = createAdmission(bounds);
+    const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
     const graphql = await createGraphqlServer({
       ...entrance,
+      secrets,
       pool,
       hub,
       admission,

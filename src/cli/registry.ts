@@ -166,6 +166,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/agents.ts'),
   },
   {
+    name: 'secret',
+    summary: 'keys of model servers and other secrets, encrypted; values come from stdin',
+    args: 'set|rotate|list|remove',
+    load: () => import('./commands/secret.ts'),
+  },
+  {
     name: 'token',
     summary: 'a token for the API, for one user of a tenant',
     args: '--tenant SLUG --user NAME',

@@ -2,13 +2,18 @@ import type { Outcome } from './errors.ts';
 import type { JsonObject, JsonSchema } from './json.ts';
 import type { Message, ToolCall } from './message.ts';
 
-/** A model as a pinned version names it. `base_url` null means: the environment's URL and key. */
+/**
+ * A model as a pinned version names it. `base_url` null means the environment's URL; the key is the value of the secret
+ * named, else the environment's at the environment's URL, else none.
+ */
 export type ModelRef = {
   id: string;
   name: string;
   provider: string;
   model: string;
   base_url: string | null;
+  /** Absent where the model names none. */
+  secret_name?: string;
   context_tokens: number | null;
   /** Passed through to the provider (temperature, max_tokens, …). */
   request_params: JsonObject;
@@ -42,6 +47,8 @@ export type ModelCallContext = {
   signal: AbortSignal;
   /** Text as it streams in. Ephemeral: what counts is the answer. */
   onToken?: (text: string) => void;
+  /** The value of the model's secret, in place of any other key: for the wire alone, never for a text. */
+  key?: string;
 };
 
 /**

@@ -606,6 +606,10 @@ export interface Models {
   output_price: Numeric | null;
   provider: string;
   purpose: Generated<ModelPurpose>;
+  /**
+   * The secret whose value is sent as the key. Without one the environment's key goes to the environment's URL, and none to a base_url.
+   */
+  secret_name: string | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
 }
@@ -776,6 +780,34 @@ export interface Schedules {
   timezone: Generated<string>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+}
+
+export interface Secrets {
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  /**
+   * Equal for equal values of a tenant; without its key nobody can check a guess against it.
+   */
+  fingerprint: string;
+  id: Generated<string>;
+  /**
+   * The last characters of the value; null when it is too short to show any.
+   */
+  last_four: string | null;
+  /**
+   * What rows such as models call it by (secret_name).
+   */
+  name: string;
+  /**
+   * When the value was last replaced; null while it is the first.
+   */
+  rotated_at: Timestamp | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Rises with each new value.
+   */
+  version: Generated<number>;
 }
 
 export interface Sessions {
@@ -996,6 +1028,7 @@ export interface DB {
   queue_health: QueueHealth;
   resources: Resources;
   schedules: Schedules;
+  secrets: Secrets;
   sessions: Sessions;
   status_transitions: StatusTransitions;
   steps: Steps;

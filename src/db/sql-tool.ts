@@ -1,4 +1,4 @@
-import type { Outcome } from '../contracts/errors.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { breakConnection, inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { storableJson } from './runs.ts';
@@ -87,6 +87,10 @@ export const FORGET_SESSION =
 /** Serialization failure and deadlock: the call lost to another one, is undone, and may win the next time. */
 const LOST_RACES = ['40001', '40P01'];
 
+/** The database is short of something (disk, memory, connections): the call is not to blame, and soon is too soon. */
+const SHORTAGE = /^53/;
+const AFTER_SHORTAGE_MS = 10_000;
+
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
@@ -100,24 +104,27 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
     const values = rows.map((row) => (row.value === null ? null : exactJson(row.value)));
     return { ok: true, value: call.fn.returns_set ? values : (values[0] ?? null) };
   } catch (error) {
-    const { code, message, hint, detail } = faultOf(error);
-    const timedOut = code === '57014';
-    return {
-      ok: false,
-      error: {
-        code: timedOut ? 'timeout' : 'tool_failed',
-        message: timedOut ? `the tool took longer than ${call.timeoutMs} ms` : message,
-        retryable: LOST_RACES.includes(code),
-        cause: {
-          sqlstate: code,
-          ...(hint || code === '42501' ? { hint: hint ?? RIGHTS } : {}),
-          ...(detail ? { detail } : {}),
-        },
-      },
-    };
+    return { ok: false, error: failureOf(error, call) };
   } finally {
     stop();
   }
+}
+
+function failureOf(error: unknown, { timeoutMs }: SqlToolCall): RunError {
+  const { code, message, hint, detail } = faultOf(error);
+  const timedOut = code === '57014';
+  const isShort = SHORTAGE.test(code);
+  return {
+    code: timedOut ? 'timeout' : isShort ? 'overloaded' : 'tool_failed',
+    message: timedOut ? `the tool took longer than ${timeoutMs} ms` : message,
+    retryable: isShort || LOST_RACES.includes(code),
+    ...(isShort ? { retry_after_ms: AFTER_SHORTAGE_MS } : {}),
+    cause: {
+      sqlstate: code,
+      ...(hint || code === '42501' ? { hint: hint ?? RIGHTS } : {}),
+      ...(detail ? { detail } : {}),
+    },
+  };
 }
 
 /**

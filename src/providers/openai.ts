@@ -42,9 +42,10 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
     name: 'openai',
     async generate(request, context) {
       if (context.signal.aborted) return cancelled();
-      const target = resolveTarget(options.env, request.model);
+      const target = resolveTarget(options.env, request.model, context.key);
       if (!target.ok) return target;
-      const peer = { ...target.value, model: request.model.model };
+      const secret = context.key === undefined ? undefined : request.model.secret_name;
+      const peer = { ...target.value, model: request.model.model, secret };
       const watch = startWatch(context.signal, limits);
       let outcome: Outcome<ModelAnswer> | undefined;
       try {

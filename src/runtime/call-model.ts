@@ -24,7 +24,7 @@ type CallModel = Extract<Action, { type: 'call_model' }>;
 /** Asks the model once and commits what came of it: an answer, or one failed attempt. */
 export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
-  const found = world.provider(action.model);
+  const found = world.provider(action.model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
     ? await ask(found.value, action, run, world, time.signal).finally(() => time.clear())

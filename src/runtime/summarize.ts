@@ -46,7 +46,7 @@ export async function summarize(action: Summarize, run: HeldRun, world: World): 
 }
 
 async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outcome<ModelAnswer>> {
-  const found = world.provider(action.model);
+  const found = world.provider(action.model, run.context.tenant_id);
   if (!found.ok) {
     return found;
   }

@@ -10,7 +10,8 @@ import type { CustomTools } from '../tools/custom.ts';
 
 /** All that a run touches beside its own log; tests give their own. */
 export type World = {
-  provider(model: ModelRef): Outcome<ModelProvider>;
+  /** With the key of the tenant's secret, where the model names one. */
+  provider(model: ModelRef, tenantId: string): Outcome<ModelProvider>;
   customTools: CustomTools;
   /** Howdah's own tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;

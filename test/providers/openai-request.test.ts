@@ -44,6 +44,20 @@ describe('which key goes where', () => {
     expect((await sent(modelRequest('Hi'))).headers.authorization).toBeUndefined();
   });
 
+  test('the key of a secret that is none is sent nowhere, and not told', async () => {
+    const before = server.requests.length;
+    const model = modelRef({ base_url: server.url, secret_name: 'mine' });
+    const context = { signal: never(), key: `line 1\nline 2 of ${KEY}` };
+    const outcome = await openaiProvider({ env: { apiKey: KEY } }).generate(
+      modelRequest('Hi', { model }),
+      context,
+    );
+    expect(outcome).toMatchObject({ ok: false, error: { code: 'unauthorized' } });
+    expect(JSON.stringify(outcome)).toMatch(/The secret mine holds characters no key has/);
+    expect(JSON.stringify(outcome)).not.toContain(KEY);
+    expect(server.requests).toHaveLength(before);
+  });
+
   test('nothing else of the environment leaves', async () => {
     const names = ['OPENAI_API_KEY', 'OPENAI_ADMIN_KEY', 'OPENAI_ORG_ID', 'OPENAI_PROJECT_ID'];
     for (const name of names) vi.stubEnv(name, `leaked-${name}`);

@@ -9,6 +9,7 @@ import { eventually } from '../support/database.ts';
 export type ModelSpec = {
   provider?: string;
   base_url?: string;
+  secret_name?: string;
   script?: JsonObject[];
   input_price?: number;
   output_price?: number;
@@ -78,6 +79,7 @@ async function giveModel(
   const {
     provider = 'scripted',
     base_url,
+    secret_name,
     script,
     input_price,
     output_price,
@@ -85,8 +87,9 @@ async function giveModel(
   } = spec;
   await client.query(
     `with model as (
-       insert into howdah.models (name, provider, model, base_url, input_price, output_price, context_tokens)
-       values ($1, $2, 'm', $3, $4, $5, $9) returning id
+       insert into howdah.models (name, provider, model, base_url, input_price, output_price, context_tokens,
+         secret_name)
+       values ($1, $2, 'm', $3, $4, $5, $9, $10) returning id
      )
      insert into howdah.agent_models (agent_id, model_id, position, request_params)
      select $6, m.id, $7, $8 from model as m`,
@@ -100,6 +103,7 @@ async function giveModel(
       position,
       JSON.stringify(script ? { script } : {}),
       context_tokens,
+      secret_name,
     ],
   );
 }

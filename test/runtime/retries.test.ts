@@ -235,6 +235,34 @@ describe('a tool written in SQL', () => {
       expect((await pool.query(`select from shop.${name}_rows`)).rowCount).toBe(1);
     },
   );
+
+  test('while the database has no room for it waits ten seconds, as a row, and is called again', async () => {
+    const { pool } = database;
+    await pool.query(`
+      create schema if not exists shop;
+      create sequence shop.full_calls;
+      grant usage on sequence shop.full_calls to howdah_app;
+      create function shop.write_much() returns text language plpgsql as $$
+      begin
+        if nextval('shop.full_calls') < 2 then
+          raise exception using errcode = '53100', message = 'No space left on device';
+        end if;
+        return 'written';
+      end $$;
+      select howdah.register_sql_tool('shop.write_much()')`);
+    const script = [calling({ name: 'write_much' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['write_much'] }));
+    const { wake_at } = await parked(id);
+    expect((wake_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(5_000);
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    await pool.query('select howdah.retry_execution($1)', [id]); // a person does not wait
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(await resultsOf(pool, id)).toEqual(['written']);
+    expect((await retriesOf(id))[0]?.error).toMatchObject({
+      code: 'overloaded',
+      cause: { sqlstate: '53100' },
+    });
+  });
 });
 
 describe('a model', () => {

@@ -30,6 +30,7 @@ const READABLE = [
   'quotas',
   'resources',
   'schedules',
+  'secrets',
   'sessions',
   'status_transitions',
   'steps',

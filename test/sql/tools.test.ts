@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { asRole } from './support.ts';
+import { asRole, makeModel } from './support.ts';
 
 let db: TestDatabase;
 
@@ -185,11 +185,75 @@ describe('keys never stand in a row', () => {
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
   });
 
+  const faultOf = (document: unknown) =>
+    db.pool
+      .query(`select howdah_private.refuse_plain_keys('configuration', $1)`, [
+        JSON.stringify(document),
+      ])
+      .then(
+        () => null,
+        (error) => error,
+      );
+  const LONG = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8';
+
+  test.each([
+    { apiKey: 'x' },
+    { headers: { 'X-Api-Key': 'x' } },
+    { a: [{ b: [{ client_secret: 'x' }] }] },
+    { env: { GITHUB_TOKEN: 'x', OPENAI_API_KEY: 'x' } },
+    { env: { AWS_SECRET_ACCESS_KEY: 'x' } },
+    { headers: { Authorization: 'x' } },
+    { dsn: 'postgres://me:pw@db/shop' },
+    { url: 'https://example.com/v1?api_key=abcdefgh' },
+    { text: 'Bearer abcdefgh12' },
+    { text: `Say ${`sk-ant-api03-${LONG}`} to it.` },
+    ...['sk-', 'sk-proj-', 'ghs_', 'ghp_', 'github_pat_', 'glpat-', 'hf_', 'gsk_', 'AIza'].map(
+      (begin) => ({ text: `my key is ${begin}${LONG}` }),
+    ),
+    { text: 'AKIAIOSFODNN7EXAMPLE' },
+    { text: `whsec_${LONG}` },
+    { text: 'xoxb-123456789012-abcdef' },
+    { text: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLXNpZw' },
+    { text: '-----BEGIN RSA PRIVATE KEY-----\nMIIE' },
+  ])('refused with the fix and without the value: %j', async (document) => {
+    const { code, message, hint, detail } = await faultOf(document);
+    expect({ code, hint }).toMatchObject({
+      code: 'HWINV',
+      hint: expect.stringMatching(/howdah secret set NAME.*secret_name/),
+    });
+    expect(message).toMatch(/^configuration\.[\w.-]+ holds a key/);
+    expect(JSON.parse(detail)).toMatchObject({ field: 'configuration' });
+    expect(message + hint + detail).not.toContain(LONG.slice(0, 8));
+  });
+
   test('what only sounds like one is welcome', async () => {
-    await db.pool.query(
-      `insert into howdah.agent_models (agent_id, model_id, position, request_params)
-       select howdah.agent('development'), id, 9, '{"max_tokens": 100, "stop": ["token"]}' from howdah.models limit 1`,
-    );
+    expect(
+      await faultOf({
+        max_tokens: 100,
+        stop: ['token', 'sk-learn', 'password', 'Bearer of news', 'Basic questions, please'],
+        stop_token: '</s>',
+        secret_name: 'openai',
+        allowed_tools: ['reset_password', 'get_secret'],
+        mission_override: 'Never ask for a password or an API key; eyJ is no word, sk-y is no sky.',
+        url: 'https://example.com:8443/v1?api-version=2024-10-21&key=short',
+        idempotency_key: 'order-1',
+        primary_key: 'id',
+        password: '',
+        question: { schema: { properties: { password: { type: 'string' } } } },
+        model: 'ft:gpt-4o-mini-2024-07-18:acme:suffix:9abcdEFG',
+        id: '01980000-0000-7000-8000-000000000000',
+        sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+      }),
+    ).toBeNull();
+  });
+
+  test.each([
+    ['base_url', { base_url: `https://example.com/v1?key=AIza${LONG}` }],
+    ['capabilities', { capabilities: { headers: { 'x-api-key': 'abc' } } }],
+  ])('of a model: %s', async (field, columns) => {
+    const refused = makeModel(db.pool, columns);
+    await expect(refused).rejects.toMatchObject({ code: 'HWINV' });
+    await expect(refused).rejects.toThrow(field);
   });
 
   test.each(['http://user:pw@example.com/v1', 'http://example.com/v1 x', 'ftp://example.com'])(

@@ -316,6 +316,47 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'stuck_turn', execution_id: runs.waiting }]);
   });
 
+  const waits =
+    (what: string, more = '') =>
+    (of: Runs) =>
+      `update howdah.executions set waiting_for = '${what}', updated_at = now() - interval '1 minute' ${more}
+     where id = '${of.waiting}'`;
+
+  test.each<[string, keyof Runs, (of: Runs) => string]>([
+    ['stuck_wait', 'waiting', waits('question')],
+    ['stuck_wait', 'waiting', waits('child')],
+    ['unread_inbox', 'waiting', waits('child', ', has_inbox = true')],
+    [
+      'live_children',
+      'live',
+      (of) => `update howdah.executions set live_children = 2 where id = '${of.live}'`,
+    ],
+    ['live_children', 'live', (of) => `delete from howdah.executions where id = '${of.child}'`],
+    [
+      'ledger_children',
+      'live',
+      (of) => `update howdah.executions set children_tokens_in = 7 where id = '${of.live}'`,
+    ],
+    [
+      'orphan',
+      'child',
+      (
+        of,
+      ) => `update howdah.executions set status = 'cancelled', stop_reason = 'cancelled', owner_worker = null,
+                 completed_at = now() - interval '1 minute' where id = '${of.live}'`,
+    ],
+    [
+      'effect_twice',
+      'done',
+      (of) => `update howdah.steps set kind = 'tool', idempotency_key = 'once'
+               where execution_id = '${of.done}' and kind in ('tool', 'model')`,
+    ],
+  ])('%s: of the run that is %s', async (rule, run, statement) => {
+    expect(await breaking(statement)).toContainEqual(
+      expect.objectContaining({ rule, execution_id: runs[run] }),
+    );
+  });
+
   test('late_schedule: a schedule was due and no worker that lives has fired it', async () => {
     const schedule = (minutes: number) => (of: Runs) =>
       `insert into howdah.schedules (tenant_id, name, cron, agent_id, input, next_at)

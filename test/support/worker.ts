@@ -1,7 +1,8 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Hooks } from '../../src/contracts/hook.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
+import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 
@@ -15,6 +16,9 @@ export type TestWorkerOptions = {
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
   resourceFolder?: string;
+  /** What secrets are opened with. */
+  masterKeys?: MasterKeys;
+  log?: Logger;
 };
 
 /** A worker in this process, as `howdah worker` starts it. */
@@ -29,7 +33,8 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
-    log: pino({ level: 'silent' }),
+    ...(options.masterKeys ? { masterKeys: options.masterKeys } : {}),
+    log: options.log ?? pino({ level: 'silent' }),
     provider: (model) => findProvider(providers, model),
   });
 }

@@ -18,7 +18,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     const cause = causeOf(error);
     if (cause === undefined) return error.path ? error : asInvalid(error);
     if (cause instanceof GraphQLError) {
-      const told = restated(error, error.message, cause.extensions);
+      const told = restated(error, withoutValue(error.message, cause), cause.extensions);
       return error.path ? told : asInvalid(told);
     }
     if (cause instanceof Error && isSafeError(cause))
@@ -39,6 +39,15 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
 /** Whatever is wrong with an operation or its variables is invalid input. */
 export function asInvalid(error: GraphQLError): GraphQLError {
   return restated(error, error.message, { code: 'HWINV', ...error.extensions });
+}
+
+/** graphql-js quotes the whole value of a variable that does not fit, and it may hold a secret: place and reason do. */
+function withoutValue(message: string, { message: reason }: GraphQLError): string {
+  const [, variable] = /^(Variable "\$\w+" got invalid value) /.exec(message) ?? [];
+  if (variable === undefined || !message.endsWith(`; ${reason}`)) return message;
+  const [place = ''] = / at "[\w.[\]]+"$/.exec(message.slice(0, -reason.length - 2)) ?? [];
+  const words = reason.replace(/(cannot represent [\w -]+ value): [\s\S]*$/, '$1');
+  return `${variable}${place}; ${words}`;
 }
 
 /** The same error, at the same place, in other words. */

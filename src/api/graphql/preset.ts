@@ -5,6 +5,7 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Pool } from '../../db/pool.ts';
+import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
@@ -18,6 +19,7 @@ import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
 import { LimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
+import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
@@ -30,6 +32,7 @@ export type ServingOptions = {
   hub: FeedHub;
   identities: Identities;
   admission: Admission;
+  secrets: SecretWriter;
   onError: ErrorLog;
 };
 
@@ -49,6 +52,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       UuidDomainsPlugin,
       FeedPlugin,
       FeedRowsPlugin,
+      SecretsPlugin,
     ],
     pgServices: [
       makePgService({
@@ -70,6 +74,7 @@ export function servingPreset({
   hub,
   identities,
   admission,
+  secrets,
   onError,
 }: ServingOptions): GraphileConfig.Preset {
   return {
@@ -91,6 +96,8 @@ export function servingPreset({
         return {
           pgSettings: settingsFor(identity),
           pace,
+          secrets,
+          tenantId: identity.tenantId,
           live: request.ws ? liveSources(hub, pace) : noLiveSources,
         };
       },

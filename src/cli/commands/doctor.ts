@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
-import type { DefaultModel } from '../../config.ts';
+import type { Config, DefaultModel } from '../../config.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { createPool, type Pool } from '../../db/pool.ts';
 import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '../../db/queries.ts';
+import { secretRowsOn } from '../../db/secrets.ts';
+import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
 
@@ -19,6 +22,7 @@ export function register(command: Command, io: CliIo): void {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
       if (findings.every(({ ok }) => ok)) {
         findings.push(await roles(pool), await extensions(pool), await clock(pool));
+        findings.push(await secrets(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
       }
       findings.push(
@@ -100,6 +104,25 @@ async function roles(pool: Pool): Promise<Finding> {
 const ROLES = ['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser'].map(
   (name) => `howdah_${name}`,
 );
+
+async function secrets(pool: Pool, config: Config): Promise<Finding> {
+  const { masterKeysOf } = await import('../../bootstrap.ts');
+  const rows = secretRowsOn(pool);
+  const { current } = await rows.masterKeys();
+  const found = current === null ? 'none stored' : `under the master key ${current}`;
+  try {
+    await refuseWrongKeys(rows, masterKeysOf(config));
+    return { check: 'secrets', ok: true, found };
+  } catch (error) {
+    if (!(error instanceof HowdahError)) throw error;
+    return {
+      check: 'secrets',
+      ok: false,
+      found: `${found}: ${error.message}`,
+      fix: error.hint ?? '',
+    };
+  }
+}
 
 async function extensions(pool: Pool): Promise<Finding> {
   const { rows } = await pool.query(

@@ -3,9 +3,7 @@ import { SignJWT } from 'jose';
 import { HowdahError } from '../../contracts/errors.ts';
 import {
   createUser,
-  findTenant,
   findUser,
-  listTenants,
   listUsers,
   TOKEN_PARTY,
   type UserRole,
@@ -14,6 +12,7 @@ import {
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { listed, MOST_NAMES, tenantOf } from '../tenants.ts';
 
 type TokenOptions = {
   tenant: string;
@@ -27,8 +26,6 @@ type Claims = { user_id: string; tenant_id: string; role: UserRole; iat: number;
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 const MOST_DAYS = 365;
-/** Names in a hint. */
-const MOST_NAMES = 10;
 
 /** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
 export function register(command: Command, io: CliIo): void {
@@ -72,16 +69,6 @@ function sign(claims: Claims, secret: string): Promise<string> {
     .sign(Buffer.from(secret, 'utf8'));
 }
 
-async function tenantOf(db: Queries, slug: string) {
-  const tenant = await findTenant(db, slug);
-  if (tenant) return tenant;
-  const names = await listTenants(db, MOST_NAMES + 1);
-  throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
-    hint: `There are: ${listed(names)}.`,
-    detail: { tenant: slug },
-  });
-}
-
 async function userOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
@@ -102,12 +89,6 @@ function atMost<U extends { username: string; role: UserRole }>(user: U, role = 
     hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
     detail: { field: 'role', role, user_role: user.role },
   });
-}
-
-function listed(names: readonly string[]): string {
-  return names.length > MOST_NAMES
-    ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
-    : names.join(', ');
 }
 
 function secondsOf(text: string): number {

@@ -2,10 +2,10 @@ import type { ErrorCode } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import { retryAfterMs } from '../../contracts/retry-after.ts';
 import { codeOfStatus, type Failed, failed } from '../failure.ts';
-import { sentence } from './redact.ts';
+import { redact, sentence } from './redact.ts';
 
 /** Whom we called, as a failure may name it. */
-export type Peer = { host: string; model: string; key: string | null };
+export type Peer = { host: string; model: string; key: string | null; secret?: string | undefined };
 
 /** A status other than 2xx, with whatever the server said. */
 export type HttpFailure = {
@@ -20,7 +20,7 @@ const TOO_LONG =
 const FILTERED = /^(content_filter|content_policy_violation|ResponsibleAIPolicyViolation)$/;
 
 export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
-  const told = toldBy(seen.body, seen.text);
+  const told = toldBy(seen.body, seen.text, peer.key);
   const plain = codeOfStatus(seen.status);
   const code = plain === 'invalid_request' ? (refusal(told) ?? plain) : plain;
   const detail = sentence(told.message, peer.key);
@@ -34,7 +34,7 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
 
 /** An `error` object where an answer should be: in a stream, or in a body with status 200. */
 export function toldFailure(body: unknown, text: string, peer: Peer): Failed {
-  const told = toldBy(body, text);
+  const told = toldBy(body, text, peer.key);
   const detail = sentence(told.message, peer.key);
   const code = refusal(told) ?? 'bad_answer';
   return failed(code, `${peer.host} broke off the answer with an error. Its words: ${detail}`, {
@@ -54,10 +54,10 @@ const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => strin
   context_too_long: ({ model }) =>
     `The conversation is too long for model ${model}; use one with a larger context, or a shorter history.`,
   content_filtered: ({ host }) => `The content filter of ${host} refused the request.`,
-  unauthorized: ({ host, key }, status) =>
+  unauthorized: ({ host, key, secret }, status) =>
     key === null
-      ? `${host} wants a key (${status}) and none was sent: a model with its own base_url gets no key of the environment.`
-      : `${host} refused the key or the account (${status}); check OPENAI_API_KEY and what it may use.`,
+      ? `${host} wants a key (${status}) and none was sent: a model with its own base_url gets no key of the environment, but that of the secret it names (secret_name).`
+      : `${host} refused the key or the account (${status}); check ${secret ? `the secret ${secret}` : 'OPENAI_API_KEY'} and what it may use.`,
   not_found: ({ host, model }) =>
     `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
 };
@@ -71,7 +71,7 @@ function refusal(told: Told): ErrorCode | null {
 type Told = { message: string; code: string | null; codes: string[] };
 
 /** Reads the error bodies in use: OpenAI's, a bare string, Google's array, Mistral's and FastAPI's. */
-function toldBy(body: unknown, text: string): Told {
+function toldBy(body: unknown, text: string, key: string | null): Told {
   const one = Array.isArray(body) ? body[0] : body;
   const error = isJsonObject(one) && one.error !== undefined ? one.error : one;
   if (!isJsonObject(error)) {
@@ -79,7 +79,9 @@ function toldBy(body: unknown, text: string): Told {
   }
   const inner = isJsonObject(error.innererror) ? error.innererror : {};
   const codes = [error.code, error.type, inner.code].flatMap((code) =>
-    typeof code === 'string' || typeof code === 'number' ? [String(code).slice(0, 100)] : [],
+    typeof code === 'string' || typeof code === 'number'
+      ? [redact(String(code), key).slice(0, 100)]
+      : [],
   );
   return { message: messageOf(error) ?? text, code: codes[0] ?? null, codes };
 }

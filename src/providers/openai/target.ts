@@ -11,10 +11,11 @@ export type Target = { baseUrl: string; host: string; key: string | null };
 const OPENAI_URL = 'https://api.openai.com/v1';
 
 /**
- * Contract, section 2: a model without `base_url` uses the environment's URL and key; one with its
- * own `base_url` gets no key, so that a row can never send the environment's key elsewhere.
+ * Contract, section 2: a model whose secret is known is sent that and nothing else. Without one, a model without
+ * `base_url` uses the environment's URL and key; one with its own `base_url` gets no key, so that a row can never send
+ * the environment's key elsewhere.
  */
-export function resolveTarget(env: OpenAiEnv, model: ModelRef): Outcome<Target> {
+export function resolveTarget(env: OpenAiEnv, model: ModelRef, secret?: string): Outcome<Target> {
   const own = model.base_url?.trim() || null;
   const url = own ?? (env.baseUrl?.trim() || OPENAI_URL);
   const host = hostOf(url);
@@ -22,16 +23,18 @@ export function resolveTarget(env: OpenAiEnv, model: ModelRef): Outcome<Target> 
     const where = own === null ? 'OPENAI_BASE_URL' : `The base_url of model ${model.name}`;
     return failed('invalid_request', `${where} is not an http(s) URL such as ${OPENAI_URL}.`);
   }
-  const key = own === null ? env.apiKey?.trim() || null : null;
+  const ofEnvironment = own === null ? env.apiKey?.trim() || null : null;
+  const key = secret === undefined ? ofEnvironment : secret.trim();
   if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
-    return failed('unauthorized', 'OPENAI_API_KEY holds characters no key has; copy it again.');
+    const holder = secret === undefined ? 'OPENAI_API_KEY' : `The secret ${model.secret_name}`;
+    return failed('unauthorized', `${holder} holds characters no key has; copy it again.`);
   }
   if (key === null && url === OPENAI_URL) {
     return failed(
       'unauthorized',
       own === null
         ? 'There is no key for OpenAI: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without one.'
-        : 'A model with its own base_url is called without a key; leave base_url empty to use OPENAI_API_KEY.',
+        : 'A model with its own base_url is called without a key; leave base_url empty to use OPENAI_API_KEY, or name a secret (secret_name).',
     );
   }
   return { ok: true, value: { baseUrl: url, host, key } };

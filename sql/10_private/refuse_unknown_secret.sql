@@ -1,0 +1,11 @@
+create or replace function howdah_private.refuse_unknown_secret(name text) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no secret %L', refuse_unknown_secret.name),
+    detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
+    hint = format('Store it: howdah secret set %s (the value comes from stdin). select name from howdah.secrets',
+      refuse_unknown_secret.name);
+end $$;

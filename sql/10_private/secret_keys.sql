@@ -1,0 +1,160 @@
+-- The keys that secrets are sealed with, and how both kinds are rotated while everything goes on.
+
+-- The master key in use, and all that something is still wrapped by: a process must have each of them.
+create or replace function howdah_private.master_key_state() returns jsonb
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select jsonb_build_object(
+    'current', (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
+    'needed', coalesce((
+      select jsonb_agg(m.fingerprint order by m.fingerprint) from howdah_private.master_keys as m
+      where m.retired_at is null
+        or exists (select from howdah_private.data_keys as k where k.wrapped_by = m.fingerprint)
+    ), '[]'))
+$$;
+
+-- The first process that needs a master key says which one it is; the fingerprint that counts is given back.
+create or replace function howdah_private.adopt_master_key(fingerprint text) returns text
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  insert into howdah_private.master_keys (fingerprint)
+  select adopt_master_key.fingerprint
+  where not exists (select from howdah_private.master_keys as m where m.retired_at is null)
+  on conflict do nothing;
+  return (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null);
+end $$;
+
+-- Everything new is wrapped by this key from now on.
+create or replace function howdah_private.switch_master_key(fingerprint text) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  update howdah_private.master_keys as m set retired_at = now()
+  where m.retired_at is null and m.fingerprint <> switch_master_key.fingerprint;
+  insert into howdah_private.master_keys as m (fingerprint) values (switch_master_key.fingerprint)
+  on conflict on constraint master_keys_pkey do update set retired_at = null;
+end $$;
+
+-- A new data key becomes the one in use: the tenant's first, or (replacing) the next. False when there is a first one
+-- already, or when it is wrapped by a master key that is not in use any more. The master key is locked, so that no
+-- data key is forgotten by who wraps all of them again.
+create or replace function howdah_private.add_data_key(key jsonb, replacing boolean) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform from howdah_private.master_keys as m
+  where m.fingerprint = add_data_key.key ->> 'wrapped_by' and m.retired_at is null for share;
+  if not found then
+    return false;
+  end if;
+  if add_data_key.replacing then
+    update howdah_private.data_keys as k set is_current = false
+    where k.tenant_id = (add_data_key.key ->> 'tenant_id')::uuid and k.is_current;
+  end if;
+  insert into howdah_private.data_keys (id, tenant_id, wrapped_by, nonce, ciphertext)
+  values (
+    (add_data_key.key ->> 'id')::uuid, (add_data_key.key ->> 'tenant_id')::uuid, add_data_key.key ->> 'wrapped_by',
+    decode(add_data_key.key ->> 'nonce', 'base64'), decode(add_data_key.key ->> 'ciphertext', 'base64')
+  )
+  on conflict do nothing;
+  return found;
+end $$;
+
+create or replace function howdah_private.data_keys_to_rewrap(most int) returns jsonb
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
+  from (
+    select k as key from howdah_private.master_keys as m
+    join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
+    where m.retired_at is null
+    limit data_keys_to_rewrap.most
+  ) as old
+$$;
+
+-- False when somebody else was faster.
+create or replace function howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  update howdah_private.data_keys as k
+  set wrapped_by = rewrap_data_key.key ->> 'wrapped_by', nonce = decode(rewrap_data_key.key ->> 'nonce', 'base64'),
+    ciphertext = decode(rewrap_data_key.key ->> 'ciphertext', 'base64')
+  where k.id = (rewrap_data_key.key ->> 'id')::uuid and k.wrapped_by = rewrap_data_key.wrapped_before_by;
+  return found;
+end $$;
+
+-- Secrets that are not sealed with the data key in use.
+create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, most int) returns jsonb
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
+  from (
+    select s as secret, c as sealed, k as key from howdah_private.data_keys as k
+    join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
+    join howdah.secrets as s on s.id = c.secret_id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    limit secrets_to_reseal.most
+  ) as old
+$$;
+
+-- The same values under another key. What has got a new value meanwhile is left alone: it has the new key already.
+-- The secret is locked before its value, as put_secret does.
+create or replace function howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_count int;
+begin
+  perform from howdah.secrets as s
+  where s.tenant_id = reseal_secrets.tenant_id
+    and s.id in (select (r.secret ->> 'id')::uuid from jsonb_array_elements(reseal_secrets.secrets) as r (secret))
+  order by s.id for no key update;
+  with resealed as (
+    update howdah_private.sealed_secrets as c
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid, nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where c.tenant_id = reseal_secrets.tenant_id and c.secret_id = (r.secret ->> 'id')::uuid
+      and c.version = (r.secret ->> 'version')::int
+    returning c.secret_id, r.secret ->> 'fingerprint' as fingerprint
+  ),
+  known as (
+    update howdah.secrets as s set fingerprint = r.fingerprint
+    from resealed as r where s.id = r.secret_id
+    returning s.id
+  )
+  select count(*) into v_count from known;
+  return v_count;
+end $$;
+
+-- Data keys that nothing is sealed with any more are forgotten for good. Who holds one is waited for, then asked about.
+create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_key uuid;
+  v_count int := 0;
+begin
+  for v_key in
+    select k.id from howdah_private.data_keys as k
+    where k.tenant_id = drop_unused_data_keys.tenant_id and not k.is_current
+    order by k.id for update
+  loop
+    delete from howdah_private.data_keys as k
+    where k.id = v_key
+      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id);
+    v_count := v_count + case when found then 1 else 0 end;
+  end loop;
+  return v_count;
+end $$;

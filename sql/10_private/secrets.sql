@@ -1,0 +1,91 @@
+-- Secrets, as the processes that have the master key read and write them. Values come and go encrypted: no plain value
+-- and no key is ever a part of SQL, so that none stands in a log, in pg_stat_activity or in pg_stat_statements.
+--   master key   of the environment; here only its fingerprint
+--   data key     one in use per tenant, wrapped by the master key; older ones until nothing needs them
+--   secret       sealed by a data key of its tenant, under tenant, id, name and version
+
+create or replace function howdah_private.key_document(key howdah_private.data_keys) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select jsonb_build_object('id', key.id, 'tenant_id', key.tenant_id, 'wrapped_by', key.wrapped_by,
+    'nonce', encode(key.nonce, 'base64'), 'ciphertext', encode(key.ciphertext, 'base64'))
+$$;
+
+create or replace function howdah_private.sealed_document(
+  secret howdah.secrets, sealed howdah_private.sealed_secrets, key howdah_private.data_keys
+) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select jsonb_build_object('id', secret.id, 'tenant_id', secret.tenant_id, 'name', secret.name,
+    'version', sealed.version, 'nonce', encode(sealed.nonce, 'base64'),
+    'ciphertext', encode(sealed.ciphertext, 'base64'), 'key', howdah_private.key_document(key))
+$$;
+
+-- A secret and its data key in one snapshot: whatever is rotated meanwhile, they fit together.
+create or replace function howdah_private.sealed_secret(tenant_id uuid, name text) returns jsonb
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select howdah_private.sealed_document(s, c, k)
+  from howdah.secrets as s
+  join howdah_private.sealed_secrets as c on c.secret_id = s.id
+  join howdah_private.data_keys as k on k.id = c.data_key_id
+  where s.tenant_id = sealed_secret.tenant_id and s.name = sealed_secret.name
+$$;
+
+-- Under which id and version the next value is sealed, and with which key (none: one must be made first).
+create or replace function howdah_private.secret_slot(tenant_id uuid, name text) returns jsonb
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', coalesce(s.id, howdah.uuid_v7()), 'version', coalesce(s.version, 0) + 1,
+    'key', (
+      select howdah_private.key_document(k) from howdah_private.data_keys as k
+      where k.tenant_id = secret_slot.tenant_id and k.is_current
+    ))
+  from (values (1)) as always
+  left join howdah.secrets as s on s.tenant_id = secret_slot.tenant_id and s.name = secret_slot.name
+$$;
+
+-- Writes a sealed value for the caller's tenant. Null when it was sealed for a version or with a key that is not the
+-- next one any more: then the caller seals it again. The key is locked, so that none is replaced under a value.
+create or replace function howdah_private.put_secret(secret jsonb, fingerprint text, last_four text) returns uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_tenant uuid := howdah.current_tenant();
+  v_key uuid := (put_secret.secret -> 'key' ->> 'id')::uuid;
+  v_id uuid;
+begin
+  perform howdah_private.permit('secrets', 'manage');
+  perform from howdah_private.data_keys as k
+  where k.tenant_id = v_tenant and k.id = v_key and k.is_current for share;
+  if not found then
+    return null;
+  end if;
+  insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
+  values (
+    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name', put_secret.fingerprint,
+    put_secret.last_four, (put_secret.secret ->> 'version')::int, howdah.current_user_id()
+  )
+  on conflict (tenant_id, name) do update
+  set fingerprint = excluded.fingerprint, last_four = excluded.last_four, version = excluded.version,
+    rotated_at = now()
+  where s.id = excluded.id and s.version = excluded.version - 1
+  returning s.id into v_id;
+  if v_id is not null then
+    insert into howdah_private.sealed_secrets as c (secret_id, tenant_id, data_key_id, version, nonce, ciphertext)
+    values (
+      v_id, v_tenant, v_key, (put_secret.secret ->> 'version')::int,
+      decode(put_secret.secret ->> 'nonce', 'base64'), decode(put_secret.secret ->> 'ciphertext', 'base64')
+    )
+    on conflict (secret_id) do update
+    set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
+      ciphertext = excluded.ciphertext;
+  end if;
+  return v_id;
+end $$;

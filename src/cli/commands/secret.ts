@@ -1,0 +1,137 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import {
+  currentTenant,
+  listSecrets,
+  putSecretOn,
+  removeSecret,
+  secretRowsOn,
+  tenantsWithSecrets,
+} from '../../db/secrets.ts';
+import { rotateDataKey, rotateMasterKey } from '../../secrets/rotation.ts';
+import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
+import { type CliDatabase, withDatabase } from '../database.ts';
+import { readHidden } from '../hidden-input.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { listed, tenantOf } from '../tenants.ts';
+
+type Options = { tenant?: string; force?: true; data?: true };
+
+/** `howdah secret set | rotate | list | remove`: a value comes from stdin and goes into the database encrypted. */
+export function register(command: Command, io: CliIo): void {
+  const add = (usage: string, description: string) =>
+    command
+      .command(usage)
+      .description(description)
+      .option('--tenant <slug>', 'of this tenant instead of the default one')
+      .allowExcessArguments() // what is too much may be a value: commander would print it
+      .hook('preAction', (_, { args, registeredArguments }) => {
+        if (args.length > registeredArguments.length) throw tooMuch();
+      });
+  add('set', 'store a secret, or give it a new value')
+    .argument('<name>', 'what models call it by (secret_name)')
+    .action((name: string, options: Options) => set(io, name, options, false));
+  add('rotate', 'new keys for all secrets; with a name, a new value for that secret')
+    .argument('[name]', 'a secret that is there; its new value comes from stdin')
+    .option('--data', 'new data keys, instead of wrapping them with HOWDAH_SECRET_KEY anew')
+    .action((name: string | undefined, options: Options) =>
+      name === undefined ? rotateKeys(io, options) : set(io, name, options, true),
+    );
+  add('list', 'the secrets there are, never their values').action((options: Options) =>
+    list(io, options),
+  );
+  add('remove', 'forget a secret')
+    .argument('<name>', 'the secret')
+    .option('--force', 'also while models use it: their calls fail from then on')
+    .action((name: string, options: Options) => remove(io, name, options));
+}
+
+async function set(io: CliIo, name: string, options: Options, isThere: boolean): Promise<void> {
+  const prompt = `The value of ${name}, which is not shown while you type or paste it:`;
+  const value = await readHidden(io, prompt, MAX_SECRET_BYTES);
+  await withDatabase(io, async (database) => {
+    const tenantId = await tenantFor(database, options);
+    const { masterKeysOf } = await import('../../bootstrap.ts');
+    const rows = secretRowsOn(database.pool);
+    if (isThere) await findSecret(database, tenantId, name);
+    const writer = createSecretWriter(rows, masterKeysOf(database.config));
+    await writer.set(tenantId, name, value, putSecretOn(database.pool, tenantId));
+    const row = await findSecret(database, tenantId, name);
+    if (io.json) return printJson(io, row);
+    const end = row.last_four ? ` (…${row.last_four})` : '';
+    io.err(`Secret ${name}${end} is stored, version ${row.version}.`);
+  });
+}
+
+/** Throws `HWNTF`. */
+async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
+  const secrets = await listSecrets(db, tenantId);
+  const found = secrets.find((secret) => secret.name === name);
+  if (found) return found;
+  const names = secrets.map((secret) => secret.name);
+  throw new HowdahError('HWNTF', `there is no secret named '${name}'`, {
+    hint: `${names.length > 0 ? `There are: ${listed(names)}.` : 'There are none yet.'} Store it: howdah secret set ${name}`,
+    detail: { secret: name },
+  });
+}
+
+async function list(io: CliIo, options: Options): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const items = await listSecrets(database.db, await tenantFor(database, options));
+    if (io.json) return printJson(io, { items });
+    if (items.length === 0) return io.err('No secrets. Store one: howdah secret set NAME');
+    const rows = items.map(({ name, last_four, created_at, rotated_at, models }) => ({
+      name,
+      value: last_four ? `…${last_four}` : '…',
+      age: ageOf(rotated_at ?? created_at),
+      'used by': models?.join(', ') ?? '',
+    }));
+    printTable(io, rows);
+  });
+}
+
+async function remove(io: CliIo, name: string, options: Options): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const tenantId = await tenantFor(database, options);
+    await removeSecret(database.pool, tenantId, name, options.force === true);
+    if (io.json) printJson(io, { removed: name });
+    else io.err(`Secret ${name} is removed.`);
+  });
+}
+
+async function rotateKeys(io: CliIo, options: Options): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const { masterKeysOf } = await import('../../bootstrap.ts');
+    const rows = secretRowsOn(database.pool);
+    const masterKeys = masterKeysOf(database.config);
+    if (!options.data) {
+      const rewrapped = await rotateMasterKey(rows, masterKeys);
+      if (io.json) return printJson(io, { rewrapped });
+      return io.err(`${rewrapped} data keys were wrapped anew with HOWDAH_SECRET_KEY.`);
+    }
+    const tenants = options.tenant
+      ? [await tenantFor(database, options)]
+      : await tenantsWithSecrets(database.pool);
+    let resealed = 0;
+    for (const tenant of tenants) resealed += await rotateDataKey(rows, masterKeys, tenant);
+    if (io.json) return printJson(io, { tenants: tenants.length, resealed });
+    io.err(`${resealed} secrets of ${tenants.length} tenants were encrypted anew.`);
+  });
+}
+
+async function tenantFor({ db, pool }: CliDatabase, { tenant }: Options): Promise<string> {
+  return tenant === undefined ? currentTenant(pool) : (await tenantOf(db, tenant)).id;
+}
+
+function tooMuch(): HowdahError {
+  return new HowdahError('EUSAGE', 'there is more in this command than it takes', {
+    hint: 'A value never stands in a command, where it stays in histories and lists of processes. Pipe it: printf %s "$KEY" | npx howdah secret set NAME',
+  });
+}
+
+function ageOf(since: Date): string {
+  const seconds = Math.max(0, (Date.now() - since.getTime()) / 1000);
+  const [unit = 's', length = 1] =
+    Object.entries({ d: 86_400, h: 3_600, m: 60 }).find(([, most]) => seconds >= most) ?? [];
+  return `${Math.floor(seconds / length)}${unit}`;
+}

@@ -1,0 +1,9 @@
+const BYTES = 32;
+
+/** The 32 bytes of a master key written as base64 (either alphabet) or hex; undefined for anything else. */
+export function parseSecretKey(text: string): Buffer | undefined {
+  if (/^[\da-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
+  if (!/^[\w+/-]{43}=?$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === BYTES ? bytes : undefined;
+}

@@ -1,0 +1,64 @@
+import type { SealedSecret, SecretRows, WrappedKey } from '../contracts/secret.ts';
+import { createDataKeys, type DataKeys, unwrap, wrap, wrongKey } from './data-keys.ts';
+import { placeOfSecret, seal, traitsOf } from './envelope.ts';
+import { type MasterKeys, noKey } from './master-keys.ts';
+import { openSecret } from './reader.ts';
+
+const BATCH = 100;
+
+/**
+ * Makes the first master key of this process the one in use, and wraps every data key with it, each in a transaction
+ * of its own. Processes that have both keys read at every moment. Interrupted, it goes on when it is called again.
+ * Gives how many were wrapped anew. Throws `HWINV` when a key they are wrapped with is missing here.
+ */
+export async function rotateMasterKey(rows: SecretRows, masterKeys: MasterKeys): Promise<number> {
+  const masters = await masterKeys.known();
+  const [first] = masters;
+  const { current, needed } = await rows.masterKeys();
+  if (current === null) return 0;
+  if (!first) throw noKey();
+  if (!needed.every((one) => masters.some(({ fingerprint }) => fingerprint === one))) {
+    throw wrongKey();
+  }
+  if (current !== first.fingerprint) await rows.switchMasterKey(first.fingerprint);
+  let count = 0;
+  for (;;) {
+    const batch = await rows.toRewrap(BATCH);
+    if (batch.length === 0) return count;
+    for (const old of batch) {
+      const key = wrap(old.id, old.tenant_id, unwrap(old, masters), first);
+      if (await rows.rewrap(key, old.wrapped_by)) count += 1;
+    }
+  }
+}
+
+/**
+ * Gives the tenant a new data key, seals its secrets with that in batches, and forgets the old one. Values are the same
+ * and read at every moment. Gives how many were sealed anew.
+ */
+export async function rotateDataKey(
+  rows: SecretRows,
+  masterKeys: MasterKeys,
+  tenantId: string,
+): Promise<number> {
+  const dataKeys = createDataKeys(rows, masterKeys);
+  await dataKeys.add(tenantId, true);
+  let count = 0;
+  for (;;) {
+    const batch = await rows.toReseal(tenantId, BATCH);
+    if (batch.length === 0) break;
+    const { key } = await rows.slot(tenantId, '');
+    if (!key) throw new Error(`tenant ${tenantId} has lost its data key`);
+    const resealed = await Promise.all(batch.map((secret) => reseal(secret, key, dataKeys)));
+    count += await rows.reseal(tenantId, resealed);
+  }
+  await rows.dropUnusedDataKeys(tenantId);
+  return count;
+}
+
+async function reseal(secret: SealedSecret, key: WrappedKey, dataKeys: DataKeys) {
+  const value = await openSecret(secret, dataKeys);
+  const open = await dataKeys.open(key);
+  const sealed = seal(open, placeOfSecret(secret), Buffer.from(value, 'utf8'));
+  return { ...secret, ...sealed, key, ...traitsOf(open, value) };
+}

@@ -1,0 +1,68 @@
+import { HowdahError } from '../contracts/errors.ts';
+import type { PutSecret, SecretRows } from '../contracts/secret.ts';
+import { createDataKeys, type DataKeys } from './data-keys.ts';
+import { placeOfSecret, seal, traitsOf } from './envelope.ts';
+import type { MasterKeys } from './master-keys.ts';
+
+/** A value has at most so many bytes. */
+export const MAX_SECRET_BYTES = 64 * 1024;
+/** Somebody else is faster this often only when something is wrong. */
+const ATTEMPTS = 10;
+
+/** Seals values here, in the process they were handed to; `put` writes what came of it, as whoever may. */
+export type SecretWriter = {
+  /** Gives the id of the secret. Throws `HWINV` for a value or a name that cannot be one, and what `put` throws. */
+  set(tenantId: string, name: string, value: string, put: PutSecret): Promise<string>;
+};
+
+/** A writer with the master keys of this process; its first secret makes the tenant's data key. */
+export function createSecretWriter(rows: SecretRows, masterKeys: MasterKeys): SecretWriter {
+  const dataKeys = createDataKeys(rows, masterKeys);
+  return {
+    async set(tenantId, name, value, put) {
+      refuseUnfit(name, value);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const { id, version, key } = await keyedSlot(tenantId, name, rows, dataKeys);
+        const open = await dataKeys.open(key);
+        const place = { id, tenant_id: tenantId, name, version };
+        const sealed = seal(open, placeOfSecret(place), Buffer.from(value, 'utf8'));
+        const put_id = await put({ ...place, ...sealed, key }, traitsOf(open, value));
+        if (put_id) return put_id;
+      }
+      throw new HowdahError('HWCNF', `secret '${name}' is being written by others; try again`);
+    },
+  };
+}
+
+async function keyedSlot(tenantId: string, name: string, rows: SecretRows, dataKeys: DataKeys) {
+  const slot = await rows.slot(tenantId, name);
+  if (slot.key) return { ...slot, key: slot.key };
+  await dataKeys.add(tenantId, false);
+  const { key, ...next } = await rows.slot(tenantId, name);
+  if (!key) throw new HowdahError('HWNTF', `there is no tenant ${tenantId}`);
+  return { ...next, key };
+}
+
+function refuseUnfit(name: string, value: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+    throw unfit(
+      'name',
+      'this is no name for a secret',
+      'Letters, digits, _ . and -, such as openai.',
+    );
+  }
+  if (value.trim() === '') {
+    throw unfit('value', `the value of '${name}' is empty`, 'It comes from stdin, whole.');
+  }
+  if (Buffer.byteLength(value) > MAX_SECRET_BYTES || value.includes('\0')) {
+    throw unfit(
+      'value',
+      `the value of '${name}' is too long, or no text`,
+      'At most 64 KB of text.',
+    );
+  }
+}
+
+function unfit(field: string, message: string, hint: string): HowdahError {
+  return new HowdahError('HWINV', message, { hint, detail: { field } });
+}

@@ -1,0 +1,158 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseSecretKey } from '../../src/contracts/secret-key.ts';
+import { unwrap, wrap } from '../../src/secrets/data-keys.ts';
+import {
+  fingerprintOfKey,
+  newKey,
+  open,
+  placeOfKey,
+  placeOfSecret,
+  seal,
+  traitsOf,
+} from '../../src/secrets/envelope.ts';
+import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'howdah-secrets-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const key = newKey();
+const home = { tenant_id: 'acme', id: '1', name: 'openai', version: 1 };
+const plain = Buffer.from('sk-canary ☂');
+
+describe('a sealed value', () => {
+  test('opens in its own place', () => {
+    expect(open(key, placeOfSecret(home), seal(key, placeOfSecret(home), plain))).toEqual(plain);
+  });
+
+  test.each([
+    ['another tenant', { ...home, tenant_id: 'beta' }],
+    ['another row', { ...home, id: '2' }],
+    ['another name', { ...home, name: 'groq' }],
+    ['an older version', { ...home, version: 2 }],
+    ['names that only read alike', { ...home, tenant_id: 'acme,1', id: '' }],
+  ])('does not open in the place of %s', (_, place) => {
+    expect(open(key, placeOfSecret(place), seal(key, placeOfSecret(home), plain))).toBeUndefined();
+  });
+
+  test('does not open with another key, nor as a data key', () => {
+    const sealed = seal(key, placeOfSecret(home), plain);
+    expect(open(newKey(), placeOfSecret(home), sealed)).toBeUndefined();
+    const asKey = placeOfKey({ tenant_id: 'acme', id: '1', wrapped_by: 'openai' });
+    expect(open(key, asKey, sealed)).toBeUndefined();
+  });
+
+  test('does not open when any single bit of it was changed', () => {
+    const sealed = seal(key, placeOfSecret(home), plain);
+    for (const field of ['nonce', 'ciphertext'] as const) {
+      const bytes = Buffer.from(sealed[field], 'base64');
+      for (let bit = 0; bit < bytes.length * 8; bit++) {
+        const changed = Buffer.from(bytes);
+        changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        const other = { ...sealed, [field]: changed.toString('base64') };
+        expect(open(key, placeOfSecret(home), other)).toBeUndefined();
+      }
+    }
+  });
+
+  test.each(['', 'AAAA'])('does not open when it is cut to %j', (rest) => {
+    const sealed = seal(key, placeOfSecret(home), plain);
+    expect(open(key, placeOfSecret(home), { ...sealed, ciphertext: rest })).toBeUndefined();
+    expect(open(key, placeOfSecret(home), { ...sealed, nonce: rest })).toBeUndefined();
+  });
+
+  test('has a nonce of its own each time', () => {
+    const count = 20_000;
+    const nonces = Array.from({ length: count }, () => seal(key, placeOfSecret(home), plain).nonce);
+    expect(new Set(nonces).size).toBe(count);
+    expect(Buffer.from(nonces[0] ?? '', 'base64')).toHaveLength(12);
+  });
+});
+
+describe('what is shown of a value', () => {
+  test('is the same for equal values of a tenant, and tells nothing without its key', () => {
+    const value = 'sk-0123456789abcdef';
+    expect(traitsOf(key, value)).toEqual(traitsOf(key, value));
+    expect(traitsOf(newKey(), value).fingerprint).not.toBe(traitsOf(key, value).fingerprint);
+    expect(traitsOf(key, `${value}1`).fingerprint).not.toBe(traitsOf(key, value).fingerprint);
+  });
+
+  test.each([
+    ['sk-0123456789abcdef', 'cdef'],
+    ['hunter2', null],
+    ['exactly-fifteen', null],
+    ['four letters of a word ☂☂', null],
+  ])('of %j are the last four: %j', (value, last_four) => {
+    expect(traitsOf(key, value).last_four).toBe(last_four);
+  });
+});
+
+describe('a data key', () => {
+  const master = { key: newKey(), fingerprint: '' };
+  const named = { ...master, fingerprint: fingerprintOfKey(master.key) };
+
+  test('opens with the master key it was wrapped by, among others', () => {
+    const others = createMasterKeys({ keys: [newKey(), master.key], file: undefined });
+    const wrapped = wrap('k', 'acme', key, named);
+    return expect(others.known().then((masters) => unwrap(wrapped, masters))).resolves.toEqual(key);
+  });
+
+  test('does not open for another tenant, nor without its master key', () => {
+    const wrapped = wrap('k', 'acme', key, named);
+    expect(() => unwrap({ ...wrapped, tenant_id: 'beta' }, [named])).toThrow(/was changed/);
+    expect(() => unwrap(wrapped, [])).toThrow(/HOWDAH_SECRET_KEY is not the key/);
+  });
+});
+
+describe('a master key', () => {
+  const bytes = Buffer.alloc(32, 0xfb);
+  test.each([
+    bytes.toString('hex'),
+    bytes.toString('hex').toUpperCase(),
+    bytes.toString('base64'),
+    bytes.toString('base64url'),
+  ])('is read from %s', (text) => {
+    expect(parseSecretKey(text)).toEqual(bytes);
+  });
+
+  test.each([
+    'correct horse battery staple',
+    bytes.toString('hex').slice(1),
+    Buffer.alloc(31, 1).toString('base64'),
+    Buffer.alloc(33, 1).toString('base64'),
+    '',
+  ])('is not %j', (text) => {
+    expect(parseSecretKey(text)).toBeUndefined();
+  });
+
+  test('is made once for all that ask at the same time, and kept where only its owner reads', async () => {
+    const file = join(folder, 'home', 'secret.key');
+    const processes = Array.from({ length: 8 }, () => createMasterKeys({ keys: [], file }));
+    expect(await processes[0]?.known()).toEqual([]);
+    const made = await Promise.all(processes.map((keys) => keys.made()));
+    expect(new Set(made.map(([first]) => first?.fingerprint)).size).toBe(1);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(folder, 'home'))).toEqual(['secret.key']);
+    expect(await createMasterKeys({ keys: [], file }).known()).toEqual(made[0]);
+  });
+
+  test.each([
+    ['others may read', `${bytes.toString('base64')}\n`, 0o640, /may be read by others/],
+    ['is no key', 'nonsense\n', 0o600, /holds no key/],
+  ])('is not taken from a file that %s', async (what, text, mode, words) => {
+    const file = join(folder, what);
+    writeFileSync(file, text, { mode });
+    await expect(createMasterKeys({ keys: [], file }).known()).rejects.toThrow(words);
+    await expect(createMasterKeys({ keys: [bytes], file }).known()).resolves.toHaveLength(1);
+  });
+
+  test('is not made where nothing may be kept', async () => {
+    const keys = createMasterKeys({ keys: [], file: undefined });
+    await expect(keys.made()).rejects.toMatchObject({
+      code: 'HWINV',
+      detail: { variable: 'HOWDAH_SECRET_KEY' },
+    });
+  });
+});
