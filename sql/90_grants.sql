@@ -118,6 +118,15 @@ grant select (is_restricted) on howdah.agents to howdah_app, howdah_analyst;
 grant insert (id, agent_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
 grant insert (id, username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
 
+-- API keys: made and revoked by functions; the hash is for nobody to read.
+grant select (
+  id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at, created_by, created_at
+) on howdah.api_keys to howdah_app, howdah_analyst;
+grant update (name) on howdah.api_keys to howdah_app;
+grant execute on function howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid),
+  howdah.revoke_api_key(uuid)
+  to howdah_app;
+
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),

@@ -137,6 +137,33 @@ CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
 
+create table howdah.api_keys (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  user_id uuid,
+  name text not null,
+  prefix text not null,
+  hash bytea not null,
+  role howdah.user_role default 'member'::howdah.user_role not null,
+  scopes text[],
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint one_key_has_the_prefix UNIQUE (prefix),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint api_keys_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint hash_is_a_sha_256 CHECK ((octet_length(hash) = 32)),
+  constraint name_is_not_blank_and_at_most_100_long CHECK (((name ~ '\S'::text) AND (length(name) <= 100))),
+  constraint prefix_is_hwd_and_an_id CHECK ((prefix ~ '^hwd_[0-9A-Za-z]{12}$'::text)),
+  constraint scopes_are_actions CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])))
+);
+alter table howdah.api_keys enable row level security, force row level security;
+CREATE INDEX api_keys_user_id_idx ON howdah.api_keys USING btree (tenant_id, user_id);
+
 create table howdah.approvals (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -967,6 +994,42 @@ CREATE OR REPLACE FUNCTION howdah.check_all()
 AS $function$ select * from howdah_private.broken_promises('-infinity') $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.create_api_key(name text, role howdah.user_role DEFAULT 'member'::howdah.user_role, scopes text[] DEFAULT NULL::text[], expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, user_id uuid DEFAULT NULL::uuid)
+ RETURNS howdah.new_api_key
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_role howdah.user_role := coalesce(create_api_key.role, 'member');
+  v_secret text := howdah_private.base62(howdah_private.random_bytes(), 43);
+  v_prefix text := 'hwd_' || howdah_private.base62(howdah_private.random_bytes(), 12);
+  v_key text := v_prefix || '_' || v_secret;
+  v_scopes text[];
+  v_row howdah.api_keys;
+begin
+  perform howdah_private.permit('api_keys', 'manage');
+  v_scopes := howdah_private.scopes_of_key(create_api_key.scopes);
+  perform howdah_private.refuse_api_key(v_role, v_scopes, create_api_key.user_id);
+  if create_api_key.expires_at <= now() or coalesce(create_api_key.name, '') !~ '\S'
+    or length(create_api_key.name) > 100 then
+    raise exception using errcode = 'HWINV',
+      message = case when create_api_key.expires_at <= now() then 'expires_at is in the past'
+        else 'a key has a name of at most 100 characters' end,
+      detail = jsonb_build_object('field',
+        case when create_api_key.expires_at <= now() then 'expires_at' else 'name' end)::text,
+      hint = 'For example: select (howdah.create_api_key(''ci'', expires_at => now() + interval ''30 days'')).key';
+  end if;
+  insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes, expires_at, created_by)
+  values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
+    sha256(convert_to(v_secret, 'UTF8')), v_role, v_scopes, create_api_key.expires_at, howdah_private.actor())
+  returning * into v_row;
+  v_key := v_key || '_' || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);
+  return row(v_row.id, v_key, v_row.name, v_row.prefix, v_row.user_id, v_row.role, v_row.scopes,
+    v_row.expires_at)::howdah.new_api_key;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.current_tenant()
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1363,6 +1426,30 @@ begin
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.revoke_api_key(id uuid)
+ RETURNS howdah.api_keys
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_row howdah.api_keys;
+begin
+  perform howdah_private.permit('api_keys', 'manage');
+  update howdah.api_keys as k set revoked_at = coalesce(k.revoked_at, now())
+  where k.id = revoke_api_key.id and howdah_private.may_act_for(k.tenant_id)
+  returning k.* into v_row;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no API key %s', revoke_api_key.id),
+      detail = jsonb_build_object('api_key_id', revoke_api_key.id)::text,
+      hint = 'Those there are: select id, name, prefix from howdah.api_keys.';
+  end if;
+  v_row.hash := null; -- the row goes to who may not read it
+  return v_row;
 end $function$
 ;
 
@@ -2002,6 +2089,28 @@ AS $function$
   where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
     and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_alphabet constant text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+  v_rest numeric := 0;
+  v_text text := '';
+begin
+  for v_at in 0 .. octet_length(base62.bytes) - 1 loop
+    v_rest := v_rest * 256 + get_byte(base62.bytes, v_at);
+  end loop;
+  for _ in 1 .. base62.digits loop
+    v_text := substr(v_alphabet, (v_rest % 62)::int + 1, 1) || v_text;
+    v_rest := div(v_rest, 62);
+  end loop;
+  return v_text;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
@@ -2794,6 +2903,25 @@ AS $function$
   )
   select count(*)::int from told
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.crc_32(bytes bytea)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_crc bigint := 4294967295;
+begin
+  for v_at in 0 .. octet_length(crc_32.bytes) - 1 loop
+    v_crc := v_crc # get_byte(crc_32.bytes, v_at);
+    for _ in 1 .. 8 loop
+      v_crc := (v_crc >> 1) # (3988292384 * (v_crc & 1));
+    end loop;
+  end loop;
+  return v_crc # 4294967295;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.cron_field(part text, field text)
@@ -5486,7 +5614,9 @@ AS $function$
     ('concurrency_limits', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
-    ('users', 'manage', 'admin', false)
+    ('users', 'manage', 'admin', false),
+    ('api_keys', 'manage', 'admin', false),
+    ('api_keys', 'read', 'admin', false)
 $function$
 ;
 
@@ -5725,6 +5855,15 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.random_bytes()
+ RETURNS bytea
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
  RETURNS TABLE(given text, value jsonb)
  LANGUAGE plpgsql
@@ -5872,6 +6011,49 @@ begin
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
         else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_api_key(role howdah.user_role, scopes text[], user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_own howdah.user_role := howdah.current_user_role();
+  v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_user howdah.users;
+begin
+  if refuse_api_key.user_id is not null then
+    select u.* into v_user from howdah.users as u
+    where u.id = refuse_api_key.user_id and u.tenant_id = howdah.current_tenant();
+    if not found then
+      raise exception using errcode = 'HWNTF', message = format('there is no user %s', refuse_api_key.user_id),
+        detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
+        hint = 'Those there are: select id, username from howdah.users.';
+    elsif not v_user.is_active or refuse_api_key.role < v_user.role then
+      raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
+        message = case when v_user.is_active
+          then format('%s is %s, and a key of a user is never more', v_user.username, v_user.role)
+          else format('%s is not active', v_user.username) end,
+        detail = jsonb_build_object('field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
+        hint = case when v_user.is_active then format('Give role => %L, or make the user more.', v_user.role)
+          else 'Let the user in again: update howdah.users set is_active = true where …' end;
+    end if;
+  end if;
+  if least(refuse_api_key.role, v_user.role) < v_own then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not make a key that acts as %s', howdah_private.whoever(),
+        least(refuse_api_key.role, v_user.role)),
+      detail = jsonb_build_object('role', v_own, 'required_role', least(refuse_api_key.role, v_user.role))::text,
+      hint = format('A key is never more than who makes it: give role => %L, and a user of that role at most.', v_own);
+  elsif not howdah_private.is_trusted() and not refuse_api_key.scopes <@ string_to_array(v_own_scopes, ',') then
+    raise exception using errcode = 'HWDEN',
+      message = format('this key has the scopes %s, and a key it makes never more', v_own_scopes),
+      detail = jsonb_build_object('scopes', refuse_api_key.scopes, 'own_scopes', v_own_scopes)::text,
+      hint = format('Give scopes => %L', string_to_array(v_own_scopes, ','));
   end if;
 end $function$
 ;
@@ -6692,6 +6874,29 @@ begin
   where howdah_private.keyword_kind(e.keyword) is not null and f.fault is not null
   limit 1;
   return v_fault;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.scopes_of_key(scopes text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_known constant text[] := array['read', 'run', 'edit', 'manage'];
+  v_own text[] := string_to_array(nullif(current_setting('howdah.scopes', true), ''), ',');
+begin
+  if coalesce(cardinality(scopes_of_key.scopes), 0) = 0 then
+    return case when not howdah_private.is_trusted() then v_own end;
+  elsif not scopes_of_key.scopes <@ v_known then
+    raise exception using errcode = 'HWINV',
+      message = format('%s are no scopes', array_to_string(array(
+        select s from unnest(scopes_of_key.scopes) as s where s <> all (v_known) or s is null), ', ', 'null')),
+      detail = jsonb_build_object('field', 'scopes', 'scopes', scopes_of_key.scopes)::text,
+      hint = 'Take of read, run, edit and manage; none at all are all of them.';
+  end if;
+  return array(select s from unnest(v_known) as s where s = 'read' or s = any (scopes_of_key.scopes));
 end $function$
 ;
 
@@ -9066,6 +9271,8 @@ CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('concurrency_limits', 'manage');
@@ -9293,6 +9500,12 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
 END));
+
+create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
@@ -9682,6 +9895,54 @@ grant select on column howdah.agents.user_id to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.user_id to howdah_app;
 
+grant select on column howdah.api_keys.created_at to howdah_analyst;
+
+grant select on column howdah.api_keys.created_at to howdah_app;
+
+grant select on column howdah.api_keys.created_by to howdah_analyst;
+
+grant select on column howdah.api_keys.created_by to howdah_app;
+
+grant select on column howdah.api_keys.expires_at to howdah_analyst;
+
+grant select on column howdah.api_keys.expires_at to howdah_app;
+
+grant select on column howdah.api_keys.id to howdah_analyst;
+
+grant select on column howdah.api_keys.id to howdah_app;
+
+grant select on column howdah.api_keys.last_used_at to howdah_analyst;
+
+grant select on column howdah.api_keys.last_used_at to howdah_app;
+
+grant select on column howdah.api_keys.name to howdah_analyst;
+
+grant select, update on column howdah.api_keys.name to howdah_app;
+
+grant select on column howdah.api_keys.prefix to howdah_analyst;
+
+grant select on column howdah.api_keys.prefix to howdah_app;
+
+grant select on column howdah.api_keys.revoked_at to howdah_analyst;
+
+grant select on column howdah.api_keys.revoked_at to howdah_app;
+
+grant select on column howdah.api_keys.role to howdah_analyst;
+
+grant select on column howdah.api_keys.role to howdah_app;
+
+grant select on column howdah.api_keys.scopes to howdah_analyst;
+
+grant select on column howdah.api_keys.scopes to howdah_app;
+
+grant select on column howdah.api_keys.tenant_id to howdah_analyst;
+
+grant select on column howdah.api_keys.tenant_id to howdah_app;
+
+grant select on column howdah.api_keys.user_id to howdah_analyst;
+
+grant select on column howdah.api_keys.user_id to howdah_app;
+
 grant insert on column howdah.concurrency_limits.agent_id to howdah_app;
 
 grant insert on column howdah.concurrency_limits.id to howdah_app;
@@ -10038,6 +10299,8 @@ grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
 
+grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
+
 grant execute on function howdah.current_tenant() to howdah_analyst;
 
 grant execute on function howdah.current_tenant() to howdah_app;
@@ -10091,6 +10354,8 @@ grant execute on function howdah.resource_text(uuid) to howdah_engine;
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
 grant execute on function howdah.retry_execution(uuid) to howdah_app;
+
+grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_app;
 
@@ -10158,6 +10423,8 @@ grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engi
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
+grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
+
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
@@ -10179,6 +10446,8 @@ grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_work
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
+
+grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
 grant execute on function howdah_private.cron_field(text,text) to howdah_app;
 
@@ -10440,6 +10709,8 @@ grant execute on function howdah_private.price(integer,integer,howdah.models) to
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
+grant execute on function howdah_private.random_bytes() to howdah_engine;
+
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
@@ -10497,6 +10768,8 @@ grant execute on function howdah_private.schedule_error(text,text,text,text,time
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
@@ -10631,6 +10904,8 @@ grant select on table howdah.agent_versions to howdah_app;
 grant delete, insert, select, update on table howdah.agent_versions to howdah_engine;
 
 grant delete, insert, select, update on table howdah.agents to howdah_engine;
+
+grant delete, insert, select, update on table howdah.api_keys to howdah_engine;
 
 grant select on table howdah.approvals to howdah_analyst;
 
@@ -10852,6 +11127,18 @@ comment on column howdah.agents.user_id is 'The user it belongs to; null for the
 
 comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
 
+comment on column howdah.api_keys.hash is 'SHA-256 of its secret, which is random and so needs no slow hash.';
+
+comment on column howdah.api_keys.last_used_at is 'To the minute.';
+
+comment on column howdah.api_keys.prefix is 'The part of the key that may be shown: hwd_ and an id.';
+
+comment on column howdah.api_keys.role is 'What it may do at most; the row of its user may say less.';
+
+comment on column howdah.api_keys.scopes is 'The actions it may take, out of read, run, edit and manage; null: all that its role may.';
+
+comment on column howdah.api_keys.user_id is 'As whom the key acts; null: for its tenant as a whole.';
+
 comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
 
 comment on column howdah.concurrency_limits.max_running is 'Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.';
@@ -10991,7 +11278,7 @@ comment on column howdah.models.output_price is 'Price of a million output token
 
 comment on column howdah.models.secret_name is 'The secret whose value is sent as the key. Without one the environment''s key goes to the environment''s URL, and none to a base_url.';
 
-comment on column howdah.permissions.action is 'run, edit or manage; also the scope an API key needs for it.';
+comment on column howdah.permissions.action is 'read, run, edit or manage; also the scope an API key needs for it.';
 
 comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
 
@@ -11125,6 +11412,8 @@ comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its child
 comment on routine howdah.check_all() is '@behavior -*
 Broken promises of all runs ever; empty, always. Owners only.';
 
+comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
+
 comment on routine howdah.current_tenant() is '@behavior -*
 The tenant this session acts for: of the token, the API key or the database login; an owner''s is "default" unless set.';
 
@@ -11154,6 +11443,8 @@ comment on routine howdah.resource_text(uuid) is 'The content of a resource as t
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
 comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled run go on after its last good step; a limit that was used up is granted once more.';
+
+comment on routine howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
 
 comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
 
@@ -11185,6 +11476,8 @@ comment on table howdah.agent_tools is 'Which tools an agent may call; its confi
 comment on table howdah.agent_versions is 'What an agent was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
 
 comment on table howdah.agents is 'Agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+
+comment on table howdah.api_keys is 'Keys that programs log in with. Made by create_api_key, which shows the key once; taken back by revoke_api_key.';
 
 comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
 
@@ -11268,7 +11561,7 @@ comment on view howdah.execution_tree is 'A run and all runs below it, with what
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 
-comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading is everybody''s, within the tenant and the grants of its agents.';
+comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
 

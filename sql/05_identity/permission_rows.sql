@@ -23,5 +23,7 @@ as $$
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
-    ('users', 'manage', 'admin', false)
+    ('users', 'manage', 'admin', false),
+    ('api_keys', 'manage', 'admin', false),
+    ('api_keys', 'read', 'admin', false)
 $$;

@@ -15,7 +15,7 @@ do $$
 declare
   v_row record;
 begin
-  for v_row in select * from howdah_private.permission_rows() loop
+  for v_row in select * from howdah_private.permission_rows() as p where p.action <> 'read' loop
     execute format(
       'create or replace trigger _010_permit before %s on howdah.%I for each statement '
       'execute function howdah_private.tg__permit(%L, %L)',

@@ -5,6 +5,7 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import { hasApiKeys } from '../db/api-keys.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
@@ -16,6 +17,7 @@ import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
 import { healthRoutes, isMigrated } from './health.ts';
 import { inBrackets } from './local-only.ts';
+import { createKeyReader } from './login/api-keys.ts';
 import { createExistence } from './login/existence.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin } from './login/login.ts';
@@ -47,11 +49,10 @@ export type Api = {
 /**
  * Starts the API: GraphQL, GraphiQL and health on one port. Resolves when it listens.
  *
- * Throws `HWDEN` when a login is required and there is no key to check tokens with; `HWCNF` when the database is not
+ * Throws `HWDEN` when a login is required and nobody could have one; `HWCNF` when the database is not
  * migrated; `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  refuseKeyless(options);
   const { url, host, log } = options;
   const bounds = { ...usualBounds, ...options.bounds };
   const closers: (() => Promise<unknown>)[] = [];
@@ -62,6 +63,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const pool = createPool({ url, applicationName: 'howdah-api', max: bounds.connections });
     closers.push(() => pool.end());
     const entrance = await createEntrance(options, pool);
+    await refuseKeyless(options, pool);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
@@ -89,13 +91,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
-function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions): void {
+async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
   if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;
+  if (await hasApiKeys(pool)) return;
   throw new HowdahError(
     'HWDEN',
-    `a login is required (HOST is ${host}), but there is no key to check tokens with`,
+    `a login is required (HOST is ${host}), but there is no key to check tokens with, and no API key`,
     {
-      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
+      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or make an API key: npx howdah key create NAME --tenant default; or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
     },
   );
 }
@@ -103,11 +106,12 @@ function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions): void {
 /** What decides as whom a request is answered, and remembers it. */
 async function createEntrance(options: ApiOptions, pool: Pool) {
   const { auth, log } = options;
-  const onTrouble = (err: unknown) => log.error({ err }, 'a token could not be checked');
+  const onTrouble = (err: unknown) => log.error({ err }, 'a token or key could not be checked');
   const defaultTenantId = await findDefaultTenant(pool, auth);
   const exists = createExistence(pool);
   const readToken = createTokenReader(options, onTrouble);
-  const login = createLogin({ auth, readToken, exists, defaultTenantId, onTrouble });
+  const readKey = createKeyReader(pool, onTrouble);
+  const login = createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble });
   const identities: Identities = new WeakMap();
   return { login, exists, identities, countRequest: createRequestQuotas(pool) };
 }

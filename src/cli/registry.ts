@@ -178,6 +178,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/token.ts'),
   },
   {
+    name: 'key',
+    summary: 'API keys for programs',
+    args: 'create|list|revoke',
+    load: () => import('./commands/key.ts'),
+  },
+  {
     name: 'generate',
     summary: 'test data: a history of finished runs',
     args: '',

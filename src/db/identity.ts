@@ -10,20 +10,37 @@ export const TOKEN_PARTY = 'howdah';
 /** The roles a person may have in a tenant. They are none of the database: every request acts as howdah_app. */
 export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
 
-/** For whom a token speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
-export type Subject = Readonly<{ tenantId: string; userId: string | undefined }>;
+/** For whom a token or an API key speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
+export type Subject = Readonly<{
+  tenantId: string;
+  userId: string | undefined;
+  /** The key, where it was one. */
+  apiKeyId?: string | undefined;
+}>;
 
-/** Of each subject, in the same order, whether its tenant is there and its user is one of that tenant, both active. */
+/**
+ * Of each subject, in the same order, whether its tenant is there and its user is one of that tenant, both active, and
+ * its key may still be used.
+ */
 export async function whichExist(pool: Pool, subjects: readonly Subject[]): Promise<boolean[]> {
   const { rows } = await pool.query<{ exists: boolean }>(
     `select exists (select from howdah.tenants as t where t.id = s.tenant_id and t.is_active)
        and (s.user_id is null or exists (
          select from howdah.users as u
          where u.tenant_id = s.tenant_id and u.id = s.user_id and u.is_active
+       )) and (s.api_key_id is null or exists (
+         select from howdah.api_keys as k
+         where k.tenant_id = s.tenant_id and k.id = s.api_key_id and k.revoked_at is null
+           and coalesce(k.expires_at > now(), true)
        )) as exists
-     from unnest($1::uuid[], $2::uuid[]) with ordinality as s (tenant_id, user_id, place)
+     from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality
+       as s (tenant_id, user_id, api_key_id, place)
      order by s.place`,
-    [subjects.map(({ tenantId }) => tenantId), subjects.map(({ userId }) => userId ?? null)],
+    [
+      subjects.map(({ tenantId }) => tenantId),
+      subjects.map(({ userId }) => userId ?? null),
+      subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+    ],
   );
   return rows.map(({ exists }) => exists);
 }

@@ -190,6 +190,40 @@ export interface AgentVersions {
   version: number;
 }
 
+export interface ApiKeys {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  expires_at: Timestamp | null;
+  /**
+   * SHA-256 of its secret, which is random and so needs no slow hash.
+   */
+  hash: Buffer;
+  id: Generated<string>;
+  /**
+   * To the minute.
+   */
+  last_used_at: Timestamp | null;
+  name: string;
+  /**
+   * The part of the key that may be shown: hwd_ and an id.
+   */
+  prefix: string;
+  revoked_at: Timestamp | null;
+  /**
+   * What it may do at most; the row of its user may say less.
+   */
+  role: Generated<UserRole>;
+  /**
+   * The actions it may take, out of read, run, edit and manage; null: all that its role may.
+   */
+  scopes: string[] | null;
+  tenant_id: Generated<string>;
+  /**
+   * As whom the key acts; null: for its tenant as a whole.
+   */
+  user_id: string | null;
+}
+
 export interface Approvals {
   agent_id: string | null;
   created_at: Generated<Timestamp>;
@@ -629,7 +663,7 @@ export interface ModelUsage {
 
 export interface Permissions {
   /**
-   * run, edit or manage; also the scope an API key needs for it.
+   * read, run, edit or manage; also the scope an API key needs for it.
    */
   action: string | null;
   /**
@@ -1011,6 +1045,7 @@ export interface DB {
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
+  api_keys: ApiKeys;
   approvals: Approvals;
   concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;

@@ -7,6 +7,7 @@ import {
   failed,
   finish,
   makeAgent,
+  makeApiKey,
   makeModel,
   makeRun,
   makeSession,
@@ -37,6 +38,7 @@ const WRITES: Record<string, string> = {
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,
   secrets: `select howdah.remove_secret('openai')`,
+  api_keys: `update howdah.api_keys set name = 'x'`,
 };
 
 /** Tables the application writes by functions alone. */
@@ -57,6 +59,12 @@ const ACTS: Record<string, string> = {
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
   delete_agent: `select howdah.delete_agent(howdah.agent('desk'))`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
+};
+
+/** What takes an admin. */
+const MANAGES: Record<string, string> = {
+  create_api_key: `select howdah.create_api_key('x')`,
+  revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
 };
 
 /** Volatile functions that write nothing of their own accord, or what others above do. */
@@ -108,6 +116,7 @@ describe('permissions', () => {
     await run({});
     await db.pool.query('select howdah.pause_execution($1)', [await run({})]);
     await makeSession(db.pool, { tenant_id, agent_id: desk });
+    await makeApiKey(db.pool, tenant_id);
     await db.pool.query(
       `with asking as (
          insert into howdah.executions (tenant_id, agent_id, input, run_at, user_id)
@@ -183,7 +192,11 @@ describe('permissions', () => {
          and has_function_privilege('howdah_app', p.oid, 'execute')
        order by 1`,
     );
-    const known = [...Object.keys(ACTS), ...Object.keys(OTHER_FUNCTIONS)].sort();
+    const known = [
+      ...Object.keys(ACTS),
+      ...Object.keys(MANAGES),
+      ...Object.keys(OTHER_FUNCTIONS),
+    ].sort();
     expect(known).toEqual(expect.arrayContaining(acting.map(({ name }) => name)));
   });
 
@@ -198,13 +211,30 @@ describe('permissions', () => {
     });
   });
 
-  test.each(userRoles)('controls are for members and above: %s', async (role) => {
+  test.each(userRoles)('controls are for members, keys for admins: %s', async (role) => {
     await as(people[role], async (client) => {
-      for (const [name, text] of Object.entries(ACTS)) {
-        const expected = includes(role, 'member') ? null : 'HWDEN';
-        expect({ name, got: await outcome(client, text) }).toEqual({ name, got: expected });
+      for (const [acts, least] of [
+        [ACTS, 'member'],
+        [MANAGES, 'admin'],
+      ] as const) {
+        for (const [name, text] of Object.entries(acts)) {
+          const expected = includes(role, least) ? null : 'HWDEN';
+          expect({ name, got: await outcome(client, text) }).toEqual({ name, got: expected });
+        }
       }
     });
+  });
+
+  test('a key that may only read writes nothing and acts on nothing, whoever it is for', async () => {
+    await as(
+      people.owner,
+      async (client) => {
+        for (const [name, text] of Object.entries({ ...WRITES, ...ACTS, ...MANAGES })) {
+          expect({ name, got: await outcome(client, text) }).toEqual({ name, got: 'HWDEN' });
+        }
+      },
+      { 'howdah.scopes': 'read' },
+    );
   });
 
   test('a refusal says who may', async () => {

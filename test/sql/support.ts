@@ -161,6 +161,25 @@ export async function makeSession(db: Db, columns: Record<string, unknown> = {})
   return insert(db, 'sessions', { title: unique('session'), ...columns });
 }
 
+/** Makes an API key as the database's owner; `values` are further arguments of create_api_key. */
+export function makeApiKey(
+  pool: pg.Pool,
+  tenant_id: string,
+  values: { role?: string; scopes?: string[]; expires_at?: Date; user_id?: string } = {},
+): Promise<{ id: string; key: string; prefix: string }> {
+  return committed(pool, async (client) => {
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
+    const { role = 'member', scopes, expires_at, user_id } = values;
+    return one(client, 'select * from howdah.create_api_key($1, $2, $3, $4, $5)', [
+      unique('key'),
+      role,
+      scopes,
+      expires_at,
+      user_id,
+    ]);
+  });
+}
+
 /** Inserts a run; without an agent it gets one of its own. */
 export async function makeRun(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
   const agent_id = columns.agent_id ?? (await makeAgent(db));

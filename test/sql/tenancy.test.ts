@@ -12,6 +12,7 @@ const READABLE = [
   'agent_tools',
   'agent_versions',
   'agents',
+  'api_keys',
   'approvals',
   'concurrency_limits',
   'daily_usage',
@@ -369,6 +370,68 @@ describe('tenants', () => {
         `select tenant_id, created_by from howdah.run('development', 'hi')`,
       );
       expect(run).toEqual({ tenant_id: a, created_by: login });
+      await client.end();
+    });
+
+    test.each([
+      ['viewer', ['HWDEN', 'HWDEN', 'HWDEN']],
+      ['member', [null, 'HWDEN', 'HWDEN']],
+      ['admin', [null, null, 'HWDEN']],
+    ])('and so is its role: %s, whatever it sets', async (role, expected) => {
+      const login = await makeLogin('howdah_app');
+      await db.pool.query(
+        'insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, $3)',
+        [login, a, role],
+      );
+      const again = `insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)`;
+      expect(await refusal(db.pool.query(again, [login, b]))).toMatchObject({ code: '23505' });
+      const { id: owner } = await one(
+        db.pool,
+        `insert into howdah.users (tenant_id, username, role) values ($1, $2, 'owner') returning id`,
+        [a, login],
+      );
+      const client = await connectAs(login);
+      const attempts = [
+        `select howdah.run('development', 'x')`,
+        `select howdah.create_api_key('x')`,
+        `select howdah.create_api_key('x', 'owner')`,
+      ];
+      const outcomes = async () => {
+        const codes = [];
+        for (const text of attempts) {
+          codes.push(
+            await client.query(text).then(
+              () => null,
+              (error) => error.code,
+            ),
+          );
+        }
+        return codes;
+      };
+      expect(await outcomes()).toEqual(expected);
+      for (const [name, value] of [
+        ['howdah.tenant_id', b],
+        ['howdah.user_id', owner],
+        ['howdah.role', 'owner'],
+        ['howdah.scopes', 'read,run,edit,manage'],
+        ['howdah.api_key_id', owner],
+        ['role', 'howdah_app'],
+      ]) {
+        await client.query('select set_config($1, $2, false)', [name, value]);
+      }
+      expect(await outcomes()).toEqual(expected);
+      expect(
+        await one(
+          client,
+          'select howdah.current_tenant() as tenant, howdah.current_user_id() as person, howdah.current_user_role() as role',
+        ),
+      ).toEqual({ tenant: a, person: null, role });
+      expect(await all(client, 'select distinct tenant_id from howdah.executions')).toEqual([
+        { tenant_id: a },
+      ]);
+      expect(
+        await refusal(client.query(`update howdah_private.login_tenants set role = 'owner'`)),
+      ).toMatchObject({ code: '42501' });
       await client.end();
     });
 

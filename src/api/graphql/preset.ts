@@ -90,11 +90,12 @@ export function servingPreset({
     grafast: {
       timeouts: { planning: 5_000 },
       context(request) {
+        const asking = request.node?.req ?? request.ws?.request;
         const identity = identities.get(request.node?.req ?? request.ws?.socket ?? request);
         if (!identity) throw new Error('a request came past the login');
         const pace = createPace();
         return {
-          pgSettings: settingsFor(identity),
+          pgSettings: settingsFor(identity, asking?.socket.remoteAddress),
           pace,
           secrets,
           tenantId: identity.tenantId,
@@ -109,12 +110,18 @@ export function servingPreset({
  * As whom the statements of a request run: set within each of its transactions only, so that a connection carries
  * nothing over to the next request. The role of a token is none of the database's; `howdah.permissions` knows it.
  */
-function settingsFor({ tenantId, userId, role }: Identity): Record<string, string> {
+function settingsFor(
+  { tenantId, userId, role, scopes = [], apiKeyId = '' }: Identity,
+  address = 'unknown',
+): Record<string, string> {
   return {
     role: 'howdah_app',
     'howdah.tenant_id': tenantId,
     'howdah.user_id': userId ?? '',
     'howdah.role': role,
+    'howdah.scopes': scopes.join(','),
+    'howdah.api_key_id': apiKeyId,
+    'howdah.client': `graphql ${address.replace(/^::ffff:/, '')}`,
     statement_timeout: '5000',
   };
 }

@@ -3,10 +3,11 @@ import type { WebSocket } from 'ws';
 import type { Exists } from '../login/existence.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Login } from '../login/login.ts';
+import { FRESH_MS } from '../login/lookup.ts';
 import { type Identity, type Refusal, refused, type Verdict } from '../login/verdict.ts';
 
-/** How often expired tokens and deleted users are looked for. */
-const SWEEP_MS = 1_000;
+/** How often expired tokens, revoked keys and deleted users are looked for. */
+const SWEEP_MS = FRESH_MS;
 
 /** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
 const UNAUTHORIZED = 4401;
@@ -37,7 +38,7 @@ export type SocketLoginOptions = {
 
 /**
  * Logs WebSockets in by the `authorization` of connection_init (a browser can send no header), or by the header.
- * From then on closes those whose token has expired (4403) and those whose tenant or user is gone (4401).
+ * From then on closes those whose token or key has expired (4403) and those whose key, tenant or user is gone (4401).
  */
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets } = options;
@@ -73,7 +74,7 @@ async function strictly(login: Login, authorization: unknown): Promise<Verdict<I
 }
 
 async function check(socket: WebSocket, identity: Identity, { exists }: SocketLoginOptions) {
-  if (identity.expiresAt === undefined) return;
+  if (identity.expiresAt === undefined && identity.apiKeyId === undefined) return; // without a login
   if (hasExpired(identity)) {
     socket.close(FORBIDDEN, closeReason(refused('expired').refusal));
   } else if (!(await exists(identity))) {

@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import { isApiKey, type ReadApiKey } from './api-keys.ts';
 import type { Exists } from './existence.ts';
 import type { ReadToken } from './token.ts';
 import { type Identity, refused, type Verdict } from './verdict.ts';
@@ -8,6 +9,7 @@ export type Login = (authorization: string | undefined) => Promise<Verdict<Ident
 
 export type LoginOptions = Pick<Config, 'auth'> & {
   readToken: ReadToken;
+  readKey: ReadApiKey;
   exists: Exists;
   /** For whom requests without a token act while `auth` is none. */
   defaultTenantId: string | undefined;
@@ -15,11 +17,11 @@ export type LoginOptions = Pick<Config, 'auth'> & {
 };
 
 /**
- * The one door of the API: a token is read, and its tenant and user looked up. Where a token is optional, a bad one
- * is refused all the same. Never throws.
+ * The one door of the API: a token is read, and its tenant and user looked up; an API key is looked up. Where they are
+ * optional, a bad one is refused all the same. Never throws.
  */
 export function createLogin(options: LoginOptions): Login {
-  const { auth, readToken, exists, defaultTenantId, onTrouble } = options;
+  const { auth, readToken, readKey, exists, defaultTenantId, onTrouble } = options;
   return async (authorization) => {
     if (!authorization) {
       if (auth === 'required' || defaultTenantId === undefined) return refused('missing');
@@ -34,6 +36,7 @@ export function createLogin(options: LoginOptions): Login {
       };
     }
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+    if (token !== undefined && isApiKey(token)) return readKey(token);
     const read = token === undefined ? refused('invalid') : await readToken(token);
     if (!read.ok) return read;
     try {

@@ -14,6 +14,10 @@ import { type Identity, refused, type Verdict } from './verdict.ts';
 
 /** Clocks may differ by so many seconds. */
 const LEEWAY_S = 30;
+/** Whatever its exp says: a token that has leaked ends some day. `howdah token` makes none that lasts longer. */
+const OLDEST = '365 days';
+/** What a token of somebody's key set may call itself; others are made for other things, and not to log in. */
+const TYPES = new Set([undefined, 'JWT', 'AT+JWT']);
 /** Ours have 400 characters. */
 const MOST_CHARACTERS = 8_192;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -40,7 +44,8 @@ export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) =
     if (verifiers.size === 0) return refused('keyless');
     if (token.length > MOST_CHARACTERS || !COMPACT_JWS.test(token)) return refused('invalid');
     try {
-      const verify = verifiers.get(algorithmOf(token));
+      const { alg, typ } = headerOf(token);
+      const verify = TYPES.has(typ) ? verifiers.get(alg) : undefined;
       return verify ? identityOf((await verify(token)).payload) : refused('invalid');
     } catch (error) {
       if (error instanceof errors.JWTExpired) return refused('expired');
@@ -78,16 +83,21 @@ function verifier(algorithm: string, key: JWTVerifyGetKey): Verify {
       issuer: TOKEN_PARTY,
       audience: TOKEN_PARTY,
       clockTolerance: LEEWAY_S,
+      maxTokenAge: OLDEST,
       requiredClaims: ['sub', 'tenant_id', 'role', 'iat', 'exp'],
     });
 }
 
-/** Only says which key to try. */
-function algorithmOf(token: string): string | undefined {
+/** Only says which key to try; what the token calls itself is compared without its case and `application/`. */
+function headerOf(token: string): { alg?: string | undefined; typ?: string | undefined } {
   try {
-    return decodeProtectedHeader(token).alg;
+    const { alg, typ } = decodeProtectedHeader(token);
+    return {
+      alg,
+      typ: typ === undefined ? typ : `${typ}`.toUpperCase().replace(/^APPLICATION\//, ''),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

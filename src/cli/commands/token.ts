@@ -1,18 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { HowdahError } from '../../contracts/errors.ts';
-import {
-  createUser,
-  findUser,
-  listUsers,
-  TOKEN_PARTY,
-  type UserRole,
-  userRoles,
-} from '../../db/identity.ts';
+import { createUser, TOKEN_PARTY, type UserRole, userRoles } from '../../db/identity.ts';
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
+import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { listed, MOST_NAMES, tenantOf } from '../tenants.ts';
+import { tenantOf } from '../tenants.ts';
+import { userOf } from '../users.ts';
 
 type TokenOptions = {
   tenant: string;
@@ -24,7 +19,6 @@ type TokenOptions = {
 };
 type Claims = { user_id: string; tenant_id: string; role: UserRole; iat: number; exp: number };
 
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 const MOST_DAYS = 365;
 
 /** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
@@ -37,7 +31,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .addOption(
       new Option('--expires <time>', 'how long it lasts: 90s, 15m, 8h, 30d')
-        .argParser(secondsOf)
+        .argParser(secondsUpTo(MOST_DAYS))
         .default(8 * 3_600, '8h'),
     )
     .option('--create', 'make the user when there is none')
@@ -49,7 +43,7 @@ async function printToken(io: CliIo, options: TokenOptions): Promise<void> {
   if (jwtSecret === undefined) throw noSecret();
   await withDatabase(io, async ({ db }) => {
     const tenant = await tenantOf(db, options.tenant);
-    const user = await userOf(db, tenant, options);
+    const user = await namedOf(db, tenant, options);
     const role = options.role ?? user.role;
     const iat = Math.floor(Date.now() / 1000);
     const exp = iat + options.expires;
@@ -69,17 +63,10 @@ function sign(claims: Claims, secret: string): Promise<string> {
     .sign(Buffer.from(secret, 'utf8'));
 }
 
-async function userOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
+async function namedOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  const user = await findUser(db, tenant.id, username);
-  if (user) return atMost(user, options.role);
-  const names = await listUsers(db, tenant.id, MOST_NAMES + 1);
-  const others = names.length > 0 ? `There are: ${listed(names)}.` : 'There are no users yet.';
-  throw new HowdahError('HWNTF', `tenant '${tenant.slug}' has no user named '${username}'`, {
-    hint: `${others} --create makes this one.`,
-    detail: { tenant: tenant.slug, user: username },
-  });
+  return atMost(await userOf(db, tenant, username, '--create makes this one.'), options.role);
 }
 
 /** The user, when a token may say this role: the API lets nobody do more than his row allows. */
@@ -89,15 +76,6 @@ function atMost<U extends { username: string; role: UserRole }>(user: U, role = 
     hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
     detail: { field: 'role', role, user_role: user.role },
   });
-}
-
-function secondsOf(text: string): number {
-  const [, number, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const seconds = Number(number) * (SECONDS[unit] ?? Number.NaN);
-  if (seconds > 0 && seconds <= MOST_DAYS * 86_400) return seconds;
-  throw new InvalidArgumentError(
-    `Write a number with s, m, h or d, such as 8h; at most ${MOST_DAYS}d.`,
-  );
 }
 
 function noSecret(): HowdahError {

@@ -1,0 +1,62 @@
+-- Keys for programs are made and taken back by who may manage them. Of the key only the hash of its secret is kept, so it
+-- is shown here, once, and nowhere else.
+create or replace function howdah.create_api_key(
+  name text, role howdah.user_role default 'member', scopes text[] default null,
+  expires_at timestamptz default null, user_id uuid default null
+) returns howdah.new_api_key
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_role howdah.user_role := coalesce(create_api_key.role, 'member');
+  v_secret text := howdah_private.base62(howdah_private.random_bytes(), 43);
+  v_prefix text := 'hwd_' || howdah_private.base62(howdah_private.random_bytes(), 12);
+  v_key text := v_prefix || '_' || v_secret;
+  v_scopes text[];
+  v_row howdah.api_keys;
+begin
+  perform howdah_private.permit('api_keys', 'manage');
+  v_scopes := howdah_private.scopes_of_key(create_api_key.scopes);
+  perform howdah_private.refuse_api_key(v_role, v_scopes, create_api_key.user_id);
+  if create_api_key.expires_at <= now() or coalesce(create_api_key.name, '') !~ '\S'
+    or length(create_api_key.name) > 100 then
+    raise exception using errcode = 'HWINV',
+      message = case when create_api_key.expires_at <= now() then 'expires_at is in the past'
+        else 'a key has a name of at most 100 characters' end,
+      detail = jsonb_build_object('field',
+        case when create_api_key.expires_at <= now() then 'expires_at' else 'name' end)::text,
+      hint = 'For example: select (howdah.create_api_key(''ci'', expires_at => now() + interval ''30 days'')).key';
+  end if;
+  insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes, expires_at, created_by)
+  values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
+    sha256(convert_to(v_secret, 'UTF8')), v_role, v_scopes, create_api_key.expires_at, howdah_private.actor())
+  returning * into v_row;
+  v_key := v_key || '_' || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);
+  return row(v_row.id, v_key, v_row.name, v_row.prefix, v_row.user_id, v_row.role, v_row.scopes,
+    v_row.expires_at)::howdah.new_api_key;
+end $$;
+comment on function howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid) is
+  'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
+
+-- For good, and within a second also for what is connected. A key that was revoked already stays as it is.
+create or replace function howdah.revoke_api_key(id uuid) returns howdah.api_keys
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_row howdah.api_keys;
+begin
+  perform howdah_private.permit('api_keys', 'manage');
+  update howdah.api_keys as k set revoked_at = coalesce(k.revoked_at, now())
+  where k.id = revoke_api_key.id and howdah_private.may_act_for(k.tenant_id)
+  returning k.* into v_row;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no API key %s', revoke_api_key.id),
+      detail = jsonb_build_object('api_key_id', revoke_api_key.id)::text,
+      hint = 'Those there are: select id, name, prefix from howdah.api_keys.';
+  end if;
+  v_row.hash := null; -- the row goes to who may not read it
+  return v_row;
+end $$;
+comment on function howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';

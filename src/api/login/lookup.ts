@@ -1,0 +1,59 @@
+/**
+ * How long an answer counts. A socket is looked at as often: whoever is let in no more is out after both at the latest,
+ * which is less than a second.
+ */
+export const FRESH_MS = 450;
+/** Beyond this, what is stale is forgotten. */
+const MANY = 1_000;
+
+/** The answer of the database to a question, at most `FRESH_MS` old. Rejects as node-pg does. */
+export type Lookup<Q, A> = (question: Q) => Promise<A>;
+
+export type LookupOptions<Q, A> = {
+  /** Questions of the same key have the same answer. */
+  keyOf(question: Q): string;
+  /** One query for all questions; answers in the same order. */
+  ask(questions: readonly Q[]): Promise<readonly A[]>;
+};
+
+type Answer<A> = { asked: number; answer: Promise<A> };
+type Batch<Q, A> = { questions: Q[]; answers: Promise<readonly A[]> };
+
+/** One look-up in a while for each question, however many requests ask it; one query for all asked at once. */
+export function createLookup<Q, A>(options: LookupOptions<Q, A>): Lookup<Q, A> {
+  const known = new Map<string, Answer<A>>();
+  let batch: Batch<Q, A> | undefined;
+  const send = async (questions: Q[]) => {
+    await undefined; // gathers what is asked in this turn of the event loop
+    batch = undefined;
+    if (known.size > MANY) forgetStale(known);
+    return options.ask(questions);
+  };
+  const ask = async (question: Q) => {
+    const questions: Q[] = batch?.questions ?? [];
+    batch ??= { questions, answers: send(questions) };
+    const place = questions.push(question) - 1;
+    return (await batch.answers)[place] as A;
+  };
+  return (question) => {
+    const key = options.keyOf(question);
+    const before = known.get(key);
+    if (before && isFresh(before)) return before.answer;
+    const asked = { asked: performance.now(), answer: ask(question) };
+    known.set(key, asked);
+    asked.answer.catch(() => {
+      if (known.get(key) === asked) known.delete(key);
+    });
+    return asked.answer;
+  };
+}
+
+function isFresh({ asked }: { asked: number }): boolean {
+  return performance.now() - asked < FRESH_MS;
+}
+
+function forgetStale(known: Map<string, { asked: number }>): void {
+  for (const [key, answer] of known) {
+    if (!isFresh(answer)) known.delete(key);
+  }
+}

@@ -1,0 +1,138 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import {
+  createApiKey,
+  type ListedApiKey,
+  listApiKeys,
+  type MadeApiKey,
+  revokeApiKey,
+} from '../../db/api-keys.ts';
+import { type UserRole, userRoles } from '../../db/identity.ts';
+import { withDatabase } from '../database.ts';
+import { secondsUpTo } from '../duration.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { tenantOf } from '../tenants.ts';
+import { userOf } from '../users.ts';
+
+const SCOPES = ['read', 'run', 'edit', 'manage'];
+const MOST_DAYS = 3_650;
+const LIMIT = 1_000;
+
+type CreateOptions = {
+  tenant: string;
+  user?: string;
+  role?: UserRole;
+  scopes?: string[];
+  /** Seconds. */
+  expires?: number;
+};
+
+/** `howdah key create | list | revoke`: API keys, as the owner of the database. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .command('create')
+    .description('make a key and print it: it is shown this once')
+    .argument('<name>', 'what it is for')
+    .requiredOption('--tenant <slug>', 'the tenant it is for')
+    .option('--user <name>', 'the user it acts as; without one it acts for the tenant as a whole')
+    .addOption(
+      new Option('--role <role>', 'what it may do at most (default: member)').choices([
+        ...userRoles,
+      ]),
+    )
+    .option('--scopes <list>', `out of ${SCOPES.join(',')} (default: all its role may)`, scopesOf)
+    .option('--expires <time>', 'how long it lasts: 8h, 30d (default: for good)', seconds)
+    .action((name: string, options: CreateOptions) => create(io, name, options));
+  command
+    .command('list')
+    .description('the keys there are, the newest first')
+    .option('--tenant <slug>', 'of this tenant alone')
+    .action((options: { tenant?: string }) => list(io, options.tenant));
+  command
+    .command('revoke')
+    .description('take a key back, for good and within a second')
+    .argument('<key>', 'its id, or how it begins: hwd_…')
+    .action((key: string) => revoke(io, key));
+}
+
+const seconds = secondsUpTo(MOST_DAYS);
+
+async function create(io: CliIo, name: string, options: CreateOptions): Promise<void> {
+  await withDatabase(io, async ({ db, pool }) => {
+    const tenant = await tenantOf(db, options.tenant);
+    const user = options.user ? await userOf(db, tenant, options.user) : undefined;
+    const made = await createApiKey(pool, {
+      tenantId: tenant.id,
+      userId: user?.id,
+      name,
+      role: options.role ?? atMostMember(user?.role),
+      scopes: options.scopes,
+      expiresIn: options.expires,
+    });
+    if (io.json) return printJson(io, { tenant_id: tenant.id, ...made });
+    io.out(made.key);
+    io.err(`${summaryOf(made)} It is shown this once: keep it where programs find it.`);
+  });
+}
+
+/** Without --role a viewer's key is a viewer's. */
+function atMostMember(role: UserRole = 'member'): UserRole {
+  return role === 'viewer' ? 'viewer' : 'member';
+}
+
+function summaryOf({ name, prefix, role, scopes, expires_at }: MadeApiKey): string {
+  const bounds = scopes ? `${role}, ${scopes.join(' and ')} only` : role;
+  const end = expires_at ? `until ${expires_at.toISOString()}` : 'until it is revoked';
+  return `Key '${name}' (${prefix}…): ${bounds}, ${end}.`;
+}
+
+async function list(io: CliIo, slug: string | undefined): Promise<void> {
+  await withDatabase(io, async ({ db, pool }) => {
+    const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
+    const rows = await listApiKeys(pool, tenant?.id, LIMIT);
+    if (io.json) printJson(io, { items: rows });
+    else if (rows.length === 0)
+      io.err('No API keys yet. Make one: howdah key create NAME --tenant default');
+    else printTable(io, rows.map(rowOf));
+  });
+}
+
+function rowOf(row: ListedApiKey) {
+  const { id, tenant, user, name, prefix, role, state } = row;
+  const scopes = row.scopes?.join(',') ?? 'all';
+  const used = row.last_used_at?.toISOString().slice(0, 16) ?? 'never';
+  const expires = row.expires_at?.toISOString().slice(0, 16) ?? 'never';
+  return { id, prefix, name, tenant, user, role, scopes, state, expires, used };
+}
+
+async function revoke(io: CliIo, text: string): Promise<void> {
+  const key = namedBy(text);
+  await withDatabase(io, async ({ pool }) => {
+    const revoked = await revokeApiKey(pool, key);
+    if (!revoked) {
+      const named = 'id' in key ? key.id : key.prefix;
+      throw new HowdahError('HWNTF', `there is no API key ${named}`, {
+        hint: 'List them: howdah key list',
+        detail: key,
+      });
+    }
+    if (io.json) printJson(io, revoked);
+    else io.out(`${revoked.id} revoked`);
+  });
+}
+
+/** An id or a prefix; who pastes the whole key means its prefix. Never repeats what was given: it may be a secret. */
+function namedBy(text: string): { id: string } | { prefix: string } {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return { id: text.toLowerCase() };
+  const [, prefix] = /^(hwd_[0-9A-Za-z]{12})(_\w*)?(…|\.\.\.)?$/.exec(text) ?? [];
+  if (prefix !== undefined) return { prefix };
+  throw new HowdahError('EUSAGE', 'this is neither the id of an API key nor how one begins', {
+    hint: 'A key begins with hwd_ and 12 characters. List them: howdah key list',
+  });
+}
+
+function scopesOf(text: string): string[] {
+  const scopes = text.split(',').map((scope) => scope.trim());
+  if (scopes.every((scope) => SCOPES.includes(scope))) return scopes;
+  throw new InvalidArgumentError(`Take of ${SCOPES.join(', ')}, with commas between them.`);
+}
