@@ -9,9 +9,9 @@ as $$
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
 $$;
 
--- Counts one request of each tenant and user; gives in their order null, or why it is refused: {message, hint, detail}. What
+-- Counts one request of each tenant, user and API key; gives in their order null, or why it is refused: {message, hint, detail}. What
 -- is counted need not be on disk before it is answered: a crash forgets some requests of its last second.
-create or replace function howdah_private.count_requests(tenants uuid[], users uuid[]) returns setof jsonb
+create or replace function howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[]) returns setof jsonb
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -23,9 +23,10 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   for v_place in 1 .. coalesce(cardinality(count_requests.tenants), 0) loop
     begin
-      perform howdah_private.refuse_request(tenants[v_place], users[v_place]);
+      perform howdah_private.refuse_request(tenants[v_place], users[v_place], api_keys[v_place]);
       perform howdah_private.use_quotas(jsonb_build_array(jsonb_build_object('metric', 'requests', 'amount', 1,
-        'at', clock_timestamp(), 'tenant_id', tenants[v_place], 'user_id', users[v_place])));
+        'at', clock_timestamp(), 'tenant_id', tenants[v_place], 'user_id', users[v_place],
+        'api_key_id', api_keys[v_place])));
       return next null::jsonb;
     exception when sqlstate 'HWQTA' then
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
@@ -35,7 +36,7 @@ begin
 end $$;
 
 -- Looks before it counts: whoever goes on asking beyond his quota makes nothing be written.
-create or replace function howdah_private.refuse_request(tenant_id uuid, user_id uuid) returns void
+create or replace function howdah_private.refuse_request(tenant_id uuid, user_id uuid, api_key_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -46,7 +47,8 @@ begin
   from howdah_private.quotas_of(refuse_request.tenant_id, '{requests}') as q
   left join howdah_private.quota_counters as c on c.quota_id = q.id
     and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
-  where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null)
+  where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null,
+      refuse_request.api_key_id)
     and coalesce(c.used, 0) + 1 > q.max_value
   order by q.period desc limit 1;
   if found then

@@ -27,7 +27,7 @@ create or replace function howdah_private.quota_ends(period howdah.quota_period,
     date_trunc(quota_ends.period::text, quota_ends.at at time zone 'UTC') + ('1 ' || quota_ends.period)::interval
   ) at time zone 'UTC';
 
--- Of a tenant, its agents, users and sessions, and of the system. Parsed when it is made, so that it becomes part of
+-- Of a tenant, its agents, users, sessions and API keys, and of the system. Parsed when it is made, so that it becomes part of
 -- the statement that asks.
 create or replace function howdah_private.quotas_of(tenant_id uuid, metrics howdah.quota_metric[])
   returns setof howdah.quotas
@@ -40,7 +40,7 @@ begin atomic
 end;
 
 create or replace function howdah_private.is_quota_of(
-  q howdah.quotas, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid
+  q howdah.quotas, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid, api_key_id uuid default null
 ) returns boolean
   language sql immutable
   return case q.scope
@@ -48,7 +48,8 @@ create or replace function howdah_private.is_quota_of(
     when 'tenant' then q.tenant_id = is_quota_of.tenant_id
     when 'user' then q.subject_id = is_quota_of.user_id
     when 'agent' then q.subject_id = is_quota_of.agent_id
-    else q.subject_id = is_quota_of.session_id end;
+    when 'session' then q.subject_id = is_quota_of.session_id
+    else q.subject_id = is_quota_of.api_key_id end;
 
 create or replace function howdah_private.is_used_up(q howdah.quotas, at timestamptz) returns boolean
   language sql stable
@@ -64,7 +65,7 @@ create or replace function howdah_private.session_of_run(e howdah.executions) re
     else (select r.session_id from howdah.executions as r where r.id = e.root_execution_id) end;
 
 -- Adds uses to the counters of all quotas they count for, in the order of quotas, and gives those back as they stand then.
--- A use: {metric, amount, at, tenant_id, user_id, agent_id, session_id}.
+-- A use: {metric, amount, at, tenant_id, user_id, agent_id, session_id, api_key_id}.
 create or replace function howdah_private.count_uses(uses jsonb)
   returns table (quota_id uuid, started_at timestamptz, used numeric, amount numeric)
   language sql volatile security definer
@@ -74,10 +75,10 @@ as $$
     select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, sum(u.amount) as amount
     from jsonb_to_recordset(count_uses.uses) as u (
       metric howdah.quota_metric, amount numeric, at timestamptz, tenant_id uuid, user_id uuid, agent_id uuid,
-      session_id uuid
+      session_id uuid, api_key_id uuid
     )
     cross join lateral howdah_private.quotas_of(u.tenant_id, array[u.metric]) as q
-    where howdah_private.is_quota_of(q, u.tenant_id, u.user_id, u.agent_id, u.session_id)
+    where howdah_private.is_quota_of(q, u.tenant_id, u.user_id, u.agent_id, u.session_id, u.api_key_id)
     group by 1, 2
   ),
   counted as (
@@ -119,7 +120,7 @@ begin
   raise exception using errcode = 'HWQTA',
     message = format('the quota of %s is used up: at most %s %s%s, %s are used and %s more asked for%s',
       case quota.scope when 'tenant' then 'the tenant' when 'system' then 'this installation'
-        else format('%s %s', quota.scope, quota.subject_id) end,
+        else format('%s %s', replace(quota.scope::text, '_', ' '), quota.subject_id) end,
       v_max, case quota.metric when 'storage' then 'bytes of resources' else quota.metric::text end,
       ' per ' || quota.period, trim_scale(refuse_use.used), trim_scale(refuse_use.amount),
       '; free again at ' || v_moment),

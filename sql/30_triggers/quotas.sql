@@ -16,7 +16,7 @@ begin
   return new;
 end $$;
 
--- With its user, agent or session a quota goes, whoever wrote it.
+-- With its user, agent, session or key a quota goes, whoever wrote it.
 create or replace function howdah_private.tg_quotas__refuse_imposed() returns trigger
   language plpgsql volatile
   set search_path = ''
@@ -26,7 +26,8 @@ begin
     select from howdah.tenants as t where t.id = old.tenant_id and (old.subject_id is null
       or exists (select from howdah.users as u where u.id = old.user_id)
       or exists (select from howdah.agents as a where a.id = old.agent_id)
-      or exists (select from howdah.sessions as s where s.id = old.session_id))
+      or exists (select from howdah.sessions as s where s.id = old.session_id)
+      or exists (select from howdah.api_keys as k where k.id = old.api_key_id))
   )) then
     return case tg_op when 'DELETE' then old else new end;
   end if;

@@ -28,8 +28,12 @@ export async function countRequests(
   subjects: readonly Subject[],
 ): Promise<(QuotaRefusal | null)[]> {
   const { rows } = await pool.query<{ refused: QuotaRefusal | null }>(
-    'select c.refused from howdah_private.count_requests($1, $2) as c (refused)',
-    [subjects.map(({ tenantId }) => tenantId), subjects.map(({ userId }) => userId ?? null)],
+    'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
+    [
+      subjects.map(({ tenantId }) => tenantId),
+      subjects.map(({ userId }) => userId ?? null),
+      subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+    ],
   );
   return rows.map(({ refused }) => refused);
 }

@@ -98,7 +98,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.session_id': 'copied from the run under its lock',
   'howdah.messages.agent_id': 'copied from the run under its lock',
   'howdah.messages.tenant_id': 'copied from the run under its lock',
-  'howdah.quotas.subject_id': 'user_id, agent_id and session_id are made of it and carry the keys',
+  'howdah.quotas.subject_id':
+    'user_id, agent_id, session_id and api_key_id are made of it and carry the keys',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',

@@ -678,12 +678,17 @@ describe('quotas', () => {
   });
 
   describe('of requests', () => {
-    const ask = async (client: Pick<pg.Pool, 'query'>, times: number, user?: string) =>
+    const ask = async (
+      client: Pick<pg.Pool, 'query'>,
+      times: number,
+      user?: string,
+      key?: string,
+    ) =>
       (
         await all(
           client as pg.Pool,
-          'select * from howdah_private.count_requests($1, $2) as refused',
-          [Array(times).fill(tenant), Array(times).fill(user)],
+          'select * from howdah_private.count_requests($1, $2, $3) as refused',
+          [Array(times).fill(tenant), Array(times).fill(user), Array(times).fill(key)],
         )
       ).map(({ refused }) => refused);
 
@@ -699,7 +704,7 @@ describe('quotas', () => {
       });
     });
 
-    test('count by tenant and by user, and nothing of what one of both refuses', async () => {
+    test('count by tenant, user and API key, and nothing of what one of them refuses', async () => {
       const { id: user } = await one(
         db.pool,
         'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
@@ -714,7 +719,15 @@ describe('quotas', () => {
       });
       expect((await ask(db.pool, 4, user)).map(Boolean)).toEqual([false, false, true, true]);
       expect((await ask(db.pool, 1)).map(Boolean)).toEqual([false]);
-      expect([await used(whole), await used(mine)]).toEqual([3, 2]);
+      const { id: key } = await one(
+        db.pool,
+        `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
+         values ($1, 'k', $2, sha256('k'), 'test') returning id`,
+        [tenant, `hwd_${randomUUID().replaceAll('-', '').slice(0, 12)}`],
+      );
+      await quota({ scope: 'api_key', subject_id: key, metric: 'requests', max_value: 1 });
+      expect((await ask(db.pool, 2, undefined, key)).map(Boolean)).toEqual([false, true]);
+      expect([await used(whole), await used(mine)]).toEqual([4, 2]);
       const counted = await all(
         db.pool,
         'select * from howdah_private.count_requests_of($1) as yes',
@@ -772,7 +785,7 @@ describe('quotas', () => {
       );
 
     test.each<[string, Partial<Quota>, string]>([
-      ['of nobody', { scope: 'agent' }, 'users_agents_and_sessions_have_a_subject_others_none'],
+      ['of nobody', { scope: 'agent' }, 'all_but_a_tenant_and_the_system_have_a_subject'],
       ['below zero', { max_value: -1 }, 'max_value_is_zero_or_more'],
       [
         'of storage within a day',
