@@ -1,11 +1,7 @@
 import type { Subject } from '../db/identity.ts';
 import type { Pool } from '../db/pool.ts';
 import { countRequests, type QuotaRefusal, whoseRequestsCount } from '../db/quotas.ts';
-
-/** How long it counts that a tenant has no quota of requests: so long a new one is not noticed. */
-const FRESH_MS = 1_000;
-/** Beyond this, what is stale is forgotten. */
-const MANY = 1_000;
+import { createLookup } from './login/lookup.ts';
 
 /**
  * Counts a request of this subject, over all processes of the API; gives why it goes beyond a quota, null when it does not.
@@ -13,24 +9,13 @@ const MANY = 1_000;
  */
 export type CountRequest = (subject: Subject) => Promise<QuotaRefusal | null>;
 
-type Known = { asked: number; isCounted: Promise<boolean> };
-
-/** A tenant without a quota of requests costs one look a second; what is asked together is asked in one query. */
+/** A tenant without a quota of requests costs a look now and then. */
 export function createRequestQuotas(pool: Pool): CountRequest {
-  const known = new Map<string, Known>();
-  const look = together((tenants: string[]) => whoseRequestsCount(pool, tenants));
+  const isCounted = createLookup<string, boolean>({
+    keyOf: (tenantId) => tenantId,
+    ask: (tenants) => whoseRequestsCount(pool, tenants),
+  });
   const count = together((subjects: Subject[]) => countRequests(pool, subjects));
-  const isCounted = (tenantId: string): Promise<boolean> => {
-    const last = known.get(tenantId);
-    if (last && isFresh(last)) return last.isCounted;
-    if (known.size > MANY) forgetStale(known);
-    const asked = { asked: performance.now(), isCounted: look(tenantId) };
-    known.set(tenantId, asked);
-    asked.isCounted.catch(() => {
-      if (known.get(tenantId) === asked) known.delete(tenantId);
-    });
-    return asked.isCounted;
-  };
   return async (subject) => {
     try {
       return (await isCounted(subject.tenantId)) ? await count(subject) : null;
@@ -57,14 +42,4 @@ function together<Q, A>(ask: (questions: Q[]) => Promise<A[]>): (question: Q) =>
     const place = questions.push(question) - 1;
     return (await batch.answers)[place] as A;
   };
-}
-
-function isFresh({ asked }: Known): boolean {
-  return performance.now() - asked < FRESH_MS;
-}
-
-function forgetStale(known: Map<string, Known>): void {
-  for (const [key, answer] of known) {
-    if (!isFresh(answer)) known.delete(key);
-  }
 }

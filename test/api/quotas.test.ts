@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { makeAgent, one } from '../sql/support.ts';
+import { makeAgent, makeApiKey, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, follow, openSocket, STEPS, startTestApi, until } from './harness.ts';
 import { claimsOf, locked, makePerson, type Person, sign } from './tokens.ts';
@@ -33,7 +33,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-const [ADA, BOB, EVE] = [0, 1, 2];
+const [ADA, BOB, EVE, KEY] = [0, 1, 2, 3];
 const send = (who: number, api = 0, query = '{ __typename }') =>
   fetch(`${apis[api]?.url}/graphql`, {
     method: 'POST',
@@ -100,6 +100,21 @@ test('those of a user are his own, and a socket’s operations count', async () 
     { extensions: { code: 'HWQTA', detail: { metric: 'requests', scope: 'user' } } },
   ]);
   await socket.client.dispose();
+});
+
+test('those of an API key are its own', async () => {
+  const { id, key } = await makeApiKey(db.pool, people[EVE]?.tenant_id as string);
+  tokens[KEY] = key;
+  await impose('tenant_id, scope, subject_id, metric, period, max_value', [
+    people[EVE]?.tenant_id,
+    'api_key',
+    id,
+    'requests',
+    'minute',
+    0,
+  ]);
+  await until(async () => (await send(KEY)).status === 429);
+  expect((await send(EVE)).status).toBe(200);
 });
 
 test('a run beyond its quota is refused with HWQTA, and quotas and their use are seen', async () => {
