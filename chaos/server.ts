@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,7 +48,7 @@ export async function startChaosServer(
     home,
     restart: (mode, downMs) =>
       inTurn(async () => {
-        await control(home, ['-m', mode, '-w', '-t', '60', 'stop']).catch(() => {}); // it may be down
+        await end(home, mode);
         await sleep(downMs);
         await startEmbedded({ home, port: Number(new URL(url).port) });
       }),
@@ -64,6 +64,37 @@ export async function startChaosServer(
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends the server if it is up. One that does not end in a minute is said with what each of its processes is doing. */
+async function end(home: string, mode: 'fast' | 'immediate'): Promise<void> {
+  const file = join(home, 'postgres', 'postmaster.pid');
+  try {
+    await control(home, ['-m', mode, '-w', '-t', '60', 'stop']);
+  } catch {
+    if (!existsSync(file)) return; // it was down
+    const postmaster = readFileSync(file, 'utf8').split('\n')[0] ?? '';
+    console.error(
+      `the server has not ended within a minute:\n${childrenOf(postmaster).join('\n')}`,
+    );
+    await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
+  }
+}
+
+/** State, what it sleeps in, and title of each child, as Linux tells them. */
+function childrenOf(parent: string): string[] {
+  const read = (pid: string, what: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/${what}`, 'utf8').replaceAll('\0', ' ').trim();
+    } catch {
+      return '';
+    }
+  };
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .map((pid) => ({ pid, stat: read(pid, 'stat').split(') ').at(-1)?.split(' ') ?? [] }))
+    .filter(({ stat }) => stat[1] === parent)
+    .map(({ pid, stat }) => `${pid} ${stat[0]} ${read(pid, 'wchan')} ${read(pid, 'cmdline')}`);
 }
 
 async function control(home: string, words: string[]): Promise<void> {

@@ -23,6 +23,7 @@ end $$;
 -- The engine: what its functions touch, and no more.
 grant select, insert, update, delete on all tables in schema howdah, howdah_private to howdah_engine;
 revoke all on howdah_private.migrations from howdah_engine;
+revoke update, delete on howdah.audit_log from howdah_engine;
 grant execute on all functions in schema howdah, howdah_private to howdah_engine;
 
 -- Everybody who reads or writes a tenant's rows.
@@ -191,6 +192,8 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
+grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb) to howdah_worker;
+grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.

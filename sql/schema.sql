@@ -186,6 +186,34 @@ CREATE UNIQUE INDEX approvals_agent_id_key ON howdah.approvals USING btree (tena
 CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tool) WHERE (execution_id IS NOT NULL);
 CREATE UNIQUE INDEX approvals_session_id_key ON howdah.approvals USING btree (tenant_id, session_id, tool) WHERE (session_id IS NOT NULL);
 
+create table howdah.audit_log (
+  tenant_id uuid not null,
+  seq bigint not null,
+  id uuid default howdah.uuid_v7() not null,
+  created_at timestamp with time zone not null,
+  actor text not null,
+  user_id uuid,
+  login text not null,
+  api_key_id uuid,
+  client text not null,
+  action text not null,
+  object text not null,
+  object_id text not null,
+  before_digest bytea,
+  after_digest bytea,
+  changed text[],
+  detail jsonb,
+  prev_hash bytea not null,
+  hash bytea not null,
+  constraint audit_log_pkey PRIMARY KEY (tenant_id, seq),
+  constraint action_is_one_word CHECK ((action ~ '^[a-z_]{1,40}$'::text)),
+  constraint detail_is_an_object CHECK ((jsonb_typeof(detail) = 'object'::text)),
+  constraint hashes_have_32_bytes CHECK (((octet_length(prev_hash) = 32) AND (octet_length(hash) = 32))),
+  constraint seq_counts_from_one CHECK ((seq >= 1))
+);
+alter table howdah.audit_log enable row level security, force row level security;
+CREATE INDEX audit_log_object_id_idx ON howdah.audit_log USING btree (tenant_id, object_id, seq);
+
 create table howdah.concurrency_limits (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -686,6 +714,55 @@ create table howdah_private.applied_sql (
 );
 alter table howdah_private.applied_sql enable row level security, force row level security;
 
+create table howdah_private.audit_checkpoints (
+  tenant_id uuid not null,
+  seq bigint not null,
+  hash bytea not null,
+  hmac bytea,
+  signed_by text,
+  created_at timestamp with time zone default now() not null,
+  constraint audit_checkpoints_pkey PRIMARY KEY (tenant_id, seq),
+  constraint signatures_have_a_key CHECK (((hmac IS NULL) = (signed_by IS NULL)))
+);
+alter table howdah_private.audit_checkpoints enable row level security, force row level security;
+
+create table howdah_private.audit_heads (
+  tenant_id uuid not null,
+  seq bigint not null,
+  hash bytea not null,
+  constraint audit_heads_pkey PRIMARY KEY (tenant_id)
+);
+alter table howdah_private.audit_heads enable row level security, force row level security;
+
+create unlogged table howdah_private.audit_inbox (
+  xid xid8 default pg_current_xact_id() not null,
+  "position" bigint generated always as identity not null,
+  tenant_id uuid not null,
+  actor text not null,
+  user_id uuid,
+  login text not null,
+  api_key_id uuid,
+  client text not null,
+  action text not null,
+  object text not null,
+  object_id text not null,
+  before_digest bytea,
+  after_digest bytea,
+  changed text[],
+  detail jsonb,
+  constraint audit_inbox_pkey PRIMARY KEY (xid, "position"),
+  constraint detail_is_an_object CHECK ((jsonb_typeof(detail) = 'object'::text))
+);
+alter table howdah_private.audit_inbox enable row level security, force row level security;
+
+create unlogged table howdah_private.audit_pending (
+  xid xid8 default pg_current_xact_id() not null,
+  settled_at timestamp with time zone,
+  constraint _900_chain TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint audit_pending_pkey PRIMARY KEY (xid)
+);
+alter table howdah_private.audit_pending enable row level security, force row level security;
+
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -864,6 +941,8 @@ begin
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
   perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  perform howdah_private.note_control(v_execution, 'add_input',
+    jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -916,6 +995,10 @@ begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  perform howdah_private.note_action(v_question.tenant_id,
+    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions', v_question.id::text,
+    jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
+    jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
   return howdah_private.settle_question(
     v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
 end $function$
@@ -979,6 +1062,7 @@ declare
 begin
   if v_execution.completed_at is null then
     perform howdah_private.end_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
+    perform howdah_private.note_control(v_execution, 'cancel');
   elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
@@ -1198,6 +1282,8 @@ begin
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
   where e.id = v_id;
+  perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
+    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
   return howdah_private.execution_row(v_id);
 end $function$
 ;
@@ -1222,6 +1308,7 @@ begin
     paused_from = e.waiting_for, waiting_for = null, updated_at = now()
   where e.id = any (v_family) and e.status in ('queued', 'waiting', 'running');
   perform howdah_private.announce_watched(v_family);
+  perform howdah_private.note_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -1386,6 +1473,7 @@ begin
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
+  perform howdah_private.note_control(v_execution, 'resume');
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -1425,6 +1513,7 @@ begin
   perform howdah_private.reopen_questions(v_execution);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
+  perform howdah_private.note_control(v_execution, 'retry');
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -2070,6 +2159,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.asker(OUT actor text, OUT user_id uuid, OUT login text, OUT api_key_id uuid, OUT client text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  actor := howdah_private.actor();
+  user_id := howdah.current_user_id();
+  login := session_user;
+  if pg_has_role(session_user, 'howdah_owner', 'member') or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+    api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
+    client := nullif(current_setting('howdah.client', true), '');
+  end if;
+  client := left(coalesce(client, concat_ws(' ', nullif(current_setting('application_name'), ''),
+    coalesce(host(inet_client_addr()), 'local'))), 200);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -2089,6 +2197,13 @@ AS $function$
   where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
     and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_hash(a howdah.audit_log)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+RETURN sha256(((a).prev_hash || convert_to((jsonb_build_array((a).tenant_id, (a).seq, (a).id, EXTRACT(epoch FROM (a).created_at), (a).actor, (a).user_id, (a).login, (a).api_key_id, (a).client, (a).action, (a).object, (a).object_id, encode((a).before_digest, 'hex'::text), encode((a).after_digest, 'hex'::text), (a).changed, (a).detail))::text, 'UTF8'::name)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
@@ -2462,6 +2577,45 @@ begin
         format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.chain_audit(tenant_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_head howdah_private.audit_heads;
+  v_note howdah_private.audit_inbox;
+  v_row howdah.audit_log;
+begin
+  select * into v_head from howdah_private.audit_heads as h where h.tenant_id = chain_audit.tenant_id
+  for no key update;
+  if not found then
+    insert into howdah_private.audit_heads (tenant_id, seq, hash)
+    values (chain_audit.tenant_id, 0, sha256(convert_to('howdah audit log of ' || chain_audit.tenant_id, 'UTF8')))
+    on conflict do nothing;
+    select * into strict v_head from howdah_private.audit_heads as h where h.tenant_id = chain_audit.tenant_id
+    for no key update;
+  end if;
+  for v_note in
+    select * from howdah_private.audit_inbox as i
+    where i.xid = pg_current_xact_id() and i.tenant_id = chain_audit.tenant_id order by i.position
+  loop
+    v_head.seq := v_head.seq + 1;
+    v_row := row(v_note.tenant_id, v_head.seq, howdah.uuid_v7(), clock_timestamp(), v_note.actor, v_note.user_id,
+      v_note.login, v_note.api_key_id, v_note.client, v_note.action, v_note.object, v_note.object_id,
+      v_note.before_digest, v_note.after_digest, v_note.changed, v_note.detail, v_head.hash, null);
+    v_row.hash := howdah_private.audit_hash(v_row);
+    insert into howdah.audit_log select v_row.*;
+    v_head.hash := v_row.hash;
+  end loop;
+  update howdah_private.audit_heads as h set seq = v_head.seq, hash = v_head.hash
+  where h.tenant_id = chain_audit.tenant_id;
 end $function$
 ;
 
@@ -2846,6 +3000,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.content_digest(content jsonb)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE
+RETURN sha256(convert_to((content)::text, 'UTF8'::name))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -3185,6 +3346,21 @@ begin
     for update skip locked
   ));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_checkpoints()
+ RETURNS TABLE(tenant_id uuid, seq bigint, hash text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select h.tenant_id, h.seq, encode(h.hash, 'hex')
+  from howdah_private.audit_heads as h
+  where not exists (
+    select from howdah_private.audit_checkpoints as c where c.tenant_id = h.tenant_id and c.seq = h.seq
+  )
+  order by h.tenant_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.due_run(tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[])
@@ -3752,8 +3928,9 @@ begin
     perform from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null
     for no key update;
-    if found then
-      perform howdah.cancel_execution((schedule).last_execution_id);
+    if found then -- the schedule does it, nobody in person: cancel_execution would note who
+      perform howdah_private.end_runs(
+        howdah_private.lock_below(array[(schedule).last_execution_id]), 'cancelled', null);
     end if;
   end if;
   perform howdah_private.insert_scheduled(
@@ -4979,6 +5156,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_checkpoints(checkpoints jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
+  select c.tenant_id, c.seq, decode(c.hash, 'hex'), decode(c.hmac, 'hex'), c.signed_by
+  from jsonb_to_recordset(keep_checkpoints.checkpoints)
+    as c (tenant_id uuid, seq bigint, hash text, hmac text, signed_by text)
+  on conflict do nothing
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -4987,6 +5178,20 @@ CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_k
 AS $function$
   select jsonb_build_object('id', key.id, 'tenant_id', key.tenant_id, 'wrapped_by', key.wrapped_by,
     'nonce', encode(key.nonce, 'base64'), 'ciphertext', encode(key.ciphertext, 'base64'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
+ RETURNS TABLE(key text, content jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select (select string_agg(r.row ->> k.name, '/' order by k.place)
+      from unnest(keyed_rows.keys) with ordinality as k (name, place)),
+    r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
+      'last_execution_id', 'last_error', 'last_used_at']
+  from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
 
@@ -5398,6 +5603,69 @@ CREATE OR REPLACE FUNCTION howdah_private.next_status(wanted howdah.execution_st
 RETURN CASE wanted WHEN 'waiting'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN 'paused'::howdah.execution_status WHEN ((e).has_inbox AND (waits_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason]))) THEN 'queued'::howdah.execution_status ELSE 'waiting'::howdah.execution_status END WHEN 'paused'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN wanted ELSE (e).status END ELSE COALESCE(wanted, (e).status) END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.note_action(tenant_id uuid, action text, object text, object_id text, detail jsonb DEFAULT NULL::jsonb, said jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, after_digest, detail
+  )
+  select note_action.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, note_action.action,
+    note_action.object, note_action.object_id, howdah_private.content_digest(note_action.said), note_action.detail
+  from howdah_private.asker() as w;
+  insert into howdah_private.audit_pending default values on conflict do nothing;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.note_changes(object text, keys text[], before jsonb[], after jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, before_digest, after_digest, changed
+  )
+  select coalesce(c.content ->> 'tenant_id', case note_changes.object when 'tenants' then c.key
+      else '00000000-0000-0000-0000-000000000000' end)::uuid,
+    w.actor, w.user_id, w.login, w.api_key_id, w.client,
+    case when c.before is null then 'insert' when c.after is null then 'delete' else 'update' end,
+    note_changes.object, c.key, howdah_private.content_digest(c.before), howdah_private.content_digest(c.after),
+    case when c.before is not null and c.after is not null then array(
+      select key from jsonb_each(c.before) as b full join jsonb_each(c.after) as a using (key)
+      where b.value is distinct from a.value order by key
+    ) end
+  from (
+    select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
+    from howdah_private.keyed_rows(note_changes.keys, note_changes.before) as b
+    full join howdah_private.keyed_rows(note_changes.keys, note_changes.after) as a using (key)
+    where b.content is distinct from a.content
+    order by key
+  ) as c
+  cross join howdah_private.asker() as w;
+  if found then
+    insert into howdah_private.audit_pending default values on conflict do nothing;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.note_control(e howdah.executions, action text, said jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.note_action(e.tenant_id, note_control.action, 'executions', e.id::text,
+    jsonb_build_object('status', e.status), note_control.said);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
  RETURNS void
  LANGUAGE sql
@@ -5616,7 +5884,8 @@ AS $function$
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
     ('api_keys', 'manage', 'admin', false),
-    ('api_keys', 'read', 'admin', false)
+    ('api_keys', 'read', 'admin', false),
+    ('audit_log', 'read', 'admin', false)
 $function$
 ;
 
@@ -7670,6 +7939,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+AS $function$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  if tg_op <> 'INSERT' then
+    select array_agg(to_jsonb(o)) into v_before from old_rows as o;
+  end if;
+  if tg_op <> 'DELETE' then
+    select array_agg(to_jsonb(n)) into v_after from new_rows as n;
+  end if;
+  perform howdah_private.note_changes(tg_table_name, tg_argv::text[], v_before, v_after)
+  where v_before is not null or v_after is not null;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__permit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -7851,6 +8144,29 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
 AS $function$
 begin
   perform howdah_private.refresh_agent_version(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_audit_pending__chain()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  if new.settled_at is distinct from statement_timestamp() then
+    set constraints howdah_private._900_chain deferred;
+    update howdah_private.audit_pending as p set settled_at = statement_timestamp() where p.xid = new.xid;
+    return null;
+  end if;
+  perform howdah_private.chain_audit(t.tenant_id) from (
+    select distinct i.tenant_id from howdah_private.audit_inbox as i where i.xid = new.xid order by 1
+  ) as t;
+  delete from howdah_private.audit_inbox as i where i.xid = new.xid;
+  delete from howdah_private.audit_pending as p where p.xid = new.xid;
   return null;
 end $function$
 ;
@@ -9239,6 +9555,12 @@ CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params ON ho
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -9252,6 +9574,12 @@ CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agen
 CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF configuration, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_configuration();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'tool_id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_tools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'tool_id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'tool_id');
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -9271,9 +9599,31 @@ CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.approvals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.approvals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.audit_log FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.audit_log FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('concurrency_limits', 'manage');
 
@@ -9286,6 +9636,12 @@ CREATE TRIGGER _210_refuse_tenant BEFORE DELETE OR UPDATE ON howdah.concurrency_
 CREATE TRIGGER _500_admit AFTER UPDATE OF max_running ON howdah.concurrency_limits FOR EACH ROW WHEN ((new.max_running > old.max_running)) EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
 
 CREATE TRIGGER _510_admit AFTER DELETE ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__admit();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.concurrency_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.concurrency_limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.concurrency_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('executions', 'run');
 
@@ -9335,11 +9691,23 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grants FOR EACH ROW EXECUTE FU
 
 CREATE TRIGGER _500_restrict AFTER INSERT OR DELETE OR UPDATE OF agent_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__restrict();
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check BEFORE INSERT OR UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__check();
 
 CREATE TRIGGER _500_grant AFTER INSERT OR UPDATE OF function ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__grant();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.hooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -9362,6 +9730,12 @@ CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.models REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -9387,9 +9761,21 @@ CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, i
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.schedules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
@@ -9406,6 +9792,12 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STA
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__seed();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tenants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tenants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
 
@@ -9435,6 +9827,12 @@ CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON how
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
 
 CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH ROW WHEN ((new.role = 'owner'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
@@ -9442,6 +9840,26 @@ CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH R
 CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH ROW WHEN (((new.role = 'owner'::howdah.user_role) OR (old.role = 'owner'::howdah.user_role))) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.login_tenants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.login_tenants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.login_tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.master_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('fingerprint');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.master_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('fingerprint');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.master_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('fingerprint');
 
 -- policies
 
@@ -9524,6 +9942,12 @@ CASE
        FROM howdah.executions e
       WHERE ((e.id)::uuid = approvals.execution_id))))
 END));
+
+create policy engine on howdah.audit_log to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.audit_log to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
@@ -9730,6 +10154,22 @@ create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenan
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.audit_checkpoints to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.audit_checkpoints to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.audit_heads to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.audit_heads to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.audit_inbox to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.audit_inbox to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.audit_pending to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
 
@@ -10423,6 +10863,8 @@ grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engi
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
+grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
+
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
@@ -10447,6 +10889,8 @@ grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to how
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
+grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
 grant execute on function howdah_private.cron_field(text,text) to howdah_app;
@@ -10464,6 +10908,8 @@ grant execute on function howdah_private.cron_times(text,text,timestamp with tim
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_app;
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
@@ -10619,7 +11065,11 @@ grant execute on function howdah_private.json_text_faults(jsonb,text,text) to ho
 
 grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
+
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
+
+grant execute on function howdah_private.keyed_rows(text[],jsonb[]) to howdah_engine;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
 
@@ -10913,6 +11363,12 @@ grant delete, select on table howdah.approvals to howdah_app;
 
 grant delete, insert, select, update on table howdah.approvals to howdah_engine;
 
+grant select on table howdah.audit_log to howdah_analyst;
+
+grant select on table howdah.audit_log to howdah_app;
+
+grant insert, select on table howdah.audit_log to howdah_engine;
+
 grant select on table howdah.concurrency_limits to howdah_analyst;
 
 grant delete, select on table howdah.concurrency_limits to howdah_app;
@@ -11012,6 +11468,14 @@ grant select on table howdah.users to howdah_app;
 grant delete, insert, select, update on table howdah.users to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.audit_checkpoints to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.audit_heads to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.audit_inbox to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.audit_pending to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
@@ -11138,6 +11602,32 @@ comment on column howdah.api_keys.role is 'What it may do at most; the row of it
 comment on column howdah.api_keys.scopes is 'The actions it may take, out of read, run, edit and manage; null: all that its role may.';
 
 comment on column howdah.api_keys.user_id is 'As whom the key acts; null: for its tenant as a whole.';
+
+comment on column howdah.audit_log.action is 'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.';
+
+comment on column howdah.audit_log.actor is 'The user, else the database login.';
+
+comment on column howdah.audit_log.after_digest is 'SHA-256 of the row as it is now; of add_input and answers: of what was said.';
+
+comment on column howdah.audit_log.before_digest is 'SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).';
+
+comment on column howdah.audit_log.changed is 'Of an update: the columns that changed.';
+
+comment on column howdah.audit_log.client is 'Where it came from: what the API says of the request, else program and address of the connection.';
+
+comment on column howdah.audit_log.created_at is 'When it was committed.';
+
+comment on column howdah.audit_log.hash is 'SHA-256 of prev_hash and all other columns.';
+
+comment on column howdah.audit_log.login is 'The database login of the session.';
+
+comment on column howdah.audit_log.object is 'The table the object is a row of.';
+
+comment on column howdah.audit_log.object_id is 'Its key: the id, or the parts of the key joined by /.';
+
+comment on column howdah.audit_log.prev_hash is 'The hash of the row before; of the first row a value made from the tenant.';
+
+comment on column howdah.audit_log.seq is '1, 2, 3, … within the tenant.';
 
 comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
 
@@ -11481,6 +11971,8 @@ comment on table howdah.api_keys is 'Keys that programs log in with. Made by cre
 
 comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
 
+comment on table howdah.audit_log is 'Who changed definitions and controlled runs, in order and without a gap; each row holds the hash of the one before. Contents are not kept, only their digests.';
+
 comment on table howdah.concurrency_limits is 'How many runs of an agent, of a model or of the whole tenant may be at work at once; those above it wait (quota).';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
@@ -11522,6 +12014,14 @@ comment on table howdah.tools is 'What agents can do. kind sql: a function of th
 comment on table howdah.users is 'People of a tenant.';
 
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
+
+comment on table howdah_private.audit_checkpoints is 'How far each audit log was at times, signed where there is a key. Workers write the same to a file, which a superuser of the database does not reach.';
+
+comment on table howdah_private.audit_heads is 'The last row of each tenant''s audit log.';
+
+comment on table howdah_private.audit_inbox is 'What a transaction has done so far; it becomes rows of audit_log when the transaction commits.';
+
+comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
 
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 

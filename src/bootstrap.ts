@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
+import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
@@ -112,6 +113,10 @@ export async function openWorker(
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
     masterKeys,
+    audit: {
+      file: checkpointFile(config.home),
+      keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
+    },
     provider: (model) => findProvider(providers, model),
   });
 }

@@ -19,6 +19,7 @@ import { customTools } from '../src/tools/custom.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
 import { taskList } from './task-list.ts';
+import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
 
 export type WorkerOptions = {
   url: string;
@@ -35,6 +36,8 @@ export type WorkerOptions = {
   release: string;
   /** Where the files of resources lie; without one only content in the database is given to models. */
   resourceFolder?: string;
+  /** Where checkpoints of the audit log go besides the database. */
+  audit?: AuditAnchor;
   /** A connection to the database that does not answer for so long is given up; 30 s. */
   answerWithinMs?: number;
   log: Log;
@@ -91,7 +94,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const queue = await startQueue({
     open,
     log,
-    tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise),
+    tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise, {
+      anchor: options.audit ?? {},
+      log,
+    }),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   presence = await keepPresence({

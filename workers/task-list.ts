@@ -1,8 +1,10 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
+import type { Logger } from 'pino';
 import type { Pool } from '../src/db/pool.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
+import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 
@@ -11,10 +13,12 @@ export function taskList(
   runtime: Runtime,
   pools: { pool: Pool; sqlToolPool: Pool },
   ready: Promise<void>,
+  audit: { anchor: AuditAnchor; log: Logger },
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
     advance: advanceTask(runtime, ready),
+    audit_checkpoints: auditCheckpointsTask(pools.pool, audit.anchor, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
   };
@@ -22,5 +26,8 @@ export function taskList(
 
 /** Chores by the clock. */
 export function cronItems(): ParsedCronItem[] {
-  return parseCronItems([{ task: 'partitions', match: '17 3 * * *', identifier: 'partitions' }]);
+  return parseCronItems([
+    { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
+    { task: 'audit_checkpoints', match: '*/5 * * * *', identifier: 'audit_checkpoints' },
+  ]);
 }

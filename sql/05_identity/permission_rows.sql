@@ -25,5 +25,6 @@ as $$
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
     ('api_keys', 'manage', 'admin', false),
-    ('api_keys', 'read', 'admin', false)
+    ('api_keys', 'read', 'admin', false),
+    ('audit_log', 'read', 'admin', false)
 $$;

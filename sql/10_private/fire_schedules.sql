@@ -94,8 +94,9 @@ begin
     perform from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null
     for no key update;
-    if found then
-      perform howdah.cancel_execution((schedule).last_execution_id);
+    if found then -- the schedule does it, nobody in person: cancel_execution would note who
+      perform howdah_private.end_runs(
+        howdah_private.lock_below(array[(schedule).last_execution_id]), 'cancelled', null);
     end if;
   end if;
   perform howdah_private.insert_scheduled(

@@ -12,6 +12,10 @@ begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  perform howdah_private.note_action(v_question.tenant_id,
+    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions', v_question.id::text,
+    jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
+    jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
   return howdah_private.settle_question(
     v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
 end $$;

@@ -43,6 +43,8 @@ begin
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
   where e.id = v_id;
+  perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
+    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
   return howdah_private.execution_row(v_id);
 end $$;
 comment on function howdah.fork_execution(uuid, int, text, int) is

@@ -18,6 +18,7 @@ begin
     paused_from = e.waiting_for, waiting_for = null, updated_at = now()
   where e.id = any (v_family) and e.status in ('queued', 'waiting', 'running');
   perform howdah_private.announce_watched(v_family);
+  perform howdah_private.note_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.pause_execution(uuid) is

@@ -26,6 +26,7 @@ begin
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
+  perform howdah_private.note_control(v_execution, 'resume');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.resume_execution(uuid) is

@@ -34,6 +34,7 @@ begin
   perform howdah_private.reopen_questions(v_execution);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
+  perform howdah_private.note_control(v_execution, 'retry');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.retry_execution(uuid) is

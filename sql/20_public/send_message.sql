@@ -44,6 +44,8 @@ begin
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
   perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  perform howdah_private.note_control(v_execution, 'add_input',
+    jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.add_input(uuid, text, jsonb) is

@@ -236,6 +236,66 @@ export interface Approvals {
   tool: string;
 }
 
+export interface AuditLog {
+  /**
+   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.
+   */
+  action: string;
+  /**
+   * The user, else the database login.
+   */
+  actor: string;
+  /**
+   * SHA-256 of the row as it is now; of add_input and answers: of what was said.
+   */
+  after_digest: Buffer | null;
+  api_key_id: string | null;
+  /**
+   * SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).
+   */
+  before_digest: Buffer | null;
+  /**
+   * Of an update: the columns that changed.
+   */
+  changed: string[] | null;
+  /**
+   * Where it came from: what the API says of the request, else program and address of the connection.
+   */
+  client: string;
+  /**
+   * When it was committed.
+   */
+  created_at: Timestamp;
+  detail: Json | null;
+  /**
+   * SHA-256 of prev_hash and all other columns.
+   */
+  hash: Buffer;
+  id: Generated<string>;
+  /**
+   * The database login of the session.
+   */
+  login: string;
+  /**
+   * The table the object is a row of.
+   */
+  object: string;
+  /**
+   * Its key: the id, or the parts of the key joined by /.
+   */
+  object_id: string;
+  /**
+   * The hash of the row before; of the first row a value made from the tenant.
+   */
+  prev_hash: Buffer;
+  /**
+   * 1, 2, 3, … within the tenant.
+   */
+  seq: Int8;
+  tenant_id: string;
+  user_id: string | null;
+}
+
 export interface ConcurrencyLimits {
   /**
    * The agent whose runs count.
@@ -1047,6 +1107,7 @@ export interface DB {
   agents: Agents;
   api_keys: ApiKeys;
   approvals: Approvals;
+  audit_log: AuditLog;
   concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;

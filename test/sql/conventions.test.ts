@@ -114,6 +114,30 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',
+  'howdah.audit_log.tenant_id': 'what happened outlives the tenant',
+  'howdah.audit_log.user_id': 'what happened outlives the user',
+  'howdah.audit_log.api_key_id': 'what happened outlives the key',
+  'howdah.audit_log.object_id': 'of many tables; what happened outlives the row',
+  'howdah_private.audit_inbox.tenant_id': 'becomes audit_log.tenant_id at commit',
+  'howdah_private.audit_inbox.user_id': 'becomes audit_log.user_id at commit',
+  'howdah_private.audit_inbox.api_key_id': 'becomes audit_log.api_key_id at commit',
+  'howdah_private.audit_inbox.object_id': 'becomes audit_log.object_id at commit',
+  'howdah_private.audit_heads.tenant_id': 'the end of a log that outlives the tenant',
+  'howdah_private.audit_checkpoints.tenant_id': 'about a log that outlives the tenant',
+};
+
+/** Tables in which nothing is defined, and what tells who wrote them. The others are audited (sql/30_triggers/audit.sql). */
+const NOT_AUDITED: Record<string, string> = {
+  'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
+  'howdah.audit_log': 'the log itself',
+  'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
+  'howdah.messages': 'the log of a run: immutable',
+  'howdah.questions': 'asked by runs; answers are audited where they are given',
+  'howdah.resources': 'what runs read and leave, with created_by and a hash of the content',
+  'howdah.sessions': 'conversations: the hot path; what is said in them is a run',
+  'howdah.status_transitions': 'rows of the schema itself',
+  'howdah.steps': 'the log of a run: immutable',
+  'howdah.todos': 'the notes of a conversation',
 };
 
 describe('conventions', () => {
@@ -216,6 +240,30 @@ describe('conventions', () => {
              and c.relowner <> 'howdah_owner'::regrole`,
         ),
       ).toEqual([]);
+    });
+
+    test('in which something is defined are audited, each way of writing them', async () => {
+      const found = await ask(
+        `select c.oid::regclass::text as name, array(
+           select t.tgname::text from pg_trigger as t
+           where t.tgrelid = c.oid and t.tgfoid = 'howdah_private.tg__audit'::regproc order by 1
+         ) as triggers
+         from pg_class as c
+         where c.relkind in ('r', 'p') and not c.relispartition and (
+           c.relnamespace = 'howdah'::regnamespace
+           or c.relnamespace in ${OURS} and (has_any_column_privilege('howdah_app', c.oid, 'INSERT, UPDATE')
+             or has_table_privilege('howdah_app', c.oid, 'DELETE'))
+         ) order by 1`,
+      );
+      expect(found.filter(({ triggers }) => triggers.length === 0).map(({ name }) => name)).toEqual(
+        Object.keys(NOT_AUDITED),
+      );
+      for (const { name, triggers } of found.filter((table) => table.triggers.length > 0)) {
+        expect({ name, triggers }).toEqual({
+          name,
+          triggers: ['_950_audit_delete', '_950_audit_insert', '_950_audit_update'],
+        });
+      }
     });
 
     test('have a primary key', async () => {

@@ -6,6 +6,7 @@ const LOGS = [
   { table: 'howdah.steps', column: 'name' },
   { table: 'howdah.messages', column: 'content' },
   { table: 'howdah.agent_versions', column: 'created_by' },
+  { table: 'howdah.audit_log', column: 'actor' },
 ];
 
 describe('what happened stays', () => {

@@ -14,6 +14,7 @@ const READABLE = [
   'agents',
   'api_keys',
   'approvals',
+  'audit_log',
   'concurrency_limits',
   'daily_usage',
   'effects',

@@ -6,20 +6,29 @@ import { createPool, type Pool } from '../../db/pool.ts';
 import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '../../db/queries.ts';
 import { secretRowsOn } from '../../db/secrets.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
+import { type AuditFinding, auditFindings } from '../audit.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
 
-type Finding = { check: string; ok: boolean; found: string; fix?: string };
+type Finding = AuditFinding;
 
-/** `howdah doctor`: looks at everything a run needs and says what is wrong and how to mend it. Changes nothing. */
+/**
+ * `howdah doctor`: looks at everything a run needs and says what is wrong and how to mend it; `--audit` looks at the audit
+ * logs instead, each row of them. Changes nothing.
+ */
 export function register(command: Command, io: CliIo): void {
-  command.action(async () => {
+  command.option('--audit', 'check that nothing in the audit logs was changed or is missing');
+  command.action(async (options: { audit?: boolean }) => {
     const { openDatabase } = await import('../../bootstrap.ts');
     const config = await io.config();
     const { url, isEmbedded } = await openDatabase(config, io.err);
     const pool = createPool({ url, applicationName: 'howdah-cli', max: 2 });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
+      if (options.audit) {
+        const isMigrated = findings.every(({ ok }) => ok);
+        return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
+      }
       if (findings.every(({ ok }) => ok)) {
         findings.push(await roles(pool), await extensions(pool), await clock(pool));
         findings.push(await secrets(pool, config));

@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../config.ts';
+import {
+  type Checkpoint,
+  checkpointFile,
+  checkpointKey,
+  isGenuine,
+  readCheckpoints,
+} from '../contracts/audit-checkpoint.ts';
+import { type AuditedChain, auditGaps, listCheckpoints, verifyAudit } from '../db/audit.ts';
+import type { Pool } from '../db/pool.ts';
+
+export type AuditFinding = {
+  check: string;
+  ok: boolean;
+  found: string;
+  fix?: string;
+  tenant?: string;
+  rows?: number;
+  broken_at?: number;
+  fault?: string;
+};
+
+const RESTORE =
+  'Compare with a backup from before: somebody with the rights of a superuser wrote past the triggers.';
+/** The chain of what belongs to no tenant; the same in every database. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** What `howdah doctor --audit` looks at: every audit log, the checkpoints, and whether anything keeps rows from being written. */
+export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
+  const file = await fileCheckpoints(checkpointFile(config.home));
+  const chains = await verifyAudit(pool, file.checkpoints);
+  return [
+    ...chains.map(chainFinding),
+    await checkpointFinding(pool, config, file, chains),
+    ...goneFindings(file.checkpoints, chains),
+    await gapFinding(pool),
+  ];
+}
+
+function chainFinding({ tenant_id, slug, rows, checkpoint, broken }: AuditedChain): AuditFinding {
+  const tenant = slug ?? (tenant_id === NOBODY ? 'no tenant' : tenant_id);
+  const about = { check: 'audit', ok: !broken, tenant, rows };
+  const anchored = checkpoint === null ? 'no checkpoint yet' : `checkpoint at ${checkpoint}`;
+  if (!broken) {
+    return { ...about, found: `${tenant}: ${rows} rows, unbroken, ${anchored}` };
+  }
+  const found = `${tenant}: ${rows} rows, broken at ${broken.seq}: ${broken.found} (${broken.fault})`;
+  return { ...about, found, fix: RESTORE, broken_at: broken.seq, fault: broken.fault };
+}
+
+type FileCheckpoints = { path: string; checkpoints: Checkpoint[]; unreadable: number };
+
+async function fileCheckpoints(path: string): Promise<FileCheckpoints> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return { path, ...readCheckpoints(text) };
+}
+
+/** The signatures of all checkpoints; a forged one would let a log that was written anew pass. */
+async function checkpointFinding(
+  pool: Pool,
+  config: Config,
+  file: FileCheckpoints,
+  chains: AuditedChain[],
+): Promise<AuditFinding> {
+  const kept = await listCheckpoints(pool);
+  const { masterKeysOf } = await import('../bootstrap.ts');
+  const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
+  const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
+  const forged = verdicts.filter((verdict) => verdict === false).length;
+  const unproven = verdicts.filter((verdict) => verdict === undefined).length;
+  const found = [
+    `${kept.length} in the database, ${file.checkpoints.length} in ${file.path}`,
+    ...(isForeign(file.checkpoints, chains) ? ['those of the file are of another database'] : []),
+    ...(file.unreadable > 0 ? [`${file.unreadable} lines of it unreadable`] : []),
+    ...(unproven > 0 ? [`${unproven} unsigned or signed with another key`] : []),
+    ...(forged > 0 ? [`${forged} with a signature that is not ours`] : []),
+  ].join(', ');
+  return { check: 'checkpoints', ok: forged === 0, found, ...(forged > 0 && { fix: RESTORE }) };
+}
+
+/** A folder may have served another database before: then no tenant of the file is one of ours. */
+function isForeign(checkpoints: Checkpoint[], chains: AuditedChain[]): boolean {
+  const ours = new Set(chains.map(({ tenant_id }) => tenant_id));
+  const theirs = checkpoints.filter(({ tenant_id }) => tenant_id !== NOBODY);
+  return theirs.length > 0 && !theirs.some(({ tenant_id }) => ours.has(tenant_id));
+}
+
+/** Tenants the file knows and the database does not, without a trace of them. */
+function goneFindings(checkpoints: Checkpoint[], chains: AuditedChain[]): AuditFinding[] {
+  if (isForeign(checkpoints, chains)) {
+    return [];
+  }
+  const ours = new Set([NOBODY, ...chains.map(({ tenant_id }) => tenant_id)]);
+  const gone = new Map(
+    checkpoints
+      .filter(({ tenant_id }) => !ours.has(tenant_id))
+      .map(({ tenant_id, seq }) => [tenant_id, seq]),
+  );
+  return [...gone].map(([tenant, seq]) => ({
+    check: 'audit',
+    ok: false,
+    tenant,
+    rows: 0,
+    broken_at: 1,
+    fault: 'truncated',
+    found: `${tenant}: 0 rows, broken at 1: the tenant and all its rows are gone, ${seq} by a checkpoint in the file (truncated)`,
+    fix: RESTORE,
+  }));
+}
+
+async function gapFinding(pool: Pool): Promise<AuditFinding> {
+  const { disabled, unchained } = await auditGaps(pool);
+  const ok = disabled.length === 0 && unchained === 0;
+  return {
+    check: 'triggers',
+    ok,
+    found: ok
+      ? 'none is switched off'
+      : `switched off: ${disabled.join(', ') || 'none'}; ${unchained} changes that never reached the log`,
+    ...(ok ? {} : { fix: 'alter table … enable trigger …' }),
+  };
+}

@@ -1,0 +1,349 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JobHelpers } from 'graphile-worker';
+import { type Logger, pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { checkpointKey } from '../../src/contracts/audit-checkpoint.ts';
+import { createPool } from '../../src/db/pool.ts';
+import { auditCheckpointsTask } from '../../workers/tasks/audit-checkpoints.ts';
+import { makeModel, makeTenant, one, unique } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+const SECRET = Buffer.alloc(32, 7).toString('base64');
+const keyOf = (secret: string) => checkpointKey(Buffer.from(secret, 'base64'));
+let db: TestDatabase;
+let home: string;
+let file: string;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  home = await mkdtemp(join(tmpdir(), 'howdah-audit-'));
+  file = join(home, 'audit-checkpoints.jsonl');
+  vi.stubEnv('HOWDAH_HOME', home);
+  vi.stubEnv('HOWDAH_SECRET_KEY', SECRET);
+});
+beforeEach(() => writeFile(file, ''));
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(home, { recursive: true });
+  await db.drop();
+});
+
+/** A tenant whose log has ten rows: six it was born with, and four models. */
+const ROWS = 10;
+async function audited(): Promise<{ id: string; slug: string }> {
+  const slug = unique('audited');
+  const id = await makeTenant(db.pool, slug);
+  for (let i = 0; i < 4; i += 1) {
+    await makeModel(db.pool, { tenant_id: id });
+  }
+  return { id, slug };
+}
+
+/** What somebody with the rights of a superuser can do: no trigger fires. */
+async function tamper(tenant: string, statements: string): Promise<void> {
+  await db.pool.query(
+    `begin; set local session_replication_role = replica; ${statements.replaceAll('$1', `'${tenant}'`)}; commit`,
+  );
+}
+
+/** Writes the checkpoints that are due, as the chore of a worker does. */
+async function takeCheckpoints(secret = SECRET): Promise<Logger[]> {
+  const pool = createPool({ url: db.url, applicationName: 'howdah-worker', role: 'howdah_worker' });
+  const lines: Logger[] = [];
+  const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
+  const task = auditCheckpointsTask(pool, { file, keys: async () => [keyOf(secret)] }, log);
+  await task({}, {} as JobHelpers);
+  await pool.end();
+  return lines;
+}
+
+async function doctor() {
+  const { status, stdout } = await runCli(db.url, 'doctor', '--audit', '--json');
+  const items: Record<string, unknown>[] = JSON.parse(stdout).items;
+  return { status, items, of: (tenant: string) => items.find((item) => item.tenant === tenant) };
+}
+
+/** The chain from a row on, hashed anew as the owner's own function does it, and the head moved to its end. */
+const REBUILD = `
+  do $$
+  declare v_row howdah.audit_log; v_prev bytea;
+  begin
+    for v_row in select * from howdah.audit_log where tenant_id = $1 order by seq loop
+      v_row.prev_hash := coalesce(v_prev, v_row.prev_hash);
+      v_row.hash := howdah_private.audit_hash(v_row);
+      v_prev := v_row.hash;
+      update howdah.audit_log set prev_hash = v_row.prev_hash, hash = v_row.hash
+      where tenant_id = v_row.tenant_id and seq = v_row.seq;
+    end loop;
+    update howdah_private.audit_heads set hash = v_prev, seq = v_row.seq where tenant_id = $1;
+  end $$`;
+const COPY = (seq: number, from: number, prev: number) => `
+  insert into howdah.audit_log
+  select c.* from howdah.audit_log as l
+  cross join lateral jsonb_populate_record(l, jsonb_build_object('seq', ${seq}, 'prev_hash',
+    (select p.hash from howdah.audit_log as p where p.tenant_id = l.tenant_id and p.seq = ${prev}))) as c
+  where l.tenant_id = $1 and l.seq = ${from};
+  update howdah.audit_log as l set hash = howdah_private.audit_hash(l) where tenant_id = $1 and seq = ${seq}`;
+const RENUMBER = `
+  update howdah.audit_log set seq = seq + 1000 where tenant_id = $1 and seq >= 5;
+  update howdah.audit_log set seq = seq - 999 where tenant_id = $1 and seq > 1000`;
+
+type Case = { how: string; sql: string; at: number; fault: string; rows?: number; says: RegExp };
+const CASES: Case[] = [
+  {
+    ...{ how: 'a row is changed', at: 7, fault: 'changed' },
+    sql: `update howdah.audit_log set actor = 'nobody' where tenant_id = $1 and seq = 7`,
+    says: /row 7 was changed after it was written/,
+  },
+  {
+    ...{ how: 'a digest is changed', at: 1, fault: 'changed' },
+    sql: `update howdah.audit_log set after_digest = sha256('x') where tenant_id = $1 and seq = 1`,
+    says: /row 1 was changed/,
+  },
+  {
+    ...{ how: 'a row is changed and hashed anew', at: 8, fault: 'forged' },
+    sql: `update howdah.audit_log as l set actor = 'nobody' where tenant_id = $1 and seq = 7;
+      update howdah.audit_log as l set hash = howdah_private.audit_hash(l) where tenant_id = $1 and seq = 7`,
+    says: /row 8 does not follow the one before/,
+  },
+  {
+    ...{ how: 'the last row is changed and hashed anew', at: ROWS, fault: 'forged' },
+    sql: `update howdah.audit_log as l set actor = 'nobody' where tenant_id = $1 and seq = 10;
+      update howdah.audit_log as l set hash = howdah_private.audit_hash(l) where tenant_id = $1 and seq = 10`,
+    says: /row 10 is not the one that was appended last/,
+  },
+  {
+    ...{ how: 'rows in the middle are deleted', at: 4, fault: 'missing', rows: 8 },
+    sql: `delete from howdah.audit_log where tenant_id = $1 and seq in (4, 5)`,
+    says: /rows 4 to 5 are missing/,
+  },
+  {
+    ...{ how: 'the first row is deleted', at: 1, fault: 'missing', rows: 9 },
+    sql: `delete from howdah.audit_log where tenant_id = $1 and seq = 1`,
+    says: /row 1 is missing/,
+  },
+  {
+    ...{ how: 'the tail is deleted', at: 9, fault: 'truncated', rows: 8 },
+    sql: `delete from howdah.audit_log where tenant_id = $1 and seq >= 9`,
+    says: /rows 9 to 10 are missing at the end/,
+  },
+  {
+    ...{ how: 'all rows are deleted', at: 1, fault: 'truncated', rows: 0 },
+    sql: `delete from howdah.audit_log where tenant_id = $1`,
+    says: /rows 1 to 10 are missing at the end/,
+  },
+  {
+    ...{ how: 'all rows and the head are deleted', at: 1, fault: 'truncated', rows: 0 },
+    sql: `delete from howdah.audit_log where tenant_id = $1;
+      delete from howdah_private.audit_heads where tenant_id = $1`,
+    says: /all rows are missing/,
+  },
+  {
+    ...{ how: 'two rows are swapped', at: 6, fault: 'reordered' },
+    sql: `update howdah.audit_log set seq = 1000 where tenant_id = $1 and seq = 6;
+      update howdah.audit_log set seq = 6 where tenant_id = $1 and seq = 8;
+      update howdah.audit_log set seq = 8 where tenant_id = $1 and seq = 1000`,
+    says: /row 6 stands where another one did/,
+  },
+  {
+    ...{ how: 'a row is put in', at: 6, fault: 'reordered', rows: 11 },
+    sql: `${RENUMBER}; ${COPY(5, 2, 4)}`,
+    says: /row 6 stands where another one did/,
+  },
+  {
+    ...{ how: 'a row is put in at the end', at: 11, fault: 'forged', rows: 11 },
+    sql: COPY(11, 10, 10),
+    says: /row 11 is put in at the end/,
+  },
+];
+
+describe('howdah doctor --audit', () => {
+  test('exits 0 while nothing is broken, and says how many rows there are', async () => {
+    const { slug } = await audited();
+    const { status, stdout } = await runCli(db.url, 'doctor', '--audit');
+    expect(status).toBe(0);
+    expect(stdout).toContain(`ok   audit       ${slug}: 10 rows, unbroken, no checkpoint yet`);
+  });
+
+  test.each(CASES)('finds that $how', async ({ sql, at, fault, rows = ROWS, says }) => {
+    const { id, slug } = await audited();
+    await tamper(id, sql);
+    const { status, of } = await doctor();
+    expect(status).toBe(1);
+    expect(of(slug)).toMatchObject({ ok: false, rows, broken_at: at, fault });
+    expect(of(slug)?.found).toMatch(says);
+  });
+});
+
+describe('a checkpoint', () => {
+  const FORGET = 'delete from howdah_private.audit_checkpoints where tenant_id = $1';
+  const SHORTEN = `delete from howdah.audit_log where tenant_id = $1 and seq >= 9;
+    update howdah_private.audit_heads as h set seq = 8, hash = l.hash from howdah.audit_log as l
+    where h.tenant_id = $1 and l.tenant_id = $1 and l.seq = 8`;
+  const REWRITE = `update howdah.audit_log set actor = 'nobody' where tenant_id = $1 and seq = 3; ${REBUILD}`;
+
+  test('is written where there is something new: to the database, the file and the log, signed', async () => {
+    const { id, slug } = await audited();
+    const lines = await takeCheckpoints();
+    const head = await one(
+      db.pool,
+      `select encode(hash, 'hex') as hash from howdah_private.audit_heads where tenant_id = $1`,
+      [id],
+    );
+    const told = {
+      tenant_id: id,
+      seq: 10,
+      hash: head.hash,
+      signed_by: keyOf(SECRET).name,
+    };
+    expect(lines).toContainEqual(expect.objectContaining({ ...told, msg: 'audit checkpoint' }));
+    const kept = (await readFile(file, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(kept).toContainEqual(expect.objectContaining(told));
+    expect(await takeCheckpoints()).toEqual([]);
+    await makeModel(db.pool, { tenant_id: id });
+    expect(await takeCheckpoints()).toMatchObject([{ tenant_id: id, seq: 11 }]);
+    expect((await doctor()).of(slug)).toMatchObject({
+      ok: true,
+      found: `${slug}: 11 rows, unbroken, checkpoint at 11`,
+    });
+  });
+
+  test.each([
+    ['a tail deleted together with the head', SHORTEN, 'truncated', 9, 'the database'],
+    ['a log written anew from some row on', REWRITE, 'forged', 10, 'the database'],
+    [
+      'the former, with the checkpoints of the database',
+      `${SHORTEN}; ${FORGET}`,
+      'truncated',
+      9,
+      'the file',
+    ],
+    [
+      'the latter, with the checkpoints of the database',
+      `${REWRITE}; ${FORGET}`,
+      'forged',
+      10,
+      'the file',
+    ],
+  ])('finds %s', async (_how, sql, fault, at, place) => {
+    const { id, slug } = await audited();
+    await takeCheckpoints();
+    await tamper(id, sql);
+    const { status, of } = await doctor();
+    expect(status).toBe(1);
+    expect(of(slug)).toMatchObject({ ok: false, fault, broken_at: at });
+    expect(of(slug)?.found).toContain(`checkpoint in ${place}`);
+  });
+
+  test('without one, both would pass', async () => {
+    for (const sql of [SHORTEN, REWRITE]) {
+      const { id, slug } = await audited();
+      await tamper(id, sql);
+      expect((await doctor()).of(slug)).toMatchObject({ ok: true });
+    }
+  });
+
+  test('finds a tenant of which nothing is left', async () => {
+    const { id } = await audited();
+    await takeCheckpoints();
+    const tables = [
+      'howdah.audit_log',
+      'howdah_private.audit_heads',
+      'howdah_private.audit_checkpoints',
+    ];
+    const rows = tables.map((table) => `delete from ${table} where tenant_id = $1`).join(';');
+    await tamper(id, `${rows}; delete from howdah.tenants where id = $1`);
+    const { status, of } = await doctor();
+    expect(status).toBe(1);
+    expect(of(id)).toMatchObject({ ok: false, rows: 0, fault: 'truncated' });
+    await tamper(id, 'delete from howdah.models where tenant_id = $1');
+  });
+
+  test('with a signature that is not ours is found, one of another key is only counted', async () => {
+    const { id } = await audited();
+    await takeCheckpoints(Buffer.alloc(32, 8).toString('base64'));
+    const counted = (await doctor()).items.find(({ check }) => check === 'checkpoints');
+    expect(counted).toMatchObject({ ok: true });
+    expect(counted?.found).toMatch(/[1-9]\d* unsigned or signed with another key/);
+    await appendFile(file, 'half a li\n');
+    await tamper(
+      id,
+      `update howdah_private.audit_checkpoints set signed_by = '${keyOf(SECRET).name}' where tenant_id = $1`,
+    );
+    const { status, items } = await doctor();
+    const forged = items.find(({ check }) => check === 'checkpoints');
+    expect(status).toBe(1);
+    expect(forged).toMatchObject({ ok: false });
+    expect(forged?.found).toMatch(
+      /1 lines of it unreadable.*, 1 with a signature that is not ours/,
+    );
+    await tamper(id, FORGET);
+  });
+
+  test('of what retention took away is no news, if the log says that it did', async () => {
+    const say = (hash: string) =>
+      `select howdah_private.note_action($1::uuid, 'erase', 'audit_log', $1::text,
+         jsonb_build_object('through', 10, 'hash', ${hash}))`;
+    const [told, untold, lied] = [await audited(), await audited(), await audited()];
+    await takeCheckpoints();
+    await Promise.all([told, untold, lied].map(({ id }) => makeModel(db.pool, { tenant_id: id })));
+    await db.pool.query(
+      say(
+        `(select encode(hash, 'hex') from howdah.audit_log where tenant_id = $1::uuid and seq = 10)`,
+      ),
+      [told.id],
+    );
+    await db.pool.query(say(`repeat('00', 32)`), [lied.id]);
+    for (const { id } of [told, untold, lied]) {
+      await tamper(id, 'delete from howdah.audit_log where tenant_id = $1 and seq <= 10');
+    }
+    const { of } = await doctor();
+    expect(of(told.slug)).toMatchObject({ ok: true, rows: 2 });
+    for (const { slug } of [untold, lied]) {
+      expect(of(slug)).toMatchObject({ ok: false, fault: 'missing', broken_at: 1 });
+    }
+  });
+
+  test('in a file of another database is no news about this one', async () => {
+    const line = {
+      tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
+      seq: 3,
+      hash: '0'.repeat(64),
+    };
+    await writeFile(file, `${JSON.stringify(line)}\n`);
+    const { items } = await doctor();
+    expect(items.filter(({ tenant }) => tenant === line.tenant_id)).toEqual([]);
+    expect(items.find(({ check }) => check === 'checkpoints')?.found).toContain(
+      'those of the file are of another database',
+    );
+  });
+});
+
+test('triggers that are switched off are found, and what they let pass', async () => {
+  await db.pool.query('alter table howdah.models disable trigger _950_audit_update');
+  await db.pool.query('alter table howdah_private.audit_pending disable trigger all');
+  const id = await makeTenant(db.pool);
+  await db.pool.query('alter table howdah_private.audit_pending enable trigger all');
+  const { items } = await doctor();
+  expect(items.find(({ check }) => check === 'triggers')).toMatchObject({
+    ok: false,
+    found: 'switched off: howdah.models _950_audit_update; 6 changes that never reached the log',
+  });
+  await db.pool.query('alter table howdah.models enable trigger _950_audit_update');
+  await tamper(id, 'delete from howdah_private.audit_inbox');
+});
+
+test('a log that is truncated is found in every tenant', async () => {
+  const { slug } = await audited();
+  await tamper('', 'truncate howdah.audit_log');
+  const { status, items, of } = await doctor();
+  expect(status).toBe(1);
+  expect(of(slug)).toMatchObject({ ok: false, fault: 'truncated', broken_at: 1, rows: 0 });
+  expect(items.filter(({ check, ok }) => check === 'audit' && ok)).toEqual([]);
+});
