@@ -16,7 +16,10 @@ COPY bin ./bin
 COPY migrations ./migrations
 COPY sql ./sql
 COPY examples ./examples
-USER node
+# The one place it may write, for files that rows name by their path; everything else may be read-only.
+ENV HOWDAH_HOME=/var/lib/howdah
+RUN install -d -o 1000 -g 1000 /var/lib/howdah
+USER 1000:1000
 EXPOSE 8000
 ENTRYPOINT ["node", "bin/howdah"]
 CMD ["start"]

@@ -4,7 +4,8 @@ revoke all on all tables in schema howdah, howdah_private from public, howdah_ap
 revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
   howdah_worker, howdah_authenticator, howdah_eraser;
 
--- Security definer functions belong to the engine; those that make partitions to the tables' owner.
+-- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
+-- log to the eraser.
 do $$
 declare
   v_function regprocedure;
@@ -14,11 +15,22 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author')
       and p.proowner <> 'howdah_engine'::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
   end loop;
 end $$;
+alter function howdah_private.erase_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
+alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
+grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
+grant select, update on howdah.agent_versions to howdah_eraser;
+grant execute on function howdah_private.erased_error(jsonb), howdah_private.erased_calls(jsonb),
+  howdah_private.erase_log(uuid[]), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+  howdah_private.rename_author(uuid, text, text)
+  to howdah_eraser;
 
 -- The engine: what its functions touch, and no more.
 grant select, insert, update, delete on all tables in schema howdah, howdah_private to howdah_engine;
@@ -195,6 +207,15 @@ grant execute on function howdah_private.tick(text), howdah_private.fire_schedul
 grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
+
+-- A person's data, and what a tenant keeps.
+grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid)
+  to howdah_app;
+grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
+grant select on howdah.retention_policies to howdah_app, howdah_analyst;
+grant insert (id, keep_contents_days, keep_runs_days), update (keep_contents_days, keep_runs_days), delete
+  on howdah.retention_policies to howdah_app;
+grant execute on function howdah_private.retain(int) to howdah_worker;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
 grant select on howdah.secrets to howdah_app, howdah_analyst;

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
 import { HowdahError } from './contracts/errors.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
-import { parseHostPattern } from './contracts/host-pattern.ts';
 import { parseSecretKey } from './contracts/secret-key.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
@@ -40,6 +40,10 @@ export type Config = Readonly<{
   jwksUrl: string | undefined;
   /** Origins whose pages may ask the API, besides its own. */
   corsOrigins: readonly string[];
+  /** Whether the schema may be asked about, and GraphiQL is there. */
+  graphqlIntrospection: boolean;
+  /** Absolute: the operations that run, when no others do. */
+  graphqlOperations: string | undefined;
   /** `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach all the same. */
   egressAllow: readonly string[];
   defaultModel: DefaultModel;
@@ -106,6 +110,11 @@ const variables = {
     commaList.pipe(z.array(z.string().refine(isOrigin))),
     'a comma list of origins without a path, such as https://app.example.com,http://localhost:3000',
   ],
+  HOWDAH_GRAPHQL_INTROSPECTION: [z.enum(['on', 'off']).optional(), 'on or off'],
+  HOWDAH_GRAPHQL_OPERATIONS: [
+    z.string().optional(),
+    'a folder of .graphql files, or a JSON file of ids and documents',
+  ],
   HOWDAH_EGRESS_ALLOW: [
     commaList.pipe(z.array(z.string().refine(isHost))),
     'a comma list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
@@ -156,18 +165,24 @@ export function readConfig(env: Environment): Config {
       'Set HOWDAH_AUTH to required, or HOST to 127.0.0.1.',
     );
   }
+  const auth = values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required');
   return Object.freeze({
     databaseUrl: values.DATABASE_URL,
     port: values.PORT,
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
-    auth: values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required'),
+    auth,
     jwtSecret: values.HOWDAH_JWT_SECRET,
     secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),
     secretKeyFile: onLoopback ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
     jwksUrl: values.HOWDAH_JWKS_URL,
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
+    // whoever asks for tokens serves others, who are told nothing of the schema unless the environment says so
+    graphqlIntrospection:
+      (values.HOWDAH_GRAPHQL_INTROSPECTION ?? (auth === 'none' ? 'on' : 'off')) === 'on',
+    graphqlOperations:
+      values.HOWDAH_GRAPHQL_OPERATIONS && resolve(values.HOWDAH_GRAPHQL_OPERATIONS),
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
@@ -220,21 +235,6 @@ function readDotEnv(folder: string): Environment {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
     throw invalid('.env', 'the file cannot be read', 'Make it readable, or remove it.', error);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** As browsers write it: `https://host`, with a port where it is not the usual one. */
-function isOrigin(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
-}
-
-/** One host: a wildcard would open private addresses under names that nobody has looked at. */
-function isHost(text: string): boolean {
-  return parseHostPattern(text)?.wildcard === false;
 }
 
 function withoutUndefined(env: Environment): Environment {

@@ -30,6 +30,7 @@ const HOMES: Record<string, RegExp> = {
   openai: /^src\/providers\//,
   postgraphile: /^src\/api\//,
   fastify: /^src\/api\//,
+  helmet: /^src\/api\//,
   ws: /^src\/api\//,
   'graphql-ws': /^src\/api\//,
   graphql: /^src\/api\//,

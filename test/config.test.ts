@@ -21,6 +21,8 @@ test('an empty environment gives the defaults, frozen', () => {
     secretKeyFile: resolve('.howdah', 'secret.key'),
     jwksUrl: undefined,
     corsOrigins: [],
+    graphqlIntrospection: true,
+    graphqlOperations: undefined,
     egressAllow: [],
     defaultModel: {
       provider: 'local',
@@ -71,6 +73,16 @@ describe('authentication', () => {
         detail: { variable: 'HOWDAH_AUTH' },
       });
     },
+  );
+});
+
+test('whoever serves others tells nothing of the schema unless told to', () => {
+  expect(readConfig({ HOWDAH_AUTH: 'required' }).graphqlIntrospection).toBe(false);
+  const on = { HOWDAH_AUTH: 'required', HOWDAH_GRAPHQL_INTROSPECTION: 'on' };
+  expect(readConfig(on).graphqlIntrospection).toBe(true);
+  expect(readConfig({ HOWDAH_GRAPHQL_INTROSPECTION: 'off' }).graphqlIntrospection).toBe(false);
+  expect(readConfig({ HOWDAH_GRAPHQL_OPERATIONS: 'known' }).graphqlOperations).toBe(
+    resolve('known'),
   );
 });
 

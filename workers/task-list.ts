@@ -7,6 +7,7 @@ import { advanceTask } from './tasks/advance.ts';
 import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
+import { retentionTask } from './tasks/retention.ts';
 
 /** Every job there is, by name. */
 export function taskList(
@@ -21,6 +22,7 @@ export function taskList(
     audit_checkpoints: auditCheckpointsTask(pools.pool, audit.anchor, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
+    retention: retentionTask(pools.pool),
   };
 }
 
@@ -28,6 +30,7 @@ export function taskList(
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
     { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
+    { task: 'retention', match: '41 3 * * *', identifier: 'retention' },
     { task: 'audit_checkpoints', match: '*/5 * * * *', identifier: 'audit_checkpoints' },
   ]);
 }

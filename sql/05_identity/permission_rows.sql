@@ -24,6 +24,7 @@ as $$
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
+    ('retention_policies', 'manage', 'owner', false),
     ('api_keys', 'manage', 'admin', false),
     ('api_keys', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)

@@ -26,6 +26,7 @@ create or replace function howdah_private.refuse_fork(e howdah.executions, seq i
   set search_path = ''
 as $$
 begin
+  perform howdah_private.refuse_erased(e);
   if e.compensates_execution_id is not null then
     raise exception using errcode = 'HWCNF',
       message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),

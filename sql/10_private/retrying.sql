@@ -1,3 +1,17 @@
+-- What a run was given and had found is gone: nothing can go on from there.
+create or replace function howdah_private.refuse_erased(e howdah.executions) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  if e.contents_erased_at is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s were erased at %s', e.id, e.contents_erased_at),
+      detail = jsonb_build_object('execution_id', e.id, 'contents_erased_at', e.contents_erased_at)::text,
+      hint = 'Begin a new run.';
+  end if;
+end $$;
+
 -- Why a run cannot be retried.
 create or replace function howdah_private.refuse_retry(e howdah.executions) returns void
   language plpgsql stable
@@ -9,6 +23,7 @@ begin
   if e.status = 'completed' then
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
+  perform howdah_private.refuse_erased(e);
   -- also of a run below it that had completed: the log says what it did, and that is not so any more
   select c.id into v_compensation from howdah.executions as c
   where c.compensates_execution_id in (

@@ -34,3 +34,27 @@ as $$
   update howdah.agents as a set version_is_stale = true
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
 $$;
+
+-- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
+create or replace function howdah_private.tg__refuse_oversize() returns trigger
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_row jsonb := to_jsonb(new);
+  v_size int;
+begin
+  for v_at in 0 .. tg_nargs - 1 by 3 loop
+    v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
+      else octet_length(v_row ->> tg_argv[v_at]) end;
+    if v_size > tg_argv[v_at + 1]::int then
+      raise exception using errcode = 'HWINV',
+        message = format('%s has %s %s, at most %s are allowed',
+          tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
+        detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
+          'unit', tg_argv[v_at + 2])::text,
+        hint = 'Put large texts and files into howdah.resources and name them here.';
+    end if;
+  end loop;
+  return new;
+end $$;

@@ -2,6 +2,7 @@
 --   tenant    app and analyst see the rows of their tenant, but for what belongs to an agent whose grants leave them out
 --   engine    security definer functions see all, and filter by tenant themselves
 --   operator  an owner of the installation sees all
+--   eraser    who may change the log sees it
 -- Tables without tenant_id: tenants is compared by id; what belongs to nobody is readable; private tables
 -- have no tenant policy, so that nobody but the engine and the owner sees a row. What reading takes more for than being
 -- of the tenant stands in permission_rows as `read`.
@@ -50,9 +51,11 @@ begin
       from tables as t
       join hidden as h on h.oid = t.oid
       cross join (values
-        ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst')
+        ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst'),
+        ('eraser', 'howdah_eraser')
       ) as p (policy, roles)
-      where p.policy <> 'tenant' or t.schema = 'howdah'
+      where p.policy in ('engine', 'operator') or (p.policy = 'tenant' and t.schema = 'howdah')
+        or (p.policy = 'eraser' and t.relname in ('executions', 'steps', 'messages', 'agent_versions'))
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy

@@ -6,6 +6,8 @@ export type Bounds = Readonly<{
   waiting: number;
   /** Milliseconds a request waits for its turn. */
   waitMs: number;
+  /** Milliseconds a request may take to arrive, its body included. */
+  requestMs: number;
   /** WebSockets of the server. */
   sockets: number;
   /** Operations under way on one WebSocket. */
@@ -17,6 +19,7 @@ export const usualBounds: Bounds = Object.freeze({
   connections: 10,
   waiting: 200,
   waitMs: 5_000,
+  requestMs: 30_000,
   sockets: 10_000,
   operations: 500,
 });

@@ -1,18 +1,18 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Config } from '../config.ts';
 import type { GraphqlServer } from './graphql/server.ts';
+import { secure } from './headers.ts';
 import { localOnly } from './local-only.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './origins.ts';
 import { pathOf } from './path.ts';
 import { refuseUpgrade, sendProblem } from './problem.ts';
 
-/** How long a request may take to arrive. */
-const REQUEST_MS = 30_000;
 /** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
 const MAX_HEADER_BYTES = 128 * 1024;
 
 export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
   graphql: GraphqlServer;
+  requestMs: number;
   onError(error: unknown, request: IncomingMessage): void;
 };
 
@@ -21,15 +21,22 @@ export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
  * comes from: without a login that must be this machine, with one no page of a stranger.
  */
 export function dispatch(options: DispatchOptions, others: RequestListener): Server {
-  const { graphql, corsOrigins, onError } = options;
+  const { graphql, corsOrigins, requestMs, onError } = options;
   const refusalOf = createGate(options);
-  const server = createServer({ requestTimeout: REQUEST_MS, maxHeaderSize: MAX_HEADER_BYTES });
+  const server = createServer({
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: Math.ceil(requestMs / 6),
+    maxHeaderSize: MAX_HEADER_BYTES,
+  });
   server.on('request', (request, response) => {
+    const path = pathOf(request.url);
+    secure(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
     if (refusal) return sendProblem(response, 403, refusal, { code: 'HWDEN' });
     allowReading(request, response, corsOrigins);
     if (isPreflight(request)) return answerPreflight(response);
-    if (!graphql.serves(pathOf(request.url))) return others(request, response);
+    if (!graphql.serves(path)) return others(request, response);
     graphql.handle(request, response).catch((error: unknown) => {
       onError(error, request);
       response.destroy();

@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { QuotaRefusal } from '../db/quotas.ts';
+import { securityHeaders } from './headers.ts';
 import type { Refusal } from './login/verdict.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
@@ -50,6 +51,16 @@ export function sendQuotaRefusal(response: ServerResponse, refusal: QuotaRefusal
   sendProblem(response, 429, message, { code: 'HWQTA', hint, ...detail, errors });
 }
 
+/** Answers what is no request of GraphQL, as `sendRefusal` does. */
+export function sendFault(
+  response: ServerResponse,
+  { status, message, hint }: { status: number; message: string; hint?: string },
+): void {
+  const code = 'HWINV';
+  const errors = [{ message, extensions: { code, ...(hint !== undefined && { hint }) } }];
+  sendProblem(response, status, message, { code, hint, errors });
+}
+
 /** Answers a request for an upgrade with a problem, and hangs up. */
 export function refuseUpgrade(
   socket: Duplex,
@@ -57,8 +68,19 @@ export function refuseUpgrade(
   detail: string,
   more: Readonly<Record<string, string>> = {},
 ): void {
-  const { headers, body } = problem(status, detail);
-  const lines = Object.entries({ ...headers, ...more, connection: 'close' });
+  answerBare(socket, status, detail, {}, more);
+}
+
+/** Answers with a problem on a socket that has no response, and hangs up. */
+export function answerBare(
+  socket: Duplex,
+  status: number,
+  detail: string,
+  members: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { headers, body } = problem(status, detail, members);
+  const lines = Object.entries({ ...securityHeaders(), ...headers, ...more, connection: 'close' });
   socket.on('error', () => {}); // who hung up already
   socket.end(
     [

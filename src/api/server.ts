@@ -12,6 +12,7 @@ import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
 import { createAdmission } from './admission.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
+import { answerClientError } from './client-errors.ts';
 import { dispatch } from './dispatch.ts';
 import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
@@ -36,7 +37,17 @@ export type ApiOptions = {
   masterKeys?: MasterKeys;
   /** Where they differ from the usual ones. */
   bounds?: Partial<Bounds>;
-} & Pick<Config, 'host' | 'port' | 'auth' | 'jwtSecret' | 'jwksUrl' | 'corsOrigins'>;
+} & Pick<
+  Config,
+  | 'host'
+  | 'port'
+  | 'auth'
+  | 'jwtSecret'
+  | 'jwksUrl'
+  | 'corsOrigins'
+  | 'graphqlIntrospection'
+  | 'graphqlOperations'
+>;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -77,10 +88,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       hub,
       admission,
       bounds,
+      introspection: options.graphqlIntrospection,
+      operations: options.graphqlOperations,
       onError,
     });
     closers.push(() => graphql.close());
-    const app = createApp(options, graphql, pool);
+    const app = createApp({ ...options, ...bounds }, graphql, pool);
     closers.push(() => closeApp(app));
     closers.push(() => graphql.closeSockets());
     const port = await listen(app, options);
@@ -130,11 +143,16 @@ async function findDefaultTenant(pool: Pool, auth: Config['auth']): Promise<stri
   });
 }
 
-function createApp(options: ApiOptions, graphql: GraphqlServer, pool: Pool): FastifyInstance {
+function createApp(
+  options: ApiOptions & Pick<Bounds, 'requestMs'>,
+  graphql: GraphqlServer,
+  pool: Pool,
+): FastifyInstance {
   const { log } = options;
   const onError = (err: unknown) => log.error({ err }, 'a request failed');
   const app = fastify({
     serverFactory: (handler) => dispatch({ ...options, graphql, onError }, handler),
+    clientErrorHandler: answerClientError,
   });
   app.setNotFoundHandler((request, reply) => {
     const detail = `There is nothing at ${request.method} ${pathOf(request.url)}.`;
@@ -147,7 +165,7 @@ function createApp(options: ApiOptions, graphql: GraphqlServer, pool: Pool): Fas
     const detail = status < 500 ? error.message : `Something went wrong; it is logged as ${id}.`;
     return reply.code(status).type(PROBLEM_TYPE).send(problem(status, detail).body);
   });
-  app.get('/', async (_request, reply) => reply.redirect('/graphiql'));
+  if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
   healthRoutes(app, pool);
   return app;
 }

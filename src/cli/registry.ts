@@ -178,6 +178,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/token.ts'),
   },
   {
+    name: 'export-user',
+    summary: 'everything about a person, one document a line',
+    args: 'NAME',
+    load: () => import('./commands/export-user.ts'),
+  },
+  {
+    name: 'erase-user',
+    summary: "a person's data, made nobody's or deleted",
+    args: 'NAME --mode anonymise|delete',
+    load: () => import('./commands/erase-user.ts'),
+  },
+  {
     name: 'key',
     summary: 'API keys for programs',
     args: 'create|list|revoke',

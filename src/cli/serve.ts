@@ -26,7 +26,7 @@ function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
     'Howdah is ready.',
     ...(apiUrl
       ? [
-          `  GraphQL   ${apiUrl}/graphql   (GraphiQL: ${apiUrl}/graphiql)`,
+          `  GraphQL   ${apiUrl}/graphql${config.graphqlIntrospection ? `   (GraphiQL: ${apiUrl}/graphiql)` : ''}`,
           `  Health    ${apiUrl}/healthz`,
         ]
       : []),

@@ -7,6 +7,16 @@ export async function ensurePartitions(pool: Pool): Promise<number> {
   return rows[0].made;
 }
 
+/** Erases and deletes what retention policies no longer keep, in parts; gives how many root runs it was. */
+export async function retain(pool: Pool): Promise<number> {
+  let sum = 0;
+  for (;;) {
+    const { rows } = await pool.query('select howdah_private.retain() as done');
+    if (rows[0].done === 0) return sum;
+    sum += rows[0].done;
+  }
+}
+
 /** Lets the models named `default` follow the environment, except where a person has edited them. */
 export async function syncDefaultModel(
   pool: Pool,

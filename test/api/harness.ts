@@ -19,6 +19,8 @@ const open = {
   jwtSecret: undefined,
   jwksUrl: undefined,
   corsOrigins: [],
+  graphqlIntrospection: true,
+  graphqlOperations: undefined,
 } as const;
 
 /** The API as `howdah api` starts it, on a free port. */

@@ -346,7 +346,8 @@ describe('the value is nowhere', () => {
         .map((field) => field.name);
       const args = list.args.some((arg: Answer) => arg.type.kind === 'NON_NULL');
       if (args) continue;
-      const reply = await ask(api, `{ ${list.name}(first: 8) { nodes { ${columns.join(' ')} } } }`);
+      const row = columns.length > 0 ? `{ ${columns.join(' ')} }` : ''; // rows may be documents
+      const reply = await ask(api, `{ ${list.name}(first: 8) { nodes ${row} } }`);
       expect({ list: list.name, errors: reply.errors }).toEqual({ list: list.name, errors: [] });
       seen.push(JSON.stringify(reply.data));
     }

@@ -85,6 +85,11 @@ const DEFINITIONS: Definition[] = [
     change: { max_value: 6 },
   },
   {
+    table: 'howdah.retention_policies',
+    row: () => ({ keep_runs_days: 9 }),
+    change: { keep_runs_days: 10 },
+  },
+  {
     table: 'howdah.grants',
     row: async (db, tenant_id) => ({
       agent_id: await agentOf(db, tenant_id),

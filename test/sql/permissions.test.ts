@@ -37,6 +37,7 @@ const WRITES: Record<string, string> = {
   quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,
+  retention_policies: `insert into howdah.retention_policies (keep_runs_days) values (9)`,
   secrets: `select howdah.remove_secret('openai')`,
   api_keys: `update howdah.api_keys set name = 'x'`,
 };
@@ -73,6 +74,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   reject: 'answer_question',
   remove_secret: 'the write of secrets',
   ask: 'run',
+  erase_user: 'admins alone: personal_data.test.ts',
   uuid_v7: 'gives an id',
   uuid_v7_floor: 'gives an id',
 };

@@ -31,6 +31,7 @@ const READABLE = [
   'quota_usage',
   'quotas',
   'resources',
+  'retention_policies',
   'schedules',
   'secrets',
   'sessions',

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { licencesPage, productionDependencies } from './licences.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
 
@@ -16,6 +17,7 @@ const check = process.argv.includes('--check');
 const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
+write('docs/licences.md', licencesPage(productionDependencies()));
 try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);
@@ -35,7 +37,7 @@ function write(path: string, text: string): void {
   if (!check) {
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {
-    console.error(`${path} is not what the schema gives: npm run generate, then commit it`);
+    console.error(`${path} is not what its source gives: npm run generate, then commit it`);
     stale += 1;
   }
 }

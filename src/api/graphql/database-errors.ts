@@ -22,9 +22,16 @@ export function explain(error: PgError): ClientError | undefined {
   if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
     return { message: error.message, extensions: refusalOf(error) };
   }
+  if (error.code === '22021' || error.code === '22P05') return unstorable;
   const sentence = sentences[error.code] ?? (/^22/.test(error.code) ? messageOf : undefined);
   return sentence && { message: sentence(error), extensions: { code: error.code } };
 }
+
+/** Written in the operation itself; in variables it is found before the database sees it. */
+const unstorable: ClientError = {
+  message: 'a text holds a character that cannot be stored, such as U+0000',
+  extensions: { code: 'HWINV', hint: 'Leave it out.' },
+};
 
 /** The errors of Postgres that a client causes. Class 22 (bad values) says itself what is wrong. */
 const sentences: Readonly<Record<string, (error: PgError) => string>> = {

@@ -41,6 +41,12 @@ export function asInvalid(error: GraphQLError): GraphQLError {
   return restated(error, error.message, { code: 'HWINV', ...error.extensions });
 }
 
+/** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
+export function withoutHelp(error: GraphQLError): GraphQLError {
+  const [message = ''] = error.message.split(' Did you mean ');
+  return restated(error, message, error.extensions);
+}
+
 /** graphql-js quotes the whole value of a variable that does not fit, and it may hold a secret: place and reason do. */
 function withoutValue(message: string, { message: reason }: GraphQLError): string {
   const [, variable] = /^(Variable "\$\w+" got invalid value) /.exec(message) ?? [];

@@ -10,15 +10,16 @@ import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Identity } from '../login/verdict.ts';
-import { createMaskError, type ErrorLog } from './errors.ts';
+import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
-import { LimitsPlugin } from './plugins/limits.ts';
+import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
+import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
@@ -27,11 +28,13 @@ import { liveSources, noLiveSources } from './subscriptions.ts';
 /** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
 export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
-export type ServingOptions = {
+export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
   identities: Identities;
   admission: Admission;
+  /** Whether the schema may be asked about. */
+  introspection: boolean;
   secrets: SecretWriter;
   onError: ErrorLog;
 };
@@ -74,18 +77,26 @@ export function servingPreset({
   hub,
   identities,
   admission,
+  introspection,
   secrets,
   onError,
+  ...requests
 }: ServingOptions): GraphileConfig.Preset {
+  const mask = createMaskError(onError);
   return {
     extends: [schemaPreset(pool)],
-    plugins: [LimitsPlugin, createAdmissionPlugin(admission)],
+    plugins: [
+      createLimitsPlugin(introspection),
+      createAdmissionPlugin(admission),
+      createRequestsPlugin(requests),
+    ],
     grafserv: {
       graphqlPath: '/graphql',
       graphiqlPath: '/graphiql',
+      graphiql: introspection,
       websockets: true,
       maxRequestLength: MAX_REQUEST_BYTES,
-      maskError: createMaskError(onError),
+      maskError: introspection ? mask : (error) => withoutHelp(mask(error)),
     },
     grafast: {
       timeouts: { planning: 5_000 },

@@ -3,24 +3,32 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { postgraphile } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/node';
 import type { Bounds } from '../bounds.ts';
+import { readJson } from '../json-body.ts';
 import type { Exists } from '../login/existence.ts';
 import type { Login } from '../login/login.ts';
 import { pathOf } from '../path.ts';
-import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import { sendFault, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
-import { type ServingOptions, servingPreset } from './preset.ts';
+import { loadOperations } from './operations.ts';
+import type { Bodies } from './plugins/requests.ts';
+import { MAX_REQUEST_BYTES, type ServingOptions, servingPreset } from './preset.ts';
+import { shapeFault } from './request.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 
-export type GraphqlOptions = ServingOptions & {
+export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   login: Login;
   exists: Exists;
   countRequest: CountRequest;
   bounds: Bounds;
+  /** A folder or file of operations: no others run. */
+  operations: string | undefined;
 };
 
 export type GraphqlServer = {
   /** Whether GraphQL, GraphiQL or its files are at this path. */
   serves(path: string): boolean;
+  /** Whether GraphiQL or a file of it is there. */
+  isPage(path: string): boolean;
   /** Who may not ask is answered 401, and 429 who asked too often. GraphiQL and its files are for everybody. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade: Sockets['upgrade'];
@@ -32,25 +40,25 @@ export type GraphqlServer = {
 
 /** Builds the schema and what serves it: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`. */
 export async function createGraphqlServer(options: GraphqlOptions): Promise<GraphqlServer> {
-  const { login, countRequest, identities } = options;
-  const instance = postgraphile(servingPreset(options));
+  const { introspection } = options;
+  const bodies: Bodies = new WeakMap();
+  const operations =
+    options.operations === undefined ? undefined : loadOperations(options.operations);
+  const instance = postgraphile(servingPreset({ ...options, bodies, operations }));
   const serv = instance.createServ(grafserv);
   await instance.getSchema();
   await serv.ready();
   const requests = createServer(); // never listens: grafserv knows no other way to be given requests
   await serv.addTo(requests, false);
   const sockets = createSockets(serv, options);
+  const isPage = (path: string) =>
+    introspection && (path === '/graphiql' || path.startsWith('/ruru-static/'));
   return {
-    serves: (path) =>
-      path === '/graphql' || path === '/graphiql' || path.startsWith('/ruru-static/'),
+    serves: (path) => path === '/graphql' || isPage(path),
+    isPage,
     async handle(request, response) {
-      if (pathOf(request.url) === '/graphql') {
-        const verdict = await login(request.headers.authorization);
-        if (!verdict.ok) return sendRefusal(response, verdict.refusal);
-        const refusal = await countRequest(verdict.value);
-        if (refusal) return sendQuotaRefusal(response, refusal);
-        identities.set(request, verdict.value);
-      }
+      const isAsked = pathOf(request.url) === '/graphql';
+      if (isAsked && !(await isLetIn(request, response, { ...options, bodies }))) return;
       requests.emit('request', request, response);
     },
     upgrade: sockets.upgrade,
@@ -59,4 +67,46 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
       await instance.release();
     },
   };
+}
+
+/** Whether the request may be answered, and is one; if not, it is answered here. */
+async function isLetIn(
+  request: IncomingMessage,
+  response: ServerResponse,
+  {
+    login,
+    countRequest,
+    identities,
+    bodies,
+  }: Pick<GraphqlOptions, 'login' | 'countRequest' | 'identities'> & { bodies: Bodies },
+): Promise<boolean> {
+  const verdict = await login(request.headers.authorization);
+  if (!verdict.ok) {
+    sendRefusal(response, verdict.refusal);
+    return false;
+  }
+  const refusal = await countRequest(verdict.value);
+  if (refusal) {
+    sendQuotaRefusal(response, refusal);
+    return false;
+  }
+  identities.set(request, verdict.value);
+  if (request.method !== 'POST') {
+    response.setHeader('allow', 'POST');
+    sendFault(response, { status: 405, message: 'GraphQL is asked by POST.' });
+    return false;
+  }
+  return takeBody(request, response, bodies);
+}
+
+async function takeBody(request: IncomingMessage, response: ServerResponse, bodies: Bodies) {
+  const body = await readJson(request, MAX_REQUEST_BYTES);
+  if (!body.ok) {
+    if (body.fault !== 'gone') sendFault(response, body.fault);
+    return false;
+  }
+  const message = shapeFault(body.value);
+  if (message === undefined) bodies.set(request, body.value);
+  else sendFault(response, { status: 400, message });
+  return message === undefined;
 }

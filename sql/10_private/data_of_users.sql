@@ -1,0 +1,130 @@
+-- What belongs to a person: the runs that carry his id and those of his sessions that carry nobody's, with all below them
+-- and what takes their effects back.
+create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
+  language sql stable security definer
+  set search_path = ''
+as $$
+  with recursive runs (id) as (
+    select e.id::uuid from howdah.executions as e where e.tenant_id = u.tenant_id and e.user_id = u.id
+    union
+    select e.id::uuid from howdah.sessions as s
+    join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
+    where s.tenant_id = u.tenant_id and s.user_id = u.id
+    union
+    select n.id from runs as r cross join lateral (
+      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+      union all
+      select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+    ) as n (id)
+  )
+  select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
+$$;
+
+-- The user somebody wants to export or erase; another tenant's is not found.
+create or replace function howdah_private.user_of_tenant(id uuid) returns howdah.users
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_user howdah.users;
+begin
+  select u.* into v_user from howdah.users as u
+  where u.id = user_of_tenant.id and howdah_private.may_act_for(u.tenant_id);
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
+      detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
+      hint = 'select id, username from howdah.users';
+  end if;
+  return v_user;
+end $$;
+
+-- Nothing is erased under a run that is at work.
+create or replace function howdah_private.refuse_live_runs(ids uuid[]) returns void
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (refuse_live_runs.ids) and e.completed_at is null order by e.id
+  );
+begin
+  if cardinality(v_live) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
+      detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
+      hint = 'Wait for their end, or cancel them: howdah.erase_user(…, cancel_live => true).';
+  end if;
+end $$;
+
+-- The user's runs, ended and locked, his sessions and he himself, in the order everybody locks them. Whoever inserts a run or
+-- a session of his waits for his row; what came before that was locked is found by the second look.
+create or replace function howdah_private.hold_user(u howdah.users, cancel_live boolean) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_runs uuid[] := howdah_private.runs_of_user(u);
+begin
+  if hold_user.cancel_live then
+    perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
+    having count(*) > 0;
+  end if;
+  perform howdah_private.refuse_live_runs(v_runs);
+  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
+  perform from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id order by s.id for update;
+  perform from howdah.users as x where x.id = u.id for update;
+  v_runs := howdah_private.runs_of_user(u);
+  perform howdah_private.refuse_live_runs(v_runs);
+  return v_runs;
+end $$;
+
+-- What he answered where others were asked, and the files he brought.
+create or replace function howdah_private.erase_elsewhere(u howdah.users, runs uuid[]) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_answer record;
+  v_answers int := 0;
+  v_files jsonb;
+begin
+  for v_answer in
+    update howdah.questions as q
+    set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_elsewhere.runs)
+    returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
+  loop
+    v_answers := v_answers + 1;
+    if v_answer.is_told then
+      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
+    end if;
+  end loop;
+  with gone as (
+    delete from howdah.resources as r
+    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_files from gone as g;
+  return v_files || jsonb_build_object('questions', v_answers);
+end $$;
+
+-- His name, where rows of others carry it; his keys open nothing any more.
+create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.questions as q
+  set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
+    escalate_to = case q.escalate_to when u.username then new_name else q.escalate_to end
+  where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
+  update howdah.approvals as a set created_by = new_name
+  where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.api_keys as k set created_by = new_name
+  where k.tenant_id = u.tenant_id and k.created_by = u.username;
+  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  select howdah_private.rename_author(u.tenant_id, u.username, new_name);
+  update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
+$$;

@@ -1,0 +1,194 @@
+-- Erasure: what was said and done becomes `[erased]`, and the rest stays as it was: who called which tool, how long it took,
+-- what it cost. So the log has no gap, its sums are right, and howdah.violations stays empty.
+-- The first functions belong to howdah_eraser, whom the triggers of immutable tables let pass; only the engine may call
+-- them, and what they are given has been looked at.
+
+create or replace function howdah_private.erase_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  update howdah.steps as s
+  set input = case when s.input is not null then '"[erased]"'::jsonb end,
+    output = case when s.output is not null then '"[erased]"'::jsonb end,
+    error = howdah_private.erased_error(s.error), annotations = null
+  where s.execution_id = any (erase_log.ids);
+  get diagnostics steps = row_count;
+  update howdah.messages as m
+  set content = case when m.content is not null or m.parts is not null then '[erased]' end, parts = null,
+    tool_calls = howdah_private.erased_calls(m.tool_calls)
+  where m.execution_id = any (erase_log.ids);
+  get diagnostics messages = row_count;
+  update howdah.executions as e
+  set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', idempotency_key = null,
+    metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
+    contents_erased_at = clock_timestamp(), updated_at = now()
+  where e.id = any (erase_log.ids);
+  get diagnostics executions = row_count;
+end $$;
+
+create or replace function howdah_private.delete_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
+  get diagnostics steps = row_count;
+  delete from howdah.messages as m where m.execution_id = any (delete_log.ids);
+  get diagnostics messages = row_count;
+  delete from howdah.executions as e where e.id = any (delete_log.ids);
+  get diagnostics executions = row_count;
+end $$;
+
+-- What one answered in the run of another: the step that says so, and what the model was told.
+create or replace function howdah_private.erase_answer_log(execution_id uuid, call_id text) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.steps as s set output = '"[erased]"', annotations = null
+  where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
+    and s.kind in ('answer', 'tool');
+  update howdah.messages as m set content = '[erased]', parts = null
+  where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
+$$;
+
+create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text) returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update howdah.agent_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.executions as e set created_by = rename_author.new_name
+  where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
+$$;
+
+-- Its code stays, and a reason that is a code: the ledger of effects reads them.
+create or replace function howdah_private.erased_error(error jsonb) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
+    'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
+    'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
+      then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
+$$;
+
+create or replace function howdah_private.erased_calls(calls jsonb) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
+    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
+  from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
+$$;
+
+-- Of runs that have ended: their contents, and what was beside them. Gives how many rows of each it was.
+create or replace function howdah_private.erase_runs(ids uuid[]) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
+  v_questions bigint;
+begin
+  update howdah.questions as q
+  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null,
+    tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
+    answer = case when q.answer is not null and q.kind = 'question' then '[erased]' else q.answer end,
+    status = case q.status when 'open' then 'cancelled' else q.status end
+  where q.execution_id = any (erase_runs.ids);
+  get diagnostics v_questions = row_count;
+  return to_jsonb(howdah_private.erase_log(erase_runs.ids)) || jsonb_build_object('questions', v_questions) || v_beside;
+end $$;
+
+-- Whole trees that have ended. What they counted for in the version of their sessions stays counted, so that it grows.
+create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_beside jsonb := howdah_private.delete_beside(delete_runs.ids);
+  v_sessions uuid[];
+  v_versions bigint[];
+  v_questions bigint;
+  v_log jsonb;
+begin
+  select array_agg(s.id), array_agg(howdah_private.session_version(s.id)) into v_sessions, v_versions
+  from (
+    select distinct e.session_id as id from howdah.executions as e
+    where e.id = any (delete_runs.ids) and e.session_id is not null order by 1
+  ) as s;
+  delete from howdah.questions as q where q.execution_id = any (delete_runs.ids);
+  get diagnostics v_questions = row_count;
+  delete from howdah.approvals as a where a.execution_id = any (delete_runs.ids);
+  v_log := to_jsonb(howdah_private.delete_log(delete_runs.ids));
+  insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
+  select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
+  from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
+  on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
+  return v_log || jsonb_build_object('questions', v_questions) || v_beside;
+end $$;
+
+-- What stands beside runs and is nothing without its contents: files, keys, what came too late.
+create or replace function howdah_private.delete_beside(ids uuid[]) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_found jsonb;
+begin
+  delete from howdah_private.idempotency_keys as k using howdah.executions as e
+  where e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
+  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
+  with gone as (
+    delete from howdah.resources as r where r.execution_id = any (delete_beside.ids) returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_found from gone as g;
+  return v_found;
+end $$;
+
+-- Sessions whose runs are erased: what they are called, what they know, their lists and files. Those without any run left
+-- go, when they may.
+create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_todos bigint;
+  v_sessions bigint;
+  v_files jsonb;
+begin
+  with gone as (
+    delete from howdah.resources as r
+    where r.session_id = any (erase_sessions.ids) and r.execution_id is null returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_files from gone as g;
+  update howdah.todos as t set title = '[erased]', note = null where t.session_id = any (erase_sessions.ids);
+  get diagnostics v_todos = row_count;
+  update howdah.sessions as s set title = case when s.title is not null then '[erased]' end, state = '{}'
+  where s.id = any (erase_sessions.ids);
+  get diagnostics v_sessions = row_count;
+  delete from howdah.sessions as s
+  where erase_sessions.delete_empty and s.id = any (erase_sessions.ids) and s.live_execution_id is null
+    and not exists (
+      select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id
+    );
+  return jsonb_build_object('sessions', v_sessions, 'todos', v_todos) || v_files;
+end $$;
+
+-- Sums of what was counted, and all files.
+create or replace function howdah_private.add_counts(a jsonb, b jsonb) returns jsonb
+  language sql immutable
+  set search_path = ''
+as $$
+  select jsonb_object_agg(k.key, case when k.key = 'files'
+    then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
+    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
+  from jsonb_object_keys(add_counts.a || add_counts.b) as k (key)
+$$;

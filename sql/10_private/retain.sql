@@ -1,0 +1,71 @@
+-- Retention: what a tenant's policy no longer keeps, oldest first, so many root runs of each kind at a time; called again
+-- until it gives 0. A policy remembers how far it has come by the time runs ended: the past is not read each night.
+create or replace function howdah_private.retain(batch int default 200) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_policy howdah.retention_policies;
+  v_done int := 0;
+begin
+  for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
+    if v_policy.keep_runs_days is not null then
+      v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
+        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
+    end if;
+    if v_policy.keep_contents_days is not null then
+      v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
+        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
+    end if;
+  end loop;
+  return v_done;
+end $$;
+
+-- One part of one policy. A run waits for the whole of its tree; a session goes when none of its runs is left.
+create or replace function howdah_private.retain_of(
+  p howdah.retention_policies, reached_at timestamptz, until timestamptz, batch int, is_delete boolean
+) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_roots uuid[];
+  v_reached_at timestamptz;
+  v_runs uuid[];
+  v_sessions uuid[];
+begin
+  select array_agg(e.id), max(e.completed_at) into v_roots, v_reached_at
+  from (
+    select e.id::uuid as id, e.completed_at from howdah.executions as e
+    where e.tenant_id = p.tenant_id and e.completed_at >= coalesce(retain_of.reached_at, '-infinity')
+      and e.completed_at < retain_of.until and e.parent_execution_id is null
+      and (retain_of.is_delete or e.contents_erased_at is null)
+    order by e.completed_at limit retain_of.batch
+    for update skip locked
+  ) as e;
+  v_runs := v_roots || array(
+    select c.id::uuid from howdah.executions as c
+    where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
+  );
+  v_sessions := array(
+    select distinct s.id from howdah.executions as e
+    join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+    where e.id = any (v_roots) and s.last_activity_at < retain_of.until
+  );
+  if v_roots is not null then
+    if retain_of.is_delete then
+      perform howdah_private.delete_runs(v_runs);
+    else
+      perform howdah_private.erase_runs(v_runs);
+    end if;
+    perform howdah_private.erase_sessions(v_sessions, retain_of.is_delete);
+  end if;
+  if coalesce(cardinality(v_roots), 0) < retain_of.batch then
+    v_reached_at := greatest(retain_of.until, retain_of.reached_at); -- there is nothing more before it
+  end if;
+  update howdah.retention_policies as x
+  set runs_reached_at = case when retain_of.is_delete then v_reached_at else x.runs_reached_at end,
+    contents_reached_at = case when retain_of.is_delete then x.contents_reached_at else v_reached_at end
+  where x.id = p.id;
+  return coalesce(cardinality(v_roots), 0);
+end $$;

@@ -1,0 +1,37 @@
+-- How large a value may be that the application writes, by the name of its column; a table's own entry counts first. What has none
+-- may have 1 MB, a list 100 kB. `most` null: a check or trigger of the column's own says it.
+create or replace function howdah_private.size_limits()
+  returns table (table_name text, column_name text, most int, unit text)
+  language sql immutable parallel safe
+  set search_path = ''
+as $$
+  values
+    (null, 'name', 200, 'characters'),
+    (null, 'slug', 200, 'characters'),
+    (null, 'username', 200, 'characters'),
+    (null, 'email', 320, 'characters'),
+    (null, 'title', 500, 'characters'),
+    (null, 'domain', 200, 'characters'),
+    (null, 'provider', 200, 'characters'),
+    (null, 'model', 500, 'characters'),
+    (null, 'secret_name', 200, 'characters'),
+    (null, 'function', 200, 'characters'),
+    (null, 'base_url', 2000, 'characters'),
+    (null, 'url', 2000, 'characters'),
+    (null, 'callback_url', 2000, 'characters'),
+    (null, 'cron', 200, 'characters'),
+    (null, 'timezone', 100, 'characters'),
+    (null, 'description', 102400, 'bytes'),
+    ('executions', 'idempotency_key', null, null),
+    ('executions', 'input', null, null),
+    ('executions', 'input_data', null, null),
+    ('executions', 'input_parts', null, null),
+    ('executions', 'metadata', null, null),
+    ('schedules', 'input', null, null),
+    ('resources', 'name', null, null),
+    ('resources', 'sha256', null, null),
+    ('resources', 'type', null, null),
+    ('todos', 'note', null, null),
+    ('todos', 'title', null, null),
+    ('tools', 'name', null, null)
+$$;

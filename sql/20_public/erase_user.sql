@@ -1,0 +1,41 @@
+-- A person's data, made nobody's or deleted, in one transaction: all of it, or none. Names and figures that others need stay
+-- right: the log has no gap, sums are those of before. Files outside of the database are named in the result, since only
+-- who keeps them can remove them.
+create or replace function howdah.erase_user(
+  user_id uuid, mode howdah.erasure_mode default 'anonymise', cancel_live boolean default false
+) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);
+  v_sessions uuid[];
+  v_runs uuid[];
+  v_trees uuid[] := '{}';
+  v_counts jsonb;
+begin
+  perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end, 'manage');
+  v_runs := howdah_private.hold_user(v_user, erase_user.cancel_live);
+  v_sessions := array(
+    select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
+  );
+  v_counts := howdah_private.erase_elsewhere(v_user, v_runs);
+  if erase_user.mode = 'delete' then
+    -- a run of his below the run of another is a part of that one, which stays
+    v_trees := array(
+      select e.id::uuid from howdah.executions as e where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
+    );
+    v_runs := array(select r.id from unnest(v_runs) as r (id) where r.id <> all (v_trees));
+    v_counts := howdah_private.add_counts(v_counts, howdah_private.delete_runs(v_trees));
+  end if;
+  v_counts := howdah_private.add_counts(v_counts, howdah_private.erase_runs(v_runs));
+  v_counts := howdah_private.add_counts(v_counts,
+    howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
+  perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
+  if erase_user.mode = 'delete' then
+    delete from howdah.users as u where u.id = v_user.id;
+  end if;
+  return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
+end $$;
+comment on function howdah.erase_user(uuid, howdah.erasure_mode, boolean) is
+  'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';

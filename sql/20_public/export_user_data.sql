@@ -1,0 +1,52 @@
+-- Everything about a person as documents, one line each, so that a long history need not fit into one value. He himself
+-- may ask, also without saying who he is, and who manages users.
+create or replace function howdah.export_user_data(user_id uuid default null) returns setof jsonb
+  language plpgsql stable security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $$
+declare
+  v_id uuid := coalesce(export_user_data.user_id, howdah.current_user_id());
+  v_user howdah.users;
+  v_runs uuid[];
+begin
+  if v_id is null then
+    return; -- who speaks for a whole tenant is nobody
+  end if;
+  v_user := howdah_private.user_of_tenant(v_id);
+  if v_user.id is distinct from howdah.current_user_id() then
+    perform howdah_private.permit('users', 'manage');
+  end if;
+  v_runs := howdah_private.runs_of_user(v_user);
+  return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
+  return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
+    where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
+  return query select jsonb_build_object('kind', 'api_key') || to_jsonb(k) - 'hash' from howdah.api_keys as k
+    where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
+  return query select jsonb_build_object('kind', 'session', 'todos', coalesce((
+      select jsonb_agg(to_jsonb(t) order by t.position) from howdah.todos as t where t.session_id = s.id
+    ), '[]')) || to_jsonb(s)
+    from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id order by s.id;
+  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0)
+    from howdah.executions as e
+    where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
+    order by e.id;
+  return query select jsonb_build_object('kind', 'answer') || to_jsonb(q) from howdah.questions as q
+    where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
+    order by q.id;
+  return query select jsonb_build_object('kind', 'resource') || to_jsonb(r)
+    from (
+      select x.id, x.tenant_id, x.name, x.type, x.storage_path, x.size, x.sha256, x.metadata, x.execution_id,
+        x.session_id, x.created_by, x.created_at
+      from howdah.resources as x
+      where x.tenant_id = v_user.tenant_id and (x.created_by = v_user.username or x.execution_id = any (v_runs)
+        or x.session_id in (
+          select s.id from howdah.sessions as s where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
+    ) as r order by r.id;
+  return query select jsonb_build_object('kind', 'schedule') || to_jsonb(c) from howdah.schedules as c
+    where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
+  return query select jsonb_build_object('kind', 'agent') || to_jsonb(a) from howdah.agents as a
+    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+end $$;
+comment on function howdah.export_user_data(uuid) is
+  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents.';

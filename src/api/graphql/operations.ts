@@ -1,0 +1,84 @@
+import './environment.ts';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parse } from 'postgraphile/graphql';
+import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+
+/** How a client names an operation: by its text, or by an id or the SHA-256 (hex) of it. */
+export type Naming = { query?: unknown; id?: unknown; documentId?: unknown; extensions?: unknown };
+
+/** The operations a server runs when it runs no others. */
+export type Operations = {
+  /** The text of the one that is named; undefined when it is none of them. */
+  find(naming: Naming): string | undefined;
+};
+
+/**
+ * Reads them: a folder with one document per `.graphql` file, or a JSON file of ids and documents, as Relay and GraphQL
+ * Code Generator write it. Throws `HWINV` naming the file that cannot be used.
+ */
+export function loadOperations(path: string): Operations {
+  const texts = new Map<string, string>();
+  for (const [name, text] of documentsIn(path)) {
+    refuseUnreadable(name, text);
+    texts.set(name, text);
+    texts.set(digestOf(text), text);
+  }
+  if (texts.size === 0) throw unusable(path, 'there is no operation in it');
+  return {
+    find: (naming) =>
+      namesOf(naming)
+        .map((name) => texts.get(name))
+        .find((text) => text),
+  };
+}
+
+/** An id says more than a text that comes with it. */
+function namesOf({ query, id, documentId, extensions }: Naming): string[] {
+  const persisted = (extensions as { persistedQuery?: { sha256Hash?: unknown } } | undefined)
+    ?.persistedQuery?.sha256Hash;
+  const named = [documentId, id, persisted].filter((name) => typeof name === 'string');
+  if (named.length > 0) return named.map((name) => name.replace(/^sha256:/, ''));
+  return typeof query === 'string' ? [digestOf(query)] : [];
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text.trim()).digest('hex');
+}
+
+function documentsIn(path: string): [string, string][] {
+  try {
+    if (!statSync(path).isDirectory())
+      return documentsOf(path, JSON.parse(readFileSync(path, 'utf8')));
+    return readdirSync(path)
+      .filter((name) => name.endsWith('.graphql'))
+      .map((name) => [basename(name, '.graphql'), readFileSync(join(path, name), 'utf8')]);
+  } catch (error) {
+    throw error instanceof HowdahError ? error : unusable(path, (error as Error).message, error);
+  }
+}
+
+function documentsOf(path: string, json: Json): [string, string][] {
+  const entries = isJsonObject(json) ? Object.entries(json) : [];
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  if (texts.length === entries.length) return texts;
+  throw unusable(path, 'it is no object of ids and documents');
+}
+
+function refuseUnreadable(name: string, text: string): void {
+  try {
+    parse(text);
+  } catch (error) {
+    throw unusable(name, (error as Error).message, error);
+  }
+}
+
+function unusable(path: string, reason: string, cause?: unknown): HowdahError {
+  return new HowdahError('HWINV', `the operations in ${path} cannot be used: ${reason}`, {
+    hint: 'Set HOWDAH_GRAPHQL_OPERATIONS to a folder of .graphql files, or to a JSON file {"id": "query …"}.',
+    detail: { variable: 'HOWDAH_GRAPHQL_OPERATIONS' },
+    cause,
+  });
+}

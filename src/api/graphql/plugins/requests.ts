@@ -1,0 +1,59 @@
+import '../environment.ts';
+import type { IncomingMessage } from 'node:http';
+import 'postgraphile/grafserv';
+import type { Json, JsonObject } from '../../../contracts/json.ts';
+import { nonceOf } from '../../headers.ts';
+import type { Operations } from '../operations.ts';
+import { refusal, refuseVariables } from '../request.ts';
+
+/** What requests carry, read and looked at already. */
+export type Bodies = WeakMap<object, Json>;
+
+export type RequestsOptions = {
+  bodies: Bodies;
+  /** When there are any, no others run. */
+  operations: Operations | undefined;
+};
+
+/** Hands grafserv the bodies that were read before it, and looks at what each request asks, over HTTP and WebSocket. */
+export function createRequestsPlugin({
+  bodies,
+  operations,
+}: RequestsOptions): GraphileConfig.Plugin {
+  return {
+    name: 'HowdahRequestsPlugin',
+    version: '1.0.0',
+    grafserv: {
+      middleware: {
+        processRequest(next, { requestDigest }) {
+          const json = bodies.get(requestDigest.requestContext.node?.req ?? requestDigest);
+          if (json !== undefined) {
+            requestDigest.getBody = async () => ({ type: 'json', json: json as JsonObject });
+          }
+          return next();
+        },
+        processGraphQLRequestBody(next, { body }) {
+          refuseVariables(body.variableValues);
+          if (operations) body.query = operations.find(body) ?? refuseUnknown();
+          return next();
+        },
+        ruruHTML(next, { htmlParts, request }) {
+          const nonce = nonceOf(request.requestContext.node?.req as IncomingMessage);
+          const parts = htmlParts as unknown as Record<string, string>;
+          for (const [name, part] of Object.entries(parts)) {
+            parts[name] = part.replaceAll('<script', `<script nonce="${nonce}"`);
+          }
+          return next();
+        },
+      },
+    },
+  };
+}
+
+function refuseUnknown(): never {
+  throw refusal(
+    'this server runs only the operations it was given, and this is none of them',
+    { limit: 'operations' },
+    'Add it to those of HOWDAH_GRAPHQL_OPERATIONS and start the API again.',
+  );
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import type { Json } from '../contracts/json.ts';
+
+/** Why a body is refused. */
+export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
+
+/** `gone`: whoever sent it hung up before it was here. */
+export type Body =
+  | Readonly<{ ok: true; value: Json }>
+  | Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
+
+/**
+ * The JSON a request carries: UTF-8, at most so many bytes, every name once in its object. Parsers differ in what they make
+ * of a name that is there twice, so somebody before us may have looked at the other value.
+ */
+export async function readJson(request: IncomingMessage, mostBytes: number): Promise<Body> {
+  const misfit = headersFault(request.headers);
+  if (misfit) return refused(415, misfit);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes === 'gone') return { ok: false, fault: 'gone' };
+  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  return parsed(bytes);
+}
+
+function refused(status: BodyFault['status'], message: string, hint?: string): Body {
+  return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };
+}
+
+/** Only what a page cannot send elsewhere without being asked: no form, no plain text. */
+function headersFault(headers: IncomingMessage['headers']): string | undefined {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  const [media = '', ...parameters] = type.split(';').map((part) => part.trim().toLowerCase());
+  if (media !== 'application/json')
+    return 'The Content-Type of a request must be application/json.';
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
+    return 'JSON is sent in UTF-8.';
+  }
+  return encoding === 'identity' ? undefined : 'A request is sent without Content-Encoding.';
+}
+
+async function readBytes(
+  request: IncomingMessage,
+  most: number,
+): Promise<Buffer | 'gone' | 'too many'> {
+  if (Number(request.headers['content-length']) > most) return 'too many';
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const { promise, resolve } = Promise.withResolvers<Buffer | 'gone' | 'too many'>();
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > most) resolve('too many');
+    else chunks.push(chunk);
+  });
+  request.on('end', () => resolve(Buffer.concat(chunks)));
+  request.on('error', () => resolve('gone'));
+  request.on('close', () => resolve('gone'));
+  return promise;
+}
+
+function parsed(bytes: Buffer): Body {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const value = JSON.parse(text) as Json;
+    const twice = repeatedName(text);
+    return twice === undefined
+      ? { ok: true, value }
+      : refused(400, `The request has ${JSON.stringify(twice)} twice in one object.`);
+  } catch {
+    return refused(400, 'The request is no JSON.', 'JSON in UTF-8, without a byte order mark.');
+  }
+}
+
+const COLON = /\s*:/y;
+
+/** A name that stands twice in an object of a text that is JSON. */
+function repeatedName(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '{') open.push(new Set());
+    else if (character === '[') open.push(undefined);
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const end = endOfString(text, at);
+      COLON.lastIndex = end + 1;
+      if (COLON.test(text)) {
+        const names = open.at(-1);
+        const name = JSON.parse(text.slice(at, end + 1)) as string;
+        if (names?.has(name)) return name;
+        names?.add(name);
+      }
+      at = end;
+    }
+  }
+  return undefined;
+}
+
+/** Where the quote is that ends the string which begins here: the next one behind an even number of backslashes. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  let backslashes = 1;
+  while (backslashes % 2 === 1) {
+    end = text.indexOf('"', end + 1);
+    backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+  }
+  return end;
+}

@@ -1,0 +1,17 @@
+import { parseHostPattern } from './host-pattern.ts';
+
+/** A host that nobody but this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** As browsers write it: `https://host`, with a port where it is not the usual one. */
+export function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+}
+
+/** One host: a wildcard would open private addresses under names that nobody has looked at. */
+export function isHost(text: string): boolean {
+  return parseHostPattern(text)?.wildcard === false;
+}

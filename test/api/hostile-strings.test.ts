@@ -1,0 +1,281 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import type { Json } from '../../src/contracts/json.ts';
+import { all, claim, commit, makeAgent, makeRun, makeSession, makeWorker } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask, startTestApi } from './harness.ts';
+
+// Naughty strings, injections and paths through every text there is: each is stored and comes back as it was. The lists are
+// not ours to keep here: they are read from HOWDAH_TEST_ASSETS, and without it there is nothing to test.
+
+const ASSETS = process.env.HOWDAH_TEST_ASSETS ?? '';
+const hasAssets = ASSETS !== '' && existsSync(join(ASSETS, 'hostile-strings'));
+const read = (path: string) => readFileSync(join(ASSETS, path), 'utf8');
+const lines = (path: string) => read(path).split('\n');
+
+function hostileStrings(): string[] {
+  const injections = lines('hostile-sql/payloads.jsonl').filter((line) => line !== '');
+  return [
+    ...new Set<string>([
+      ...JSON.parse(read('hostile-strings/blns.json')),
+      ...injections.map((line) => JSON.parse(line).payload),
+      ...lines('hostile-paths/traversal.txt'),
+      ...lines('hostile-paths/command_injection.txt'),
+    ]),
+  ];
+}
+
+/** In so many per request: the API takes 30 at most. */
+const BATCH = 25;
+
+type Row = Record<string, Json>;
+/** A mutation, what it is given of a string, and the fields that must come back. */
+type Kind = { type: string; fields: string; row(text: string, index: number): Row };
+
+describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
+  const texts = hasAssets ? hostileStrings() : [];
+  /** Twenty at a time, for texts that may be long. */
+  const joined = Array.from({ length: Math.ceil(texts.length / 20) }, (_, index) =>
+    texts.slice(index * 20, index * 20 + 20).join('\n'),
+  );
+  let db: TestDatabase;
+  let api: Api;
+  let agentId: string;
+  let sessionId: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    api = await startTestApi(db.url);
+    agentId = await makeAgent(db.pool, { name: 'target' });
+    sessionId = await makeSession(db.pool);
+  });
+  afterAll(async () => {
+    await api?.close();
+    await db?.drop();
+  });
+
+  /** Names are unique and short: a number before, the end cut off. */
+  const name = (text: string, index: number) => [...`${index} ${text}`].slice(0, 200).join('');
+  const document = (text: string) => ({ text, [text]: [text, { [text]: null }] });
+  const isLine = (text: string) => /^\P{Cc}{1,240}$/u.test(text) && /\S/.test(text);
+
+  const kinds: [string, () => string[], Kind][] = [
+    [
+      'sessions',
+      () => texts.filter((_, index) => index % 2 === 0),
+      {
+        type: 'Session',
+        fields: 'title state',
+        row: (text) => ({ title: text.slice(0, 400).toWellFormed(), state: document(text) }),
+      },
+    ],
+    [
+      'executions',
+      () => joined,
+      {
+        type: 'Execution',
+        fields: 'input inputData metadata idempotencyKey',
+        row: (text, index) => ({
+          agentId,
+          input: text,
+          inputData: document(text),
+          metadata: document(text),
+          idempotencyKey: name(text, index),
+        }),
+      },
+    ],
+    [
+      'agents',
+      () => joined,
+      {
+        type: 'Agent',
+        fields: 'name description instruction systemPrompt domain capabilities',
+        row: (text, index) => ({
+          name: name(text, index),
+          description: text,
+          instruction: text,
+          systemPrompt: text,
+          domain: name(text, index),
+          capabilities: text.split('\n'),
+        }),
+      },
+    ],
+    [
+      'models',
+      () => joined,
+      {
+        type: 'Model',
+        fields: 'name provider model domain capabilities',
+        row: (text, index) => ({
+          name: name(text, index),
+          provider: name(text, index),
+          model: name(text, index),
+          domain: name(text, index),
+          capabilities: document(text),
+        }),
+      },
+    ],
+    [
+      'tools',
+      () => joined,
+      {
+        type: 'Tool',
+        fields: 'description parameters',
+        row: (text, index) => ({
+          name: `tool-${index}`,
+          kind: 'custom',
+          description: text,
+          parameters: { type: 'object', properties: { a: { enum: [text], description: text } } },
+        }),
+      },
+    ],
+    [
+      'todos',
+      () => joined,
+      {
+        type: 'Todo',
+        fields: 'title note',
+        row: (text, index) => ({ sessionId, title: name(text, index), note: text }),
+      },
+    ],
+    [
+      'resources',
+      () => texts.filter(isLine).filter((_, index) => index % 8 === 0),
+      {
+        type: 'Resource',
+        fields: 'name metadata',
+        row: (text) => ({
+          name: text,
+          type: 'text/plain',
+          bytes: 'eA==',
+          metadata: document(text),
+        }),
+      },
+    ],
+    [
+      'schedules',
+      () => joined,
+      {
+        type: 'Schedule',
+        fields: 'name input inputData metadata',
+        row: (text, index) => ({
+          agentId,
+          cron: '@monthly',
+          isActive: false,
+          name: name(text, index),
+          input: text,
+          inputData: document(text),
+          metadata: document(text),
+        }),
+      },
+    ],
+  ];
+
+  test.each(kinds)('are stored in %s by GraphQL as they are', async (_table, given, kind) => {
+    const rows = given().map(kind.row);
+    expect(rows.length).toBeGreaterThan(90);
+    const batches = Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, index) =>
+      rows.slice(index * BATCH, index * BATCH + BATCH),
+    );
+    const write = async (batch: Row[]) => {
+      const { status, data, errors } = await ask(api, mutationOf(kind, batch.length), {
+        ...Object.fromEntries(batch.map((row, index) => [`v${index}`, row])),
+      });
+      expect({ status, errors }).toEqual({ status: 200, errors: [] });
+      const field = kind.type[0]?.toLowerCase() + kind.type.slice(1);
+      const stored = batch.map((_, index) => data[`a${index}`][field]);
+      expect(stored).toEqual(batch.map((row) => pick(row, kind.fields)));
+    };
+    // two at a time, as many as there are cores to answer them
+    const queue = batches[Symbol.iterator]();
+    await Promise.all(
+      [1, 2].map(async () => {
+        for (const batch of queue) await write(batch);
+      }),
+    );
+  });
+
+  test('are stored by SQL as they are, and told to a model as they are', async () => {
+    const writes: [string, string[]][] = [
+      [
+        `sessions (title, state) select left(t, 400), jsonb_build_object('text', t, t, t)`,
+        [`state ->> 'text'`],
+      ],
+      [
+        `executions (agent_id, input, metadata) select '${agentId}', t, jsonb_build_object('text', t)`,
+        ['input', `metadata ->> 'text'`],
+      ],
+      [
+        `agents (name, instruction, output_schema) select left('sql ' || n || t, 200), t, jsonb_build_object('title', t)`,
+        ['instruction', `output_schema ->> 'title'`],
+      ],
+      [
+        `models (name, provider, model, capabilities) select 'sql ' || n, '-', left('-' || t, 500), jsonb_build_object('text', t)`,
+        [`capabilities ->> 'text'`],
+      ],
+    ];
+    for (const [write, columns] of writes) {
+      const rows = await all(
+        db.pool,
+        `insert into howdah.${write} from unnest($1::text[]) with ordinality as g (t, n) order by n
+         returning array[${columns}] as stored`,
+        [texts],
+      );
+      expect(rows.map(({ stored }) => stored)).toEqual(
+        texts.map((text) => columns.map(() => text)),
+      );
+    }
+    const worker = await makeWorker(db.pool);
+    const id = await makeRun(db.pool, { agent_id: agentId, input: joined.join('\n') });
+    const [run] = await claim(db.pool, worker, [id]);
+    const messages = texts.map((content) => ({
+      role: 'assistant',
+      content,
+      parts: [{ type: 'text', text: content }],
+    }));
+    const steps = [{ kind: 'model', name: 'default', output: document(joined.join()), messages }];
+    await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps }]);
+    const log = await all(
+      db.pool,
+      'select content, parts from howdah.messages where execution_id = $1 order by seq',
+      [id],
+    );
+    expect(log.map(({ content }) => content)).toEqual([joined.join('\n'), ...texts]);
+    expect(log.slice(1).map(({ parts }) => parts[0].text)).toEqual(texts);
+  });
+
+  test('find nothing but themselves, and break nothing', async () => {
+    const query =
+      'query ($t: String!, $d: JSON!) { agents(filter: { name: { equalTo: $t } }) { totalCount } executions(filter: { metadata: { contains: $d } }) { totalCount } }';
+    for (const text of texts.filter((_, index) => index % 40 === 0)) {
+      const { status, data } = await ask(api, query, { t: text, d: { text } });
+      expect({ status, data }).toEqual({
+        status: 200,
+        data: { agents: { totalCount: 0 }, executions: { totalCount: 1 } },
+      });
+    }
+    const { errors } = await ask(
+      api,
+      'mutation ($t: String!) { run(input: { agent: $t, input: $t }) { result { id } } }',
+      { t: texts[7] },
+    );
+    expect(errors[0]?.extensions.code).toBe('HWNTF');
+  });
+});
+
+function mutationOf({ type, fields }: Kind, count: number): string {
+  const field = type[0]?.toLowerCase() + type.slice(1);
+  const places = Array.from({ length: count }, (_, index) => index);
+  const variables = places.map((index) => `$v${index}: ${type}Input!`).join(', ');
+  const calls = places.map(
+    (index) =>
+      `a${index}: create${type}(input: { ${field}: $v${index} }) { ${field} { ${fields} } }`,
+  );
+  return `mutation (${variables}) { ${calls.join(' ')} }`;
+}
+
+function pick(row: Row, fields: string): Row {
+  return Object.fromEntries(fields.split(' ').map((field) => [field, row[field] ?? null]));
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { licencesPage, productionDependencies } from './support/licences.ts';
+
+/** They ask for a notice and nothing of ours in return. Python-2.0 is argparse's, which node-pg-migrate brings. */
+const ALLOWED = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'ISC',
+  'MIT',
+  'Python-2.0',
+];
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+
+test('every package that is installed where Howdah runs has a licence that allows it', () => {
+  const dependencies = productionDependencies();
+  expect(dependencies.length).toBeGreaterThan(100);
+  expect(dependencies.filter(({ licence }) => !ALLOWED.includes(licence))).toEqual([]);
+});
+
+test('docs/licences.md lists them (npm run generate)', () => {
+  expect(read('docs/licences.md')).toBe(licencesPage(productionDependencies()));
+});
+
+test('the lock file pins every package by its hash, and names no registry', () => {
+  const { packages } = JSON.parse(read('package-lock.json'));
+  const loose = Object.entries<{ integrity?: string; resolved?: string; link?: boolean }>(packages)
+    .filter(([path, { integrity, resolved }]) => path !== '' && (!integrity || resolved))
+    .map(([path]) => path);
+  expect(loose).toEqual([]);
+});
+
+test('containers run as nobody special, on a file system they cannot write', () => {
+  expect(read('Dockerfile')).toMatch(/^USER 1000:1000$/m);
+  const services = read('docker-compose.yml').split(/^ {2}(?=\w+:$)/m);
+  const ours = services.filter((service) => service.includes('build: .'));
+  expect(ours.map((service) => service.split(':')[0])).toEqual(['migrate', 'api', 'worker']);
+  for (const service of ours) expect(service).toContain('<<: *hardened');
+  const hardened = services[0] ?? '';
+  for (const line of ['read_only: true', 'cap_drop: [ALL]', 'no-new-privileges:true', 'tmpfs:']) {
+    expect(hardened).toContain(line);
+  }
+});

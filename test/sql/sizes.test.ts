@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support.ts';
+
+/** Limited by a check or trigger of its own, and how it says so. */
+const OF_THEIR_OWN: Record<string, string> = {
+  'executions.idempotency_key': 'refuse_large_run',
+  'executions.input': 'tg_executions__prepare',
+  'executions.input_data': 'refuse_large_run',
+  'executions.input_parts': 'refuse_parts',
+  'executions.metadata': 'refuse_large_run',
+  'resources.name': 'name_is_one_short_line',
+  'resources.sha256': 'sha256_is_hex',
+  'resources.type': 'type_is_a_mime_type',
+  'schedules.input': 'tg_schedules',
+  'todos.note': 'note_has_at_most_4000_characters',
+  'todos.title': 'title_has_1_to_500_characters',
+  'tools.name': 'name_fits_the_wire',
+};
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db?.drop());
+
+test('every text, list and document the application may write has a limit', async () => {
+  const rows = await all(
+    db.pool,
+    `select c.relname || '.' || a.attname as name, exists (
+       select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_060_refuse_oversize'
+         and a.attnum = any (t.tgattr)
+     ) as is_limited
+     from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p')
+       and has_column_privilege('howdah_app', c.oid, a.attnum, 'insert, update')
+       and a.atttypid in ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype, 'json'::regtype, 'varchar'::regtype)
+     order by 1`,
+  );
+  expect(rows.length).toBeGreaterThan(30);
+  const free = rows.filter(({ is_limited }) => !is_limited).map(({ name }) => name);
+  expect(free).toEqual(Object.keys(OF_THEIR_OWN));
+  const { rules } = await one(
+    db.pool,
+    `select string_agg(conname, ' ') || (select string_agg(proname, ' ') from pg_proc) as rules from pg_constraint`,
+  );
+  for (const rule of Object.values(OF_THEIR_OWN)) expect(rules).toContain(rule);
+});
+
+describe('beyond its limit', () => {
+  const mega = 1_048_576;
+  const document = (size: number) => JSON.stringify({ a: 'x'.repeat(size) });
+
+  test.each<[string, string, number, string, unknown]>([
+    ['agents', 'name', 200, 'characters', 'é'.repeat(201)],
+    ['agents', 'description', 102_400, 'bytes', 'é'.repeat(51_201)],
+    ['agents', 'instruction', mega, 'bytes', 'x'.repeat(mega + 1)],
+    ['agents', 'system_prompt', mega, 'bytes', 'x'.repeat(mega + 1)],
+    ['agents', 'capabilities', 102_400, 'bytes', Array(200).fill('x'.repeat(600))],
+    ['agents', 'output_schema', mega, 'bytes', document(mega)],
+    ['models', 'model', 500, 'characters', 'x'.repeat(501)],
+    ['tools', 'configuration', mega, 'bytes', document(mega)],
+    ['sessions', 'title', 500, 'characters', 'x'.repeat(501)],
+    ['sessions', 'state', mega, 'bytes', document(mega)],
+    ['executions', 'input_data', mega, 'bytes', document(mega)],
+    ['executions', 'metadata', mega, 'bytes', document(mega)],
+    ['executions', 'idempotency_key', 500, 'characters', 'x'.repeat(501)],
+    ['resources', 'metadata', mega, 'bytes', document(mega)],
+  ])('%s.%s of over %i %s is refused', async (table, column, most, unit, value) => {
+    const others: Record<string, Record<string, unknown>> = {
+      agents: { name: 'a' },
+      models: { name: 'm', provider: 'p', model: 'm' },
+      tools: { name: 't', kind: 'custom' },
+      executions: { agent_id: await makeAgent(db.pool), input: 'hi' },
+      resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },
+    };
+    const row = { ...others[table], [column]: value };
+    const places = Object.keys(row).map((_, index) => `$${index + 1}`);
+    const refused = await refusal(
+      db.pool.query(
+        `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`,
+        Object.values(row),
+      ),
+    );
+    expect(refused).toMatchObject({ code: 'HWINV', hint: expect.any(String) });
+    expect(refused.message).toMatch(
+      new RegExp(`^${column} has \\d+ ${unit}, at most ${most} are allowed$`),
+    );
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: column, most, unit });
+  });
+
+  test('an update is refused too, and what is just small enough is not', async () => {
+    await rolledBack(db.pool, async (client) => {
+      const id = await makeSession(client, { title: 'é'.repeat(500) });
+      const change = 'update howdah.sessions set state = $2 where id = $1';
+      await client.query(change, [id, JSON.stringify({ a: 'x'.repeat(mega - 9) })]);
+      expect(await refusal(client.query(change, [id, document(mega)]))).toMatchObject({
+        code: 'HWINV',
+      });
+    });
+  });
+
+  test('what is small on disk and large in memory is large', async () => {
+    const { stored } = await one(
+      db.pool,
+      `with made as (insert into howdah.sessions (title) values ('bomb') returning id)
+       select pg_column_size(repeat('x', 2000)) as stored from made`,
+    );
+    expect(stored).toBeGreaterThan(1000);
+    const text = `update howdah.sessions set state = jsonb_build_object('a', repeat('x', 2000000)) where title = 'bomb'`;
+    expect(await refusal(db.pool.query(text))).toMatchObject({ code: 'HWINV' });
+  });
+});
