@@ -1,6 +1,6 @@
 -- Columns people ask about; the rest says itself. These words are the documentation of GraphQL as well.
 comment on column howdah.executions.status is 'queued, running, waiting, paused, or ended: completed, failed, cancelled.';
-comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit (quota).';
+comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).';
 comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 comment on column howdah.executions.error is 'Of a failed run: {code, message, retryable, cause}.';
 comment on column howdah.executions.output is 'The answer.';

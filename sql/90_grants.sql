@@ -194,6 +194,12 @@ grant select on howdah.hooks to howdah_app, howdah_analyst;
 grant select on howdah.concurrency_limits to howdah_app, howdah_analyst;
 grant insert (id, agent_id, model_id, max_running), update (max_running), delete
   on howdah.concurrency_limits to howdah_app;
+-- Quotas: a tenant's own are its to write. The API counts requests.
+grant select on howdah.quotas to howdah_app, howdah_analyst;
+grant insert (id, scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
+grant execute on function howdah_private.quota_use(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
+  to howdah_authenticator;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
@@ -225,5 +231,5 @@ grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unw
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree
+  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

@@ -20,6 +20,7 @@ as $$
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
+    ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),

@@ -60,6 +60,10 @@ begin
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
   where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
+  if jsonb_path_exists(follow_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
+    perform howdah_private.follow_parked(array(
+      select c.id from jsonb_to_recordset(follow_commit.commits) as c (id uuid) order by c.id));
+  end if;
 end $$;
 
 -- The row of a question; its id was given by the worker. What a question listed at its root needs is copied.

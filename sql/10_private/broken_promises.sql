@@ -187,8 +187,11 @@ as $$
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
+    select from howdah.quotas as q where q.id = p.quota_id and howdah_private.is_used_up(q, clock_timestamp())
+  ) and not exists (
     select from graphile_worker._private_jobs as j
-    where j.payload ->> 'id' = p.concurrency_limit_id::text and j.attempts < j.max_attempts
+    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
+      and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'

@@ -86,7 +86,7 @@ begin
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
 
--- Those of the runs that are due and free, and within their limits.
+-- Those of the runs that are due and free, and within their quotas and limits.
 create or replace function howdah_private.take_runs(worker uuid, protocol int, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = ''
@@ -99,8 +99,11 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
+  if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
+    v_parked := howdah_private.park_over_quota(take_runs.ids);
+  end if;
   if exists (select from howdah.concurrency_limits) then
-    v_parked := howdah_private.park_over_limit(take_runs.ids);
+    v_parked := v_parked || howdah_private.park_over_limit(take_runs.ids);
   end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e

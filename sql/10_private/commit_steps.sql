@@ -16,6 +16,8 @@
 -- already ends at after + steps can only be that writer's own. The first call may still be on its way when the
 -- second one comes and waits for it, so what stands now is read by a volatile function, in a snapshot of its own.
 --
+-- `over_quota`: no model may be called any more, the run is to be parked (`quota`); see quota_spending.sql.
+--
 -- `protocol` says what the worker understands; see older_workers.sql.
 --
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
@@ -26,31 +28,36 @@ create or replace function howdah_private.commit_steps(worker uuid, commits json
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,
-    is_pause_requested boolean
+    is_pause_requested boolean, over_quota boolean
   )
   language plpgsql volatile security definer
   set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
-  v_ids uuid[] := array(
-    select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
-  );
-  v_first uuid := v_ids[1];
-  v_last uuid := v_ids[cardinality(v_ids)];
+  v_ids uuid[];
+  v_counts boolean;
+  v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
+  select array(select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id),
+    exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) into v_ids, v_counts;
+  v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
+  v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
   if v_more then
     perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
   end if;
-  if cardinality(v_ids) > 1 then
+  if cardinality(v_ids) > 1 or v_counts then
     -- in the order everybody locks in; what the rows say is read after all locks are had
     perform from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
     order by e.id
     for no key update;
+  end if;
+  if v_counts then
+    v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
   end if;
   return query
   with input as materialized (
@@ -165,7 +172,8 @@ begin
     case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
-    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested)
+    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
+    v_counts and howdah_private.over_quota(i.id) is not null
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e

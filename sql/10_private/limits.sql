@@ -110,10 +110,11 @@ begin
         order by r.place);
     end if;
   end loop;
-  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached) else '{}' end;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, false) else '{}' end;
 end $$;
 
-create or replace function howdah_private.park_runs(ids uuid[], limits uuid[]) returns uuid[]
+-- Each at the limit, or at the quota, that it found reached.
+create or replace function howdah_private.park_runs(ids uuid[], limits uuid[], are_quotas boolean) returns uuid[]
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -121,8 +122,9 @@ declare
   v_parked uuid[];
 begin
   with free as (
-    select e.id, o.concurrency_limit_id
-    from unnest(park_runs.ids, park_runs.limits) as o (id, concurrency_limit_id)
+    select e.id, case when not park_runs.are_quotas then o.limit_id end as concurrency_limit_id,
+      case when park_runs.are_quotas then o.limit_id end as quota_id
+    from unnest(park_runs.ids, park_runs.limits) as o (id, limit_id)
     join howdah.executions as e on e.id = o.id
     where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     order by e.id
@@ -132,12 +134,13 @@ begin
     update howdah.executions as e
     set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
     from free as f where e.id = f.id and e.id = any (park_runs.ids)
-    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, e.priority, e.run_at
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, e.priority, e.run_at
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, priority, due_at)
-    select p.id, p.tenant_id, p.concurrency_limit_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id
+    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, quota_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update
+    set concurrency_limit_id = excluded.concurrency_limit_id, quota_id = excluded.quota_id
   )
   select array_agg(p.id) into v_parked from parked as p;
   perform howdah_private.announce_watched(v_parked);
@@ -152,7 +155,7 @@ as $$
   select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
   from (
     select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
-    where r.execution_id = any (ask_for_room.ids)
+    where r.execution_id = any (ask_for_room.ids) and r.concurrency_limit_id is not null
   ) as p
 $$;
 
@@ -167,7 +170,8 @@ $$;
 
 -- Lets as many of the runs parked at a limit go on as it has room for, by priority and age; all of them, some hundred at a
 -- time, when it is gone. They are queued: whether they may work is decided when they are claimed. A run whose row somebody
--- holds is passed over and looked at again, since nobody may be waited for under the lock of the limits.
+-- holds is passed over and looked at again, since nobody may be waited for under the lock of the limits. The same job looks
+-- after those that are parked at a quota.
 create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = ''
@@ -180,6 +184,10 @@ declare
   v_held int := 0;
   v_admitted uuid[] := '{}';
 begin
+  if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
+    or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
+    return howdah_private.admit_at_quota(admit_parked.limit_id);
+  end if;
   perform pg_advisory_xact_lock(howdah_private.limits_key(admit_parked.tenant_id));
   select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
   where (r.concurrency_limit).id = admit_parked.limit_id;
@@ -222,8 +230,16 @@ declare
   v_lost uuid[];
 begin
   perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
-  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p
+  from (
+    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.concurrency_limit_id is not null
+  ) as p
   where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
+  perform howdah_private.admit_at_quota(p.quota_id)
+  from (
+    select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
+  ) as p;
+  perform howdah_private.forget_counters();
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before

@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { QuotaRefusal } from '../db/quotas.ts';
 import { securityHeaders } from './headers.ts';
 import type { Refusal } from './login/verdict.ts';
 
@@ -38,6 +39,16 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   else response.setHeader('www-authenticate', challengeOf(reason));
   const errors = [{ message, extensions: { code, hint, detail: { reason } } }];
   sendProblem(response, status, message, { code, hint, reason, errors });
+}
+
+/** Answers a request beyond a quota: 429 with Retry-After, in seconds. With `errors` as above. */
+export function sendQuotaRefusal(response: ServerResponse, refusal: QuotaRefusal): void {
+  const { message, hint, detail } = refusal;
+  if (detail.retry_after_seconds !== null) {
+    response.setHeader('retry-after', `${detail.retry_after_seconds}`);
+  }
+  const errors = [{ message, extensions: { code: 'HWQTA', hint, detail } }];
+  sendProblem(response, 429, message, { code: 'HWQTA', hint, ...detail, errors });
 }
 
 /** Answers what is no request of GraphQL, as `sendRefusal` does. */

@@ -25,6 +25,7 @@ import { createLogin } from './login/login.ts';
 import { createTokenReader } from './login/token.ts';
 import { pathOf } from './path.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
+import { createRequestQuotas } from './request-quotas.ts';
 
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;
@@ -134,7 +135,7 @@ async function createEntrance(options: ApiOptions, pool: Pool) {
   const readKey = createKeyReader(pool, onTrouble);
   const login = createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble });
   const identities: Identities = new WeakMap();
-  return { login, exists, identities };
+  return { login, exists, identities, countRequest: createRequestQuotas(pool) };
 }
 
 /** For whom requests without a token act, where there may be such. */

@@ -112,7 +112,7 @@ export type Transition =
     }
   | { status: 'failed'; stop_reason: StopReason; error: RunError; metrics?: JsonObject }
   | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number }
-  | { status: 'waiting'; waiting_for: 'question' | 'child' }
+  | { status: 'waiting'; waiting_for: 'question' | 'child' | 'quota' }
   | { status: 'paused' };
 
 /** A step as it stands in the log. */
@@ -141,6 +141,8 @@ export type Control = {
   has_inbox: boolean;
   /** Somebody asked the run to pause: it parks once nothing is in the air. */
   is_pause_requested: boolean;
+  /** A quota is used up: no model may be called, the run waits for it to have room. */
+  over_quota: boolean;
 };
 
 /** A piece of an answer while it streams; ephemeral, replaced by the committed message. */

@@ -58,7 +58,7 @@ const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, ses
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
   messages, history, attempts`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
-  is_pause_requested`;
+  is_pause_requested, over_quota`;
 /** What came for a run from outside, as it stands in its log now. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 

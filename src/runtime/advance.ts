@@ -58,6 +58,9 @@ function parked(run: HeldRun): Promise<unknown> | undefined {
 }
 
 async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
+  if (run.isOverQuota && (action.type === 'call_model' || action.type === 'summarize')) {
+    return run.commit([], { status: 'waiting', waiting_for: 'quota' });
+  }
   switch (action.type) {
     case 'call_model':
       return callModel(action, run, world);

@@ -138,4 +138,5 @@ export const STALE: CommitResult = {
   watched: false,
   has_inbox: false,
   is_pause_requested: false,
+  over_quota: false,
 };

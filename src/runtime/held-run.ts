@@ -48,6 +48,8 @@ export class HeldRun {
   hasInbox = false;
   /** Somebody asked it to pause. */
   isPauseRequested = false;
+  /** No model may be called: a quota is used up. */
+  isOverQuota = false;
 
   readonly #options: HoldOptions;
   /** Steps in the log. */
@@ -198,6 +200,7 @@ export class HeldRun {
     }
     this.hasInbox = result.has_inbox;
     this.isPauseRequested = result.is_pause_requested;
+    this.isOverQuota = result.over_quota;
     if (result.outcome === 'inbox') {
       return;
     }

@@ -71,6 +71,19 @@ describe('howdah run', () => {
     expect(again.stdout).toBe(first.stdout);
   });
 
+  test('beyond a quota exits 5 and says when it is free again', async () => {
+    await database.pool.query(
+      `insert into howdah.quotas (metric, period, max_value) values ('runs', 'hour', 0)`,
+    );
+    try {
+      const { status, stdout, stderr } = await cli('run', 'greeter', 'Hi');
+      expect({ status, stdout }).toEqual({ status: 5, stdout: '' });
+      expect(stderr).toMatch(/at most 0 runs per hour.*free again at/);
+    } finally {
+      await database.pool.query('delete from howdah.quotas');
+    }
+  });
+
   test('with bad --metadata exits 2 and shows how', async () => {
     const { status, stderr } = await cli('run', 'greeter', 'Hi', '--metadata', '{order}');
     expect(status).toBe(2);

@@ -80,6 +80,11 @@ const DEFINITIONS: Definition[] = [
     change: { max_running: 3 },
   },
   {
+    table: 'howdah.quotas',
+    row: () => ({ metric: 'runs', period: 'day', max_value: 5 }),
+    change: { max_value: 6 },
+  },
+  {
     table: 'howdah.retention_policies',
     row: () => ({ keep_runs_days: 9 }),
     change: { keep_runs_days: 10 },

@@ -71,6 +71,7 @@ describe('commit_steps', () => {
         watched: false,
         has_inbox: false,
         is_pause_requested: false,
+        over_quota: false,
       },
     ]);
     await commit(db.pool, worker, [{ id, fence: 1, after: 2, steps: [answer] }]);

@@ -33,6 +33,7 @@ const REVIEWED: Record<string, string> = {
   permit_agent: 'agent_permission()',
   permit_control: 'says what it was given',
   put_secret: 'writes rows of current_tenant()',
+  quota_use: 'may_act_for()',
   refuse_question_settings: 'looks at what it was given',
   reject: 'asked()',
   remove_secret: 'secrets of current_tenant()',

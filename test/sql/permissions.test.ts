@@ -34,6 +34,7 @@ const WRITES: Record<string, string> = {
   tools: `update howdah.tools set requires_approval = false`,
   approvals: `delete from howdah.approvals`,
   concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
+  quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,
   retention_policies: `insert into howdah.retention_policies (keep_runs_days) values (9)`,

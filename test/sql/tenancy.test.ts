@@ -28,6 +28,8 @@ const READABLE = [
   'models',
   'permissions',
   'questions',
+  'quota_usage',
+  'quotas',
   'resources',
   'retention_policies',
   'schedules',

@@ -37,6 +37,7 @@ const ROWS = [
   `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
   `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
   `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $3, 9)`,
+  `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
   `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,

@@ -7,7 +7,8 @@ import { readJson } from '../json-body.ts';
 import type { Exists } from '../login/existence.ts';
 import type { Login } from '../login/login.ts';
 import { pathOf } from '../path.ts';
-import { sendFault, sendRefusal } from '../problem.ts';
+import { sendFault, sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import type { CountRequest } from '../request-quotas.ts';
 import { loadOperations } from './operations.ts';
 import type { Bodies } from './plugins/requests.ts';
 import { MAX_REQUEST_BYTES, type ServingOptions, servingPreset } from './preset.ts';
@@ -17,6 +18,7 @@ import { createSockets, type Sockets } from './sockets.ts';
 export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   login: Login;
   exists: Exists;
+  countRequest: CountRequest;
   bounds: Bounds;
   /** A folder or file of operations: no others run. */
   operations: string | undefined;
@@ -27,7 +29,7 @@ export type GraphqlServer = {
   serves(path: string): boolean;
   /** Whether GraphiQL or a file of it is there. */
   isPage(path: string): boolean;
-  /** Who may not ask is answered 401. GraphiQL and its files are for everybody. */
+  /** Who may not ask is answered 401, and 429 who asked too often. GraphiQL and its files are for everybody. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade: Sockets['upgrade'];
   /** Ends all subscriptions: before the HTTP server closes, which waits for them. */
@@ -71,11 +73,21 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
 async function isLetIn(
   request: IncomingMessage,
   response: ServerResponse,
-  { login, identities, bodies }: Pick<GraphqlOptions, 'login' | 'identities'> & { bodies: Bodies },
+  {
+    login,
+    countRequest,
+    identities,
+    bodies,
+  }: Pick<GraphqlOptions, 'login' | 'countRequest' | 'identities'> & { bodies: Bodies },
 ): Promise<boolean> {
   const verdict = await login(request.headers.authorization);
   if (!verdict.ok) {
     sendRefusal(response, verdict.refusal);
+    return false;
+  }
+  const refusal = await countRequest(verdict.value);
+  if (refusal) {
+    sendQuotaRefusal(response, refusal);
     return false;
   }
   identities.set(request, verdict.value);

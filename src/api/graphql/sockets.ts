@@ -8,7 +8,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { HowdahError } from '../../contracts/errors.ts';
 import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
+import type { Identities } from '../login/identities.ts';
 import { refuseUpgrade } from '../problem.ts';
+import type { CountRequest } from '../request-quotas.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
 import { createSocketLogins, type SocketLoginOptions } from './socket-logins.ts';
@@ -25,6 +27,7 @@ type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
 export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
+  countRequest: CountRequest;
   bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations'>;
 };
 
@@ -52,7 +55,10 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     ...config,
     isProd: true,
     onConnect: logins.admit,
-    onSubscribe: withCap(config.onSubscribe as Handler<'onSubscribe'>, bounds.operations),
+    onSubscribe: withCap(
+      counted(config.onSubscribe as Handler<'onSubscribe'>, options),
+      bounds.operations,
+    ),
     execute: inTurn(config.execute as Handler<'execute'>, admission),
     subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings)),
   };
@@ -89,6 +95,21 @@ function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'on
     }
     const extensions = { code: 'HWQTA', hint: 'Open another connection, or end some of them.' };
     return [new GraphQLError(`a connection may have ${most} operations at once`, { extensions })];
+  };
+}
+
+/** Each operation counts as a request; beyond a quota its result is an error with code `HWQTA`. */
+function counted(
+  onSubscribe: Handler<'onSubscribe'>,
+  { countRequest, identities }: { countRequest: CountRequest; identities: Identities },
+): Handler<'onSubscribe'> {
+  return async (context, id, payload) => {
+    const { socket } = context.extra as unknown as { socket: object };
+    const identity = identities.get(socket);
+    const refusal = identity && (await countRequest(identity));
+    if (!refusal) return onSubscribe(context, id, payload);
+    const { message, hint, detail } = refusal;
+    return [new GraphQLError(message, { extensions: { code: 'HWQTA', hint, detail } })];
   };
 }
 

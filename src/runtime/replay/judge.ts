@@ -147,6 +147,7 @@ export class Judge {
       watched: false,
       has_inbox: false,
       is_pause_requested: false,
+      over_quota: false,
     };
   }
 }

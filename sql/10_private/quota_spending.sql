@@ -1,0 +1,193 @@
+-- Tokens and cost: counted by commits, looked at before each model call. See quotas.sql. A worker of before does not look: the
+-- runs it holds go on and are counted, and none is given to it that has nothing to spend.
+
+-- Whether runs, in the order of their ids, are of somebody whose spending counts. commit_steps asks when there is such a
+-- quota at all.
+create or replace function howdah_private.is_spending_counted(ids uuid[]) returns boolean
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  return exists (
+    select from howdah.quotas as q
+    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
+      select e.tenant_id from howdah.executions as e where e.id = any (is_spending_counted.ids)
+        and e.id between is_spending_counted.ids[1] and is_spending_counted.ids[cardinality(is_spending_counted.ids)]))
+  );
+end $$;
+
+-- Part of commit_steps, before it writes: its runs are locked, so what is counted is what will be committed. Tells whether
+-- any quota of theirs is used up, so that each of them is asked about (over_quota) only then.
+create or replace function howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform howdah_private.count_uses(jsonb_agg(jsonb_build_object('metric', u.metric, 'amount', u.amount,
+    'at', clock_timestamp(), 'tenant_id', s.tenant_id, 'user_id', s.user_id, 'agent_id', s.agent_id,
+    'session_id', s.session_id)))
+  from (
+    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
+      sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(count_spending.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    where e.owner_worker = count_spending.worker and e.fence = c.fence and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+    group by 1, 2, 3, 4
+  ) as s
+  cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
+  having count(*) > 0;
+  return exists (
+    select from howdah.quotas as q
+    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
+      select e.tenant_id from howdah.executions as e where e.id = any (count_spending.ids)
+        and e.id between count_spending.ids[1] and count_spending.ids[cardinality(count_spending.ids)]))
+      and howdah_private.is_used_up(q, clock_timestamp())
+  );
+end $$;
+
+-- The quota that forbids a run another model call: of several the one that lasts longest. Null while there is room.
+create or replace function howdah_private.over_quota(id uuid) returns uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return (
+    select q.id from howdah.executions as e
+    cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
+    where e.id = over_quota.id
+      and howdah_private.is_quota_of(q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e))
+      and howdah_private.is_used_up(q, v_now)
+    order by q.period desc nulls first, q.id limit 1
+  );
+end $$;
+
+-- Of the due runs those that have nothing to spend are parked; gives them back. Part of a claim.
+create or replace function howdah_private.park_over_quota(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_over uuid[];
+  v_reached uuid[];
+begin
+  select array_agg(o.id), array_agg(o.quota_id) into v_over, v_reached
+  from (
+    select e.id::uuid as id, howdah_private.over_quota(e.id) as quota_id from howdah.executions as e
+    where e.id = any (park_over_quota.ids)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  ) as o
+  where o.quota_id is not null;
+  if v_over is null then
+    return '{}';
+  end if;
+  v_over := howdah_private.park_runs(v_over, v_reached, true);
+  perform howdah_private.look_at_quotas(v_reached);
+  return v_over;
+end $$;
+
+-- Runs that a commit has parked for want of quota find their place; those that have room again by now go on. Part of
+-- commit_steps, which holds their rows.
+create or replace function howdah_private.follow_parked(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_free uuid[];
+begin
+  with waiting as materialized (
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, howdah_private.over_quota(e.id) as quota_id
+    from howdah.executions as e
+    where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
+  ),
+  noted as (
+    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, priority, due_at)
+    select w.id, w.tenant_id, w.quota_id, w.priority, w.run_at from waiting as w where w.quota_id is not null
+    on conflict (execution_id) do update set quota_id = excluded.quota_id, concurrency_limit_id = null
+  ),
+  freed as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from waiting as w
+    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null
+    returning e.id::uuid as id
+  )
+  select array_agg(f.id) into v_free from freed as f;
+  perform howdah_private.enqueue_advance(v_free);
+  perform howdah_private.look_at_quotas(array(
+    select p.quota_id from howdah_private.parked_runs as p where p.execution_id = any (follow_parked.ids)));
+end $$;
+
+-- Who parks a run says so by a job, which looks when that has committed: a change of the quota that nobody here could see
+-- yet is seen then. One job per quota stands for all.
+create or replace function howdah_private.look_at_quotas(quotas uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform graphile_worker.add_job('admit', json_build_object('id', q.id, 'tenant_id', q.tenant_id),
+    run_at => clock_timestamp(), job_key => 'quota ' || q.id, priority => -32768)
+  from howdah.quotas as q where q.id = any (look_at_quotas.quotas)
+  order by q.id;
+end $$;
+
+-- Lets the runs parked at a quota go on, some hundred at a time, when it has room or is gone; else looks again when its
+-- period turns. What a new quota has missed is counted before. They are queued: whether they may work is decided when they are claimed.
+create or replace function howdah_private.admit_at_quota(quota_id uuid) returns int
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_most constant int := 200;
+  v_quota howdah.quotas;
+  v_parked uuid[];
+  v_admitted uuid[];
+begin
+  select q.* into v_quota from howdah.quotas as q where q.id = admit_at_quota.quota_id;
+  if found and not howdah_private.recount(v_quota) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
+  end if;
+  if v_quota.id is not null and howdah_private.is_used_up(v_quota, clock_timestamp()) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => howdah_private.quota_ends(v_quota.period, clock_timestamp()),
+      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768)
+    where v_quota.period is not null;
+    return 0;
+  end if;
+  v_parked := array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.quota_id = admit_at_quota.quota_id order by p.priority, p.due_at, p.execution_id limit v_most
+  );
+  with free as (
+    select e.id from howdah.executions as e where e.id = any (v_parked) order by e.id for no key update skip locked
+  ),
+  woken as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from free as f
+    where e.id = f.id and e.id = any (v_parked) and e.status = 'waiting' and e.waiting_for = 'quota'
+    returning e.id::uuid as id
+  ),
+  gone as (
+    delete from howdah_private.parked_runs as p
+    where p.execution_id = any (v_parked) and (
+      p.execution_id in (select f.id from free as f)
+      or not exists (select from howdah.executions as e where e.id = p.execution_id)
+    )
+  )
+  select array_agg(w.id) into v_admitted from woken as w;
+  perform howdah_private.enqueue_advance(v_admitted);
+  perform howdah_private.announce_watched(v_admitted);
+  -- one that somebody holds is passed over and looked at again
+  perform graphile_worker.add_job('admit', json_build_object('id', admit_at_quota.quota_id, 'tenant_id', p.tenant_id),
+    run_at => clock_timestamp() + (v_most - coalesce(cardinality(v_admitted), 0)) * interval '1 millisecond')
+  from howdah_private.parked_runs as p where p.quota_id = admit_at_quota.quota_id limit 1;
+  return coalesce(cardinality(v_admitted), 0);
+end $$;

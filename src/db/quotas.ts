@@ -1,0 +1,39 @@
+import type { Json } from '../contracts/json.ts';
+import type { Subject } from './identity.ts';
+import type { Pool } from './pool.ts';
+
+/** Why a request goes beyond a quota, as the database says it. */
+export type QuotaRefusal = {
+  message: string;
+  hint: string;
+  /** Null as `retry_after_seconds`: it will not be free by itself. */
+  detail: { [key: string]: Json; retry_after_seconds: number | null };
+};
+
+/** Of each tenant, in the same order, whether its requests are counted. */
+export async function whoseRequestsCount(
+  pool: Pool,
+  tenants: readonly string[],
+): Promise<boolean[]> {
+  const { rows } = await pool.query<{ counted: boolean }>(
+    'select c.counted from howdah_private.count_requests_of($1) as c (counted)',
+    [tenants],
+  );
+  return rows.map(({ counted }) => counted);
+}
+
+/** Counts one request of each subject, in the same order; gives why it is refused, null when it is not. */
+export async function countRequests(
+  pool: Pool,
+  subjects: readonly Subject[],
+): Promise<(QuotaRefusal | null)[]> {
+  const { rows } = await pool.query<{ refused: QuotaRefusal | null }>(
+    'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
+    [
+      subjects.map(({ tenantId }) => tenantId),
+      subjects.map(({ userId }) => userId ?? null),
+      subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+    ],
+  );
+  return rows.map(({ refused }) => refused);
+}

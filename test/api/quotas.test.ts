@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { makeAgent, makeApiKey, one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask, follow, openSocket, STEPS, startTestApi, until } from './harness.ts';
+import { claimsOf, locked, makePerson, type Person, sign } from './tokens.ts';
+
+let db: TestDatabase;
+let apis: Api[];
+let people: Person[];
+let tokens: string[];
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  // two processes of the API, as far as counting goes
+  apis = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
+  const other = await one(
+    db.pool,
+    `insert into howdah.tenants (slug, name) values ('other', 'Other') returning id`,
+  );
+  people = [
+    await makePerson(db.pool, 'ada'),
+    await makePerson(db.pool, 'bob'),
+    await makePerson(db.pool, 'eve', other.id),
+  ];
+  await db.pool.query(`update howdah.users set role = 'admin' where username = 'ada'`);
+  tokens = await Promise.all(people.map((person) => sign(claimsOf(person, { role: 'admin' }))));
+});
+beforeEach(() => db.pool.query('delete from howdah.quotas'));
+
+afterAll(async () => {
+  await Promise.all(apis.map((api) => api.close()));
+  await db.drop();
+});
+
+const [ADA, BOB, EVE, KEY] = [0, 1, 2, 3];
+const send = (who: number, api = 0, query = '{ __typename }') =>
+  fetch(`${apis[api]?.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${tokens[who]}` },
+    body: JSON.stringify({ query }),
+  });
+const impose = (columns: string, values: unknown[]) =>
+  db.pool.query(
+    `insert into howdah.quotas (${columns}) values (${values.map((_, n) => `$${n + 1}`)}) returning id`,
+    values,
+  );
+/** A process notices a first quota of a tenant within a second. */
+const noticed = () =>
+  Promise.all([0, 1].map((api) => until(async () => (await send(ADA, api)).status === 429)));
+
+test('requests beyond a quota are answered 429 with Retry-After, over all processes together', async () => {
+  const { rows } = await impose('metric, period, max_value', ['requests', 'hour', 0]);
+  await noticed();
+  expect((await send(EVE)).status).toBe(200); // of another tenant
+  await db.pool.query('update howdah.quotas set max_value = 20');
+  const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n % 2, n % 2)));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(20);
+  expect(refused).toHaveLength(10);
+  const [first] = refused as [Response];
+  expect(first.headers.get('content-type')).toContain('application/problem+json');
+  const seconds = Number(first.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(3600);
+  const problem = (await first.json()) as { detail: string };
+  expect(problem).toMatchObject({
+    status: 429,
+    code: 'HWQTA',
+    quota_id: rows[0].id,
+    metric: 'requests',
+    period: 'hour',
+    max_value: 20,
+    errors: [{ message: problem.detail, extensions: { code: 'HWQTA' } }],
+  });
+});
+
+test('those of a user are his own, and a socket’s operations count', async () => {
+  const run = (
+    await one(
+      db.pool,
+      `insert into howdah.executions (agent_id, input) values ($1, 'x') returning id`,
+      [await makeAgent(db.pool)],
+    )
+  ).id;
+  await impose('scope, subject_id, metric, period, max_value', [
+    'user',
+    people[ADA]?.user_id,
+    'requests',
+    'day',
+    0,
+  ]);
+  await noticed();
+  expect((await send(BOB)).status).toBe(200);
+  await db.pool.query('update howdah.quotas set max_value = 1');
+  const socket = openSocket(apis[0] as Api, { authorization: `Bearer ${tokens[ADA]}` });
+  const [inside, beyond] = [follow(socket, STEPS, { id: run }), follow(socket, STEPS, { id: run })];
+  await until(() => inside.errors.length + beyond.errors.length > 0);
+  expect([...inside.errors, ...beyond.errors]).toMatchObject([
+    { extensions: { code: 'HWQTA', detail: { metric: 'requests', scope: 'user' } } },
+  ]);
+  await socket.client.dispose();
+});
+
+test('those of an API key are its own', async () => {
+  const { id, key } = await makeApiKey(db.pool, people[EVE]?.tenant_id as string);
+  tokens[KEY] = key;
+  await impose('tenant_id, scope, subject_id, metric, period, max_value', [
+    people[EVE]?.tenant_id,
+    'api_key',
+    id,
+    'requests',
+    'minute',
+    0,
+  ]);
+  await until(async () => (await send(KEY)).status === 429);
+  expect((await send(EVE)).status).toBe(200);
+});
+
+test('a run beyond its quota is refused with HWQTA, and quotas and their use are seen', async () => {
+  const api = apis[0] as Api;
+  const create = `mutation ($quota: QuotaInput!) { createQuota(input: { quota: $quota }) { quota { id } } }`;
+  const made = await ask(
+    api,
+    create,
+    { quota: { scope: 'tenant', metric: 'runs', period: 'day', maxValue: '1' } },
+    tokens[ADA],
+  );
+  expect(made.errors).toEqual([]);
+  const { count } = await one(db.pool, 'select count(*)::int from howdah.executions');
+  await db.pool.query('update howdah.quotas set max_value = $1', [count + 1]);
+  const run = `mutation ($agent: UUID!) {
+    createExecution(input: { execution: { agentId: $agent, input: "x" } }) { execution { id } }
+  }`;
+  const agent = await makeAgent(db.pool);
+  expect((await ask(api, run, { agent }, tokens[ADA])).errors).toEqual([]);
+  expect((await ask(api, run, { agent }, tokens[ADA])).errors).toMatchObject([
+    {
+      message: expect.stringContaining('the quota of the tenant is used up'),
+      extensions: {
+        code: 'HWQTA',
+        detail: { metric: 'runs', retry_after_seconds: expect.anything() },
+      },
+    },
+  ]);
+  const seen = await ask(
+    api,
+    '{ quotas { nodes { metric maxValue isImposed usage { used remaining resetsAt } } } }',
+    {},
+    tokens[BOB],
+  );
+  expect(seen.data?.quotas.nodes).toMatchObject([
+    {
+      metric: 'runs',
+      isImposed: false,
+      usage: { used: `${count + 1}`, remaining: '0', resetsAt: expect.any(String) },
+    },
+  ]);
+});

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  door,
+  executionOf,
+  insertRun,
+  makeAgent,
+  stepsOf,
+} from './arrange.ts';
+
+let database: TestDatabase;
+let worker: Worker;
+const gate = door();
+const empty = { type: 'object' };
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const run = () => gate.opened.then(() => 'seen');
+  worker = await startTestWorker(database.url, {
+    tools: [{ name: 'look', description: '', parameters: empty, run }],
+  });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+
+test('a run whose quota is used up while its tool works calls no model any more, waits, and goes on when it is raised', async () => {
+  const { pool } = database;
+  const usage = { tokens_in: 80, tokens_out: 20 };
+  const slow = await makeAgent(pool, {
+    script: [
+      { ...calling({ name: 'look' }), usage },
+      { content: 'done', usage },
+    ],
+    tools: ['look'],
+  });
+  const quick = await makeAgent(pool, { script: [{ content: 'quick', usage }] });
+  const { rows } = await pool.query(
+    `insert into howdah.quotas (metric, period, max_value) values ('tokens', 'month', 150) returning id`,
+  );
+  const waits = await insertRun(pool, slow);
+  const isAt = (id: string, condition: string) =>
+    eventually(pool, condition, `select from howdah.executions where id = $1 and ${condition}`, [
+      id,
+    ]);
+  await isAt(waits, 'step_count = 1');
+  await isAt(await insertRun(pool, quick), `status = 'completed'`);
+  gate.open();
+  await isAt(waits, `waiting_for = 'quota'`);
+  expect((await stepsOf(pool, waits)).map(({ kind }) => kind)).toEqual(['model', 'tool']);
+  const late = await insertRun(pool, quick);
+  await isAt(late, `waiting_for = 'quota'`);
+  expect(await executionOf(pool, late)).toMatchObject({ step_count: 0 });
+  await pool.query('update howdah.quotas set max_value = 1000 where id = $1', [rows[0].id]);
+  await isAt(waits, `status = 'completed'`);
+  await isAt(late, `status = 'completed'`);
+  const usages = await pool.query('select used from howdah.quota_usage');
+  expect(usages.rows).toEqual([{ used: '400' }]);
+});
