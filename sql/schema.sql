@@ -28,6 +28,12 @@ create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
 create type howdah.question_status as enum ('open', 'answered', 'expired', 'cancelled');
 
+create type howdah.quota_metric as enum ('requests', 'runs', 'tokens', 'cost', 'storage');
+
+create type howdah.quota_period as enum ('minute', 'hour', 'day', 'month');
+
+create type howdah.quota_scope as enum ('tenant', 'user', 'agent', 'session', 'api_key', 'system');
+
 create type howdah.session_policy as enum ('queue', 'reject', 'interrupt', 'steer');
 
 create type howdah.step_kind as enum ('input', 'model', 'tool_started', 'tool', 'child_started', 'child', 'question', 'answer', 'handoff', 'timer', 'guard', 'retry', 'fork', 'output', 'error');
@@ -468,6 +474,61 @@ CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (te
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
 CREATE INDEX questions_status_idx ON howdah.questions USING btree (tenant_id, status, id);
 
+create table howdah.quotas (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  scope howdah.quota_scope default 'tenant'::howdah.quota_scope not null,
+  subject_id uuid,
+  metric howdah.quota_metric not null,
+  period howdah.quota_period,
+  max_value numeric not null,
+  is_imposed boolean default false not null,
+  user_id uuid default 
+CASE scope
+    WHEN 'user'::howdah.quota_scope THEN subject_id
+    ELSE NULL::uuid
+END,
+  agent_id uuid default 
+CASE scope
+    WHEN 'agent'::howdah.quota_scope THEN subject_id
+    ELSE NULL::uuid
+END,
+  session_id uuid default 
+CASE scope
+    WHEN 'session'::howdah.quota_scope THEN subject_id
+    ELSE NULL::uuid
+END,
+  api_key_id uuid default 
+CASE scope
+    WHEN 'api_key'::howdah.quota_scope THEN subject_id
+    ELSE NULL::uuid
+END,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period),
+  constraint quotas_pkey PRIMARY KEY (id),
+  constraint quotas_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint quotas_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
+  constraint quotas_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint quotas_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
+  constraint quotas_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint all_but_a_tenant_and_the_system_have_a_subject CHECK (((scope <> ALL (ARRAY['tenant'::howdah.quota_scope, 'system'::howdah.quota_scope])) = (subject_id IS NOT NULL))),
+  constraint api_keys_have_quotas_of_requests_alone CHECK (((scope <> 'api_key'::howdah.quota_scope) OR (metric = 'requests'::howdah.quota_metric))),
+  constraint max_value_is_zero_or_more CHECK (((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric))),
+  constraint requests_are_not_of_an_agent_or_a_session CHECK (((metric <> 'requests'::howdah.quota_metric) OR (scope <> ALL (ARRAY['agent'::howdah.quota_scope, 'session'::howdah.quota_scope])))),
+  constraint requests_have_a_period CHECK (((metric <> 'requests'::howdah.quota_metric) OR (period IS NOT NULL))),
+  constraint storage_is_of_a_tenant_a_session_or_the_system CHECK (((metric <> 'storage'::howdah.quota_metric) OR (scope = ANY (ARRAY['tenant'::howdah.quota_scope, 'session'::howdah.quota_scope, 'system'::howdah.quota_scope])))),
+  constraint storage_is_what_there_is_and_has_no_period CHECK (((metric <> 'storage'::howdah.quota_metric) OR (period IS NULL)))
+);
+alter table howdah.quotas enable row level security, force row level security;
+CREATE INDEX quotas_agent_id_idx ON howdah.quotas USING btree (tenant_id, agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX quotas_api_key_id_idx ON howdah.quotas USING btree (tenant_id, api_key_id) WHERE (api_key_id IS NOT NULL);
+CREATE INDEX quotas_of_spending_idx ON howdah.quotas USING btree (tenant_id) WHERE (metric = ANY (ARRAY['tokens'::howdah.quota_metric, 'cost'::howdah.quota_metric]));
+CREATE INDEX quotas_of_the_system_idx ON howdah.quotas USING btree (metric) WHERE (scope = 'system'::howdah.quota_scope);
+CREATE INDEX quotas_session_id_idx ON howdah.quotas USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX quotas_user_id_idx ON howdah.quotas USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
 create table howdah.resources (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -864,14 +925,17 @@ CREATE UNIQUE INDEX only_one_master_key_is_in_use ON howdah_private.master_keys 
 create table howdah_private.parked_runs (
   execution_id uuid not null,
   tenant_id uuid not null,
-  concurrency_limit_id uuid not null,
+  concurrency_limit_id uuid,
   priority smallint not null,
   due_at timestamp with time zone not null,
+  quota_id uuid,
   constraint parked_runs_pkey PRIMARY KEY (execution_id),
-  constraint parked_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+  constraint parked_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint a_run_is_parked_at_a_limit_or_at_a_quota CHECK ((num_nonnulls(concurrency_limit_id, quota_id) = 1))
 );
 alter table howdah_private.parked_runs enable row level security, force row level security;
 CREATE INDEX parked_runs_concurrency_limit_id_idx ON howdah_private.parked_runs USING btree (concurrency_limit_id, priority, due_at, execution_id);
+CREATE INDEX parked_runs_quota_id_idx ON howdah_private.parked_runs USING btree (quota_id, priority, due_at, execution_id) WHERE (quota_id IS NOT NULL);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
 
 create table howdah_private.queue_sweep (
@@ -884,6 +948,15 @@ create table howdah_private.queue_sweep (
   constraint queue_sweep_pkey PRIMARY KEY (status)
 );
 alter table howdah_private.queue_sweep enable row level security, force row level security;
+
+create table howdah_private.quota_counters (
+  quota_id uuid not null,
+  started_at timestamp with time zone not null,
+  used numeric not null,
+  recount_after xid8,
+  constraint quota_counters_pkey PRIMARY KEY (quota_id, started_at)
+);
+alter table howdah_private.quota_counters enable row level security, force row level security;
 
 create table howdah_private.sealed_secrets (
   secret_id uuid not null,
@@ -1986,6 +2059,61 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.admit_at_quota(quota_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_most constant int := 200;
+  v_quota howdah.quotas;
+  v_parked uuid[];
+  v_admitted uuid[];
+begin
+  select q.* into v_quota from howdah.quotas as q where q.id = admit_at_quota.quota_id;
+  if found and not howdah_private.recount(v_quota) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
+  end if;
+  if v_quota.id is not null and howdah_private.is_used_up(v_quota, clock_timestamp()) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => howdah_private.quota_ends(v_quota.period, clock_timestamp()),
+      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768)
+    where v_quota.period is not null;
+    return 0;
+  end if;
+  v_parked := array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.quota_id = admit_at_quota.quota_id order by p.priority, p.due_at, p.execution_id limit v_most
+  );
+  with free as (
+    select e.id from howdah.executions as e where e.id = any (v_parked) order by e.id for no key update skip locked
+  ),
+  woken as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from free as f
+    where e.id = f.id and e.id = any (v_parked) and e.status = 'waiting' and e.waiting_for = 'quota'
+    returning e.id::uuid as id
+  ),
+  gone as (
+    delete from howdah_private.parked_runs as p
+    where p.execution_id = any (v_parked) and (
+      p.execution_id in (select f.id from free as f)
+      or not exists (select from howdah.executions as e where e.id = p.execution_id)
+    )
+  )
+  select array_agg(w.id) into v_admitted from woken as w;
+  perform howdah_private.enqueue_advance(v_admitted);
+  perform howdah_private.announce_watched(v_admitted);
+  -- one that somebody holds is passed over and looked at again
+  perform graphile_worker.add_job('admit', json_build_object('id', admit_at_quota.quota_id, 'tenant_id', p.tenant_id),
+    run_at => clock_timestamp() + (v_most - coalesce(cardinality(v_admitted), 0)) * interval '1 millisecond')
+  from howdah_private.parked_runs as p where p.quota_id = admit_at_quota.quota_id limit 1;
+  return coalesce(cardinality(v_admitted), 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2000,6 +2128,10 @@ declare
   v_held int := 0;
   v_admitted uuid[] := '{}';
 begin
+  if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
+    or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
+    return howdah_private.admit_at_quota(admit_parked.limit_id);
+  end if;
   perform pg_advisory_xact_lock(howdah_private.limits_key(admit_parked.tenant_id));
   select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
   where (r.concurrency_limit).id = admit_parked.limit_id;
@@ -2232,7 +2364,7 @@ AS $function$
   select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
   from (
     select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
-    where r.execution_id = any (ask_for_room.ids)
+    where r.execution_id = any (ask_for_room.ids) and r.concurrency_limit_id is not null
   ) as p
 $function$
 ;
@@ -2362,6 +2494,33 @@ begin
   return query
   select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
   from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_quota(quota howdah.quotas)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_began_at timestamptz;
+begin
+  if quota.metric in ('runs', 'storage') then
+    perform howdah_private.lock_out_users(quota);
+  end if;
+  delete from howdah_private.quota_counters as c where c.quota_id = quota.id;
+  v_began_at := howdah_private.quota_begins(quota.period, clock_timestamp());
+  insert into howdah_private.quota_counters (quota_id, started_at, used, recount_after)
+  values (quota.id, v_began_at, howdah_private.used_since(quota, v_began_at),
+    case when quota.metric in ('tokens', 'cost') then pg_current_xact_id() end);
+  perform howdah_private.enqueue_admission(quota.id, quota.tenant_id) where quota.metric in ('tokens', 'cost');
+exception when lock_not_available then
+  raise exception using errcode = 'HWCNF',
+    message = 'a transaction that uses what the quota is about has not ended for two seconds',
+    detail = jsonb_build_object('metric', quota.metric, 'scope', quota.scope)::text,
+    hint = 'Try again; pg_stat_activity shows transactions that are open for long.';
 end $function$
 ;
 
@@ -2602,8 +2761,11 @@ AS $function$
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
+    select from howdah.quotas as q where q.id = p.quota_id and howdah_private.is_used_up(q, clock_timestamp())
+  ) and not exists (
     select from graphile_worker._private_jobs as j
-    where j.payload ->> 'id' = p.concurrency_limit_id::text and j.attempts < j.max_attempts
+    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
+      and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
@@ -2888,7 +3050,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -2898,24 +3060,29 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[] := array(
-    select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
-  );
-  v_first uuid := v_ids[1];
-  v_last uuid := v_ids[cardinality(v_ids)];
+  v_ids uuid[];
+  v_counts boolean;
+  v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
+  select array(select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id),
+    exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) into v_ids, v_counts;
+  v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
+  v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
   if v_more then
     perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
   end if;
-  if cardinality(v_ids) > 1 then
+  if cardinality(v_ids) > 1 or v_counts then
     -- in the order everybody locks in; what the rows say is read after all locks are had
     perform from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
     order by e.id
     for no key update;
+  end if;
+  if v_counts then
+    v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
   end if;
   return query
   with input as materialized (
@@ -3030,7 +3197,8 @@ begin
     case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
-    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested)
+    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
+    v_counts and howdah_private.over_quota(i.id) is not null
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -3186,6 +3354,107 @@ AS $function$
     returning 1
   )
   select count(*)::int from told
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[])
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_place int;
+  v_detail text;
+  v_hint text;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for v_place in 1 .. coalesce(cardinality(count_requests.tenants), 0) loop
+    begin
+      perform howdah_private.refuse_request(tenants[v_place], users[v_place], api_keys[v_place]);
+      perform howdah_private.use_quotas(jsonb_build_array(jsonb_build_object('metric', 'requests', 'amount', 1,
+        'at', clock_timestamp(), 'tenant_id', tenants[v_place], 'user_id', users[v_place],
+        'api_key_id', api_keys[v_place])));
+      return next null::jsonb;
+    exception when sqlstate 'HWQTA' then
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      return next jsonb_build_object('message', sqlerrm, 'hint', v_hint, 'detail', v_detail::jsonb);
+    end;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_requests_of(tenants uuid[])
+ RETURNS SETOF boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (select from howdah_private.quotas_of(t.id, '{requests}'))
+  from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.count_uses(jsonb_agg(jsonb_build_object('metric', u.metric, 'amount', u.amount,
+    'at', clock_timestamp(), 'tenant_id', s.tenant_id, 'user_id', s.user_id, 'agent_id', s.agent_id,
+    'session_id', s.session_id)))
+  from (
+    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
+      sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(count_spending.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    where e.owner_worker = count_spending.worker and e.fence = c.fence and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+    group by 1, 2, 3, 4
+  ) as s
+  cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
+  having count(*) > 0;
+  return exists (
+    select from howdah.quotas as q
+    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
+      select e.tenant_id from howdah.executions as e where e.id = any (count_spending.ids)
+        and e.id between count_spending.ids[1] and count_spending.ids[cardinality(count_spending.ids)]))
+      and howdah_private.is_used_up(q, clock_timestamp())
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_uses(uses jsonb)
+ RETURNS TABLE(quota_id uuid, started_at timestamp with time zone, used numeric, amount numeric)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with amounts as materialized (
+    select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, sum(u.amount) as amount
+    from jsonb_to_recordset(count_uses.uses) as u (
+      metric howdah.quota_metric, amount numeric, at timestamptz, tenant_id uuid, user_id uuid, agent_id uuid,
+      session_id uuid, api_key_id uuid
+    )
+    cross join lateral howdah_private.quotas_of(u.tenant_id, array[u.metric]) as q
+    where howdah_private.is_quota_of(q, u.tenant_id, u.user_id, u.agent_id, u.session_id, u.api_key_id)
+    group by 1, 2
+  ),
+  counted as (
+    insert into howdah_private.quota_counters as c (quota_id, started_at, used)
+    select a.id, a.started_at, a.amount from amounts as a order by a.id, a.started_at
+    on conflict (quota_id, started_at) do update set used = c.used + excluded.used
+    returning c.quota_id, c.started_at, c.used
+  )
+  select c.quota_id, c.started_at, c.used, a.amount
+  from counted as c join amounts as a on a.id = c.quota_id and a.started_at = c.started_at
 $function$
 ;
 
@@ -4413,7 +4682,61 @@ begin
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
   where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
+  if jsonb_path_exists(follow_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
+    perform howdah_private.follow_parked(array(
+      select c.id from jsonb_to_recordset(follow_commit.commits) as c (id uuid) order by c.id));
+  end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.follow_parked(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_free uuid[];
+begin
+  with waiting as materialized (
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, howdah_private.over_quota(e.id) as quota_id
+    from howdah.executions as e
+    where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
+  ),
+  noted as (
+    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, priority, due_at)
+    select w.id, w.tenant_id, w.quota_id, w.priority, w.run_at from waiting as w where w.quota_id is not null
+    on conflict (execution_id) do update set quota_id = excluded.quota_id, concurrency_limit_id = null
+  ),
+  freed as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from waiting as w
+    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null
+    returning e.id::uuid as id
+  )
+  select array_agg(f.id) into v_free from freed as f;
+  perform howdah_private.enqueue_advance(v_free);
+  perform howdah_private.look_at_quotas(array(
+    select p.quota_id from howdah_private.parked_runs as p where p.execution_id = any (follow_parked.ids)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forget_counters()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  delete from howdah_private.quota_counters as c
+  using (
+    select o.quota_id, o.started_at from howdah_private.quota_counters as o
+    left join howdah.quotas as q on q.id = o.quota_id
+    where q.id is null
+      or o.started_at < howdah_private.quota_begins(q.period, clock_timestamp()) - interval '1 day'
+    for update of o skip locked
+  ) as old
+  where c.quota_id = old.quota_id and c.started_at = old.started_at
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
@@ -4600,8 +4923,16 @@ declare
   v_lost uuid[];
 begin
   perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
-  from (select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r) as p
+  from (
+    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.concurrency_limit_id is not null
+  ) as p
   where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
+  perform howdah_private.admit_at_quota(p.quota_id)
+  from (
+    select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
+  ) as p;
+  perform howdah_private.forget_counters();
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
@@ -4914,6 +5245,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_quota_of(q howdah.quotas, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid, api_key_id uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE (q).scope WHEN 'system'::howdah.quota_scope THEN true WHEN 'tenant'::howdah.quota_scope THEN ((q).tenant_id = tenant_id) WHEN 'user'::howdah.quota_scope THEN ((q).subject_id = user_id) WHEN 'agent'::howdah.quota_scope THEN ((q).subject_id = agent_id) WHEN 'session'::howdah.quota_scope THEN ((q).subject_id = session_id) ELSE ((q).subject_id = api_key_id) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_spending_counted(ids uuid[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from howdah.quotas as q
+    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
+      select e.tenant_id from howdah.executions as e where e.id = any (is_spending_counted.ids)
+        and e.id between is_spending_counted.ids[1] and is_spending_counted.ids[cardinality(is_spending_counted.ids)]))
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
  RETURNS boolean
  LANGUAGE sql
@@ -4950,6 +5304,13 @@ AS $function$
     'howdah_worker', 'member'
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_used_up(q howdah.quotas, at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (COALESCE((SELECT c.used FROM howdah_private.quota_counters c WHERE ((c.quota_id = (is_used_up.q).id) AND (c.started_at = howdah_private.quota_begins((is_used_up.q).period, is_used_up.at)))), (0)::numeric) >= (q).max_value)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
@@ -5772,6 +6133,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_out_users(quota howdah.quotas)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if quota.scope = 'system' then
+    lock table howdah.executions, howdah.resources in share row exclusive mode;
+  else
+    perform pg_advisory_xact_lock(howdah_private.quotas_key(quota.tenant_id));
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_senders(session_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -5788,6 +6164,20 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.look_at_quotas(quotas uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform graphile_worker.add_job('admit', json_build_object('id', q.id, 'tenant_id', q.tenant_id),
+    run_at => clock_timestamp(), job_key => 'quota ' || q.id, priority => -32768)
+  from howdah.quotas as q where q.id = any (look_at_quotas.quotas)
+  order by q.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
@@ -6046,6 +6436,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return (
+    select q.id from howdah.executions as e
+    cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
+    where e.id = over_quota.id
+      and howdah_private.is_quota_of(q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e))
+      and howdah_private.is_used_up(q, v_now)
+    order by q.period desc nulls first, q.id limit 1
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.own_grants()
  RETURNS SETOF howdah.grants
  LANGUAGE plpgsql
@@ -6102,11 +6512,38 @@ begin
         order by r.place);
     end if;
   end loop;
-  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached) else '{}' end;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, false) else '{}' end;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.park_over_quota(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_over uuid[];
+  v_reached uuid[];
+begin
+  select array_agg(o.id), array_agg(o.quota_id) into v_over, v_reached
+  from (
+    select e.id::uuid as id, howdah_private.over_quota(e.id) as quota_id from howdah.executions as e
+    where e.id = any (park_over_quota.ids)
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  ) as o
+  where o.quota_id is not null;
+  if v_over is null then
+    return '{}';
+  end if;
+  v_over := howdah_private.park_runs(v_over, v_reached, true);
+  perform howdah_private.look_at_quotas(v_reached);
+  return v_over;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[], are_quotas boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6116,8 +6553,9 @@ declare
   v_parked uuid[];
 begin
   with free as (
-    select e.id, o.concurrency_limit_id
-    from unnest(park_runs.ids, park_runs.limits) as o (id, concurrency_limit_id)
+    select e.id, case when not park_runs.are_quotas then o.limit_id end as concurrency_limit_id,
+      case when park_runs.are_quotas then o.limit_id end as quota_id
+    from unnest(park_runs.ids, park_runs.limits) as o (id, limit_id)
     join howdah.executions as e on e.id = o.id
     where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     order by e.id
@@ -6127,12 +6565,13 @@ begin
     update howdah.executions as e
     set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
     from free as f where e.id = f.id and e.id = any (park_runs.ids)
-    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, e.priority, e.run_at
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, e.priority, e.run_at
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, priority, due_at)
-    select p.id, p.tenant_id, p.concurrency_limit_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id
+    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, quota_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update
+    set concurrency_limit_id = excluded.concurrency_limit_id, quota_id = excluded.quota_id
   )
   select array_agg(p.id) into v_parked from parked as p;
   perform howdah_private.announce_watched(v_parked);
@@ -6249,6 +6688,7 @@ AS $function$
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
+    ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
@@ -6494,6 +6934,91 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.quota_begins(period howdah.quota_period, at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN COALESCE((date_trunc((period)::text, (at AT TIME ZONE 'UTC'::text)) AT TIME ZONE 'UTC'::text), '-infinity'::timestamp with time zone)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quota_ends(period howdah.quota_period, at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN ((date_trunc((period)::text, (at AT TIME ZONE 'UTC'::text)) + (('1 '::text || period))::interval) AT TIME ZONE 'UTC'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quota_use(quota_id uuid, OUT used numeric, OUT started_at timestamp with time zone, OUT resets_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_quota howdah.quotas;
+begin
+  select q.* into v_quota from howdah.quotas as q
+  where q.id = quota_use.quota_id and howdah_private.may_act_for(q.tenant_id);
+  if found then
+    started_at := howdah_private.quota_begins(v_quota.period, clock_timestamp());
+    resets_at := howdah_private.quota_ends(v_quota.period, clock_timestamp());
+    used := coalesce((
+      select c.used from howdah_private.quota_counters as c
+      where c.quota_id = v_quota.id and c.started_at = quota_use.started_at
+    ), 0);
+    started_at := nullif(started_at, '-infinity');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quotas_key(tenant_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended(('howdah.quotas '::text || (tenant_id)::text), (0)::bigint)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quotas_of(tenant_id uuid, metrics howdah.quota_metric[])
+ RETURNS SETOF howdah.quotas
+ LANGUAGE sql
+ STABLE ROWS 4
+BEGIN ATOMIC
+ SELECT q.id,
+     q.tenant_id,
+     q.scope,
+     q.subject_id,
+     q.metric,
+     q.period,
+     q.max_value,
+     q.is_imposed,
+     q.user_id,
+     q.agent_id,
+     q.session_id,
+     q.api_key_id,
+     q.created_at,
+     q.updated_at
+    FROM howdah.quotas q
+   WHERE ((q.tenant_id = quotas_of.tenant_id) AND (q.metric = ANY (quotas_of.metrics)) AND (q.scope <> 'system'::howdah.quota_scope))
+ UNION ALL
+  SELECT q.id,
+     q.tenant_id,
+     q.scope,
+     q.subject_id,
+     q.metric,
+     q.period,
+     q.max_value,
+     q.is_imposed,
+     q.user_id,
+     q.agent_id,
+     q.session_id,
+     q.api_key_id,
+     q.created_at,
+     q.updated_at
+    FROM howdah.quotas q
+   WHERE ((q.scope = 'system'::howdah.quota_scope) AND (q.metric = ANY (quotas_of.metrics)));
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.random_bytes()
  RETURNS bytea
  LANGUAGE sql
@@ -6567,6 +7092,30 @@ begin
     perform howdah_private.forget_worker(v_worker.id);
     return next v_worker.id;
   end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.recount(quota howdah.quotas)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_counter howdah_private.quota_counters;
+begin
+  select c.* into v_counter from howdah_private.quota_counters as c
+  where c.quota_id = quota.id and c.recount_after is not null for update;
+  if found and pg_snapshot_xmin(pg_current_snapshot()) <= v_counter.recount_after then
+    return false;
+  elsif found then
+    update howdah_private.quota_counters as c
+    set recount_after = null,
+      used = case when c.started_at = howdah_private.quota_begins(quota.period, clock_timestamp())
+        then howdah_private.used_since(quota, c.started_at) else c.used end
+    where c.quota_id = quota.id and c.started_at = v_counter.started_at;
+  end if;
+  return true;
 end $function$
 ;
 
@@ -7060,6 +7609,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_request(tenant_id uuid, user_id uuid, api_key_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_over record;
+begin
+  select q as quota, coalesce(c.used, 0) as used into v_over
+  from howdah_private.quotas_of(refuse_request.tenant_id, '{requests}') as q
+  left join howdah_private.quota_counters as c on c.quota_id = q.id
+    and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
+  where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null,
+      refuse_request.api_key_id)
+    and coalesce(c.used, 0) + 1 > q.max_value
+  order by q.period desc limit 1;
+  if found then
+    perform howdah_private.refuse_use(v_over.quota, v_over.used, 1);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_retry(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -7215,6 +7787,36 @@ begin
     detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
     hint = format('Store it: howdah secret set %s (the value comes from stdin). select name from howdah.secrets',
       refuse_unknown_secret.name);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, used numeric, amount numeric)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
+  v_moment text := howdah_private.moment_name(v_ends_at);
+  v_max text := trim_scale(quota.max_value)::text;
+begin
+  raise exception using errcode = 'HWQTA',
+    message = format('the quota of %s is used up: at most %s %s%s, %s are used and %s more asked for%s',
+      case quota.scope when 'tenant' then 'the tenant' when 'system' then 'this installation'
+        else format('%s %s', replace(quota.scope::text, '_', ' '), quota.subject_id) end,
+      v_max, case quota.metric when 'storage' then 'bytes of resources' else quota.metric::text end,
+      ' per ' || quota.period, trim_scale(refuse_use.used), trim_scale(refuse_use.amount),
+      '; free again at ' || v_moment),
+    detail = jsonb_build_object('quota_id', quota.id, 'scope', quota.scope, 'subject_id', quota.subject_id,
+      'metric', quota.metric, 'period', quota.period, 'max_value', quota.max_value, 'used', refuse_use.used,
+      'retry_at', v_moment, 'retry_after_seconds', case when v_ends_at is not null
+        then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
+    hint = case
+      when refuse_use.amount > quota.max_value and quota.max_value > 0
+        then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
+      else format('%s it raised: update howdah.quotas set max_value = … where id = %L',
+        case quota.metric when 'storage' then 'Delete something, or have'
+          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end, quota.id) end;
 end $function$
 ;
 
@@ -7953,6 +8555,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_of_run(e howdah.executions)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN ((e).depth = 0) THEN (e).session_id ELSE (SELECT r.session_id FROM howdah.executions r WHERE ((r.id)::uuid = (session_of_run.e).root_execution_id)) END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_to_send(session howdah.sessions)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
@@ -8463,8 +9072,11 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
+  if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
+    v_parked := howdah_private.park_over_quota(take_runs.ids);
+  end if;
   if exists (select from howdah.concurrency_limits) then
-    v_parked := howdah_private.park_over_limit(take_runs.ids);
+    v_parked := v_parked || howdah_private.park_over_limit(take_runs.ids);
   end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e
@@ -8934,6 +9546,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__count_runs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_uses jsonb;
+begin
+  -- before it is asked whether there are quotas: see lock_out_users
+  perform pg_advisory_xact_lock_shared(howdah_private.quotas_key(t.id))
+  from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
+  if exists (select from howdah.quotas as q where q.metric = 'runs') then
+    select jsonb_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
+      'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id, 'session_id', r.session_id)) into v_uses
+    from (
+      select n.tenant_id, n.user_id, n.agent_id, n.session_id, date_trunc('minute', n.created_at) as at,
+        count(*) as amount
+      from new_rows as n
+      where n.parent_execution_id is null and n.compensates_execution_id is null and n.completed_at is null
+      group by 1, 2, 3, 4, 5
+    ) as r
+    where exists (select from howdah_private.quotas_of(r.tenant_id, '{runs}'));
+    if v_uses is not null then
+      perform howdah_private.use_quotas(v_uses);
+    end if;
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -9314,6 +9957,70 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__begin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.begin_quota(new);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__look()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(old.id, old.tenant_id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__refuse_imposed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if howdah_private.is_operator() or (tg_op = 'DELETE' and not exists (
+    select from howdah.tenants as t where t.id = old.tenant_id and (old.subject_id is null
+      or exists (select from howdah.users as u where u.id = old.user_id)
+      or exists (select from howdah.agents as a where a.id = old.agent_id)
+      or exists (select from howdah.sessions as s where s.id = old.session_id)
+      or exists (select from howdah.api_keys as k where k.id = old.api_key_id))
+  )) then
+    return case tg_op when 'DELETE' then old else new end;
+  end if;
+  raise exception using errcode = 'HWDEN', message = 'this quota was written by an owner of the database',
+    detail = jsonb_build_object('quota_id', old.id, 'field', 'is_imposed')::text,
+    hint = 'Ask who runs the installation. A lower one of your own is possible with another period.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__sign()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.is_imposed := howdah_private.is_operator();
+  if new.scope = 'tenant' and new.subject_id = new.tenant_id then
+    new.subject_id := null;
+  end if;
+  if new.scope = 'system' and not new.is_imposed then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write a quota of the whole installation',
+      detail = jsonb_build_object('field', 'scope')::text,
+      hint = 'Give it the scope tenant, or connect as the database''s owner: npx howdah db url.';
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__check_execution()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -9329,6 +10036,25 @@ begin
       hint = 'Leave execution_id out when the file belongs to no run.';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__count_storage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_row howdah.resources := case tg_op when 'DELETE' then old else new end;
+begin
+  perform pg_advisory_xact_lock_shared(howdah_private.quotas_key(v_row.tenant_id));
+  if exists (select from howdah_private.quotas_of(v_row.tenant_id, '{storage}')) then
+    perform howdah_private.use_quotas(jsonb_build_array(jsonb_build_object('metric', 'storage',
+      'amount', case tg_op when 'DELETE' then -v_row.size else v_row.size end, 'at', clock_timestamp(),
+      'tenant_id', v_row.tenant_id, 'session_id', v_row.session_id)));
+  end if;
+  return null;
 end $function$
 ;
 
@@ -9843,6 +10569,66 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.use_quotas(uses jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_over record;
+begin
+  select q as quota, c.used - c.amount as used, c.amount into v_over
+  from howdah_private.count_uses(use_quotas.uses) as c join howdah.quotas as q on q.id = c.quota_id
+  where c.used > q.max_value and c.amount > 0
+  order by q.period desc nulls first, q.id limit 1;
+  if found then
+    perform howdah_private.refuse_use(v_over.quota, v_over.used, v_over.amount);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.used_since(quota howdah.quotas, since timestamp with time zone)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_first uuid := howdah.uuid_v7_floor(greatest(used_since.since, '2000-01-02') - interval '1 day');
+  v_used numeric;
+begin
+  case quota.metric
+    when 'runs' then
+      select count(*) into v_used from howdah.executions as e
+      where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
+        and e.id >= v_first and e.created_at >= used_since.since
+        and e.parent_execution_id is null and e.compensates_execution_id is null
+        and howdah_private.is_quota_of(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id);
+    when 'tokens', 'cost' then
+      select sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end) into v_used
+      from (
+        select l as e from howdah.executions as l
+        where (quota.scope = 'system' or l.tenant_id = quota.tenant_id)
+          and l.status in ('queued', 'running', 'waiting', 'paused')
+        union all
+        select d as e from howdah.executions as d
+        where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= used_since.since
+      ) as r
+      join howdah.steps as s on s.execution_id = (r.e).id and s.finished_at >= used_since.since
+      where howdah_private.is_quota_of(
+          quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e));
+    when 'storage' then
+      select sum(r.size) into v_used from howdah.resources as r
+      where (quota.scope = 'system' or r.tenant_id = quota.tenant_id)
+        and howdah_private.is_quota_of(quota, r.tenant_id, null, null, r.session_id);
+    else
+      v_used := 0; -- requests leave no rows
+  end case;
+  return coalesce(v_used, 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
  RETURNS howdah.users
  LANGUAGE plpgsql
@@ -10173,6 +10959,21 @@ create view howdah.queue_health with (security_invoker=true) as
   WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]))
   GROUP BY tenant_id, status, waiting_for;
 
+create view howdah.quota_usage with (security_invoker=true) as
+ SELECT q.tenant_id,
+    q.id AS quota_id,
+    q.scope,
+    q.subject_id,
+    q.metric,
+    q.period,
+    q.max_value,
+    u.used,
+    GREATEST((q.max_value - u.used), (0)::numeric) AS remaining,
+    u.started_at,
+    u.resets_at
+   FROM (howdah.quotas q
+     CROSS JOIN LATERAL howdah_private.quota_use(q.id) u(used, started_at, resets_at));
+
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
     name AS tool,
@@ -10339,6 +11140,8 @@ CREATE TRIGGER _830_settle_effects AFTER UPDATE OF status ON howdah.executions F
 
 CREATE TRIGGER _840_make_room AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.status = 'running'::howdah.execution_status) AND (new.status <> 'running'::howdah.execution_status))) EXECUTE FUNCTION howdah_private.tg_executions__make_room();
 
+CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
+
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
@@ -10397,6 +11200,26 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD T
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_sign BEFORE INSERT ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__sign();
+
+CREATE TRIGGER _210_refuse_imposed BEFORE DELETE OR UPDATE ON howdah.quotas FOR EACH ROW WHEN (old.is_imposed) EXECUTE FUNCTION howdah_private.tg_quotas__refuse_imposed();
+
+CREATE TRIGGER _500_begin AFTER INSERT ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__begin();
+
+CREATE TRIGGER _510_begin_anew AFTER UPDATE OF tenant_id, scope, subject_id, metric, period ON howdah.quotas FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period))) EXECUTE FUNCTION howdah_private.tg_quotas__begin();
+
+CREATE TRIGGER _520_look AFTER DELETE OR UPDATE ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__look();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes');
@@ -10408,6 +11231,8 @@ CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECU
 CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by, created_at ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_rewrite();
 
 CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
+
+CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
 
@@ -10715,6 +11540,20 @@ CASE
       WHERE ((e.id)::uuid = questions.execution_id))))
 END));
 
+create policy engine on howdah.quotas to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.quotas to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.quotas to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.resources to howdah_owner using (true) with check (true);
@@ -10894,6 +11733,10 @@ create policy operator on howdah_private.parked_runs to howdah_owner using (true
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.quota_counters to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.quota_counters to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
 
@@ -11317,6 +12160,18 @@ grant insert, update on column howdah.models.purpose to howdah_app;
 
 grant insert, update on column howdah.models.secret_name to howdah_app;
 
+grant insert on column howdah.quotas.id to howdah_app;
+
+grant insert, update on column howdah.quotas.max_value to howdah_app;
+
+grant insert on column howdah.quotas.metric to howdah_app;
+
+grant insert on column howdah.quotas.period to howdah_app;
+
+grant insert on column howdah.quotas.scope to howdah_app;
+
+grant insert on column howdah.quotas.subject_id to howdah_app;
+
 grant insert on column howdah.resources.bytes to howdah_app;
 
 grant insert on column howdah.resources.execution_id to howdah_app;
@@ -11599,6 +12454,10 @@ grant execute on function howdah_private.compensation_arguments(jsonb,howdah.ste
 
 grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
+
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
 grant execute on function howdah_private.cron_field(text,text) to howdah_app;
@@ -11719,6 +12578,8 @@ grant execute on function howdah_private.is_operator() to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
 
+grant execute on function howdah_private.is_quota_of(howdah.quotas,uuid,uuid,uuid,uuid,uuid) to howdah_engine;
+
 grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_app;
@@ -11734,6 +12595,8 @@ grant execute on function howdah_private.is_trusted() to howdah_authenticator;
 grant execute on function howdah_private.is_trusted() to howdah_engine;
 
 grant execute on function howdah_private.is_trusted() to howdah_worker;
+
+grant execute on function howdah_private.is_used_up(howdah.quotas,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
 
@@ -11881,6 +12744,18 @@ grant execute on function howdah_private.price(integer,integer,howdah.models) to
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
+grant execute on function howdah_private.quota_begins(howdah.quota_period,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.quota_ends(howdah.quota_period,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.quota_use(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.quota_use(uuid) to howdah_app;
+
+grant execute on function howdah_private.quotas_key(uuid) to howdah_engine;
+
+grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) to howdah_engine;
+
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -11927,6 +12802,8 @@ grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howd
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_use(howdah.quotas,numeric,numeric) to howdah_engine;
+
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
@@ -11964,6 +12841,8 @@ grant execute on function howdah_private.session_history(uuid,integer) to howdah
 grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
 
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
+
+grant execute on function howdah_private.session_of_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
@@ -12018,6 +12897,10 @@ grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
 grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
+
+grant execute on function howdah_private.tg_quotas__refuse_imposed() to howdah_engine;
+
+grant execute on function howdah_private.tg_quotas__sign() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
@@ -12147,6 +13030,12 @@ grant select on table howdah.questions to howdah_app;
 
 grant delete, insert, select, update on table howdah.questions to howdah_engine;
 
+grant select on table howdah.quotas to howdah_analyst;
+
+grant delete, select on table howdah.quotas to howdah_app;
+
+grant delete, insert, select, update on table howdah.quotas to howdah_engine;
+
 grant select on table howdah.resources to howdah_analyst;
 
 grant delete, select on table howdah.resources to howdah_app;
@@ -12241,6 +13130,8 @@ grant delete, insert, select, update on table howdah_private.parked_runs to howd
 
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.quota_counters to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
@@ -12294,6 +13185,12 @@ grant select on view howdah.permissions to howdah_app;
 grant delete, insert, select, update on view howdah.permissions to howdah_engine;
 
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
+
+grant select on view howdah.quota_usage to howdah_analyst;
+
+grant select on view howdah.quota_usage to howdah_app;
+
+grant delete, insert, select, update on view howdah.quota_usage to howdah_engine;
 
 grant select on view howdah.tool_performance to howdah_analyst;
 
@@ -12476,7 +13373,7 @@ comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, 
 
 comment on column howdah.executions.turn is 'Its place in the session.';
 
-comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit (quota).';
+comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
 
@@ -12535,6 +13432,28 @@ comment on column howdah.questions.root_execution_id is 'The run at the top, whe
 comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
 
 comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';
+
+comment on column howdah.quota_usage.resets_at is 'When the next period begins and nothing of it is used; null without one.';
+
+comment on column howdah.quota_usage.started_at is 'When the period began; null without one.';
+
+comment on column howdah.quotas.agent_id is 'The subject, when it is an agent.';
+
+comment on column howdah.quotas.api_key_id is 'The subject, when it is an API key.';
+
+comment on column howdah.quotas.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it.';
+
+comment on column howdah.quotas.max_value is 'So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.';
+
+comment on column howdah.quotas.period is 'By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.';
+
+comment on column howdah.quotas.scope is 'Whose use counts. system: of the whole installation, all tenants together; written by an owner of the database.';
+
+comment on column howdah.quotas.session_id is 'The subject, when it is a session.';
+
+comment on column howdah.quotas.subject_id is 'The user, agent, session or API key; none for a tenant or the system.';
+
+comment on column howdah.quotas.user_id is 'The subject, when it is a user.';
 
 comment on column howdah.resources.bytes is 'The content; read only when it is asked for.';
 
@@ -12643,6 +13562,8 @@ comment on column howdah.users.is_active is 'False: the user is not let in any m
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
+
+comment on column howdah_private.quota_counters.recount_after is 'The transaction that made the quota: what those beside it have spent is counted when they are over.';
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
 
@@ -12754,6 +13675,8 @@ comment on table howdah.questions is '@foreignKey (execution_id) references howd
 @foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions
 What runs ask people. An open question costs a row; its answer wakes the run.';
 
+comment on table howdah.quotas is 'How much may be used within a period: runs, requests and storage beyond it are refused (HWQTA), runs beyond tokens or cost wait (quota).';
+
 comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones by their path. The content never changes; name and metadata may.';
 
 comment on table howdah.retention_policies is 'How long a tenant keeps its runs after their end; one row, or none: then for ever. Workers enforce it each night.';
@@ -12799,9 +13722,11 @@ comment on table howdah_private.login_tenants is 'The tenant a direct database l
 
 comment on table howdah_private.master_keys is 'Which master key new data keys are wrapped with, by its fingerprint: a process with another key is told so when it starts.';
 
-comment on table howdah_private.parked_runs is 'Runs that found a limit reached, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
+comment on table howdah_private.parked_runs is 'Runs that found a limit reached or a quota used up, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
 
 comment on table howdah_private.queue_sweep is 'How far the search for runs without a wake-up has come, by status; a row is locked while somebody searches.';
+
+comment on table howdah_private.quota_counters is 'What was used of a quota in the period that began then; changed in the transaction that uses it, under the lock of the row.';
 
 comment on table howdah_private.sealed_secrets is 'The values of secrets, encrypted (AES-256-GCM) under their tenant, id, name and version: none opens in the place of another.';
 
@@ -12828,6 +13753,10 @@ comment on view howdah.model_usage is 'What each model was asked, answered, fail
 comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
+
+comment on view howdah.quota_usage is '@unique quota_id
+@foreignKey (quota_id) references howdah.quotas (id)|@foreignSingleFieldName usage
+What was used of each quota in the period of now. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
 

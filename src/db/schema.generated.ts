@@ -47,6 +47,12 @@ export type QuestionKind = "approval" | "effect" | "question";
 
 export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
 
+export type QuotaMetric = "cost" | "requests" | "runs" | "storage" | "tokens";
+
+export type QuotaPeriod = "day" | "hour" | "minute" | "month";
+
+export type QuotaScope = "agent" | "api_key" | "session" | "system" | "tenant" | "user";
+
 export type SessionPolicy = "interrupt" | "queue" | "reject" | "steer";
 
 export type StepKind = "answer" | "child" | "child_started" | "error" | "fork" | "guard" | "handoff" | "input" | "model" | "output" | "question" | "retry" | "timer" | "tool" | "tool_started";
@@ -545,7 +551,7 @@ export interface Executions {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   /**
-   * What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit (quota).
+   * What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).
    */
   waiting_for: WaitingReason | null;
   /**
@@ -792,6 +798,70 @@ export interface QueueHealth {
   status: ExecutionStatus | null;
   tenant_id: string | null;
   waiting_for: WaitingReason | null;
+}
+
+export interface Quotas {
+  /**
+   * The subject, when it is an agent.
+   */
+  agent_id: Generated<string | null>;
+  /**
+   * The subject, when it is an API key.
+   */
+  api_key_id: Generated<string | null>;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  /**
+   * Written by an owner of the database: the tenant sees it and cannot change it.
+   */
+  is_imposed: Generated<boolean>;
+  /**
+   * So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.
+   */
+  max_value: Numeric;
+  metric: QuotaMetric;
+  /**
+   * By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.
+   */
+  period: QuotaPeriod | null;
+  /**
+   * Whose use counts. system: of the whole installation, all tenants together; written by an owner of the database.
+   */
+  scope: Generated<QuotaScope>;
+  /**
+   * The subject, when it is a session.
+   */
+  session_id: Generated<string | null>;
+  /**
+   * The user, agent, session or API key; none for a tenant or the system.
+   */
+  subject_id: string | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * The subject, when it is a user.
+   */
+  user_id: Generated<string | null>;
+}
+
+export interface QuotaUsage {
+  max_value: Numeric | null;
+  metric: QuotaMetric | null;
+  period: QuotaPeriod | null;
+  quota_id: string | null;
+  remaining: Numeric | null;
+  /**
+   * When the next period begins and nothing of it is used; null without one.
+   */
+  resets_at: Timestamp | null;
+  scope: QuotaScope | null;
+  /**
+   * When the period began; null without one.
+   */
+  started_at: Timestamp | null;
+  subject_id: string | null;
+  tenant_id: string | null;
+  used: Numeric | null;
 }
 
 export interface Resources {
@@ -1149,6 +1219,8 @@ export interface DB {
   permissions: Permissions;
   questions: Questions;
   queue_health: QueueHealth;
+  quota_usage: QuotaUsage;
+  quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
   schedules: Schedules;
