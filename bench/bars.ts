@@ -2,42 +2,44 @@ import { type Bound, boundText, type Figure, keeps } from './figures.ts';
 
 /**
  * What a figure must not fall below on any machine, however busy: a regression, not a goal. The goals of the design
- * stand at the figures themselves, as `bound`; the bar of a goal that is reached leaves about a third of room for noise.
+ * stand at the figures themselves, as `bound`. A bar leaves about a third of room below what docs/benchmarks.md shows as
+ * the worst round of a ratio, and several times as much for times, which a busy machine stretches.
  */
 type Bar = Bound & { bench: string; because: string; peer?: string };
 
 export const BARS: Record<string, Bar> = {
   steps_vs_pgbench_ratio: {
     bench: 'steps',
-    atLeast: 0.2,
-    because: 'below it steps no longer share commits',
+    atLeast: 0.35,
+    because:
+      'below it a step costs a third more than when this was written; 0.2 is one call per step',
   },
   steps_vs_pgbench_slow_flush_ratio: {
     bench: 'steps',
-    atLeast: 0.2,
+    atLeast: 0.4,
     because: 'a slow flush must not cost an engine that shares commits more than pgbench',
   },
   steps_vs_dbos_ratio: {
     bench: 'steps',
     peer: 'dbos',
-    atLeast: 2,
+    atLeast: 5,
     because: 'one call per step and system is the least that sharing commits must beat',
   },
   steps_vs_langgraph_ratio: {
     bench: 'steps',
     peer: 'langgraph',
-    atLeast: 4,
+    atLeast: 10,
     because: 'its checkpoint takes two transactions per step',
   },
   transactions_per_step: {
     bench: 'steps',
-    atMost: 1,
-    because: 'a step is at most one commit; counted, so noise has no part in it',
+    atMost: 0.25,
+    because: '64 runs share their commits; counted, so noise has little part in it',
   },
   wal_kb_per_step: {
     bench: 'steps',
-    atMost: 4,
-    because: 'twice what it is: more is an index or a rewritten row too many',
+    atMost: 2.2,
+    because: 'half more than it is: an index or a rewritten row too many',
   },
   insert_to_model_ms_p50: {
     bench: 'latency',
@@ -56,8 +58,8 @@ export const BARS: Record<string, Bar> = {
   },
   waiting_vs_promises_ratio: {
     bench: 'waiting',
-    atMost: 6,
-    because: 'the best peer needs about that; more means that waiting runs cost CPU',
+    atMost: 2.8,
+    because: 'half more than it is: a waiting run costs CPU, or a commit each',
   },
   waiting_rss_mb: {
     bench: 'waiting',
@@ -71,10 +73,14 @@ export const BARS: Record<string, Bar> = {
   },
   bulk_plain_ratio: {
     bench: 'bulk',
-    atMost: 4,
-    because: 'twice the goal; work per row instead of per statement shows far above',
+    atMost: 3,
+    because: 'half more than the goal; work per row instead of per statement shows above it',
   },
-  cancel_ms: { bench: 'control', atMost: 1000, because: 'twice the goal' },
+  cancel_ms: {
+    bench: 'control',
+    atMost: 500,
+    because: 'the goal itself, fifty times what it is: nothing polls for it',
+  },
   subscribers_ms_p99: {
     bench: 'subscribers',
     atMost: 200,
@@ -98,7 +104,7 @@ export const BARS: Record<string, Bar> = {
   dependencies: {
     bench: 'size',
     atMost: 225,
-    because: 'today it is 208: each more is something to look after',
+    because: 'today it is 207: each more is something to look after',
   },
 };
 
