@@ -186,10 +186,11 @@ begin
 end $$;
 
 -- In parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB, which is four million jobs. In the order of
--- ids, as everybody adds them; an aggregate with an order is never hashed, so one part is in memory at a time.
+-- ids, as everybody adds them; an aggregate with an order is never hashed, so one part is in memory at a time. By index:
+-- what add_jobs planned in this session while the queue was short would read all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = '' set enable_seqscan = off
 as $$
 begin
   perform count(*)

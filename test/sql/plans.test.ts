@@ -191,6 +191,28 @@ describe('with a history of several months', () => {
       expect(otherLogs(touched)).toEqual([]);
     });
 
+    test('of an insert and a wake-up looks jobs up by key, also where it was planned while the queue was empty', async () => {
+      await rolledBack(db.pool, async (client) => {
+        await client.query('delete from graphile_worker._private_jobs');
+        const insert =
+          'insert into howdah.executions (agent_id, input) select $1, $2 from generate_series(1, $3::int) returning id';
+        const [first] = (await client.query(insert, [known.agent, 'x', 1])).rows;
+        await client.query('select howdah_private.enqueue_advance($1)', [[first.id]]);
+        await client.query(insert, [known.agent, 'x', 500]);
+        const wholeReads = async () =>
+          (
+            await one(
+              client,
+              `select pg_stat_get_xact_numscans('graphile_worker._private_jobs'::regclass)::int as n`,
+            )
+          ).n;
+        const before = await wholeReads();
+        await client.query(insert, [known.agent, 'x', 1]);
+        await client.query('select howdah_private.enqueue_advance($1)', [[first.id]]);
+        expect(await wholeReads()).toBe(before);
+      });
+    });
+
     test('of a claim opens the months of its runs and nothing else', async () => {
       const id = await makeRun(db.pool, { agent_id: known.agent });
       const worker = await makeWorker(db.pool);
