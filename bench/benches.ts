@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import { control } from './control.ts';
+import { guards } from './guards.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { query } from './query.ts';
@@ -33,6 +34,11 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
     run: bulk,
     counts:
       'Executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.',
+  },
+  guards: {
+    run: guards,
+    counts:
+      'One statement after the other on one connection: an insert with its permissions, quotas and audit, over the same insert with their triggers switched off.',
   },
   query: {
     run: query,
