@@ -142,7 +142,9 @@ describe('processes that are measured', () => {
         `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '2 ping') returning id`,
       );
       await expect
-        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]))
+        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]), {
+          timeout: 20_000,
+        })
         .toEqual(
           [
             ['begin', 0],
