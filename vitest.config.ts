@@ -9,6 +9,8 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is waited for comes at once, or as late as a busy machine makes it.
+    expect: { poll: { timeout: 20_000 } },
     // Real servers and processes on what may be two cores: more files at once only make them slower.
     maxWorkers: 2,
   },
