@@ -1024,7 +1024,7 @@ CREATE OR REPLACE FUNCTION howdah.add_input(execution_id uuid, content text, inp
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
@@ -1044,7 +1044,7 @@ CREATE OR REPLACE FUNCTION howdah.agent(name text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid;
@@ -1079,7 +1079,7 @@ CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT N
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_question howdah.questions := howdah_private.asked(answer_question.id);
@@ -1101,12 +1101,15 @@ CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.appr
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_question howdah.questions := howdah_private.asked(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
+  if approve.remember in ('agent', 'session') then
+    perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
+  end if;
   v_question := howdah.answer_question(v_question.id, 'approve', approve.arguments);
   perform howdah_private.remember_approval(v_question, approve.remember);
   return v_question;
@@ -1148,7 +1151,7 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
@@ -1167,7 +1170,7 @@ CREATE OR REPLACE FUNCTION howdah.check_all()
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select * from howdah_private.broken_promises('-infinity') $function$
 ;
 
@@ -1175,7 +1178,7 @@ CREATE OR REPLACE FUNCTION howdah.create_api_key(name text, role howdah.user_rol
  RETURNS howdah.new_api_key
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_role howdah.user_role := coalesce(create_api_key.role, 'member');
@@ -1211,7 +1214,7 @@ CREATE OR REPLACE FUNCTION howdah.current_tenant()
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_tenant_id uuid;
@@ -1243,7 +1246,7 @@ CREATE OR REPLACE FUNCTION howdah.current_user_id()
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
@@ -1262,7 +1265,7 @@ CREATE OR REPLACE FUNCTION howdah.current_user_role()
  RETURNS howdah.user_role
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_said howdah.user_role := nullif(current_setting('howdah.role', true), '');
@@ -1294,7 +1297,7 @@ CREATE OR REPLACE FUNCTION howdah.delete_agent(id uuid)
  RETURNS howdah.agents
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_agent howdah.agents;
@@ -1318,7 +1321,7 @@ CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_m
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);
@@ -1356,7 +1359,7 @@ CREATE OR REPLACE FUNCTION howdah.export_run(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_run jsonb := howdah_private.exported_run(export_run.id, 0);
@@ -1375,7 +1378,7 @@ CREATE OR REPLACE FUNCTION howdah.export_user_data(user_id uuid DEFAULT NULL::uu
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -1390,7 +1393,10 @@ begin
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
-  v_runs := howdah_private.runs_of_user(v_user);
+  -- what an agent that is hidden from the one who asks did and said is not his to read
+  v_runs := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
   return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
   return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
     where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
@@ -1427,7 +1433,7 @@ CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NU
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
@@ -1475,7 +1481,7 @@ CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(pause_execution.id);
@@ -1499,7 +1505,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
  RETURNS howdah.tools
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_function regprocedure := to_regprocedure(register_sql_tool.signature);
@@ -1552,7 +1558,7 @@ CREATE OR REPLACE FUNCTION howdah.reject(question_id uuid, reason text DEFAULT N
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_question howdah.questions := howdah_private.asked(reject.question_id);
@@ -1566,7 +1572,7 @@ CREATE OR REPLACE FUNCTION howdah.remove_secret(name text, force boolean DEFAULT
  RETURNS howdah.secrets
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_secret howdah.secrets;
@@ -1596,7 +1602,7 @@ CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_resource record;
@@ -1632,7 +1638,7 @@ CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(resume_execution.id);
@@ -1665,7 +1671,7 @@ CREATE OR REPLACE FUNCTION howdah.retry_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(retry_execution.id);
@@ -1705,7 +1711,7 @@ CREATE OR REPLACE FUNCTION howdah.revoke_api_key(id uuid)
  RETURNS howdah.api_keys
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_row howdah.api_keys;
@@ -1728,7 +1734,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_agent_id uuid := howdah.agent(run.agent);
@@ -1757,7 +1763,7 @@ CREATE OR REPLACE FUNCTION howdah.run_schedule(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_schedule howdah.schedules;
@@ -1783,7 +1789,7 @@ CREATE OR REPLACE FUNCTION howdah.schedule_times(cron text, timezone text DEFAUL
  RETURNS SETOF timestamp with time zone
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_timezone(schedule_times.timezone);
@@ -1808,7 +1814,7 @@ CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, in
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
@@ -1836,7 +1842,7 @@ CREATE OR REPLACE FUNCTION howdah.session_state(session_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(session_state.session_id);
@@ -1864,7 +1870,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah.start_session(agent text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb)
  RETURNS howdah.sessions
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.sessions (agent_id, user_id, title, policy, state)
   values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
@@ -1877,7 +1883,7 @@ CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
@@ -1896,7 +1902,7 @@ CREATE OR REPLACE FUNCTION howdah.todolist_markdown(session_id uuid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_title text;
@@ -1934,7 +1940,7 @@ CREATE OR REPLACE FUNCTION howdah.uuid_v7_floor(at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
     select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
       || '70008000000000000000')::uuid
@@ -1945,7 +1951,7 @@ CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid := howdah.agent(active_agent.name);
@@ -1970,7 +1976,7 @@ CREATE OR REPLACE FUNCTION howdah_private.actor()
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user_id uuid := howdah.current_user_id();
@@ -1987,7 +1993,7 @@ CREATE OR REPLACE FUNCTION howdah_private.add_counts(a jsonb, b jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_object_agg(k.key, case when k.key = 'files'
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
@@ -2000,7 +2006,7 @@ CREATE OR REPLACE FUNCTION howdah_private.add_data_key(key jsonb, replacing bool
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah_private.master_keys as m
@@ -2025,7 +2031,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_items jsonb := coalesce(nullif(add_todos.arguments -> 'items', 'null'),
@@ -2063,7 +2069,7 @@ CREATE OR REPLACE FUNCTION howdah_private.admit_at_quota(quota_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_most constant int := 200;
@@ -2118,7 +2124,7 @@ CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id 
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_most constant int := 200;
@@ -2169,7 +2175,7 @@ CREATE OR REPLACE FUNCTION howdah_private.adopt_master_key(fingerprint text)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into howdah_private.master_keys (fingerprint)
@@ -2184,7 +2190,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with agent as (
     select a.* from howdah.agents as a where a.id = agent_definition.agent_id
@@ -2247,7 +2253,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
  RETURNS howdah.grant_permission
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_role howdah.user_role := howdah.current_user_role();
@@ -2271,7 +2277,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select v.definition from howdah.agent_versions as v where v.id = agent_version.id
 $function$
@@ -2281,7 +2287,7 @@ CREATE OR REPLACE FUNCTION howdah_private.announce(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
 $function$
@@ -2291,7 +2297,7 @@ CREATE OR REPLACE FUNCTION howdah_private.announce_tokens(pieces jsonb)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_notify('howdah_tokens', p.piece::text)
   from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
@@ -2303,7 +2309,7 @@ CREATE OR REPLACE FUNCTION howdah_private.announce_watched(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_notify('howdah_feed', i.id::text)
   from unnest(announce_watched.ids) as i (id)
@@ -2315,7 +2321,7 @@ CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb
  RETURNS jsonb
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_value jsonb;
@@ -2335,7 +2341,7 @@ CREATE OR REPLACE FUNCTION howdah_private.approved_tools(execution_id uuid)
  RETURNS text[]
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_run howdah.executions;
@@ -2359,7 +2365,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
   from (
@@ -2373,7 +2379,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ask_question(run howdah.executions, qu
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.questions (
     id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
@@ -2395,13 +2401,14 @@ CREATE OR REPLACE FUNCTION howdah_private.asked(id uuid)
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id);
+  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id) and exists (
+    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
@@ -2418,7 +2425,7 @@ CREATE OR REPLACE FUNCTION howdah_private.asker(OUT actor text, OUT user_id uuid
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   actor := howdah_private.actor();
@@ -2428,7 +2435,7 @@ begin
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
-  client := left(coalesce(client, concat_ws(' ', nullif(current_setting('application_name'), ''),
+  client := left(coalesce(client, concat_ws(' ', 'sql', nullif(current_setting('application_name'), ''),
     coalesce(host(inet_client_addr()), 'local'))), 200);
 end $function$
 ;
@@ -2437,7 +2444,7 @@ CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_i
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(howdah_private.step_note(s) || case
     when s.kind = 'retry' and s.output ? 'not_before' then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
@@ -2465,7 +2472,7 @@ CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_alphabet constant text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -2487,7 +2494,7 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fenc
  RETURNS TABLE(step_count integer, is_owned boolean, has_inbox boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
@@ -2501,7 +2508,7 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_quota(quota howdah.quotas)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET lock_timeout TO '2s'
 AS $function$
 declare
@@ -2528,7 +2535,7 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_risk(worker uuid, id uuid, fence
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah.executions as e set at_risk = true, updated_at = now()
@@ -2541,7 +2548,7 @@ CREATE OR REPLACE FUNCTION howdah_private.broken_families(since timestamp with t
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
 AS $function$
   with children as materialized (
@@ -2576,7 +2583,7 @@ CREATE OR REPLACE FUNCTION howdah_private.broken_promises(since timestamp with t
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
 AS $function$
   with runs as materialized (
@@ -2736,7 +2743,7 @@ CREATE OR REPLACE FUNCTION howdah_private.broken_waits(since timestamp with time
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
 AS $function$
   with waiting as materialized (
@@ -2788,7 +2795,7 @@ CREATE OR REPLACE FUNCTION howdah_private.builtin_tools()
  RETURNS TABLE(name text, description text, parameters jsonb, effect howdah.tool_effect)
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
     ('ask_user', 'Asks the person this work is done for, and waits for the answer. Use it when you cannot go on '
@@ -2837,7 +2844,7 @@ CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_tenant_id uuid;
@@ -2869,7 +2876,7 @@ CREATE OR REPLACE FUNCTION howdah_private.chain_audit(tenant_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -2907,7 +2914,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.change_todo(session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_todo_id uuid := howdah_private.find_todo(change_todo.session_id, change_todo.arguments);
@@ -2932,7 +2939,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.metadata,
     c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages, c.history, c.attempts
@@ -2944,7 +2951,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select c.* from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
@@ -2955,7 +2962,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -3030,7 +3037,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_result record;
@@ -3053,7 +3060,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -3214,7 +3221,7 @@ CREATE OR REPLACE FUNCTION howdah_private.compensate(run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid;
@@ -3260,7 +3267,7 @@ CREATE OR REPLACE FUNCTION howdah_private.compensation_arguments(parameters json
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_object_agg(p.name, p.value) filter (where p.value is not null), '{}')
   from (
@@ -3281,7 +3288,7 @@ CREATE OR REPLACE FUNCTION howdah_private.completed_below(run howdah.executions)
  RETURNS SETOF howdah.executions
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query
@@ -3302,14 +3309,14 @@ CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_execution howdah.executions;
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id)
+    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
@@ -3329,7 +3336,7 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  RETURNS integer
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with copied as (
     insert into howdah.steps (
@@ -3361,7 +3368,7 @@ CREATE OR REPLACE FUNCTION howdah_private.count_requests(tenants uuid[], users u
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_place int;
@@ -3388,7 +3395,7 @@ CREATE OR REPLACE FUNCTION howdah_private.count_requests_of(tenants uuid[])
  RETURNS SETOF boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (select from howdah_private.quotas_of(t.id, '{requests}'))
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
@@ -3399,7 +3406,7 @@ CREATE OR REPLACE FUNCTION howdah_private.count_spending(worker uuid, ids uuid[]
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.count_uses(jsonb_agg(jsonb_build_object('metric', u.metric, 'amount', u.amount,
@@ -3435,7 +3442,7 @@ CREATE OR REPLACE FUNCTION howdah_private.count_uses(uses jsonb)
  RETURNS TABLE(quota_id uuid, started_at timestamp with time zone, used numeric, amount numeric)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with amounts as materialized (
     select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, sum(u.amount) as amount
@@ -3462,7 +3469,7 @@ CREATE OR REPLACE FUNCTION howdah_private.crc_32(bytes bytea)
  RETURNS bigint
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_crc bigint := 4294967295;
@@ -3481,7 +3488,7 @@ CREATE OR REPLACE FUNCTION howdah_private.cron_field(part text, field text)
  RETURNS integer[]
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_low constant int := case when cron_field.part in ('day-of-month', 'month') then 1 else 0 end;
@@ -3528,7 +3535,7 @@ CREATE OR REPLACE FUNCTION howdah_private.cron_moments(day date, hours integer[]
  RETURNS SETOF timestamp with time zone
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_midnight constant timestamp := cron_moments.day;
@@ -3576,7 +3583,7 @@ CREATE OR REPLACE FUNCTION howdah_private.cron_times(cron text, timezone text, s
  RETURNS SETOF timestamp with time zone
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_cron record;
@@ -3625,7 +3632,7 @@ CREATE OR REPLACE FUNCTION howdah_private.cron_value(part text, value text, low 
  RETURNS integer
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_names constant text[] := case cron_value.part
@@ -3649,7 +3656,7 @@ CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(most integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
   from (
@@ -3665,7 +3672,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_beside(ids uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_found jsonb;
@@ -3688,7 +3695,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_log(ids uuid[], OUT steps bigin
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
@@ -3704,7 +3711,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_beside jsonb := howdah_private.delete_beside(delete_runs.ids);
@@ -3734,7 +3741,7 @@ CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with taken as (
     delete from howdah_private.inbox as i where i.execution_id = any (drain_inbox.ids) returning i.*
@@ -3774,7 +3781,7 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_unused_data_keys(tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_key uuid;
@@ -3798,7 +3805,7 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform graphile_worker.complete_jobs(array(
@@ -3813,7 +3820,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_checkpoints()
  RETURNS TABLE(tenant_id uuid, seq bigint, hash text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select h.tenant_id, h.seq, encode(h.hash, 'hex')
   from howdah_private.audit_heads as h
@@ -3828,7 +3835,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_run(tenant_id uuid, is_timer boole
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
@@ -3858,7 +3865,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, most 
  RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
@@ -3905,7 +3912,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_tenants_after(after uuid)
  RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_most constant int := 16;
@@ -3925,7 +3932,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_times(schedule howdah.schedules, u
  RETURNS record
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   moments := array(
@@ -3947,7 +3954,7 @@ CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text,
  RETURNS SETOF howdah.questions
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select q.* from howdah.questions as q
   where q.execution_id = effect_question.id and q.call_id = effect_question.call_id and q.kind = 'effect'
@@ -3960,7 +3967,7 @@ CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.sto
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid[] := array(
@@ -4006,7 +4013,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenan
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
     'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
@@ -4017,7 +4024,8 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 begin
   perform graphile_worker.add_jobs(array_agg(
@@ -4036,7 +4044,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with tim
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
@@ -4068,7 +4076,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_made int := 0;
@@ -4086,7 +4094,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, ca
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.steps as s set output = '"[erased]"', annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
@@ -4100,7 +4108,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_elsewhere(u howdah.users, runs u
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_answer record;
@@ -4133,7 +4141,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], OUT steps bigint
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah.steps as s
@@ -4161,7 +4169,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_runs(ids uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
@@ -4182,7 +4190,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_sessions(ids uuid[], delete_empt
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_todos bigint;
@@ -4214,7 +4222,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
     'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
@@ -4226,7 +4234,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erased_error(error jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
     'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
@@ -4239,7 +4247,7 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
   from howdah.messages as m
@@ -4251,7 +4259,7 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_now(id uuid)
  RETURNS SETOF howdah.executions
  LANGUAGE sql
  STRICT SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select e.* from howdah.executions as e where e.id = execution_now.id $function$
 ;
 
@@ -4259,10 +4267,10 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_row(id uuid)
  RETURNS howdah.executions
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.* from howdah.executions as e
-  where e.id = execution_row.id and howdah_private.may_act_for(e.tenant_id)
+  where e.id = execution_row.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
 $function$
 ;
 
@@ -4270,7 +4278,7 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_states(ids uuid[])
  RETURNS TABLE(execution_id uuid, status howdah.execution_status, step_count integer, updated_at text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
   from howdah.executions as e where e.id = any (execution_states.ids)
@@ -4281,7 +4289,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exhausted_above(ancestors uuid[])
  RETURNS howdah.stop_reason
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)
@@ -4302,7 +4310,7 @@ CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if q.escalate_to is not null and q.escalated_at is null then
@@ -4328,7 +4336,7 @@ CREATE OR REPLACE FUNCTION howdah_private.expire_questions()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_now timestamptz := clock_timestamp(); -- a value, so that an index finds what is due
@@ -4359,7 +4367,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
   select to_jsonb(x) from (
@@ -4379,7 +4387,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exported_run(id uuid, depth integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
   select jsonb_build_object(
@@ -4415,7 +4423,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
  RETURNS TABLE(named uuid, pick uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_after uuid := fair_swaps.after;
@@ -4474,7 +4482,7 @@ CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments j
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id text := lower(find_todo.arguments ->> 'id');
@@ -4499,7 +4507,7 @@ CREATE OR REPLACE FUNCTION howdah_private.finished_calls(run howdah.executions)
  RETURNS SETOF howdah.steps
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query
@@ -4519,7 +4527,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fire_moment(schedule howdah.schedules,
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid := howdah.uuid_v7();
@@ -4563,7 +4571,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fire_schedule(schedule howdah.schedule
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_schedule howdah.schedules := fire_schedule.schedule;
@@ -4600,7 +4608,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fire_schedules()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET lock_timeout TO '2s'
 AS $function$
 declare
@@ -4649,7 +4657,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true) from unnest(fit_the_wire.names) as n (name) $function$
 ;
 
@@ -4657,7 +4665,7 @@ CREATE OR REPLACE FUNCTION howdah_private.follow_commit(worker uuid, commits jso
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_step record;
@@ -4693,7 +4701,7 @@ CREATE OR REPLACE FUNCTION howdah_private.follow_parked(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_free uuid[];
@@ -4725,7 +4733,7 @@ CREATE OR REPLACE FUNCTION howdah_private.forget_counters()
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   delete from howdah_private.quota_counters as c
   using (
@@ -4742,7 +4750,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
 $function$
@@ -4752,7 +4760,7 @@ CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_pool_id text;
@@ -4772,7 +4780,7 @@ CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, ve
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid := e.agent_version_id;
@@ -4795,7 +4803,7 @@ CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object(
     'name', a.name, 'type', format_type(a.type, null),
@@ -4817,7 +4825,7 @@ CREATE OR REPLACE FUNCTION howdah_private.function_parameters(fn regprocedure)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
     'type', 'object', 'additionalProperties', false,
@@ -4833,7 +4841,7 @@ CREATE OR REPLACE FUNCTION howdah_private.functions_named(signature text)
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select string_agg(p.oid::regprocedure::text, ' or ' order by p.oid)
   from pg_catalog.pg_proc as p
@@ -4847,7 +4855,7 @@ CREATE OR REPLACE FUNCTION howdah_private.grant_limit(id uuid, reason howdah.sto
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.executions as e
   set max_steps = case when grant_limit.reason = 'max_steps'
@@ -4867,7 +4875,7 @@ CREATE OR REPLACE FUNCTION howdah_private.has_compensation(agent_version_id uuid
  RETURNS boolean
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
     select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
@@ -4881,7 +4889,7 @@ CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
@@ -4917,7 +4925,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_parked(before timestamp with time
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_lost uuid[];
@@ -4954,7 +4962,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
@@ -4998,7 +5006,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heartbeat(worker uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
@@ -5010,7 +5018,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hidden_agents()
  RETURNS uuid[]
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (select from howdah.agents as a where a.is_restricted) then
@@ -5031,7 +5039,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live 
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_runs uuid[] := howdah_private.runs_of_user(u);
@@ -5055,7 +5063,7 @@ CREATE OR REPLACE FUNCTION howdah_private.holds_a_key(text text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
     or text ~ ('(^|[^A-Za-z0-9_-])('
@@ -5075,7 +5083,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
  RETURNS pg_proc
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_function regprocedure;
@@ -5115,7 +5123,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_agg(jsonb_build_object(
     'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
@@ -5129,7 +5137,7 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, session_id, input, input_data, priority, idempotency_key, metadata
@@ -5145,7 +5153,7 @@ CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, ten
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid;
@@ -5169,7 +5177,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
     select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
@@ -5177,11 +5185,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
     and e.forked_from_execution_id is null and e.messages_at_retry = 0
@@ -5203,7 +5218,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_lim
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
@@ -5219,7 +5234,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_new_run(e howdah.executions)
  RETURNS boolean
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when e.step_count = coalesce(e.forked_from_seq + 1, 0) then true
@@ -5236,7 +5251,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_operator()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_has_role(
     case current_setting('role') when 'none' then session_user else current_setting('role')::name end,
@@ -5256,7 +5271,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_spending_counted(ids uuid[])
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return exists (
@@ -5272,7 +5287,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
     select from howdah.executions as e
@@ -5287,7 +5302,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_text_type(type text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select is_text_type.type ~ '^text/|^application/(json|xml|yaml|x-yaml|toml|sql|javascript|x-ndjson|csv)(;|$)|[+](json|xml|yaml)(;|$)'
 $function$
@@ -5297,7 +5312,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_trusted()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_has_role(
     case current_setting('role') when 'none' then session_user else current_setting('role')::name end,
@@ -5324,7 +5339,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value j
  RETURNS TABLE(part jsonb, instance jsonb, spot text)
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_is_old boolean := coalesce(jsonb_typeof(json_array_parts.schema -> 'items') = 'array', false);
@@ -5347,7 +5362,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_choice_faults(root jsonb, schema 
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_keyword text;
@@ -5388,7 +5403,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_condition_faults(root jsonb, sche
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_faults text[];
@@ -5434,7 +5449,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_count(number numeric, noun text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return trim_scale(json_count.number) || ' ' || case
@@ -5446,7 +5461,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_faults(schema jsonb, value jsonb)
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_work int := 20000;
@@ -5471,7 +5486,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_faults_at(root jsonb, schema json
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_part record;
@@ -5518,7 +5533,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_has_format(value text, format tex
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_parts text[];
@@ -5568,7 +5583,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_kind_fault(schema jsonb, value js
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_type text := jsonb_typeof(json_kind_fault.value);
@@ -5604,7 +5619,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_matches(value text, pattern text)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return json_matches.value ~ howdah_private.postgres_pattern(json_matches.pattern);
@@ -5617,7 +5632,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_missing(schema jsonb, value jsonb
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return array(
@@ -5642,7 +5657,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_number_faults(schema jsonb, value
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_faults text[] := '{}';
@@ -5671,7 +5686,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_object_parts(schema jsonb, value 
  RETURNS TABLE(part jsonb, instance jsonb, spot text)
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_known jsonb := coalesce(json_object_parts.schema -> 'properties', '{}');
@@ -5712,7 +5727,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_place(place text, key text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return case
@@ -5726,7 +5741,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_referred(root jsonb, reference te
  RETURNS jsonb
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_pointer text := substr(json_referred.reference, 2);
@@ -5754,7 +5769,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_repeated(value jsonb, place text)
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return array(
@@ -5773,7 +5788,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_same_parts(root jsonb, schema jso
  RETURNS TABLE(part jsonb, instance jsonb, spot text)
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query
@@ -5797,7 +5812,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_sentence(place text, what text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return coalesce(nullif(json_sentence.place, ''), 'the value') || ' ' || what;
@@ -5808,7 +5823,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_shown(value jsonb)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return left(case when jsonb_typeof(json_shown.value) = 'string' and value #>> '{}' ~ '^[^\s,"]([^,"]*[^\s,"])?$'
@@ -5820,7 +5835,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_size_faults(schema jsonb, size in
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_least numeric := (json_size_faults.schema ->> ('min' || json_size_faults.suffix))::numeric;
@@ -5840,7 +5855,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_text_faults(schema jsonb, value t
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_faults text[] := '{}';
@@ -5864,7 +5879,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_value_faults(schema jsonb, value 
  RETURNS text[]
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_type text := jsonb_typeof(json_value_faults.value);
@@ -5890,7 +5905,7 @@ CREATE OR REPLACE FUNCTION howdah_private.keep_checkpoints(checkpoints jsonb)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
   select c.tenant_id, c.seq, decode(c.hash, 'hex'), decode(c.hmac, 'hex'), c.signed_by
@@ -5904,7 +5919,7 @@ CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_k
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object('id', key.id, 'tenant_id', key.tenant_id, 'wrapped_by', key.wrapped_by,
     'nonce', encode(key.nonce, 'base64'), 'ciphertext', encode(key.ciphertext, 'base64'))
@@ -5915,7 +5930,7 @@ CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
@@ -5929,7 +5944,7 @@ CREATE OR REPLACE FUNCTION howdah_private.keyword_fault(kind text, value jsonb, 
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_type text := jsonb_typeof(keyword_fault.value);
@@ -5980,7 +5995,7 @@ CREATE OR REPLACE FUNCTION howdah_private.keyword_kind(keyword text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when keyword_kind.keyword in ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
@@ -6007,7 +6022,7 @@ CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $function$
 ;
 
@@ -6015,7 +6030,7 @@ CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
  RETURNS TABLE(session_id uuid, execution_id uuid)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select s.id, s.live_execution_id from howdah.sessions as s where s.id = any (live_runs.ids)
 $function$
@@ -6025,7 +6040,7 @@ CREATE OR REPLACE FUNCTION howdah_private.load_resource(tenant uuid, id uuid)
  RETURNS TABLE(name text, type text, is_text boolean, bytes bytea, storage_path text, size bigint, sha256 text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select r.name, r.type, howdah_private.is_text_type(r.type), r.bytes, r.storage_path, r.size, r.sha256
   from howdah.resources as r
@@ -6037,7 +6052,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_family uuid[];
@@ -6073,7 +6088,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.lock_lineage(lock_family.ids);
@@ -6085,7 +6100,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_tenant_id uuid;
@@ -6108,7 +6123,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_above uuid[];
@@ -6137,7 +6152,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_out_users(quota howdah.quotas)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if quota.scope = 'system' then
@@ -6151,7 +6166,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.lock_senders(session_id uuid)
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
 $function$
@@ -6160,7 +6175,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
 $function$
@@ -6170,7 +6185,7 @@ CREATE OR REPLACE FUNCTION howdah_private.look_at_quotas(quotas uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform graphile_worker.add_job('admit', json_build_object('id', q.id, 'tenant_id', q.tenant_id),
@@ -6180,11 +6195,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lost_runs(worker uuid, ids uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.id from unnest(lost_runs.ids) as i (id)
+  where not exists (
+    select from howdah.executions as e where e.id = i.id and e.owner_worker = lost_runs.worker
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.agents as a set version_is_stale = true
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
@@ -6195,7 +6223,7 @@ CREATE OR REPLACE FUNCTION howdah_private.markdown_line(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select regexp_replace(
     btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
@@ -6207,7 +6235,7 @@ CREATE OR REPLACE FUNCTION howdah_private.master_key_state()
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
     'current', (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
@@ -6223,7 +6251,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text, by_grant
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
@@ -6249,7 +6277,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false) or howdah_private.is_operator()
 $function$
@@ -6259,7 +6287,7 @@ CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zon
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
@@ -6267,7 +6295,7 @@ CREATE OR REPLACE FUNCTION howdah_private.more_runs(after uuid, room integer, ex
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
 AS $function$
 declare
@@ -6312,7 +6340,7 @@ CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
     or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
@@ -6327,7 +6355,7 @@ CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_known text;
@@ -6366,7 +6394,7 @@ CREATE OR REPLACE FUNCTION howdah_private.note_action(tenant_id uuid, action tex
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into howdah_private.audit_inbox (
@@ -6383,7 +6411,7 @@ CREATE OR REPLACE FUNCTION howdah_private.note_changes(object text, keys text[],
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
@@ -6417,7 +6445,7 @@ CREATE OR REPLACE FUNCTION howdah_private.note_control(e howdah.executions, acti
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.note_action(e.tenant_id, note_control.action, 'executions', e.id::text,
@@ -6429,7 +6457,7 @@ CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
   where e.id = note_hooks.id
@@ -6440,7 +6468,7 @@ CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_now timestamptz := clock_timestamp();
@@ -6460,7 +6488,7 @@ CREATE OR REPLACE FUNCTION howdah_private.own_grants()
  RETURNS SETOF howdah.grants
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query select g.* from howdah.grants as g
@@ -6473,7 +6501,7 @@ CREATE OR REPLACE FUNCTION howdah_private.park_over_limit(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_limits howdah.concurrency_limits[];
@@ -6520,7 +6548,7 @@ CREATE OR REPLACE FUNCTION howdah_private.park_over_quota(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_over uuid[];
@@ -6547,7 +6575,7 @@ CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[], a
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_parked uuid[];
@@ -6583,7 +6611,7 @@ CREATE OR REPLACE FUNCTION howdah_private.parse_cron(cron text, OUT minutes inte
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_cron text := lower(btrim(parse_cron.cron, E' \t\n\r'));
@@ -6619,7 +6647,7 @@ CREATE OR REPLACE FUNCTION howdah_private.part_fault(part jsonb)
  RETURNS TABLE(field text, reason text)
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with part as (
     select part_fault.part as part, case jsonb_typeof(part_fault.part) when 'object' then part_fault.part ->> 'type' end as type
@@ -6649,7 +6677,7 @@ CREATE OR REPLACE FUNCTION howdah_private.partition_settings(partitioned text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case partition_settings.partitioned
     when 'executions' then 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, '
@@ -6665,7 +6693,7 @@ CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $function$
 ;
 
@@ -6673,7 +6701,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permission_rows()
  RETURNS TABLE(object text, action text, role howdah.user_role, by_agent boolean)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
     ('executions', 'run', 'member'::howdah.user_role, true),
@@ -6703,7 +6731,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text, by_gr
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
@@ -6734,7 +6762,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action tex
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_permission howdah.grant_permission;
@@ -6760,15 +6788,16 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_control(what text, id uuid, age
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if howdah_private.is_trusted() then
     return;
   end if;
-  perform howdah_private.permit(permit_control.what || 's', 'run');
+  perform howdah_private.permit(permit_control.what || 's', 'run', by_grant => permit_control.agent_id is not null);
   perform howdah_private.permit_agent(permit_control.agent_id, 'run');
-  if howdah.current_user_role() > 'admin' and permit_control.user_id <> howdah.current_user_id() then
+  if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
+    and permit_control.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
         permit_control.what, permit_control.id),
@@ -6779,11 +6808,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_trusted() then
+    perform howdah_private.permit_control('session', s.id, s.agent_id, s.user_id)
+    from howdah_private.session_of(permit_session.session_id) as s;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_tool(tool_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
+  where t.id = permit_tool.tool_id and t.tenant_id = howdah.current_tenant() and t.agent_id is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.postgres_pattern(pattern text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_letters boolean := 'é' ~ '[[:alpha:]]';
@@ -6836,7 +6891,7 @@ CREATE OR REPLACE FUNCTION howdah_private.prepare_commit(worker uuid, commits js
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.lock_lineage(array_agg(c.id))
@@ -6874,7 +6929,7 @@ CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint t
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_tenant uuid := howdah.current_tenant();
@@ -6915,7 +6970,7 @@ CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
  RETURNS SETOF howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_lineage uuid[] := (
@@ -6952,7 +7007,7 @@ CREATE OR REPLACE FUNCTION howdah_private.quota_use(quota_id uuid, OUT used nume
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_quota howdah.quotas;
@@ -7022,7 +7077,7 @@ END
 CREATE OR REPLACE FUNCTION howdah_private.random_bytes()
  RETURNS bytea
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 $function$
@@ -7032,7 +7087,7 @@ CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer
  RETURNS TABLE(given text, value jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_is_word boolean := q.kind <> 'question';
@@ -7068,7 +7123,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_worker howdah_private.workers;
@@ -7099,7 +7154,7 @@ CREATE OR REPLACE FUNCTION howdah_private.recount(quota howdah.quotas)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_counter howdah_private.quota_counters;
@@ -7123,7 +7178,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refresh_agent_version(agent_id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_agent howdah.agents;
@@ -7158,7 +7213,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user howdah.users;
@@ -7207,7 +7262,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_api_key(role howdah.user_role, 
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_own howdah.user_role := howdah.current_user_role();
@@ -7250,7 +7305,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_content(tenant_id uuid, content
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
@@ -7271,7 +7326,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_cron(message text, part text, v
  RETURNS void
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
@@ -7286,7 +7341,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWTRM',
@@ -7305,7 +7360,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_erased(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if e.contents_erased_at is not null then
@@ -7321,7 +7376,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq i
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_erased(e);
@@ -7352,7 +7407,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_large_run(idempotency_key text,
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_large record;
@@ -7377,7 +7432,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_live_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid[] := array(
@@ -7398,7 +7453,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_other_kind(q howdah.questions, 
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if q.kind <> refuse_other_kind.kind then
@@ -7414,7 +7469,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_parts(tenant uuid, parts jsonb)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_fault record;
@@ -7459,7 +7514,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_keys(field text, document
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_path text;
@@ -7497,7 +7552,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb,
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
@@ -7536,7 +7591,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_question_people(settings jsonb)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
@@ -7559,7 +7614,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_question_setting(place text, fa
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
@@ -7573,7 +7628,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_question_settings(configuration
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_settings jsonb := refuse_question_settings.configuration -> 'question';
@@ -7613,7 +7668,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_request(tenant_id uuid, user_id
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_over record;
@@ -7636,7 +7691,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_retry(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_compensation uuid;
@@ -7675,7 +7730,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_fault text := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
@@ -7693,7 +7748,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_like text;
@@ -7725,7 +7780,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_todo(session_id uuid, field tex
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_positions text;
@@ -7744,7 +7799,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_tool(p pg_proc, schema na
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_reason text := case
@@ -7779,7 +7834,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_secret(name text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWNTF',
@@ -7793,7 +7848,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, used numeric, amount numeric)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
@@ -7824,7 +7879,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_runs uuid[] := array(
@@ -7851,7 +7906,7 @@ CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text,
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_lock_key int;
@@ -7868,7 +7923,7 @@ CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uu
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_released uuid[];
@@ -7915,7 +7970,7 @@ CREATE OR REPLACE FUNCTION howdah_private.release_unheld(worker uuid, held uuid[
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_unheld uuid[] := array(
@@ -7932,7 +7987,7 @@ CREATE OR REPLACE FUNCTION howdah_private.remember_approval(q howdah.questions, 
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
@@ -7954,7 +8009,7 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_author(tenant_id uuid, name tex
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.agent_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
@@ -7967,7 +8022,7 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name t
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
@@ -7987,7 +8042,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.questions as q set status = 'cancelled', updated_at = now()
   where q.execution_id = run.id and q.status = 'open';
@@ -8006,7 +8061,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.reorder_todos(session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_order jsonb := reorder_todos.arguments -> 'order';
@@ -8040,7 +8095,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reply_fault(q howdah.questions, given 
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
@@ -8057,7 +8112,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_count int;
@@ -8089,7 +8144,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_first uuid;
@@ -8097,6 +8152,7 @@ begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
+  perform howdah_private.permit('executions', 'run');
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)
@@ -8104,7 +8160,10 @@ begin
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
   if v_first <> reserve_idempotency_key.execution_id
-    and not exists (select from howdah.executions as e where e.id = v_first) then
+    and not exists (
+      select from howdah.executions as e
+      where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
+    ) then
     -- reserved by somebody who then inserted nothing: a key lives as long as its run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
@@ -8119,7 +8178,7 @@ CREATE OR REPLACE FUNCTION howdah_private.retain(batch integer DEFAULT 200)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_policy howdah.retention_policies;
@@ -8143,7 +8202,7 @@ CREATE OR REPLACE FUNCTION howdah_private.retain_of(p howdah.retention_policies,
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_roots uuid[];
@@ -8192,7 +8251,7 @@ CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_bef
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah_private.data_keys as k
@@ -8207,7 +8266,7 @@ CREATE OR REPLACE FUNCTION howdah_private.room_left(tenants uuid[])
  RETURNS TABLE(concurrency_limit howdah.concurrency_limits, room integer)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with at_work as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
@@ -8229,7 +8288,7 @@ CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  RETURNS integer[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
@@ -8254,7 +8313,7 @@ CREATE OR REPLACE FUNCTION howdah_private.runs_of_user(u howdah.users)
  RETURNS uuid[]
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with recursive runs (id) as (
     select e.id::uuid from howdah.executions as e where e.tenant_id = u.tenant_id and e.user_id = u.id
@@ -8277,7 +8336,7 @@ CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_strip_nulls(jsonb_build_object(
     'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
@@ -8289,7 +8348,7 @@ CREATE OR REPLACE FUNCTION howdah_private.schema_fault(schema jsonb, path text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_fault text;
@@ -8315,7 +8374,7 @@ CREATE OR REPLACE FUNCTION howdah_private.scopes_of_key(scopes text[])
  RETURNS text[]
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];
@@ -8338,7 +8397,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sealed_document(secret howdah.secrets,
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object('id', secret.id, 'tenant_id', secret.tenant_id, 'name', secret.name,
     'version', sealed.version, 'nonce', encode(sealed.nonce, 'base64'),
@@ -8350,7 +8409,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sealed_secret(tenant_id uuid, name tex
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.sealed_document(s, c, k)
   from howdah.secrets as s
@@ -8364,7 +8423,7 @@ CREATE OR REPLACE FUNCTION howdah_private.secret_slot(tenant_id uuid, name text)
  RETURNS jsonb
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
     'id', coalesce(s.id, howdah.uuid_v7()), 'version', coalesce(s.version, 0) + 1,
@@ -8381,7 +8440,7 @@ CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, most
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
   from (
@@ -8398,7 +8457,7 @@ CREATE OR REPLACE FUNCTION howdah_private.seed_builtin_tools(tenant_id uuid)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
   select seed_builtin_tools.tenant_id, b.name, b.description, 'builtin', b.parameters, b.effect
@@ -8413,11 +8472,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sees_agent(agent_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return sees_agent.agent_id is null or sees_agent.agent_id <> all (howdah_private.hidden_agents());
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_blocker(s howdah.sessions)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with live as (
     select e.id::uuid as id, e.status, e.waiting_for from howdah.executions as e
@@ -8457,7 +8527,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
     select e.id, e.turn from howdah.executions as e
@@ -8479,7 +8549,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], tur
  RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select i.place::int, i.id, t.turn, t.seq, t.message
   from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
@@ -8503,13 +8573,13 @@ CREATE OR REPLACE FUNCTION howdah_private.session_of(id uuid)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id);
+  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id) and howdah_private.sees_agent(s.agent_id);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
@@ -8523,7 +8593,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
  RETURNS TABLE(tenant_id uuid, session_id uuid)
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_root howdah.executions;
@@ -8566,7 +8636,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_to_send(session howdah.session
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if session.policy = 'interrupt' then
@@ -8581,7 +8651,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
  RETURNS bigint
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with roots as materialized (
     select e.id::uuid as id, e.tenant_id, 1 + e.step_count + e.fence + e.moves as changes
@@ -8608,7 +8678,7 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.compensate(run);
@@ -8631,7 +8701,7 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_partitions()
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_change text;
@@ -8665,7 +8735,7 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_question(id uuid, status howdah
  RETURNS howdah.questions
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_question howdah.questions;
@@ -8694,7 +8764,7 @@ CREATE OR REPLACE FUNCTION howdah_private.shared_ids(OUT oldest uuid, OUT younge
  RETURNS record
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_ms constant bigint := extract(epoch from now()) * 1000;
@@ -8709,7 +8779,7 @@ CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
  RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET jit TO 'off'
 AS $function$
@@ -8737,7 +8807,7 @@ CREATE OR REPLACE FUNCTION howdah_private.size_limits()
  RETURNS TABLE(table_name text, column_name text, most integer, unit text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
     (null, 'name', 200, 'characters'),
@@ -8775,7 +8845,7 @@ CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, 
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_id uuid := spawn_child.child ->> 'id';
@@ -8807,7 +8877,7 @@ CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text,
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_run howdah.executions;
@@ -8841,7 +8911,7 @@ CREATE OR REPLACE FUNCTION howdah_private.steer_session(session_id uuid, content
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid;
@@ -8872,7 +8942,7 @@ CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors intege
  RETURNS TABLE(execution_id uuid, seq integer, step jsonb)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
     'cost', s.cost::text,
@@ -8893,7 +8963,7 @@ CREATE OR REPLACE FUNCTION howdah_private.still_waits_for(e howdah.executions)
  RETURNS howdah.waiting_reason
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid;
@@ -8920,7 +8990,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
 AS $function$
 declare
@@ -8976,7 +9046,7 @@ CREATE OR REPLACE FUNCTION howdah_private.switch_master_key(fingerprint text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah_private.master_keys as m set retired_at = now()
@@ -8990,7 +9060,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sync_custom_tools(tools jsonb)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
   select n.id, x.name, x.description, 'custom', x.parameters, x.effect
@@ -9009,7 +9079,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sync_default_model(provider text, mode
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.models as m
   set provider = sync_default_model.provider, model = sync_default_model.model
@@ -9022,7 +9092,7 @@ CREATE OR REPLACE FUNCTION howdah_private.take_ended(id uuid)
  RETURNS TABLE(tenant_id uuid, execution_id uuid, event jsonb, hooks jsonb)
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with taken as (
     delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
@@ -9037,7 +9107,7 @@ CREATE OR REPLACE FUNCTION howdah_private.take_inbox(worker uuid, id uuid, fence
  RETURNS TABLE(step_count integer, steps jsonb, messages jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah.executions as e
@@ -9062,7 +9132,7 @@ CREATE OR REPLACE FUNCTION howdah_private.take_runs(worker uuid, protocol intege
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
@@ -9118,7 +9188,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with told as (
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
@@ -9143,7 +9213,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, conten
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
   values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
@@ -9156,7 +9226,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET bytea_output TO 'hex'
 AS $function$
@@ -9179,7 +9249,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg__permit()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if current_user <> 'howdah_engine' then
@@ -9192,7 +9262,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg__permit_agent()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_key constant text := tg_argv[1];
@@ -9208,10 +9278,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__permit_session()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
+    perform howdah_private.permit_session(new.session_id);
+  elsif current_user <> 'howdah_engine' then
+    perform howdah_private.permit_control('session', new.id, new.agent_id, new.user_id);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   -- rows of a partition are rows of its table
@@ -9230,7 +9315,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_oversize()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_row jsonb := to_jsonb(new);
@@ -9255,7 +9340,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg__stamp()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.updated_at := now();
@@ -9267,7 +9352,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah.models as m
@@ -9282,7 +9367,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('request_params', new.request_params);
@@ -9294,7 +9379,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_parts__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.mark_agents_stale(array[old.agent_id, new.agent_id]);
@@ -9306,7 +9391,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah.tools as t where t.id = new.tool_id for share;
@@ -9317,7 +9402,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
@@ -9330,11 +9415,24 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__permit_approval()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit('tools', 'manage');
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_tool(new.tool_id);
   end if;
   return new;
 end $function$
@@ -9344,7 +9442,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
@@ -9355,7 +9453,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
@@ -9366,7 +9464,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.version_is_stale := true;
@@ -9378,7 +9476,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refresh_agent_version(new.id);
@@ -9390,7 +9488,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_audit_pending__chain()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -9413,7 +9511,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__admit()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.enqueue_admission(old.id, old.tenant_id);
@@ -9424,7 +9522,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__refuse_tenant()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not howdah_private.is_operator() then
@@ -9440,7 +9538,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__cancel_children()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
@@ -9455,7 +9553,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (
@@ -9476,7 +9574,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parent()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_parent howdah.executions;
@@ -9517,7 +9615,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parts()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_parts(new.tenant_id, new.input_parts);
@@ -9530,7 +9628,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (
@@ -9550,7 +9648,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__count_runs()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_uses jsonb;
@@ -9581,7 +9679,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 begin
   perform count(*)
@@ -9607,7 +9706,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__keep_key()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_first uuid := howdah_private.reserve_idempotency_key(new.tenant_id, new.idempotency_key, new.id);
@@ -9626,7 +9725,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__make_room()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
@@ -9639,7 +9738,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pass_turn()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_next uuid;
@@ -9664,13 +9763,13 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit_agents()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
     perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
-    perform howdah_private.permit_control('session', s.id, null, s.user_id)
-    from howdah.sessions as s where s.id in (select n.session_id from new_rows as n);
+    perform howdah_private.permit_session(n.session_id)
+    from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;
   return null;
 end $function$
@@ -9680,7 +9779,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pin_tenant()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.forget_pins();
@@ -9693,7 +9792,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_agent_name text;
@@ -9761,7 +9860,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
@@ -9781,7 +9880,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__settle_effects()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.settle_effects(new);
@@ -9793,7 +9892,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__take_turn()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_live uuid;
@@ -9834,7 +9933,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_grants__restrict()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update howdah.agents as a
@@ -9847,7 +9946,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__check()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_proc pg_catalog.pg_proc;
@@ -9868,7 +9967,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__grant()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_proc pg_catalog.pg_proc := howdah_private.hook_function(new.function);
@@ -9882,7 +9981,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__adopt()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.from_environment := false;
@@ -9894,7 +9993,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
@@ -9909,7 +10008,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.mark_agents_stale(array_agg(a.id))
@@ -9927,7 +10026,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_keys()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('base_url',
@@ -9940,7 +10039,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
@@ -9961,7 +10060,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__begin()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.begin_quota(new);
@@ -9973,7 +10072,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__look()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.enqueue_admission(old.id, old.tenant_id);
@@ -9984,7 +10083,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__refuse_imposed()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if howdah_private.is_operator() or (tg_op = 'DELETE' and not exists (
@@ -10005,7 +10104,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__sign()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.is_imposed := howdah_private.is_operator();
@@ -10024,7 +10123,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__check_execution()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (
@@ -10043,7 +10142,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__count_storage()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_row howdah.resources := case tg_op when 'DELETE' then old else new end;
@@ -10061,7 +10160,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__measure()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_hash text := encode(sha256(new.bytes), 'hex');
@@ -10092,7 +10191,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_rewrite()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWDEN',
@@ -10106,7 +10205,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__sign()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.created_by := howdah_private.actor();
@@ -10117,7 +10216,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new.input is null or octet_length(new.input) > 1048576 then
@@ -10147,7 +10246,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__own()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.user_id := coalesce(new.user_id, howdah.current_user_id());
@@ -10158,7 +10257,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__plan()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not new.is_active then
@@ -10180,7 +10279,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception using errcode = 'HWCNF',
@@ -10194,7 +10293,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__seed()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into howdah.models (tenant_id, name, provider, model, from_environment)
@@ -10216,7 +10315,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_todos__check_session()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new.session_id is null or not exists (
@@ -10236,7 +10335,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_todos__count_changes()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
@@ -10252,7 +10351,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_todos__take_position()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.lock_todos(new.session_id);
@@ -10265,7 +10364,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
@@ -10280,7 +10379,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform howdah_private.mark_agents_stale(array_agg(u.agent_id))
@@ -10299,7 +10398,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_sql()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not howdah_private.is_operator() then
@@ -10315,7 +10414,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (select from howdah_private.builtin_tools() as b where b.name = new.name) then
@@ -10332,7 +10431,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__reserve_names()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_other text;
@@ -10356,7 +10455,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.tg_users__permit_owner()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if current_user <> 'howdah_engine' and howdah.current_user_role() > 'owner' then
@@ -10370,7 +10469,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if coalesce(tick.chore, 'schedules') = 'schedules' and pg_try_advisory_xact_lock(1214871364, -1) then
@@ -10386,7 +10485,7 @@ CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text,
  RETURNS text
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_text text := todo_text.value #>> '{}';
@@ -10407,7 +10506,7 @@ CREATE OR REPLACE FUNCTION howdah_private.todos_json(session_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object(
     'position', t.position, 'id', t.id, 'title', t.title, 'status', t.status, 'note', t.note
@@ -10427,12 +10526,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, con
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
     'agent_id', tool.agent_id, 'parameters', tool.parameters,
-    'configuration', tool.configuration || tool_definition.configuration, 'effect', tool.effect,
+    'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
+      else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   )
@@ -10443,7 +10543,7 @@ CREATE OR REPLACE FUNCTION howdah_private.type_schema(type oid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when t.typtype = 'd' then howdah_private.type_schema(t.typbasetype)
@@ -10471,7 +10571,7 @@ CREATE OR REPLACE FUNCTION howdah_private.unsettled_intents(run howdah.execution
  RETURNS SETOF howdah.steps
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query
@@ -10490,7 +10590,7 @@ CREATE OR REPLACE FUNCTION howdah_private.unsupported_keyword_at(root jsonb, sch
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_keyword record;
@@ -10549,7 +10649,7 @@ CREATE OR REPLACE FUNCTION howdah_private.unsupported_schema_keyword(schema json
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return howdah_private.unsupported_keyword_at(
@@ -10561,7 +10661,7 @@ CREATE OR REPLACE FUNCTION howdah_private.unwatch(listener uuid, ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   delete from howdah_private.watchers as w
   where w.expires_at < now()
@@ -10573,7 +10673,7 @@ CREATE OR REPLACE FUNCTION howdah_private.use_quotas(uses jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_over record;
@@ -10592,7 +10692,7 @@ CREATE OR REPLACE FUNCTION howdah_private.used_since(quota howdah.quotas, since 
  RETURNS numeric
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_first uuid := howdah.uuid_v7_floor(greatest(used_since.since, '2000-01-02') - interval '1 day');
@@ -10633,7 +10733,7 @@ CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
  RETURNS howdah.users
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user howdah.users;
@@ -10653,7 +10753,7 @@ CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_woken uuid[];
@@ -10677,7 +10777,7 @@ CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uu
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform graphile_worker.add_jobs(array_agg(
@@ -10697,7 +10797,7 @@ CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah_private.watchers (listener, execution_id, expires_at)
   select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
@@ -10709,7 +10809,7 @@ CREATE OR REPLACE FUNCTION howdah_private.whoever()
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
     else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
@@ -10720,7 +10820,7 @@ CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given t
  RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
@@ -11016,9 +11116,13 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_too
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
-CREATE TRIGGER _030_permit_approval_insert BEFORE INSERT ON howdah.agent_tools FOR EACH ROW WHEN (((new.requires_approval IS FALSE) OR (new.configuration ? 'question'::text))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+CREATE TRIGGER _030_permit_approval_delete BEFORE DELETE ON howdah.agent_tools FOR EACH ROW WHEN ((old.requires_approval OR (NOT howdah_private.is_harmless_configuration(old.configuration)))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
 
-CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools FOR EACH ROW WHEN ((((new.requires_approval IS NOT TRUE) AND (new.requires_approval IS DISTINCT FROM old.requires_approval)) OR ((new.configuration -> 'question'::text) IS DISTINCT FROM (old.configuration -> 'question'::text)))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+CREATE TRIGGER _030_permit_approval_insert BEFORE INSERT ON howdah.agent_tools FOR EACH ROW WHEN (((new.requires_approval IS FALSE) OR (NOT howdah_private.is_harmless_configuration(new.configuration)))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+
+CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools FOR EACH ROW WHEN ((((new.requires_approval IS NOT TRUE) AND (new.requires_approval IS DISTINCT FROM old.requires_approval)) OR ((new.configuration <> old.configuration) AND (NOT (howdah_private.is_harmless_configuration(new.configuration) AND howdah_private.is_harmless_configuration(old.configuration)))) OR ((new.tool_id <> old.tool_id) AND old.requires_approval))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
+
+CREATE TRIGGER _040_permit_sub_agent BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
 
@@ -11248,6 +11352,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
+CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
+
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -11277,6 +11383,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.secrets REFERENCING OLD 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+
+CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON howdah.sessions FOR EACH ROW WHEN (((length(new.title) > 500) OR ((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('title', '500', 'characters', 'state', '1048576', 'bytes');
 
@@ -11437,15 +11545,19 @@ create policy operator on howdah.approvals to howdah_owner using (true) with che
 create policy tenant on howdah.approvals to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
-      WHERE ((e.id)::uuid = approvals.execution_id))))
+      WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = approvals.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
-      WHERE ((e.id)::uuid = approvals.execution_id))))
+      WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = approvals.session_id)))))
 END));
 
 create policy engine on howdah.audit_log to howdah_engine using (true) with check (true);
@@ -11547,11 +11659,15 @@ create policy operator on howdah.quotas to howdah_owner using (true) with check 
 create policy tenant on howdah.quotas to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = quotas.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = quotas.session_id)))))
 END));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
@@ -11561,15 +11677,19 @@ create policy operator on howdah.resources to howdah_owner using (true) with che
 create policy tenant on howdah.resources to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
-      WHERE ((e.id)::uuid = resources.execution_id))))
+      WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = resources.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
-      WHERE ((e.id)::uuid = resources.execution_id))))
+      WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = resources.session_id)))))
 END));
 
 create policy engine on howdah.retention_policies to howdah_engine using (true) with check (true);
@@ -11585,11 +11705,15 @@ create policy operator on howdah.schedules to howdah_owner using (true) with che
 create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = schedules.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = schedules.session_id)))))
 END));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
@@ -12060,7 +12184,7 @@ grant select on column howdah.executions.output_data to howdah_app;
 
 grant select on column howdah.executions.parent_execution_id to howdah_analyst;
 
-grant insert, select on column howdah.executions.parent_execution_id to howdah_app;
+grant select on column howdah.executions.parent_execution_id to howdah_app;
 
 grant select on column howdah.executions.priority to howdah_analyst;
 
@@ -12566,6 +12690,12 @@ grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
+grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
+
+grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
@@ -12676,6 +12806,8 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
 
+grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
+
 grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
@@ -12737,6 +12869,14 @@ grant execute on function howdah_private.permit_agent(uuid,text) to howdah_app;
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.permit_session(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.permit_session(uuid) to howdah_app;
+
+grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
@@ -12868,6 +13008,8 @@ grant execute on function howdah_private.tg__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
 
+grant execute on function howdah_private.tg__permit_session() to howdah_engine;
+
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
@@ -12879,6 +13021,8 @@ grant execute on function howdah_private.tg_agent_models__check_params() to howd
 grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__permit_approval() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_tools__permit_sub_agent() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 

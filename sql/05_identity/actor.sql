@@ -1,7 +1,7 @@
 -- Who did it, for created_by: the user of the token, else the database login.
 create or replace function howdah_private.actor() returns text
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := howdah.current_user_id();

@@ -7,7 +7,7 @@
 -- once for all its rows (pin_tenant), which counts for owners only: they may write any tenant_id anyhow.
 create or replace function howdah.current_tenant() returns uuid
   language plpgsql stable parallel safe security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid;

@@ -1,7 +1,7 @@
 -- The user of the token; trusted under the same rule as the tenant's setting.
 create or replace function howdah.current_user_id() returns uuid
   language plpgsql stable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');

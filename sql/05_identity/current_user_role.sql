@@ -3,7 +3,7 @@
 -- do for the tenant. A worker's own session that runs somebody's SQL is never more than a member.
 create or replace function howdah.current_user_role() returns howdah.user_role
   language plpgsql stable parallel safe security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_said howdah.user_role := nullif(current_setting('howdah.role', true), '');

@@ -5,7 +5,7 @@
 create or replace function howdah_private.permission_rows()
   returns table (object text, action text, role howdah.user_role, by_agent boolean)
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   values
     ('executions', 'run', 'member'::howdah.user_role, true),

@@ -3,7 +3,7 @@
 create or replace function howdah_private.may(object text, action text, by_grant boolean default true)
   returns boolean
   language plpgsql stable parallel safe security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
@@ -27,7 +27,7 @@ end $$;
 create or replace function howdah_private.permit(object text, action text, by_grant boolean default true)
   returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
@@ -56,7 +56,7 @@ end $$;
 -- As whom a refusal speaks of the caller.
 create or replace function howdah_private.whoever() returns text
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
     else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
@@ -65,7 +65,7 @@ $$;
 -- What was granted to this user, by name or by role.
 create or replace function howdah_private.own_grants() returns setof howdah.grants
   language plpgsql stable parallel safe security definer rows 10
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query select g.* from howdah.grants as g
@@ -77,7 +77,7 @@ end $$;
 -- grants name; any other one everybody's as roles go.
 create or replace function howdah_private.agent_permission(agent_id uuid) returns howdah.grant_permission
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_role howdah.user_role := howdah.current_user_role();
@@ -99,7 +99,7 @@ end $$;
 -- Refuses before any index or key is asked, which would tell a foreign agent from one that is not there.
 create or replace function howdah_private.permit_agent(agent_id uuid, action text) returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_permission howdah.grant_permission;
@@ -124,15 +124,16 @@ end $$;
 -- nobody's, and by who speaks for the tenant as a whole.
 create or replace function howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid) returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if howdah_private.is_trusted() then
     return;
   end if;
-  perform howdah_private.permit(permit_control.what || 's', 'run');
+  perform howdah_private.permit(permit_control.what || 's', 'run', by_grant => permit_control.agent_id is not null);
   perform howdah_private.permit_agent(permit_control.agent_id, 'run');
-  if howdah.current_user_role() > 'admin' and permit_control.user_id <> howdah.current_user_id() then
+  if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
+    and permit_control.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
         permit_control.what, permit_control.id),
@@ -142,11 +143,42 @@ begin
   end if;
 end $$;
 
+-- Whoever speaks in a session he may not see learns that there is none.
+create or replace function howdah_private.permit_session(session_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_trusted() then
+    perform howdah_private.permit_control('session', s.id, s.agent_id, s.user_id)
+    from howdah_private.session_of(permit_session.session_id) as s;
+  end if;
+end $$;
+
+-- A tool that is an agent is given away by whoever may run that agent.
+create or replace function howdah_private.permit_tool(tool_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
+  where t.id = permit_tool.tool_id and t.tenant_id = howdah.current_tenant() and t.agent_id is not null;
+end $$;
+
+-- Whether a row about this agent is there for this session, for functions that row-level security does not ask.
+create or replace function howdah_private.sees_agent(agent_id uuid) returns boolean
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return sees_agent.agent_id is null or sees_agent.agent_id <> all (howdah_private.hidden_agents());
+end $$;
+
 -- Agents of the tenant whose grants leave this session out. Policies ask for it once per statement and table: where no
 -- agent of any tenant is restricted that is one look at an empty index.
 create or replace function howdah_private.hidden_agents() returns uuid[]
   language plpgsql stable parallel safe security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from howdah.agents as a where a.is_restricted) then

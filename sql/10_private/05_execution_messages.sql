@@ -22,7 +22,7 @@ create or replace function howdah_private.first_content(input text, input_data j
 -- The conversation of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
   from howdah.messages as m
@@ -35,7 +35,7 @@ $$;
 -- whoever asks: a claim has the engine's, an export those of its caller.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
     select e.id, e.turn from howdah.executions as e
@@ -58,7 +58,7 @@ $$;
 -- A call that is to be tried again later says when by the clock that all workers share: they turn it into their own.
 create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(howdah_private.step_note(s) || case
     when s.kind = 'retry' and s.output ? 'not_before' then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8

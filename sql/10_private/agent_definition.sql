@@ -2,7 +2,7 @@
 -- Prices are left out on purpose, they are read when a step commits.
 create or replace function howdah_private.agent_definition(agent_id uuid) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with agent as (
     select a.* from howdah.agents as a where a.id = agent_definition.agent_id
@@ -60,17 +60,19 @@ as $$
   from agent as a
 $$;
 
--- A tool as an agent has it: its configuration goes over the tool's own, key by key.
+-- A tool as an agent has it: its configuration goes over the tool's own, key by key; but which function of the database a
+-- SQL tool calls stands in the tool alone.
 create or replace function howdah_private.tool_definition(
   tool howdah.tools, configuration jsonb, requires_approval boolean
 ) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
     'agent_id', tool.agent_id, 'parameters', tool.parameters,
-    'configuration', tool.configuration || tool_definition.configuration, 'effect', tool.effect,
+    'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
+      else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   )

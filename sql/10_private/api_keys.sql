@@ -4,7 +4,7 @@
 -- 32 bytes nobody can guess: three ids have 366 bits from the operating system's generator, and SHA-256 leaves 256 of them.
 create or replace function howdah_private.random_bytes() returns bytea
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 $$;
@@ -12,7 +12,7 @@ $$;
 -- The last digits of a number to the base 62; 43 of them hold 32 bytes.
 create or replace function howdah_private.base62(bytes bytea, digits int) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_alphabet constant text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -33,7 +33,7 @@ end $$;
 -- for secrets that have leaked knows a key of ours for certain. Postgres has it from version 18 on.
 create or replace function howdah_private.crc_32(bytes bytea) returns bigint
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_crc bigint := 4294967295;
@@ -52,7 +52,7 @@ end $$;
 create or replace function howdah_private.refuse_api_key(role howdah.user_role, scopes text[], user_id uuid)
   returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_own howdah.user_role := howdah.current_user_role();
@@ -94,7 +94,7 @@ end $$;
 -- a key that makes another one are its own.
 create or replace function howdah_private.scopes_of_key(scopes text[]) returns text[]
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];

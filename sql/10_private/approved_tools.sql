@@ -3,7 +3,7 @@
 -- approvals are given and taken back while the run is at work.
 create or replace function howdah_private.approved_tools(execution_id uuid) returns text[]
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run howdah.executions;

@@ -5,7 +5,7 @@
 -- that the commit already answers by what is left of the budgets above. Only what will be committed counts.
 create or replace function howdah_private.prepare_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.lock_lineage(array_agg(c.id))
@@ -35,7 +35,7 @@ end $$;
 -- need to wait. A commit that was sent twice finds them there already.
 create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_step record;
@@ -69,7 +69,7 @@ end $$;
 -- The row of a question; its id was given by the worker. What a question listed at its root needs is copied.
 create or replace function howdah_private.ask_question(run howdah.executions, question jsonb) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.questions (
     id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
@@ -90,7 +90,7 @@ $$;
 -- so that the model hears of it and nobody else's commit is hurt. What only came at a bad moment is no refusal.
 create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid := spawn_child.child ->> 'id';

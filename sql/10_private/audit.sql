@@ -8,7 +8,7 @@ create or replace function howdah_private.asker(
   out actor text, out user_id uuid, out login text, out api_key_id uuid, out client text
 )
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   actor := howdah_private.actor();
@@ -18,7 +18,7 @@ begin
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
-  client := left(coalesce(client, concat_ws(' ', nullif(current_setting('application_name'), ''),
+  client := left(coalesce(client, concat_ws(' ', 'sql', nullif(current_setting('application_name'), ''),
     coalesce(host(inet_client_addr()), 'local'))), 200);
 end $$;
 
@@ -26,7 +26,7 @@ end $$;
 create or replace function howdah_private.keyed_rows(keys text[], rows jsonb[])
   returns table (key text, content jsonb)
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
@@ -44,7 +44,7 @@ create or replace function howdah_private.content_digest(content jsonb) returns 
 create or replace function howdah_private.note_changes(object text, keys text[], before jsonb[], after jsonb[])
   returns void
   language plpgsql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 begin
   insert into howdah_private.audit_inbox (
@@ -77,7 +77,7 @@ create or replace function howdah_private.note_action(
   tenant_id uuid, action text, object text, object_id text, detail jsonb default null, said jsonb default null
 ) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into howdah_private.audit_inbox (
@@ -93,7 +93,7 @@ end $$;
 create or replace function howdah_private.note_control(e howdah.executions, action text, said jsonb default null)
   returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.note_action(e.tenant_id, note_control.action, 'executions', e.id::text,
@@ -113,7 +113,7 @@ create or replace function howdah_private.audit_hash(a howdah.audit_log) returns
 -- planned: the inbox is empty for everybody else, and full of what is gone.
 create or replace function howdah_private.chain_audit(tenant_id uuid) returns void
   language plpgsql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   v_head howdah_private.audit_heads;
@@ -149,7 +149,7 @@ end $$;
 create or replace function howdah_private.due_checkpoints()
   returns table (tenant_id uuid, seq bigint, hash text)
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select h.tenant_id, h.seq, encode(h.hash, 'hex')
   from howdah_private.audit_heads as h
@@ -161,7 +161,7 @@ $$;
 
 create or replace function howdah_private.keep_checkpoints(checkpoints jsonb) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
   select c.tenant_id, c.seq, decode(c.hash, 'hex'), decode(c.hmac, 'hex'), c.signed_by

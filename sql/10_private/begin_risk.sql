@@ -1,7 +1,7 @@
 -- A suspect is about to do what may kill its worker: noted before it begins, forgotten by its next commit.
 create or replace function howdah_private.begin_risk(worker uuid, id uuid, fence int) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah.executions as e set at_risk = true, updated_at = now()

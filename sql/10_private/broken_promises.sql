@@ -5,7 +5,7 @@
 create or replace function howdah_private.broken_promises(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
-  set search_path = '' set jit = off
+  set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
@@ -163,7 +163,7 @@ $$;
 create or replace function howdah_private.broken_waits(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
-  set search_path = '' set jit = off
+  set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with waiting as materialized (
     select e.id::uuid as id, e.tenant_id, e.waiting_for, e.live_children, e.has_inbox
@@ -213,7 +213,7 @@ $$;
 create or replace function howdah_private.broken_families(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
-  set search_path = '' set jit = off
+  set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with children as materialized (
     select e.id::uuid as id, e.tenant_id, e.parent_execution_id

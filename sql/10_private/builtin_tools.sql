@@ -2,7 +2,7 @@
 create or replace function howdah_private.builtin_tools()
   returns table (name text, description text, parameters jsonb, effect howdah.tool_effect)
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   values
     ('ask_user', 'Asks the person this work is done for, and waits for the answer. Use it when you cannot go on '
@@ -50,7 +50,7 @@ $$;
 -- so is what the tenant has decided about its row: its effect too, which may have been made stricter.
 create or replace function howdah_private.seed_builtin_tools(tenant_id uuid) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
   select seed_builtin_tools.tenant_id, b.name, b.description, 'builtin', b.parameters, b.effect

@@ -19,7 +19,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language plpgsql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
   v_first uuid;
@@ -89,7 +89,7 @@ end $$;
 -- Those of the runs that are due and free, and within their quotas and limits.
 create or replace function howdah_private.take_runs(worker uuid, protocol int, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
@@ -144,7 +144,7 @@ end $$;
 -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
 create or replace function howdah_private.wake_skipped(ids uuid[], except_ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.add_jobs(array_agg(
@@ -163,7 +163,7 @@ end $$;
 -- that out.
 create or replace function howdah_private.drop_wake_ups(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.complete_jobs(array(

@@ -31,7 +31,7 @@ create or replace function howdah_private.commit_steps(worker uuid, commits json
     is_pause_requested boolean, over_quota boolean
   )
   language plpgsql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

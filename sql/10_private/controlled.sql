@@ -1,14 +1,14 @@
 -- The run a control is about, with its ancestors and itself locked; refused when it is not the caller's to see.
 create or replace function howdah_private.controlled(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions;
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id)
+    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
@@ -25,7 +25,7 @@ end $$;
 
 create or replace function howdah_private.refuse_ended(e howdah.executions, what text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWTRM',

@@ -3,13 +3,13 @@
 -- The session a call is about; another tenant's is not found.
 create or replace function howdah_private.session_of(id uuid) returns howdah.sessions
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id);
+  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id) and howdah_private.sees_agent(s.agent_id);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
@@ -22,7 +22,7 @@ end $$;
 -- The agent a conversation is to be with: it has to be one that takes runs, or the next message would be refused.
 create or replace function howdah_private.active_agent(name text) returns uuid
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid := howdah.agent(active_agent.name);
@@ -40,7 +40,7 @@ end $$;
 create or replace function howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
   returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
@@ -61,7 +61,7 @@ end $$;
 create or replace function howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
   returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
   values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
@@ -73,7 +73,7 @@ $$;
 -- before their session, so its row cannot keep them apart.
 create or replace function howdah_private.lock_senders(session_id uuid) returns void
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
 $$;
@@ -83,7 +83,7 @@ $$;
 create or replace function howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run howdah.executions;
@@ -117,7 +117,7 @@ end $$;
 create or replace function howdah_private.steer_session(session_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid;
@@ -141,7 +141,7 @@ end $$;
 -- there the senders' own lock has to do.
 create or replace function howdah_private.session_to_send(session howdah.sessions) returns howdah.sessions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if session.policy = 'interrupt' then

@@ -2,7 +2,7 @@
 
 create or replace function howdah_private.refuse_cron(message text, part text, value text) returns void
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
@@ -15,7 +15,7 @@ end $$;
 -- One number or name of a field, refused when it is neither or out of bounds.
 create or replace function howdah_private.cron_value(part text, value text, low int, high int) returns int
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_names constant text[] := case cron_value.part
@@ -38,7 +38,7 @@ end $$;
 -- no step at all, so it is refused.
 create or replace function howdah_private.cron_field(part text, field text) returns int[]
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_low constant int := case when cron_field.part in ('day-of-month', 'month') then 1 else 0 end;
@@ -87,7 +87,7 @@ create or replace function howdah_private.parse_cron(
   out is_either boolean, out is_interval boolean
 )
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_cron text := lower(btrim(parse_cron.cron, E' \t\n\r'));
@@ -122,7 +122,7 @@ end $$;
 -- anything else (a POSIX rule has digits, an abbreviation no slash) are tried first.
 create or replace function howdah_private.refuse_timezone(timezone text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_like text;

@@ -7,7 +7,7 @@ create or replace function howdah_private.cron_moments(
   day date, hours int[], minutes int[], is_interval boolean, timezone text
 ) returns setof timestamptz
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_midnight constant timestamp := cron_moments.day;
@@ -57,7 +57,7 @@ create or replace function howdah_private.cron_times(
   cron text, timezone text, since timestamptz, until timestamptz, count int, backwards boolean default false
 ) returns setof timestamptz
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_cron record;

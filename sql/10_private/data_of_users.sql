@@ -2,7 +2,7 @@
 -- and what takes their effects back.
 create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with recursive runs (id) as (
     select e.id::uuid from howdah.executions as e where e.tenant_id = u.tenant_id and e.user_id = u.id
@@ -23,7 +23,7 @@ $$;
 -- The user somebody wants to export or erase; another tenant's is not found.
 create or replace function howdah_private.user_of_tenant(id uuid) returns howdah.users
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user howdah.users;
@@ -41,7 +41,7 @@ end $$;
 -- Nothing is erased under a run that is at work.
 create or replace function howdah_private.refuse_live_runs(ids uuid[]) returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid[] := array(
@@ -61,7 +61,7 @@ end $$;
 -- a session of his waits for his row; what came before that was locked is found by the second look.
 create or replace function howdah_private.hold_user(u howdah.users, cancel_live boolean) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_runs uuid[] := howdah_private.runs_of_user(u);
@@ -83,7 +83,7 @@ end $$;
 -- What he answered where others were asked, and the files he brought.
 create or replace function howdah_private.erase_elsewhere(u howdah.users, runs uuid[]) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_answer record;
@@ -114,7 +114,7 @@ end $$;
 -- His name, where rows of others carry it; his keys open nothing any more.
 create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,

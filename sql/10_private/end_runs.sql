@@ -5,7 +5,7 @@ create or replace function howdah_private.end_runs(
   ids uuid[], reason howdah.stop_reason, error jsonb
 ) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid[] := array(

@@ -5,7 +5,7 @@
 -- Not in SQL alone, which plans it anew each time.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = '' set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 begin
   perform graphile_worker.add_jobs(array_agg(

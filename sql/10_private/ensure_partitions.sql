@@ -3,7 +3,7 @@
 -- appended to: a page is written, vacuumed once, frozen for ever, and after that only read, often by an index alone.
 create or replace function howdah_private.partition_settings(partitioned text) returns text
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case partition_settings.partitioned
     when 'executions' then 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, '
@@ -18,7 +18,7 @@ $$;
 -- the parent's owner may add partitions.
 create or replace function howdah_private.ensure_month(moment timestamptz) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
@@ -49,7 +49,7 @@ end $$;
 -- stay in it for ever.
 create or replace function howdah_private.ensure_partitions(months_ahead int default 12) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_made int := 0;
@@ -66,7 +66,7 @@ end $$;
 -- it is stored. One that somebody holds for longer than a migration waits is settled the next time.
 create or replace function howdah_private.settle_partitions() returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_change text;

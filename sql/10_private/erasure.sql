@@ -5,7 +5,7 @@
 
 create or replace function howdah_private.erase_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah.steps as s
@@ -30,7 +30,7 @@ end $$;
 
 create or replace function howdah_private.delete_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
@@ -44,7 +44,7 @@ end $$;
 -- What one answered in the run of another: the step that says so, and what the model was told.
 create or replace function howdah_private.erase_answer_log(execution_id uuid, call_id text) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.steps as s set output = '"[erased]"', annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
@@ -55,7 +55,7 @@ $$;
 
 create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.agent_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
@@ -66,7 +66,7 @@ $$;
 -- Its code stays, and a reason that is a code: the ledger of effects reads them.
 create or replace function howdah_private.erased_error(error jsonb) returns jsonb
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
     'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
@@ -76,7 +76,7 @@ $$;
 
 create or replace function howdah_private.erased_calls(calls jsonb) returns jsonb
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
     'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
@@ -86,7 +86,7 @@ $$;
 -- Of runs that have ended: their contents, and what was beside them. Gives how many rows of each it was.
 create or replace function howdah_private.erase_runs(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
@@ -105,7 +105,7 @@ end $$;
 -- Whole trees that have ended. What they counted for in the version of their sessions stays counted, so that it grows.
 create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_beside jsonb := howdah_private.delete_beside(delete_runs.ids);
@@ -133,7 +133,7 @@ end $$;
 -- What stands beside runs and is nothing without its contents: files, keys, what came too late.
 create or replace function howdah_private.delete_beside(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_found jsonb;
@@ -155,7 +155,7 @@ end $$;
 -- go, when they may.
 create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_todos bigint;
@@ -185,7 +185,7 @@ end $$;
 -- Sums of what was counted, and all files.
 create or replace function howdah_private.add_counts(a jsonb, b jsonb) returns jsonb
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_object_agg(k.key, case when k.key = 'files'
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')

@@ -1,7 +1,7 @@
 -- Volatile, so that it sees what the commit that asks has just counted upwards.
 create or replace function howdah_private.exhausted_above(ancestors uuid[]) returns howdah.stop_reason
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)

@@ -3,7 +3,7 @@
 -- locked until it commits; what is left is for the next second.
 create or replace function howdah_private.expire_questions() returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := clock_timestamp(); -- a value, so that an index finds what is due
@@ -33,7 +33,7 @@ end $$;
 -- of their deadlines, so this never waits: whoever answers a question at this moment comes first.
 create or replace function howdah_private.question_for_expiry(id uuid) returns setof howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_lineage uuid[] := (
@@ -53,7 +53,7 @@ end $$;
 
 create or replace function howdah_private.expire_question(q howdah.questions) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if q.escalate_to is not null and q.escalated_at is null then

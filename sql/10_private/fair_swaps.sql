@@ -7,7 +7,7 @@
 -- younger ids have their own wake-ups still.
 create or replace function howdah_private.shared_ids(out oldest uuid, out youngest uuid)
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ms constant bigint := extract(epoch from now()) * 1000;
@@ -24,7 +24,7 @@ end $$;
 -- claim_executions.
 create or replace function howdah_private.has_rivals(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -59,7 +59,7 @@ end $$;
 create or replace function howdah_private.due_tenants(low uuid, high uuid, most int)
   returns table (tenant_id uuid, is_timer boolean, priority smallint)
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -103,7 +103,7 @@ end $$;
 create or replace function howdah_private.due_tenants_after(after uuid)
   returns table (tenant_id uuid, is_timer boolean, priority smallint)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_most constant int := 16;
@@ -121,7 +121,7 @@ end $$;
 -- Runs at work of each of the tenants, over all workers; more than a thousand are as many as a thousand.
 create or replace function howdah_private.runs_at_work(tenants uuid[]) returns int[]
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -144,7 +144,7 @@ create or replace function howdah_private.due_run(
   tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
 ) returns uuid
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -171,7 +171,7 @@ end $$;
 -- has due runs, which one look at the index tells.
 create or replace function howdah_private.fair_swaps(ids uuid[], after uuid) returns table (named uuid, pick uuid)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_after uuid := fair_swaps.after;

@@ -3,7 +3,7 @@
 -- rows from their cursor, so a lost announcement costs latency, never data.
 create or replace function howdah_private.watch(listener uuid, ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah_private.watchers (listener, execution_id, expires_at)
   select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
@@ -12,7 +12,7 @@ $$;
 
 create or replace function howdah_private.unwatch(listener uuid, ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   delete from howdah_private.watchers as w
   where w.expires_at < now()
@@ -21,7 +21,7 @@ $$;
 
 create or replace function howdah_private.announce(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
 $$;
@@ -31,7 +31,7 @@ $$;
 -- worker cuts its pieces below that.
 create or replace function howdah_private.announce_tokens(pieces jsonb) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select pg_notify('howdah_tokens', p.piece::text)
   from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
@@ -41,7 +41,7 @@ $$;
 -- Announces, in the transaction of the caller, those of the runs that somebody watches.
 create or replace function howdah_private.announce_watched(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select pg_notify('howdah_feed', i.id::text)
   from unnest(announce_watched.ids) as i (id)
@@ -53,7 +53,7 @@ $$;
 create or replace function howdah_private.steps_after(ids uuid[], cursors int[], at_most int)
   returns table (execution_id uuid, seq int, step jsonb)
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
     'cost', s.cost::text,
@@ -72,7 +72,7 @@ $$;
 create or replace function howdah_private.execution_states(ids uuid[])
   returns table (execution_id uuid, status howdah.execution_status, step_count int, updated_at text)
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
   from howdah.executions as e where e.id = any (execution_states.ids)

@@ -5,14 +5,14 @@
 -- A moment as it stands in keys and metadata: 2026-03-29T01:00:00Z.
 create or replace function howdah_private.moment_name(at timestamptz) returns text
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $$;
 
 create or replace function howdah_private.insert_scheduled(
   schedule howdah.schedules, execution_id uuid, key text, metadata jsonb
 ) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, session_id, input, input_data, priority, idempotency_key, metadata
@@ -29,7 +29,7 @@ create or replace function howdah_private.due_times(
   schedule howdah.schedules, until timestamptz, out moments timestamptz[], out is_cut boolean
 )
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   moments := array(
@@ -49,7 +49,7 @@ end $$;
 -- Deadlocks, full disks, locks that could not be had, a server that stops: the same call may succeed the next time.
 create or replace function howdah_private.passes_by_itself(code text) returns boolean
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $$;
 
 -- What stands in last_error.
@@ -57,7 +57,7 @@ create or replace function howdah_private.schedule_error(
   code text, message text, detail text, hint text, at timestamptz
 ) returns jsonb
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_strip_nulls(jsonb_build_object(
     'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
@@ -71,7 +71,7 @@ create or replace function howdah_private.fire_moment(
   schedule howdah.schedules, at timestamptz, out id uuid, out error jsonb
 )
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid := howdah.uuid_v7();
@@ -114,7 +114,7 @@ end $$;
 -- and the schedule goes on with its next time.
 create or replace function howdah_private.fire_schedule(schedule howdah.schedules, until timestamptz) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_schedule howdah.schedules := fire_schedule.schedule;
@@ -151,7 +151,7 @@ end $$;
 -- somebody's lock is given up for now, since the others wait with it.
 create or replace function howdah_private.fire_schedules() returns int
   language plpgsql volatile security definer
-  set search_path = '' set lock_timeout = '2s'
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_now constant timestamptz := clock_timestamp();

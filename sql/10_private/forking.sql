@@ -1,7 +1,7 @@
 -- The version a fork runs on: the original's, or the one named.
 create or replace function howdah_private.forked_version(e howdah.executions, version int) returns uuid
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid := e.agent_version_id;
@@ -23,7 +23,7 @@ end $$;
 -- go on with.
 create or replace function howdah_private.refuse_fork(e howdah.executions, seq int, input text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_erased(e);
@@ -54,7 +54,7 @@ end $$;
 -- by what it means, not by what it copies: they are part of what was.
 create or replace function howdah_private.copy_log(original uuid, copy uuid, up_to int) returns int
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with copied as (
     insert into howdah.steps (

@@ -4,7 +4,7 @@
 -- The function a hook names: `shop.check` or `shop.check(jsonb)`.
 create or replace function howdah_private.hook_function(name text) returns pg_catalog.pg_proc
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_function regprocedure;
@@ -42,7 +42,7 @@ end $$;
 -- The hooks of an agent's runs, in the order they are called. Not pinned: what is decided now holds at the next claim.
 create or replace function howdah_private.hooks_of(tenant_id uuid, agent_id uuid) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_agg(jsonb_build_object(
     'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
@@ -54,7 +54,7 @@ $$;
 -- True until a worker has begun the run. What people said before is in its log too, and how often it was not let begin.
 create or replace function howdah_private.is_new_run(e howdah.executions) returns boolean
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when e.step_count = coalesce(e.forked_from_seq + 1, 0) then true
@@ -72,7 +72,7 @@ $$;
 create or replace function howdah_private.begin_hooks(worker uuid, id uuid, fence int)
   returns table (step_count int, is_owned boolean, has_inbox boolean)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
@@ -85,7 +85,7 @@ end $$;
 -- Called by end_runs.
 create or replace function howdah_private.tell_ended(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with told as (
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
@@ -109,7 +109,7 @@ $$;
 create or replace function howdah_private.take_ended(id uuid)
   returns table (tenant_id uuid, execution_id uuid, event jsonb, hooks jsonb)
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with taken as (
     delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
@@ -122,7 +122,7 @@ $$;
 -- What hooks said of a run that has ended, in its metrics: annotations, and hook_errors of those that failed.
 create or replace function howdah_private.note_hooks(id uuid, metrics jsonb) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
   where e.id = note_hooks.id

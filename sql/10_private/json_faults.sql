@@ -9,7 +9,7 @@
 -- What is wrong with a value, a sentence for each fault that names its place, at most 20; empty when it fits.
 create or replace function howdah_private.json_faults(schema jsonb, value jsonb) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_work int := 20000;
@@ -34,7 +34,7 @@ create or replace function howdah_private.json_faults_at(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_part record;
@@ -80,7 +80,7 @@ end $$;
 create or replace function howdah_private.json_same_parts(root jsonb, schema jsonb, value jsonb, place text)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -104,7 +104,7 @@ end $$;
 create or replace function howdah_private.json_object_parts(schema jsonb, value jsonb, place text)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known jsonb := coalesce(json_object_parts.schema -> 'properties', '{}');
@@ -144,7 +144,7 @@ end $$;
 create or replace function howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_old boolean := coalesce(jsonb_typeof(json_array_parts.schema -> 'items') = 'array', false);
@@ -167,7 +167,7 @@ create or replace function howdah_private.json_choice_faults(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_keyword text;
@@ -208,7 +208,7 @@ create or replace function howdah_private.json_condition_faults(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[];

@@ -3,7 +3,7 @@
 -- What '#', '#/$defs/…' or '#/definitions/…' refers to; null for what is not there or in another document.
 create or replace function howdah_private.json_referred(root jsonb, reference text) returns jsonb
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_pointer text := substr(json_referred.reference, 2);
@@ -32,7 +32,7 @@ end $$;
 -- begin anew, and dependencies that are no such thing, because schema_fault does not look at them.
 create or replace function howdah_private.unsupported_schema_keyword(schema jsonb) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return howdah_private.unsupported_keyword_at(
@@ -41,7 +41,7 @@ end $$;
 
 create or replace function howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_keyword record;

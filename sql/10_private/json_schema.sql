@@ -5,7 +5,7 @@
 -- What kind of value a keyword wants; null for one that may be anything.
 create or replace function howdah_private.keyword_kind(keyword text) returns text
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when keyword_kind.keyword in ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
@@ -30,7 +30,7 @@ $$;
 -- The first fault of a value that should be of that kind, as "path: what is wrong"; null when it fits.
 create or replace function howdah_private.keyword_fault(kind text, value jsonb, path text) returns text
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type text := jsonb_typeof(keyword_fault.value);
@@ -78,7 +78,7 @@ end $$;
 
 create or replace function howdah_private.schema_fault(schema jsonb, path text) returns text
   language plpgsql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault text;
@@ -101,7 +101,7 @@ end $$;
 
 create or replace function howdah_private.refuse_schema(field text, schema jsonb) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault text := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);

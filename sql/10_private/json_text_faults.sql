@@ -3,7 +3,7 @@
 
 create or replace function howdah_private.json_text_faults(schema jsonb, value text, place text) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[] := '{}';
@@ -25,7 +25,7 @@ end $$;
 -- Dates and times are those of RFC 3339, with their offset; e-mail addresses and URIs are checked loosely.
 create or replace function howdah_private.json_has_format(value text, format text) returns boolean
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts text[];
@@ -74,7 +74,7 @@ end $$;
 -- nothing that validates is parallel safe: before PostgreSQL 17 no subtransaction may begin in a parallel query.
 create or replace function howdah_private.json_matches(value text, pattern text) returns boolean
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return json_matches.value ~ howdah_private.postgres_pattern(json_matches.pattern);
@@ -87,7 +87,7 @@ end $$;
 -- groups, and within brackets a `[` and a `-` beside a class.
 create or replace function howdah_private.postgres_pattern(pattern text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_letters boolean := 'é' ~ '[[:alpha:]]';

@@ -4,7 +4,7 @@
 -- "address.city"; a name that would be misread stands in brackets.
 create or replace function howdah_private.json_place(place text, key text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case
@@ -15,7 +15,7 @@ end $$;
 
 create or replace function howdah_private.json_sentence(place text, what text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(nullif(json_sentence.place, ''), 'the value') || ' ' || what;
@@ -24,7 +24,7 @@ end $$;
 -- "1 item", "2 items", "2 properties".
 create or replace function howdah_private.json_count(number numeric, noun text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return trim_scale(json_count.number) || ' ' || case
@@ -34,7 +34,7 @@ end $$;
 -- A value in a sentence: text as it is where nobody can misread it, everything else as JSON.
 create or replace function howdah_private.json_shown(value jsonb) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return left(case when jsonb_typeof(json_shown.value) = 'string' and value #>> '{}' ~ '^[^\s,"]([^,"]*[^\s,"])?$'
@@ -44,7 +44,7 @@ end $$;
 -- type, const and enum: what kind of value it is at all. Null when it is of that kind.
 create or replace function howdah_private.json_kind_fault(schema jsonb, value jsonb, place text) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type text := jsonb_typeof(json_kind_fault.value);
@@ -77,7 +77,7 @@ end $$;
 
 create or replace function howdah_private.json_value_faults(schema jsonb, value jsonb, place text) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type text := jsonb_typeof(json_value_faults.value);
@@ -100,7 +100,7 @@ end $$;
 
 create or replace function howdah_private.json_number_faults(schema jsonb, value numeric, place text) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[] := '{}';
@@ -129,7 +129,7 @@ create or replace function howdah_private.json_size_faults(
   schema jsonb, size int, suffix text, noun text, place text
 ) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_least numeric := (json_size_faults.schema ->> ('min' || json_size_faults.suffix))::numeric;
@@ -147,7 +147,7 @@ end $$;
 -- uniqueItems.
 create or replace function howdah_private.json_repeated(value jsonb, place text) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array(
@@ -164,7 +164,7 @@ end $$;
 -- required, dependentRequired and the lists of names in dependencies.
 create or replace function howdah_private.json_missing(schema jsonb, value jsonb, place text) returns text[]
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array(

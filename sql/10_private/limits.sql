@@ -8,7 +8,7 @@
 -- By its key in the order of tenants. What is locked is not the limit's row: who edits one may keep it for long.
 create or replace function howdah_private.lock_limits(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid;
@@ -28,7 +28,7 @@ end $$;
 
 create or replace function howdah_private.limits_key(tenant_id uuid) returns bigint
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $$;
 
 -- Whether a run counts: by its agent, and by the model its pinned version asks first.
@@ -36,7 +36,7 @@ create or replace function howdah_private.is_limited_by(
   l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid
 ) returns boolean
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
@@ -51,7 +51,7 @@ $$;
 create or replace function howdah_private.room_left(tenants uuid[])
   returns table (concurrency_limit howdah.concurrency_limits, room int)
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with at_work as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
@@ -71,7 +71,7 @@ $$;
 -- Of the due runs those that find a limit reached, the best ones first served, are parked; gives them back.
 create or replace function howdah_private.park_over_limit(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limits howdah.concurrency_limits[];
@@ -116,7 +116,7 @@ end $$;
 -- Each at the limit, or at the quota, that it found reached.
 create or replace function howdah_private.park_runs(ids uuid[], limits uuid[], are_quotas boolean) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parked uuid[];
@@ -150,7 +150,7 @@ end $$;
 -- Room may be there for what is parked with these runs, in a moment: a job per limit, which sees what has committed by then.
 create or replace function howdah_private.ask_for_room(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.enqueue_admission(p.concurrency_limit_id, p.tenant_id)
   from (
@@ -162,7 +162,7 @@ $$;
 -- Before all other jobs; without a key, since who stops a run waits for nobody who stops another.
 create or replace function howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
     'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
@@ -174,7 +174,7 @@ $$;
 -- after those that are parked at a quota.
 create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_most constant int := 200;
@@ -224,7 +224,7 @@ end $$;
 -- hold runs: it waits for nobody. Where only workers of before run, who know no job `admit`, this is what admits.
 create or replace function howdah_private.heal_parked(before timestamptz) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_lost uuid[];

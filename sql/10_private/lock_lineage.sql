@@ -4,7 +4,7 @@
 -- the whole table each time.
 create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_above uuid[];
@@ -31,7 +31,7 @@ end $$;
 -- A run that has not ended and everything live below it, locked from the top downwards.
 create or replace function howdah_private.lock_family(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.lock_lineage(lock_family.ids);
@@ -42,7 +42,7 @@ end $$;
 -- that is known is locked and another look finds no more, the family is whole.
 create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_family uuid[];

@@ -3,7 +3,7 @@
 -- worker's part, so that others who have room find some too.
 create or replace function howdah_private.more_runs(after uuid, room int, except_ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = pg_catalog, pg_temp set enable_sort = off
 as $$
 declare
   v_ids record := howdah_private.shared_ids();

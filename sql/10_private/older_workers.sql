@@ -6,7 +6,7 @@
 -- What an older worker would do wrong it is not given; a newer one takes it.
 create or replace function howdah_private.is_known_to_protocol_1(e howdah.executions) returns boolean
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
     and e.forked_from_execution_id is null and e.messages_at_retry = 0
@@ -31,7 +31,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     messages jsonb, history jsonb, attempts jsonb
   )
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.metadata,
     c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages, c.history, c.attempts
@@ -48,7 +48,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
   )
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select c.* from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
@@ -62,7 +62,7 @@ create or replace function howdah_private.commit_steps(worker uuid, commits json
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean
   )
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_result record;

@@ -3,7 +3,7 @@
 -- One setting refused, by the place where it stands.
 create or replace function howdah_private.refuse_question_setting(place text, fault text, hint text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
@@ -16,7 +16,7 @@ end $$;
 create or replace function howdah_private.refuse_question_settings(configuration jsonb, is_ask_user boolean)
   returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_settings jsonb := refuse_question_settings.configuration -> 'question';
@@ -53,7 +53,7 @@ end $$;
 
 create or replace function howdah_private.refuse_question_people(settings jsonb) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
@@ -73,7 +73,7 @@ end $$;
 
 create or replace function howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean) returns void
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
@@ -110,7 +110,7 @@ end $$;
 -- The known word that is most like what was written, by edits of one letter; null when none is near.
 create or replace function howdah_private.nearest_word(word text, known text[]) returns text
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known text;

@@ -3,13 +3,14 @@
 -- The question with its run's lineage locked before it, as everybody does who changes both.
 create or replace function howdah_private.asked(id uuid) returns howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id);
+  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id) and exists (
+    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
@@ -24,7 +25,7 @@ end $$;
 create or replace function howdah_private.refuse_other_kind(q howdah.questions, kind howdah.question_kind)
   returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if q.kind <> refuse_other_kind.kind then
@@ -40,7 +41,7 @@ end $$;
 -- logged in as a user, the role of the login or the key counts, and nobody's runs are its own.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user howdah.users;
@@ -88,7 +89,7 @@ end $$;
 create or replace function howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
   returns table (given text, value jsonb)
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_word boolean := q.kind <> 'question';
@@ -122,7 +123,7 @@ end $$;
 -- What is wrong with an answer to ask_user: its schema decides, else the options, else it may be any text.
 create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb) returns text
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
@@ -138,7 +139,7 @@ $$;
 -- use what json_faults does not know are checked by the worker alone.
 create or replace function howdah_private.word_fault(q howdah.questions, given text, data jsonb) returns text
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
@@ -159,7 +160,7 @@ $$;
 -- only the text itself fits. Null when the text is the value.
 create or replace function howdah_private.answer_value(answer text, schema jsonb) returns jsonb
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value jsonb;
@@ -180,7 +181,7 @@ create or replace function howdah_private.settle_question(
   id uuid, status howdah.question_status, answer text, data jsonb, actor text
 ) returns howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question howdah.questions;
@@ -209,7 +210,7 @@ end $$;
 create or replace function howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
   returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',

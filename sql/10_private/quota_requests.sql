@@ -3,7 +3,7 @@
 -- Of each tenant whether its requests are counted at all, by it or by the system.
 create or replace function howdah_private.count_requests_of(tenants uuid[]) returns setof boolean
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select exists (select from howdah_private.quotas_of(t.id, '{requests}'))
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
@@ -13,7 +13,7 @@ $$;
 -- is counted need not be on disk before it is answered: a crash forgets some requests of its last second.
 create or replace function howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[]) returns setof jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_place int;
@@ -38,7 +38,7 @@ end $$;
 -- Looks before it counts: whoever goes on asking beyond his quota makes nothing be written.
 create or replace function howdah_private.refuse_request(tenant_id uuid, user_id uuid, api_key_id uuid) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_over record;

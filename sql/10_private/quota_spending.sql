@@ -5,7 +5,7 @@
 -- quota at all.
 create or replace function howdah_private.is_spending_counted(ids uuid[]) returns boolean
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return exists (
@@ -20,7 +20,7 @@ end $$;
 -- any quota of theirs is used up, so that each of them is asked about (over_quota) only then.
 create or replace function howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.count_uses(jsonb_agg(jsonb_build_object('metric', u.metric, 'amount', u.amount,
@@ -54,7 +54,7 @@ end $$;
 -- The quota that forbids a run another model call: of several the one that lasts longest. Null while there is room.
 create or replace function howdah_private.over_quota(id uuid) returns uuid
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -72,7 +72,7 @@ end $$;
 -- Of the due runs those that have nothing to spend are parked; gives them back. Part of a claim.
 create or replace function howdah_private.park_over_quota(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_over uuid[];
@@ -98,7 +98,7 @@ end $$;
 -- commit_steps, which holds their rows.
 create or replace function howdah_private.follow_parked(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_free uuid[];
@@ -129,7 +129,7 @@ end $$;
 -- yet is seen then. One job per quota stands for all.
 create or replace function howdah_private.look_at_quotas(quotas uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.add_job('admit', json_build_object('id', q.id, 'tenant_id', q.tenant_id),
@@ -142,7 +142,7 @@ end $$;
 -- period turns. What a new quota has missed is counted before. They are queued: whether they may work is decided when they are claimed.
 create or replace function howdah_private.admit_at_quota(quota_id uuid) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_most constant int := 200;

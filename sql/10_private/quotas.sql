@@ -69,7 +69,7 @@ create or replace function howdah_private.session_of_run(e howdah.executions) re
 create or replace function howdah_private.count_uses(uses jsonb)
   returns table (quota_id uuid, started_at timestamptz, used numeric, amount numeric)
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with amounts as materialized (
     select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, sum(u.amount) as amount
@@ -94,7 +94,7 @@ $$;
 -- Counts what must not go beyond; refused as a whole when it would.
 create or replace function howdah_private.use_quotas(uses jsonb) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_over record;
@@ -110,7 +110,7 @@ end $$;
 
 create or replace function howdah_private.refuse_use(quota howdah.quotas, used numeric, amount numeric) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
@@ -140,7 +140,7 @@ end $$;
 -- and for who gave an id himself. What live runs and those that ended since have spent is found by their indexes.
 create or replace function howdah_private.used_since(quota howdah.quotas, since timestamptz) returns numeric
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_first uuid := howdah.uuid_v7_floor(greatest(used_since.since, '2000-01-02') - interval '1 day');
@@ -183,7 +183,7 @@ create or replace function howdah_private.quotas_key(tenant_id uuid) returns big
 
 create or replace function howdah_private.lock_out_users(quota howdah.quotas) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if quota.scope = 'system' then
@@ -196,7 +196,7 @@ end $$;
 -- The first counter of a quota. Those it locks out wait, so it does not wait long for them.
 create or replace function howdah_private.begin_quota(quota howdah.quotas) returns void
   language plpgsql volatile security definer
-  set search_path = '' set lock_timeout = '2s'
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_began_at timestamptz;
@@ -221,7 +221,7 @@ end $$;
 -- added what he spent, or will. False when somebody may still be there who has not seen the quota.
 create or replace function howdah_private.recount(quota howdah.quotas) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_counter howdah_private.quota_counters;
@@ -245,7 +245,7 @@ create or replace function howdah_private.quota_use(
   quota_id uuid, out used numeric, out started_at timestamptz, out resets_at timestamptz
 )
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_quota howdah.quotas;
@@ -267,7 +267,7 @@ end $$;
 -- quota and takes long must hold up nobody. Called by heal_queue, which waits for nobody.
 create or replace function howdah_private.forget_counters() returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   delete from howdah_private.quota_counters as c
   using (

@@ -3,7 +3,7 @@
 -- that refer to the agent hold its key, and two sessions that both gave it a tool would deadlock over a stronger one.
 create or replace function howdah_private.refresh_agent_version(agent_id uuid) returns uuid
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent howdah.agents;

@@ -2,7 +2,7 @@
 create or replace function howdah_private.part_fault(part jsonb)
   returns table (field text, reason text)
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with part as (
     select part_fault.part as part, case jsonb_typeof(part_fault.part) when 'object' then part_fault.part ->> 'type' end as type
@@ -30,7 +30,7 @@ $$;
 -- Parts that no model could be sent are refused when the run is inserted, by index and field.
 create or replace function howdah_private.refuse_parts(tenant uuid, parts jsonb) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault record;

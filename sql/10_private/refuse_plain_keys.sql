@@ -5,7 +5,7 @@
 -- not secret_name.
 create or replace function howdah_private.names_a_key(name text) returns boolean
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
     or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
@@ -19,7 +19,7 @@ $$;
 -- digit: "sk-learn" and "Bearer of news" are words.
 create or replace function howdah_private.holds_a_key(text text) returns boolean
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
     or text ~ ('(^|[^A-Za-z0-9_-])('
@@ -36,7 +36,7 @@ $$;
 
 create or replace function howdah_private.refuse_plain_keys(field text, document jsonb) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_path text;

@@ -1,6 +1,6 @@
 create or replace function howdah_private.refuse_unknown_secret(name text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWNTF',

@@ -2,7 +2,7 @@
 -- session, which have much of their history in common. So it is refused once and not at every step.
 create or replace function howdah_private.refused_requests(e howdah.executions) returns jsonb
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_runs uuid[] := array(

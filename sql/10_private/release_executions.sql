@@ -8,7 +8,7 @@
 create or replace function howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
   returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_released uuid[];
@@ -54,7 +54,7 @@ end $$;
 -- always what was named.
 create or replace function howdah_private.release_unheld(worker uuid, held uuid[]) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_unheld uuid[] := array(
@@ -65,3 +65,14 @@ begin
   return case when cardinality(v_unheld) > 0
     then howdah_private.release_executions(release_unheld.worker, v_unheld, false) else 0 end;
 end $$;
+
+-- Which of these runs the worker no longer owns: what a message on a channel says, anybody may have said.
+create or replace function howdah_private.lost_runs(worker uuid, ids uuid[]) returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select i.id from unnest(lost_runs.ids) as i (id)
+  where not exists (
+    select from howdah.executions as e where e.id = i.id and e.owner_worker = lost_runs.worker
+  )
+$$;

@@ -4,7 +4,7 @@ create or replace function howdah_private.reserve_idempotency_key(
   tenant_id uuid, key text, execution_id uuid
 ) returns uuid
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_first uuid;
@@ -12,6 +12,7 @@ begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
+  perform howdah_private.permit('executions', 'run');
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)
@@ -19,7 +20,10 @@ begin
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
   if v_first <> reserve_idempotency_key.execution_id
-    and not exists (select from howdah.executions as e where e.id = v_first) then
+    and not exists (
+      select from howdah.executions as e
+      where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
+    ) then
     -- reserved by somebody who then inserted nothing: a key lives as long as its run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key

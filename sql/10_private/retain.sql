@@ -2,7 +2,7 @@
 -- until it gives 0. A policy remembers how far it has come by the time runs ended: the past is not read each night.
 create or replace function howdah_private.retain(batch int default 200) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_policy howdah.retention_policies;
@@ -26,7 +26,7 @@ create or replace function howdah_private.retain_of(
   p howdah.retention_policies, reached_at timestamptz, until timestamptz, batch int, is_delete boolean
 ) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_roots uuid[];

@@ -1,7 +1,7 @@
 -- What a run was given and had found is gone: nothing can go on from there.
 create or replace function howdah_private.refuse_erased(e howdah.executions) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if e.contents_erased_at is not null then
@@ -15,7 +15,7 @@ end $$;
 -- Why a run cannot be retried.
 create or replace function howdah_private.refuse_retry(e howdah.executions) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_compensation uuid;
@@ -52,7 +52,7 @@ end $$;
 -- The limit that ended a run is raised by what it was at first, beyond what is used already.
 create or replace function howdah_private.grant_limit(id uuid, reason howdah.stop_reason) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.executions as e
   set max_steps = case when grant_limit.reason = 'max_steps'
@@ -70,7 +70,7 @@ $$;
 -- What a person said about an effect after the run had ended counts now; what nobody has answered is asked anew.
 create or replace function howdah_private.reopen_questions(run howdah.executions) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.questions as q set status = 'cancelled', updated_at = now()
   where q.execution_id = run.id and q.status = 'open';

@@ -3,7 +3,7 @@
 -- The master key in use, and all that something is still wrapped by: a process must have each of them.
 create or replace function howdah_private.master_key_state() returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'current', (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
@@ -17,7 +17,7 @@ $$;
 -- The first process that needs a master key says which one it is; the fingerprint that counts is given back.
 create or replace function howdah_private.adopt_master_key(fingerprint text) returns text
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into howdah_private.master_keys (fingerprint)
@@ -30,7 +30,7 @@ end $$;
 -- Everything new is wrapped by this key from now on.
 create or replace function howdah_private.switch_master_key(fingerprint text) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah_private.master_keys as m set retired_at = now()
@@ -44,7 +44,7 @@ end $$;
 -- data key is forgotten by who wraps all of them again.
 create or replace function howdah_private.add_data_key(key jsonb, replacing boolean) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah_private.master_keys as m
@@ -67,7 +67,7 @@ end $$;
 
 create or replace function howdah_private.data_keys_to_rewrap(most int) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
   from (
@@ -81,7 +81,7 @@ $$;
 -- False when somebody else was faster.
 create or replace function howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah_private.data_keys as k
@@ -94,7 +94,7 @@ end $$;
 -- Secrets that are not sealed with the data key in use.
 create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, most int) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
   from (
@@ -110,7 +110,7 @@ $$;
 -- The secret is locked before its value, as put_secret does.
 create or replace function howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_count int;
@@ -140,7 +140,7 @@ end $$;
 -- Data keys that nothing is sealed with any more are forgotten for good. Who holds one is waited for, then asked about.
 create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key uuid;

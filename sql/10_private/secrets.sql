@@ -6,7 +6,7 @@
 
 create or replace function howdah_private.key_document(key howdah_private.data_keys) returns jsonb
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('id', key.id, 'tenant_id', key.tenant_id, 'wrapped_by', key.wrapped_by,
     'nonce', encode(key.nonce, 'base64'), 'ciphertext', encode(key.ciphertext, 'base64'))
@@ -16,7 +16,7 @@ create or replace function howdah_private.sealed_document(
   secret howdah.secrets, sealed howdah_private.sealed_secrets, key howdah_private.data_keys
 ) returns jsonb
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('id', secret.id, 'tenant_id', secret.tenant_id, 'name', secret.name,
     'version', sealed.version, 'nonce', encode(sealed.nonce, 'base64'),
@@ -26,7 +26,7 @@ $$;
 -- A secret and its data key in one snapshot: whatever is rotated meanwhile, they fit together.
 create or replace function howdah_private.sealed_secret(tenant_id uuid, name text) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sealed_document(s, c, k)
   from howdah.secrets as s
@@ -38,7 +38,7 @@ $$;
 -- Under which id and version the next value is sealed, and with which key (none: one must be made first).
 create or replace function howdah_private.secret_slot(tenant_id uuid, name text) returns jsonb
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'id', coalesce(s.id, howdah.uuid_v7()), 'version', coalesce(s.version, 0) + 1,
@@ -54,7 +54,7 @@ $$;
 -- next one any more: then the caller seals it again. The key is locked, so that none is replaced under a value.
 create or replace function howdah_private.put_secret(secret jsonb, fingerprint text, last_four text) returns uuid
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant uuid := howdah.current_tenant();

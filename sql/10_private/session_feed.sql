@@ -6,7 +6,7 @@ create or replace function howdah_private.session_messages_after(
   ids uuid[], turns int[], seqs int[], at_most int
 ) returns table (place int, session_id uuid, turn int, seq int, message jsonb)
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select i.place::int, i.id, t.turn, t.seq, t.message
   from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
@@ -29,7 +29,7 @@ $$;
 create or replace function howdah_private.live_runs(ids uuid[])
   returns table (session_id uuid, execution_id uuid)
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select s.id, s.live_execution_id from howdah.sessions as s where s.id = any (live_runs.ids)
 $$;

@@ -8,7 +8,7 @@
 -- table was small would read it whole each time.
 create or replace function howdah_private.settle_effects(run howdah.executions) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.compensate(run);
@@ -29,7 +29,7 @@ end $$;
 -- `parent_execution_id is not null` is said although it follows: the index of roots leaves out those without children.
 create or replace function howdah_private.completed_below(run howdah.executions) returns setof howdah.executions
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -42,7 +42,7 @@ end $$;
 create or replace function howdah_private.effect_question(id uuid, call_id text, begun_at timestamptz)
   returns setof howdah.questions
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select q.* from howdah.questions as q
   where q.execution_id = effect_question.id and q.call_id = effect_question.call_id and q.kind = 'effect'
@@ -53,7 +53,7 @@ $$;
 -- Calls that were begun and whose end is not in the log.
 create or replace function howdah_private.unsettled_intents(run howdah.executions) returns setof howdah.steps
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -71,7 +71,7 @@ end $$;
 -- begun with a step only because hooks are asked about it, and leaves nothing to settle.
 create or replace function howdah_private.has_compensation(agent_version_id uuid, tool text) returns boolean
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
@@ -83,7 +83,7 @@ $$;
 -- The calls of a run that took effect, with their results: what finished, and what a person saw done.
 create or replace function howdah_private.finished_calls(run howdah.executions) returns setof howdah.steps
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -101,7 +101,7 @@ end $$;
 -- Whether a run takes this step of another back.
 create or replace function howdah_private.is_taken_back(id uuid, seq int) returns boolean
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
@@ -114,7 +114,7 @@ $$;
 -- Begins a run that takes back what no other one has taken back. A run without calls is let go at the first look.
 create or replace function howdah_private.compensate(run howdah.executions) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid;
@@ -159,7 +159,7 @@ end $$;
 -- the arguments had; and under these names the whole: arguments, result, idempotency_key.
 create or replace function howdah_private.compensation_arguments(parameters jsonb, call howdah.steps) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_object_agg(p.name, p.value) filter (where p.value is not null), '{}')
   from (

@@ -5,7 +5,7 @@
 create or replace function howdah_private.shares(after uuid, tenants uuid[])
   returns table (tenant_id uuid, at_work int, due boolean, other_workers int)
   language sql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off
 as $$
   with due as materialized (
     select coalesce(array_agg(d.tenant_id), '{}') as tenants from howdah_private.due_tenants_after(shares.after) as d

@@ -3,7 +3,7 @@
 create or replace function howdah_private.size_limits()
   returns table (table_name text, column_name text, most int, unit text)
   language sql immutable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   values
     (null, 'name', 200, 'characters'),

@@ -3,7 +3,7 @@
 -- The input arguments of a function, in order: name, type, and whether it may be left out.
 create or replace function howdah_private.function_arguments(fn regprocedure) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'name', a.name, 'type', format_type(a.type, null),
@@ -23,7 +23,7 @@ $$;
 -- The JSON Schema of one type of Postgres.
 create or replace function howdah_private.type_schema(type oid) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select case
     when t.typtype = 'd' then howdah_private.type_schema(t.typbasetype)
@@ -48,7 +48,7 @@ $$;
 
 create or replace function howdah_private.function_parameters(fn regprocedure) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'type', 'object', 'additionalProperties', false,
@@ -62,7 +62,7 @@ $$;
 -- Functions with the same bare name, for the hint of a misspelt signature.
 create or replace function howdah_private.functions_named(signature text) returns text
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(p.oid::regprocedure::text, ' or ' order by p.oid)
   from pg_catalog.pg_proc as p
@@ -74,7 +74,7 @@ $$;
 create or replace function howdah_private.refuse_unfit_tool(p pg_catalog.pg_proc, schema name)
   returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reason text := case

@@ -1,7 +1,7 @@
 -- Tools registered in code become rows of the default tenant; a row of another kind with that name is kept.
 create or replace function howdah_private.sync_custom_tools(tools jsonb) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.tools as t (tenant_id, name, description, kind, parameters, effect)
   select n.id, x.name, x.description, 'custom', x.parameters, x.effect

@@ -1,7 +1,7 @@
 -- At each start the row "default" of every tenant follows the environment, until a person edits it.
 create or replace function howdah_private.sync_default_model(provider text, model text) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.models as m
   set provider = sync_default_model.provider, model = sync_default_model.model

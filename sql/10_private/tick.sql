@@ -2,7 +2,7 @@
 -- it, since both lock runs: together they would hold the ones of the first while they wait for those of the second.
 create or replace function howdah_private.tick(chore text default null) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(tick.chore, 'schedules') = 'schedules' and pg_try_advisory_xact_lock(1214871364, -1) then

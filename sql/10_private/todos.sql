@@ -4,14 +4,14 @@
 -- passes its turn under that one while it holds its own row, and a run that keeps its list comes the other way round.
 create or replace function howdah_private.lock_todos(session_id uuid) returns void
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
 $$;
 
 create or replace function howdah_private.todos_json(session_id uuid) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'position', t.position, 'id', t.id, 'title', t.title, 'status', t.status, 'note', t.note
@@ -22,7 +22,7 @@ $$;
 -- Arguments that cannot be followed, in words a model can act on: they end with what the list holds.
 create or replace function howdah_private.refuse_todo(session_id uuid, field text, reason text) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_positions text;
@@ -42,7 +42,7 @@ end $$;
 create or replace function howdah_private.session_of_root(execution_id uuid)
   returns table (tenant_id uuid, session_id uuid)
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_root howdah.executions;
@@ -76,7 +76,7 @@ end $$;
 -- The todo that `id` or `position` names.
 create or replace function howdah_private.find_todo(session_id uuid, arguments jsonb) returns uuid
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id text := lower(find_todo.arguments ->> 'id');
@@ -100,7 +100,7 @@ end $$;
 create or replace function howdah_private.todo_text(session_id uuid, field text, value jsonb, most int)
   returns text
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_text text := todo_text.value #>> '{}';
@@ -119,7 +119,7 @@ end $$;
 create or replace function howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
   returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_items jsonb := coalesce(nullif(add_todos.arguments -> 'items', 'null'),
@@ -154,7 +154,7 @@ end $$;
 
 create or replace function howdah_private.change_todo(session_id uuid, arguments jsonb) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_todo_id uuid := howdah_private.find_todo(change_todo.session_id, change_todo.arguments);
@@ -177,7 +177,7 @@ end $$;
 -- Those that `order` names come first, in that order; the others follow as they stood.
 create or replace function howdah_private.reorder_todos(session_id uuid, arguments jsonb) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_order jsonb := reorder_todos.arguments -> 'order';
@@ -209,7 +209,7 @@ end $$;
 -- Called by the worker in the transaction that commits the tool's step: the list and the log say the same.
 create or replace function howdah_private.call_todo(execution_id uuid, arguments jsonb) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid;

@@ -2,7 +2,7 @@
 -- one finds it when it is resumed, the owner of a running one at its next commit.
 create or replace function howdah_private.wake_runs(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_woken uuid[];
@@ -25,7 +25,7 @@ end $$;
 -- locked the runs, so nothing else is being written to them.
 create or replace function howdah_private.drain_inbox(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with taken as (
     delete from howdah_private.inbox as i where i.execution_id = any (drain_inbox.ids) returning i.*
@@ -64,7 +64,7 @@ $$;
 create or replace function howdah_private.take_inbox(worker uuid, id uuid, fence int, after int)
   returns table (step_count int, steps jsonb, messages jsonb)
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.executions as e

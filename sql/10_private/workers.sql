@@ -5,7 +5,7 @@ create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text
 ) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_lock_key int;
@@ -19,7 +19,7 @@ end $$;
 
 create or replace function howdah_private.heartbeat(worker uuid) returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
@@ -29,7 +29,7 @@ end $$;
 -- Says goodbye: unlocks what Graphile Worker still holds for the pool, then forgets the worker.
 create or replace function howdah_private.forget_worker(worker uuid) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_pool_id text;
@@ -48,7 +48,7 @@ end $$;
 create or replace function howdah_private.reap_workers(patience interval default interval '10 seconds')
   returns setof uuid
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_worker howdah_private.workers;
@@ -84,7 +84,7 @@ create or replace function howdah_private.heal_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
@@ -129,7 +129,7 @@ create or replace function howdah_private.sweep_queue(
   sweep howdah_private.queue_sweep, before timestamptz, at_most int
 ) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = '' set enable_sort = off
+  set search_path = pg_catalog, pg_temp set enable_sort = off
 as $$
 declare
   v_ids uuid[];

@@ -4,7 +4,7 @@
 -- owners, whose settings are trusted (pin_tenant).
 create or replace function howdah.agent(name text) returns uuid
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid;

@@ -3,7 +3,7 @@
 create or replace function howdah.answer_question(id uuid, answer text default null, data jsonb default null)
   returns howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question howdah.questions := howdah_private.asked(answer_question.id);
@@ -26,12 +26,15 @@ create or replace function howdah.approve(
   question_id uuid, remember howdah.approval_scope default null, arguments jsonb default null
 ) returns howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question howdah.questions := howdah_private.asked(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
+  if approve.remember in ('agent', 'session') then
+    perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
+  end if;
   v_question := howdah.answer_question(v_question.id, 'approve', approve.arguments);
   perform howdah_private.remember_approval(v_question, approve.remember);
   return v_question;
@@ -41,7 +44,7 @@ comment on function howdah.approve(uuid, howdah.approval_scope, jsonb) is
 
 create or replace function howdah.reject(question_id uuid, reason text default null) returns howdah.questions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question howdah.questions := howdah_private.asked(reject.question_id);

@@ -5,7 +5,7 @@ create or replace function howdah.create_api_key(
   expires_at timestamptz default null, user_id uuid default null
 ) returns howdah.new_api_key
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_role howdah.user_role := coalesce(create_api_key.role, 'member');
@@ -41,7 +41,7 @@ comment on function howdah.create_api_key(text, howdah.user_role, text[], timest
 -- For good, and within a second also for what is connected. A key that was revoked already stays as it is.
 create or replace function howdah.revoke_api_key(id uuid) returns howdah.api_keys
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_row howdah.api_keys;

@@ -4,7 +4,7 @@
 -- back and not refused: `select howdah.cancel_execution(id) from …` may name a run and its children.
 create or replace function howdah.cancel_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);

@@ -1,7 +1,7 @@
 -- Agents are deleted softly: their versions and runs stay, the name becomes free.
 create or replace function howdah.delete_agent(id uuid) returns howdah.agents
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent howdah.agents;

@@ -5,7 +5,7 @@ create or replace function howdah.erase_user(
   user_id uuid, mode howdah.erasure_mode default 'anonymise', cancel_live boolean default false
 ) returns jsonb
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);

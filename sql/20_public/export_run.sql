@@ -2,7 +2,7 @@
 -- shows nothing the tables would not show. Times are in UTC and keys in jsonb's order: the same rows give the same bytes.
 create or replace function howdah.export_run(id uuid) returns jsonb
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run jsonb := howdah_private.exported_run(export_run.id, 0);
@@ -21,7 +21,7 @@ comment on function howdah.export_run(uuid) is
 -- One run and those below it, as deep as children may be.
 create or replace function howdah_private.exported_run(id uuid, depth int) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
   select jsonb_build_object(
@@ -55,7 +55,7 @@ $$;
 -- The row itself, in the columns everybody may read.
 create or replace function howdah_private.exported_execution(id uuid) returns jsonb
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
   select to_jsonb(x) from (

@@ -2,7 +2,7 @@
 -- may ask, also without saying who he is, and who manages users.
 create or replace function howdah.export_user_data(user_id uuid default null) returns setof jsonb
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
 declare
@@ -17,7 +17,10 @@ begin
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
-  v_runs := howdah_private.runs_of_user(v_user);
+  -- what an agent that is hidden from the one who asks did and said is not his to read
+  v_runs := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
   return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
   return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
     where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;

@@ -5,7 +5,7 @@ create or replace function howdah.fork_execution(
   id uuid, seq int default null, input text default null, version int default null
 ) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);

@@ -2,7 +2,7 @@
 -- acts on the whole subtree. A paused run that is paused again stays as it is.
 create or replace function howdah.pause_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(pause_execution.id);

@@ -4,7 +4,7 @@
 -- execute on the function here.
 create or replace function howdah.register_sql_tool(signature text) returns howdah.tools
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_function regprocedure := to_regprocedure(register_sql_tool.signature);

@@ -2,7 +2,7 @@
 -- no other key takes its place. The row is locked before models are looked at, as a model locks it that comes to name it.
 create or replace function howdah.remove_secret(name text, force boolean default false) returns howdah.secrets
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_secret howdah.secrets;

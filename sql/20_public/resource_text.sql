@@ -1,7 +1,7 @@
 -- The text of a small file, for people and reports; what is no text is refused rather than shown as nonsense.
 create or replace function howdah.resource_text(id uuid) returns text
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_resource record;

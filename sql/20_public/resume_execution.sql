@@ -2,7 +2,7 @@
 -- is not paused is left as it is. Acts on the whole subtree.
 create or replace function howdah.resume_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(resume_execution.id);

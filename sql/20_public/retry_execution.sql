@@ -3,7 +3,7 @@
 -- end of stays a question. In a session it takes the turn, or waits for it.
 create or replace function howdah.retry_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(retry_execution.id);

@@ -12,7 +12,7 @@ create or replace function howdah.run(
   input_parts jsonb default null
 ) returns howdah.executions
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent_id uuid := howdah.agent(run.agent);

@@ -2,7 +2,7 @@
 -- neither the overlap policy nor the next time look at it.
 create or replace function howdah.run_schedule(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_schedule howdah.schedules;

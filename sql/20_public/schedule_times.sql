@@ -4,7 +4,7 @@ create or replace function howdah.schedule_times(
   cron text, timezone text default 'UTC', after timestamptz default now(), count int default 5
 ) returns setof timestamptz
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_timezone(schedule_times.timezone);

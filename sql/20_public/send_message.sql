@@ -4,7 +4,7 @@
 create or replace function howdah.send_message(session_id uuid, content text, input_parts jsonb default null)
   returns howdah.sessions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
@@ -34,7 +34,7 @@ comment on function howdah.send_message(uuid, text, jsonb) is
 create or replace function howdah.add_input(execution_id uuid, content text, input_parts jsonb default null)
   returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);

@@ -4,7 +4,7 @@
 -- grow under the lock of their own row: whoever commits later adds to it, whenever he began.
 create or replace function howdah_private.session_version(session_id uuid) returns bigint
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with roots as materialized (
     select e.id::uuid as id, e.tenant_id, 1 + e.step_count + e.fence + e.moves as changes
@@ -29,7 +29,7 @@ $$;
 -- Why the conversation does not go on by itself; null when it does, has an open question of the agent, or is at rest.
 create or replace function howdah_private.session_blocker(s howdah.sessions) returns jsonb
   language sql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   with live as (
     select e.id::uuid as id, e.status, e.waiting_for from howdah.executions as e
@@ -66,7 +66,7 @@ $$;
 
 create or replace function howdah.session_state(session_id uuid) returns jsonb
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(session_state.session_id);

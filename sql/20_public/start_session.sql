@@ -3,7 +3,7 @@ create or replace function howdah.start_session(
   agent text, title text default null, policy howdah.session_policy default 'queue', state jsonb default '{}'
 ) returns howdah.sessions
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.sessions (agent_id, user_id, title, policy, state)
   values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
@@ -17,7 +17,7 @@ comment on function howdah.start_session(text, text, howdah.session_policy, json
 -- what is in flight, or waits for its turn, goes on undisturbed.
 create or replace function howdah.switch_agent(session_id uuid, agent text) returns howdah.sessions
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);

@@ -1,7 +1,7 @@
 -- One line of Markdown for a text somebody else wrote: it can neither end the line nor mean anything.
 create or replace function howdah_private.markdown_line(content text) returns text
   language sql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select regexp_replace(
     btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
@@ -11,7 +11,7 @@ $$;
 -- The todo list of a session as a document: the same rows give the same bytes.
 create or replace function howdah.todolist_markdown(session_id uuid) returns text
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_title text;

@@ -1,7 +1,7 @@
 -- Trigger functions that more than one table uses.
 create or replace function howdah_private.tg__stamp() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.updated_at := now();
@@ -11,7 +11,7 @@ end $$;
 -- Immutable rows: refused for everybody, the owner too; only retention and erasure pass.
 create or replace function howdah_private.tg__refuse_change() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- rows of a partition are rows of its table
@@ -29,7 +29,7 @@ end $$;
 -- A part of agents changed: they get a new version when the transaction commits.
 create or replace function howdah_private.mark_agents_stale(ids uuid[]) returns void
   language sql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   update howdah.agents as a set version_is_stale = true
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
@@ -38,7 +38,7 @@ $$;
 -- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_row jsonb := to_jsonb(new);

@@ -2,7 +2,7 @@
 -- or before by the first insert of an execution. So one transaction of edits makes one version.
 create or replace function howdah_private.tg_agents__mark_stale() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.version_is_stale := true;
@@ -11,7 +11,7 @@ end $$;
 
 create or replace function howdah_private.tg_agents__write_version() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refresh_agent_version(new.id);
@@ -35,7 +35,7 @@ create constraint trigger _900_write_version after insert or update on howdah.ag
 
 create or replace function howdah_private.tg_agent_parts__mark_stale() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.mark_agents_stale(array[old.agent_id, new.agent_id]);
@@ -47,7 +47,7 @@ end $$;
 -- taken in the order part, agent, as editing a part does.
 create or replace function howdah_private.tg_agents__await_edit() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
@@ -56,7 +56,7 @@ end $$;
 
 create or replace function howdah_private.tg_agent_models__await_edit() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.models as m
@@ -69,7 +69,7 @@ end $$;
 
 create or replace function howdah_private.tg_agent_tools__await_edit() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.tools as t where t.id = new.tool_id for share;
@@ -95,7 +95,7 @@ create or replace trigger _100_refuse_truncate before truncate on howdah.agent_v
 
 create or replace function howdah_private.tg_agents__check_output_schema() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
@@ -108,7 +108,7 @@ create or replace trigger _300_check_output_schema before insert or update of ou
 
 create or replace function howdah_private.tg_agent_models__check_params() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_plain_keys('request_params', new.request_params);
@@ -117,7 +117,7 @@ end $$;
 
 create or replace function howdah_private.tg_agent_tools__check_configuration() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);

@@ -3,7 +3,7 @@
 -- The time zone is pinned, since times are part of the digests.
 create or replace function howdah_private.tg__audit() returns trigger
   language plpgsql volatile security definer
-  set search_path = '' set timezone = 'UTC' set bytea_output = 'hex'
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
 as $$
 declare
   v_before jsonb[];
@@ -55,7 +55,7 @@ end $$;
 -- before the commit, leaves it waiting. Tenants are taken in one order.
 create or replace function howdah_private.tg_audit_pending__chain() returns trigger
   language plpgsql volatile security definer
-  set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
   if new.settled_at is distinct from statement_timestamp() then

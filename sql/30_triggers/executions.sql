@@ -5,7 +5,7 @@
 -- statement inserts them the answers are kept; _900_enqueue forgets them. An outer statement's are not for an inner one.
 create or replace function howdah_private.tg_executions__pin_tenant() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.forget_pins();
@@ -15,14 +15,14 @@ end $$;
 
 create or replace function howdah_private.forget_pins() returns void
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
 $$;
 
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent_name text;
@@ -90,7 +90,7 @@ end $$;
 create or replace function howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
   returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_large record;
@@ -115,7 +115,7 @@ end $$;
 -- names a version himself is checked here.
 create or replace function howdah_private.tg_executions__check_version() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (
@@ -133,7 +133,7 @@ end $$;
 -- No foreign key points at executions, so this is where a parent is checked.
 create or replace function howdah_private.tg_executions__check_parent() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parent howdah.executions;
@@ -171,7 +171,7 @@ end $$;
 
 create or replace function howdah_private.tg_executions__keep_key() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_first uuid := howdah_private.reserve_idempotency_key(new.tenant_id, new.idempotency_key, new.id);
@@ -190,7 +190,7 @@ end $$;
 -- what add_jobs planned in this session while the queue was short would read all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
-  set search_path = '' set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 begin
   perform count(*)
@@ -213,7 +213,7 @@ end $$;
 
 create or replace function howdah_private.tg_executions__check_move() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (

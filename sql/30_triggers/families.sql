@@ -3,7 +3,7 @@
 -- A child has ended: its parent is told, and goes on if it waits for that.
 create or replace function howdah_private.tg_executions__report_to_parent() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
@@ -21,7 +21,7 @@ end $$;
 -- A parent has ended without an answer: nobody needs its children's.
 create or replace function howdah_private.tg_executions__cancel_children() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
@@ -33,7 +33,7 @@ end $$;
 
 create or replace function howdah_private.tg_executions__settle_effects() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.settle_effects(new);

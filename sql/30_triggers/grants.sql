@@ -1,7 +1,7 @@
 -- An agent is restricted while it has grants.
 create or replace function howdah_private.tg_grants__restrict() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah.agents as a

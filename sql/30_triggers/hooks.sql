@@ -3,7 +3,7 @@
 -- of howdah_app, which is given usage of the schema and execute on the function here.
 create or replace function howdah_private.tg_hooks__check() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_proc pg_catalog.pg_proc;
@@ -22,7 +22,7 @@ end $$;
 
 create or replace function howdah_private.tg_hooks__grant() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_proc pg_catalog.pg_proc := howdah_private.hook_function(new.function);

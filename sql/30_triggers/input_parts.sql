@@ -1,7 +1,7 @@
 -- Images and files of an input are checked with the row; what the run was given stays what it was given.
 create or replace function howdah_private.tg_executions__check_parts() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_parts(new.tenant_id, new.input_parts);

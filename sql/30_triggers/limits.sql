@@ -1,7 +1,7 @@
 -- A tenant limits its own agents and models; the limit of a tenant as a whole is for who runs the installation.
 create or replace function howdah_private.tg_concurrency_limits__refuse_tenant() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_operator() then
@@ -15,7 +15,7 @@ end $$;
 -- There may be room now.
 create or replace function howdah_private.tg_concurrency_limits__admit() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.enqueue_admission(old.id, old.tenant_id);
@@ -25,7 +25,7 @@ end $$;
 -- A run has stopped working, in whatever way: what waits for room at one of its limits may go on.
 create or replace function howdah_private.tg_executions__make_room() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l

@@ -1,7 +1,7 @@
 -- Whoever edits the model that follows the environment makes it his own; the sync itself runs as the engine.
 create or replace function howdah_private.tg_models__adopt() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.from_environment := false;
@@ -11,7 +11,7 @@ end $$;
 -- Agents that name the model, and for "default" those that name none.
 create or replace function howdah_private.tg_models__mark_stale() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.mark_agents_stale(array_agg(a.id))
@@ -29,7 +29,7 @@ end $$;
 -- beside this database, are an owner's to write.
 create or replace function howdah_private.tg_models__refuse_private() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
@@ -48,7 +48,7 @@ end $$;
 -- Locked, so that the secret cannot be removed before the model that names it is there to be seen.
 create or replace function howdah_private.tg_models__check_secret() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
@@ -61,7 +61,7 @@ end $$;
 -- Of a base_url only what stands behind the host: a password before it is refused by base_url_is_http.
 create or replace function howdah_private.tg_models__refuse_keys() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_plain_keys('base_url',

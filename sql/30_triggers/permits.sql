@@ -2,7 +2,7 @@
 -- engine's functions do was permitted where they were called. Of executions only the insert: nobody else changes them.
 create or replace function howdah_private.tg__permit() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' then
@@ -27,7 +27,7 @@ end $$;
 -- Rows about an agent: its grants decide. Runs come in thousands, so they are looked at together.
 create or replace function howdah_private.tg__permit_agent() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key constant text := tg_argv[1];
@@ -53,15 +53,34 @@ create or replace trigger _020_permit_agent before insert or update or delete on
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
 
+-- A session is its user's: nobody else changes it, begins one in his name, or has a schedule speak in it.
+create or replace function howdah_private.tg__permit_session() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
+    perform howdah_private.permit_session(new.session_id);
+  elsif current_user <> 'howdah_engine' then
+    perform howdah_private.permit_control('session', new.id, new.agent_id, new.user_id);
+  end if;
+  return new;
+end $$;
+create or replace trigger _030_permit_session before insert or update on howdah.sessions
+  for each row execute function howdah_private.tg__permit_session();
+create or replace trigger _030_permit_session before insert or update of session_id on howdah.schedules
+  for each row when (new.session_id is not null)
+  execute function howdah_private.tg__permit_session();
+
 create or replace function howdah_private.tg_executions__permit_agents() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
     perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
-    perform howdah_private.permit_control('session', s.id, null, s.user_id)
-    from howdah.sessions as s where s.id in (select n.session_id from new_rows as n);
+    perform howdah_private.permit_session(n.session_id)
+    from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;
   return null;
 end $$;
@@ -69,31 +88,57 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__permit_agents();
 
--- A tool that wants leave keeps wanting it, unless an admin says otherwise.
+-- What an agent is told about a tool is for whoever edits it to say; what the tool may reach, and whether it asks for
+-- leave, for an admin.
+create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
+  language sql immutable
+  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'suppress_markdown'] = '{}';
+
+-- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
+-- for.
 create or replace function howdah_private.tg_agent_tools__permit_approval() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit('tools', 'manage');
   end if;
-  return new;
+  return case tg_op when 'DELETE' then old else new end;
 end $$;
 create or replace trigger _030_permit_approval_insert before insert on howdah.agent_tools
-  for each row when (new.requires_approval is false or new.configuration ? 'question')
+  for each row when (
+    new.requires_approval is false or not howdah_private.is_harmless_configuration(new.configuration))
   execute function howdah_private.tg_agent_tools__permit_approval();
 create or replace trigger _030_permit_approval_update before update on howdah.agent_tools
   for each row when (
     (new.requires_approval is not true and new.requires_approval is distinct from old.requires_approval)
-    or new.configuration -> 'question' is distinct from old.configuration -> 'question'
+    or (new.configuration <> old.configuration and not (howdah_private.is_harmless_configuration(new.configuration)
+      and howdah_private.is_harmless_configuration(old.configuration)))
+    or (new.tool_id <> old.tool_id and old.requires_approval)
   )
   execute function howdah_private.tg_agent_tools__permit_approval();
+create or replace trigger _030_permit_approval_delete before delete on howdah.agent_tools
+  for each row when (old.requires_approval or not howdah_private.is_harmless_configuration(old.configuration))
+  execute function howdah_private.tg_agent_tools__permit_approval();
+
+create or replace function howdah_private.tg_agent_tools__permit_sub_agent() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_tool(new.tool_id);
+  end if;
+  return new;
+end $$;
+create or replace trigger _040_permit_sub_agent before insert or update of tool_id on howdah.agent_tools
+  for each row execute function howdah_private.tg_agent_tools__permit_sub_agent();
 
 -- Owners are made and unmade by owners.
 create or replace function howdah_private.tg_users__permit_owner() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' and howdah.current_user_role() > 'owner' then

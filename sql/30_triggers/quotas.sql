@@ -1,7 +1,7 @@
 -- A tenant limits itself; what an owner of the database writes it cannot change, nor the quotas of the system.
 create or replace function howdah_private.tg_quotas__sign() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.is_imposed := howdah_private.is_operator();
@@ -19,7 +19,7 @@ end $$;
 -- With its user, agent, session or key a quota goes, whoever wrote it.
 create or replace function howdah_private.tg_quotas__refuse_imposed() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if howdah_private.is_operator() or (tg_op = 'DELETE' and not exists (
@@ -38,7 +38,7 @@ end $$;
 
 create or replace function howdah_private.tg_quotas__begin() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.begin_quota(new);
@@ -48,7 +48,7 @@ end $$;
 -- There may be room now, or none any more.
 create or replace function howdah_private.tg_quotas__look() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.enqueue_admission(old.id, old.tenant_id);
@@ -59,7 +59,7 @@ end $$;
 -- written as it was are no runs to begin.
 create or replace function howdah_private.tg_executions__count_runs() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_uses jsonb;
@@ -89,7 +89,7 @@ end $$;
 -- the tenant still.
 create or replace function howdah_private.tg_resources__count_storage() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_row howdah.resources := case tg_op when 'DELETE' then old else new end;

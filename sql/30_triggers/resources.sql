@@ -1,7 +1,7 @@
 -- The content of a resource never changes, so its size and hash are facts: computed from the bytes, or told with a path.
 create or replace function howdah_private.tg_resources__measure() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_hash text := encode(sha256(new.bytes), 'hex');
@@ -31,7 +31,7 @@ end $$;
 -- No foreign key points at executions, so this is where the run is checked.
 create or replace function howdah_private.tg_resources__check_execution() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (
@@ -47,7 +47,7 @@ end $$;
 
 create or replace function howdah_private.tg_resources__sign() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.created_by := howdah_private.actor();
@@ -56,7 +56,7 @@ end $$;
 
 create or replace function howdah_private.tg_resources__refuse_rewrite() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWDEN',

@@ -2,7 +2,7 @@
 -- when it is made, switched on again, or told another cron or time zone; switched off it has none.
 create or replace function howdah_private.tg_schedules__check() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.input is null or octet_length(new.input) > 1048576 then
@@ -30,7 +30,7 @@ end $$;
 
 create or replace function howdah_private.tg_schedules__plan() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not new.is_active then
@@ -50,7 +50,7 @@ end $$;
 
 create or replace function howdah_private.tg_schedules__own() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.user_id := coalesce(new.user_id, howdah.current_user_id());

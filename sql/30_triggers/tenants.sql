@@ -2,7 +2,7 @@
 -- and the built-in tools.
 create or replace function howdah_private.tg_tenants__seed() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into howdah.models (tenant_id, name, provider, model, from_environment)

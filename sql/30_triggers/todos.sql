@@ -2,7 +2,7 @@
 -- so that two writers at once get two of them.
 create or replace function howdah_private.tg_todos__take_position() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.lock_todos(new.session_id);
@@ -13,7 +13,7 @@ end $$;
 
 create or replace function howdah_private.tg_todos__check_session() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.session_id is null or not exists (
@@ -39,7 +39,7 @@ create or replace trigger _300_take_position before insert on howdah.todos
 -- A list changed: its session's state has another version. A session that is just being deleted has none any more.
 create or replace function howdah_private.tg_todos__count_changes() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)

@@ -1,7 +1,7 @@
 -- SQL tools call functions of this database: only an owner decides which (register_sql_tool).
 create or replace function howdah_private.tg_tools__refuse_sql() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_operator() then
@@ -14,7 +14,7 @@ end $$;
 
 create or replace function howdah_private.tg_tools__mark_stale() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.mark_agents_stale(array_agg(u.agent_id))
@@ -32,7 +32,7 @@ end $$;
 -- Names and aliases of all tools of a tenant are unique together: a private table says so, whoever writes.
 create or replace function howdah_private.tg_tools__reserve_names() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_other text;
@@ -54,7 +54,7 @@ end $$;
 
 create or replace function howdah_private.tg_tools__check_parameters() returns trigger
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
@@ -66,7 +66,7 @@ end $$;
 
 create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from howdah_private.builtin_tools() as b where b.name = new.name) then

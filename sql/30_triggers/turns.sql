@@ -2,7 +2,7 @@
 -- session's lock. A row that stands already (on conflict do nothing) is no new message and takes no turn.
 create or replace function howdah_private.tg_executions__take_turn() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid;
@@ -42,7 +42,7 @@ end $$;
 -- ended first; those who interrupt one session come one after the other.
 create or replace function howdah_private.interrupt_session(session_id uuid, tenant_id uuid) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid;
@@ -66,7 +66,7 @@ end $$;
 -- keeps the order of locks: run, session, next run.
 create or replace function howdah_private.tg_executions__pass_turn() returns trigger
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_next uuid;

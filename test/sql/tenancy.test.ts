@@ -44,6 +44,12 @@ const READABLE = [
   'users',
 ];
 
+/** A type by its own name, whatever lies in front of it. */
+const qualified = (type: string) =>
+  type.includes('.') || type.includes(' ') || /^(integer|boolean|smallint|bigint)/.test(type)
+    ? type
+    : `pg_catalog.${type}`;
+
 /** What is the same for everybody. */
 const OF_NOBODY = ['permissions', 'status_transitions'];
 
@@ -261,7 +267,7 @@ describe('tenants', () => {
           'HWNTF',
         ],
         ['update howdah.schedules set agent_id = $1', [theirs.agent], 'HWNTF'],
-        ['update howdah.schedules set session_id = $1', [theirs.session], '23503'],
+        ['update howdah.schedules set session_id = $1', [theirs.session], 'HWNTF'],
         ['select howdah.run_schedule($1)', [theirs.schedule], 'HWNTF'],
         ['update howdah.agents set user_id = $1', [theirs.person], '23503'],
       ];
@@ -334,6 +340,69 @@ describe('tenants', () => {
         { tenant_id: b },
       ]);
       await client.query('rollback');
+      await client.end();
+    });
+
+    test('and everything else runs no type, table or function that a login has planted in pg_temp', async () => {
+      const login = await makeLogin('howdah_app');
+      await db.pool.query(
+        'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+        [login, a],
+      );
+      const functions = await all(
+        db.pool,
+        `select p.oid::regprocedure::text as signature, n.nspname || '.' || p.proname as name,
+           array(select format_type(t, null) from unnest(p.proargtypes) as t) as types
+         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+         where n.nspname in ('howdah', 'howdah_private') and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
+           and has_function_privilege('howdah_app', p.oid, 'execute')`,
+      );
+      expect(functions.length).toBeGreaterThan(40);
+      const client = await connectAs(login);
+      await client.query(`create function pg_temp.spy() returns boolean language plpgsql as $$
+        begin if current_user <> session_user then raise exception 'planted: %', current_user; end if; return true; end $$`);
+      await client.query('grant execute on function pg_temp.spy() to public');
+      for (const type of [
+        'uuid',
+        'text',
+        'jsonb',
+        'timestamptz',
+        'bytea',
+        'name',
+        'regclass',
+        'int4',
+        'bool',
+        'numeric',
+      ]) {
+        await client.query(
+          `create domain pg_temp.${type} as pg_catalog.${type} check (pg_temp.spy())`,
+        );
+      }
+      for (const table of ['agents', 'users', 'executions', 'pg_class', 'pg_roles']) {
+        await client.query(`create temp table ${table} (id pg_catalog.uuid)`);
+      }
+      const attempts = functions.map(
+        ({ name, types }) =>
+          `select * from ${name}(${types.map((type: string) => `null::${qualified(type)}`).join(', ')})`,
+      );
+      attempts.push(
+        `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`,
+        `insert into howdah.agents (name, instruction) values ('planted', 'x')`,
+        `update howdah.agents set instruction = 'y' where name = 'planted'`,
+        `insert into howdah.models (name, provider, model) values ('planted', 'local', 'x')`,
+        `select howdah.cancel_execution(id) from howdah.run('development', 'x')`,
+        `select howdah.send_message(id, 'x') from howdah.start_session('development')`,
+        `insert into howdah.resources (name, type, bytes) values ('x', 'text/plain', 'x')`,
+      );
+      for (const text of attempts) {
+        const message = await client.query(text).then(
+          () => '',
+          (error: Error) => error.message,
+        );
+        expect({ text, message }).not.toMatchObject({
+          message: expect.stringContaining('planted:'),
+        });
+      }
       await client.end();
     });
 
