@@ -94,8 +94,7 @@ grant insert (agent_id, tool_id, configuration, requires_approval),
 grant insert (id, user_id, agent_id, title, state, policy), update (title, state, policy)
   on howdah.sessions to howdah_app;
 grant insert (
-  id, agent_id, session_id, parent_execution_id, input, input_data, run_at, priority, idempotency_key,
-  metadata
+  id, agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
 ) on howdah.executions to howdah_app;
 
 -- Artifacts: the list is everybody's to keep; the content of a file is written once, and paths are an owner's to write.
@@ -123,7 +122,8 @@ grant insert (
 
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
-  howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid),
+  howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
+  howdah_private.permit_tool(uuid), howdah_private.is_harmless_configuration(jsonb),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;
 grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
@@ -178,7 +178,7 @@ grant execute on function howdah_private.refuse_question_settings(jsonb, boolean
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
-  howdah_private.release_unheld(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
+  howdah_private.release_unheld(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
   howdah_private.admit_parked(uuid, uuid),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),

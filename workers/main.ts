@@ -106,7 +106,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     release: options.release,
     log,
-    onControl: (id) => runtime.abort(id),
+    onControl: (id) => void runtime.abort(id),
     onWorker: (id) => runtime.setWorker(id),
     onSilence: () => [pool, sqlToolPool, queue.pool].forEach(breakConnections),
   });

@@ -26,14 +26,15 @@ begin
     hidden as (
       select t.oid, case
         when t.relname = 'agents' then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
-        when t.relname in ('grants', 'concurrency_limits') then 'true'
-        when 'execution_id' = any (t.columns) and t.relname <> 'executions'
-          then 'execution_id is null or exists (select from howdah.executions as e where e.id = execution_id)'
-        when 'agent_id' = any (t.columns)
-          then 'agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[])'
-        when 'session_id' = any (t.columns)
-          then 'session_id is null or exists (select from howdah.sessions as s where s.id = session_id)'
-        else 'true' end as rule
+        when t.relname in ('grants', 'concurrency_limits') then ''
+        else concat_ws(' and ',
+          case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
+            then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when 'execution_id' = any (t.columns) then
+            '(execution_id is null or exists (select from howdah.executions as e where e.id = execution_id))' end,
+          case when 'session_id' = any (t.columns) and t.relname not in ('executions', 'messages', 'questions') then
+            '(session_id is null or exists (select from howdah.sessions as s where s.id = session_id))' end)
+        end as rule
       from tables as t
     ),
     wanted as (
@@ -43,7 +44,7 @@ begin
           case when t.relname = 'tenants' then 'id = (select howdah.current_tenant())'
             when 'tenant_id' = any (t.columns) then 'tenant_id = (select howdah.current_tenant())'
             else 'true' end,
-          case when h.rule <> 'true' then format(
+          case when h.rule <> '' then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end', h.rule) end,
           (select format('(select howdah_private.may(%L, ''read''))', r.object)
             from howdah_private.permission_rows() as r where r.object = t.relname and r.action = 'read'))

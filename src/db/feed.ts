@@ -110,6 +110,19 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
   };
 }
 
+/** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
+function pieceOf(payload: string): TokenPiece | undefined {
+  try {
+    const { execution_id, seq, attempt, text } = JSON.parse(payload);
+    const isPiece = typeof execution_id === 'string' && typeof text === 'string';
+    return isPiece && Number.isInteger(seq) && Number.isInteger(attempt)
+      ? { execution_id, seq, attempt, text }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A listening connection that comes back when it is lost, until it is closed. */
 class ListenConnection {
   readonly #options: FeedOptions;
@@ -132,8 +145,9 @@ class ListenConnection {
     client.on('error', () => {}); // `end` follows
     client.on('end', () => this.#lose(client));
     client.on('notification', ({ channel, payload = '' }) => {
-      if (channel === 'howdah_tokens') this.#options.onTokens(JSON.parse(payload));
-      else this.#options.onAnnounced(payload);
+      if (channel !== 'howdah_tokens') return this.#options.onAnnounced(payload);
+      const piece = pieceOf(payload);
+      if (piece) this.#options.onTokens(piece);
     });
     try {
       await client.connect();

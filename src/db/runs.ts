@@ -177,6 +177,12 @@ export async function releaseUnheld(
   await pool.query('select howdah_private.release_unheld($1, $2)', [worker, held]);
 }
 
+/** Whether the worker still owns the run. */
+export async function stillOwns(pool: Pool, worker: string, id: string): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.lost_runs($1, $2)', [worker, [id]]);
+  return rows.length === 0;
+}
+
 /** How many runs of a tenant are at work, over all workers, and whether one more is due. */
 export type Share = { tenant_id: string; at_work: number; due: boolean; other_workers: number };
 

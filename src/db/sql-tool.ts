@@ -94,8 +94,9 @@ const AFTER_SHORTAGE_MS = 10_000;
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
+    const types = await typesOf(client, call.fn);
     const { rows } = await client.query({
-      text: statementOf(call.fn, call.args),
+      text: statementOf(call.fn, call.args, types),
       values: [storableJson(call.args)],
       ...answeredAfter(call.timeoutMs),
     });
@@ -127,14 +128,40 @@ function failureOf(error: unknown, { timeoutMs }: SqlToolCall): RunError {
   };
 }
 
+const typeNames = new Map<string, string>();
+
+/**
+ * The types of the arguments as Postgres itself writes them, by how the definition has them. They go into the text of a
+ * statement, so nothing that is no type may come through here, whoever wrote the definition.
+ */
+async function typesOf(client: PoolClient, fn: SqlFunction): Promise<ReadonlyMap<string, string>> {
+  const unknown = fn.arguments.map(({ type }) => type).filter((type) => !typeNames.has(type));
+  if (unknown.length > 0) {
+    const { rows } = await client.query<{ said: string; name: string | null }>(
+      'select t.said, pg_catalog.to_regtype(t.said)::text as name from pg_catalog.unnest($1::text[]) as t (said)',
+      [unknown],
+    );
+    for (const { said, name } of rows) {
+      if (name === null)
+        throw new Error(`the function has an argument of type ${said}, and there is no such type`);
+      typeNames.set(said, name);
+    }
+  }
+  return typeNames;
+}
+
 /**
  * The arguments travel as one JSON document, so that every type of Postgres arrives as itself. `r.*` is the whole
  * result, where a bare `r` might be a column or an argument of that name.
  */
-function statementOf(fn: SqlFunction, args: JsonObject): string {
+function statementOf(
+  fn: SqlFunction,
+  args: JsonObject,
+  types: ReadonlyMap<string, string>,
+): string {
   const given = fn.arguments.filter((argument) => Object.hasOwn(args, argument.name));
   const columns = given
-    .map((argument) => `${quoteName(argument.name)} ${argument.type}`)
+    .map((argument) => `${quoteName(argument.name)} ${types.get(argument.type)}`)
     .join(', ');
   const named = given
     .map((argument) => `${quoteName(argument.name)} => a.${quoteName(argument.name)}`)

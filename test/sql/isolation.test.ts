@@ -32,6 +32,8 @@ const REVIEWED: Record<string, string> = {
   permit: 'the role of the session',
   permit_agent: 'agent_permission()',
   permit_control: 'says what it was given',
+  permit_session: 'session_of()',
+  permit_tool: 'tools of current_tenant(), then permit_agent()',
   put_secret: 'writes rows of current_tenant()',
   quota_use: 'may_act_for()',
   refuse_question_settings: 'looks at what it was given',

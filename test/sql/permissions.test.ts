@@ -271,6 +271,10 @@ describe('permissions', () => {
       `select howdah.send_message(id, 'x') from howdah.sessions where title = 'theirs'`,
       `insert into howdah.executions (agent_id, session_id, input)
        select howdah.agent('desk'), id, 'x' from howdah.sessions where title = 'theirs'`,
+      `update howdah.sessions set policy = 'reject' where title = 'theirs'`,
+      `insert into howdah.sessions (agent_id, user_id) values (howdah.agent('desk'), '${other}')`,
+      `insert into howdah.schedules (name, cron, agent_id, input, session_id)
+       select 'x', '@daily', howdah.agent('desk'), 'x', id from howdah.sessions where title = 'theirs'`,
     ];
     for (const [person, code] of [
       [people.member, 'HWDEN'],
@@ -332,11 +336,31 @@ describe('permissions', () => {
   test('a member cannot take an approval away, nor make an owner', async () => {
     const lower = [
       `update howdah.agent_tools set requires_approval = false`,
+      `update howdah.agent_tools set configuration = '{"allow": ["evil.example.com"]}'`,
+      `update howdah.agent_tools set configuration = '{"arguments": []}'`,
       `update howdah.agent_tools set configuration = '{"question": {"default_answer": "approve", "expires_in_seconds": 1}}'`,
     ];
     await as(people.member, async (client) => {
       for (const text of lower) expect(await outcome(client, text)).toBe('HWDEN');
+      const told = `update howdah.agent_tools set configuration = '{"mission_override": "Be short."}'`;
+      expect(await outcome(client, told)).toBeNull();
     });
+    const guarded = (client: pg.PoolClient) =>
+      client.query('update howdah.agent_tools set requires_approval = true where agent_id = $1', [
+        desk,
+      ]);
+    for (const [person, code] of [
+      [people.member, 'HWDEN'],
+      [people.admin, null],
+    ] as const) {
+      const got = await as(
+        person,
+        (client) => outcome(client, 'delete from howdah.agent_tools'),
+        {},
+        guarded,
+      );
+      expect(got).toBe(code);
+    }
     const owners = [
       `insert into howdah.users (username, role) values ('x', 'owner')`,
       `update howdah.users set role = 'owner' where username = 'admin'`,
@@ -396,6 +420,63 @@ describe('permissions', () => {
         before,
       );
       expect(code).toBe('HWNTF');
+    });
+
+    test('hide an agent and all that is its own from every function too', async () => {
+      const hide = async (client: pg.PoolClient) => {
+        await grant('run', { user_id: other })(client);
+        await client.query(
+          `with session as (
+             insert into howdah.sessions (tenant_id, agent_id, title) values ($1, $2, 'hidden') returning id
+           ), file as (
+             insert into howdah.resources (tenant_id, name, type, bytes, session_id) select $1, 'hidden', 'text/plain', 'x', id from session
+           ), run as (
+             insert into howdah.executions (tenant_id, agent_id, input, idempotency_key) values ($1, $2, 'hidden', 'hidden-key')
+           )
+           insert into howdah.tools (tenant_id, name, kind, agent_id, parameters)
+           values ($1, 'ask_desk', 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+          [tenant_id, desk],
+        );
+        const ids = await one(
+          client,
+          `select (select id from howdah.executions where input = 'hidden') as run,
+             (select id from howdah.sessions where title = 'hidden') as session,
+             (select id from howdah.tools where name = 'ask_desk' and tenant_id = $1) as tool`,
+          [tenant_id],
+        );
+        Object.assign(hidden, ids);
+      };
+      const hidden: Record<string, string> = {};
+      await as(
+        people.member,
+        async (client) => {
+          const nothing = [
+            `select from howdah.resources where name = 'hidden'`,
+            `select from howdah_private.execution_row('${hidden.run}') as e where e.id is not null`,
+            `select from howdah.run('development', 'x', idempotency_key => 'hidden-key') as e where e.input = 'hidden'`,
+          ];
+          for (const text of nothing)
+            expect({ text, rows: await all(client, text) }).toEqual({ text, rows: [] });
+          const unknown = [
+            `select howdah.cancel_execution('${hidden.run}')`,
+            `select howdah.session_state('${hidden.session}')`,
+            `select howdah.send_message('${hidden.session}', 'x')`,
+            `insert into howdah.executions (agent_id, session_id, input) values (howdah.agent('development'), '${hidden.session}', 'x')`,
+            `insert into howdah.agent_tools (agent_id, tool_id) values (howdah.agent('development'), '${hidden.tool}')`,
+          ];
+          for (const text of unknown)
+            expect({ text, code: await outcome(client, text) }).toEqual({ text, code: 'HWNTF' });
+          expect(
+            await outcome(
+              client,
+              `insert into howdah.executions (agent_id, parent_execution_id, input)
+            values (howdah.agent('development'), '${hidden.run}', 'x')`,
+            ),
+          ).toBe('42501');
+        },
+        {},
+        hide,
+      );
     });
 
     test.each([
