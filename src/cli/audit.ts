@@ -113,14 +113,23 @@ function goneFindings(checkpoints: Checkpoint[], chains: AuditedChain[]): AuditF
 }
 
 async function gapFinding(pool: Pool): Promise<AuditFinding> {
-  const { disabled, unchained } = await auditGaps(pool);
-  const ok = disabled.length === 0 && unchained === 0;
+  const { disarmed, replicas, unchained } = await auditGaps(pool);
+  const faults = [
+    ...(disarmed.length > 0 ? [`gone or switched off: ${disarmed.join(', ')}`] : []),
+    ...(replicas.length > 0
+      ? [`sessions fire none: session_replication_role of ${replicas.join(', ')}`]
+      : []),
+    ...(unchained > 0 ? [`${unchained} changes that never reached the log`] : []),
+  ];
+  const ok = faults.length === 0;
   return {
     check: 'triggers',
     ok,
-    found: ok
-      ? 'none is switched off'
-      : `switched off: ${disabled.join(', ') || 'none'}; ${unchained} changes that never reached the log`,
-    ...(ok ? {} : { fix: 'alter table … enable trigger …' }),
+    found: ok ? 'all are there and fire' : faults.join('; '),
+    ...(ok
+      ? {}
+      : {
+          fix: 'alter table … enable trigger …; those that are gone: delete from howdah_private.applied_sql, then npx howdah migrate up',
+        }),
   };
 }

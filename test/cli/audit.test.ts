@@ -329,14 +329,31 @@ test('triggers that are switched off are found, and what they let pass', async (
   await db.pool.query('alter table howdah.models disable trigger _950_audit_update');
   await db.pool.query('alter table howdah_private.audit_pending disable trigger all');
   const id = await makeTenant(db.pool);
-  await db.pool.query('alter table howdah_private.audit_pending enable trigger all');
   const { items } = await doctor();
   expect(items.find(({ check }) => check === 'triggers')).toMatchObject({
     ok: false,
-    found: 'switched off: howdah.models _950_audit_update; 6 changes that never reached the log',
+    found:
+      'gone or switched off: howdah.models _950_audit_update, howdah_private.audit_pending _900_chain; 6 changes that never reached the log',
   });
+  await db.pool.query('alter table howdah_private.audit_pending enable trigger all');
   await db.pool.query('alter table howdah.models enable trigger _950_audit_update');
   await tamper(id, 'delete from howdah_private.audit_inbox');
+});
+
+test('triggers that are gone are found, and sessions that are told to fire none', async () => {
+  const { rows } = await db.pool.query(
+    `select pg_get_triggerdef(oid) as text from pg_trigger where tgname = '_100_refuse_change' and tgrelid = 'howdah.audit_log'::regclass`,
+  );
+  const name = new URL(db.url).pathname.slice(1);
+  await db.pool.query('drop trigger _100_refuse_change on howdah.audit_log');
+  await db.pool.query(`alter database ${name} set session_replication_role = replica`);
+  const { status, items } = await doctor();
+  expect(status).toBe(1);
+  expect(items.find(({ check }) => check === 'triggers')?.found).toBe(
+    `gone or switched off: howdah.audit_log _100_refuse_change; sessions fire none: session_replication_role of database ${name}`,
+  );
+  await db.pool.query(`alter database ${name} reset session_replication_role`);
+  await db.pool.query(rows[0].text);
 });
 
 test('a log that is truncated is found in every tenant', async () => {
