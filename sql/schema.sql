@@ -1225,7 +1225,9 @@ begin
       return v_tenant_id;
     end if;
   end if;
-  select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l where l.login = session_user;
+  select case when t.is_active then t.id end into v_tenant_id
+  from howdah_private.login_tenants as l join howdah.tenants as t on t.id = l.tenant_id
+  where l.login = session_user;
   if found then
     return v_tenant_id;
   end if;
@@ -1351,6 +1353,8 @@ begin
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;
   end if;
+  perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
+    v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $function$
 ;
@@ -5045,6 +5049,8 @@ declare
   v_runs uuid[] := howdah_private.runs_of_user(u);
 begin
   if hold_user.cancel_live then
+    perform howdah_private.note_control(e, 'cancel') from howdah.executions as e
+    where e.id = any (v_runs) and e.completed_at is null;
     perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
     from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
     having count(*) > 0;
@@ -7022,6 +7028,9 @@ begin
       where c.quota_id = v_quota.id and c.started_at = quota_use.started_at
     ), 0);
     started_at := nullif(started_at, '-infinity');
+    if v_quota.scope = 'system' and not howdah_private.is_operator() then
+      used := null; -- it is of all tenants
+    end if;
   end if;
 end $function$
 ;
@@ -8380,14 +8389,15 @@ declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];
   v_own text[] := string_to_array(nullif(current_setting('howdah.scopes', true), ''), ',');
 begin
-  if coalesce(cardinality(scopes_of_key.scopes), 0) = 0 then
+  if scopes_of_key.scopes is null then
     return case when not howdah_private.is_trusted() then v_own end;
-  elsif not scopes_of_key.scopes <@ v_known then
+  elsif cardinality(scopes_of_key.scopes) = 0 or not scopes_of_key.scopes <@ v_known then
     raise exception using errcode = 'HWINV',
-      message = format('%s are no scopes', array_to_string(array(
-        select s from unnest(scopes_of_key.scopes) as s where s <> all (v_known) or s is null), ', ', 'null')),
+      message = case when cardinality(scopes_of_key.scopes) = 0 then 'scopes is an empty list'
+        else format('%s are no scopes', array_to_string(array(
+          select s from unnest(scopes_of_key.scopes) as s where s <> all (v_known) or s is null), ', ', 'null')) end,
       detail = jsonb_build_object('field', 'scopes', 'scopes', scopes_of_key.scopes)::text,
-      hint = 'Take of read, run, edit and manage; none at all are all of them.';
+      hint = 'Take of read, run, edit and manage; leave scopes out (null) for all of them.';
   end if;
   return array(select s from unnest(v_known) as s where s = 'read' or s = any (scopes_of_key.scopes));
 end $function$
@@ -9813,7 +9823,7 @@ begin
   into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
     new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
   from howdah.agents as a
-  where a.id = new.agent_id and a.tenant_id = new.tenant_id;
+  where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
   if not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'
@@ -9996,6 +10006,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(new.secret_name));
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
   if not found then
     perform howdah_private.refuse_unknown_secret(new.secret_name);

@@ -18,7 +18,9 @@ begin
       return v_tenant_id;
     end if;
   end if;
-  select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l where l.login = session_user;
+  select case when t.is_active then t.id end into v_tenant_id
+  from howdah_private.login_tenants as l join howdah.tenants as t on t.id = l.tenant_id
+  where l.login = session_user;
   if found then
     return v_tenant_id;
   end if;

@@ -100,14 +100,15 @@ declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];
   v_own text[] := string_to_array(nullif(current_setting('howdah.scopes', true), ''), ',');
 begin
-  if coalesce(cardinality(scopes_of_key.scopes), 0) = 0 then
+  if scopes_of_key.scopes is null then
     return case when not howdah_private.is_trusted() then v_own end;
-  elsif not scopes_of_key.scopes <@ v_known then
+  elsif cardinality(scopes_of_key.scopes) = 0 or not scopes_of_key.scopes <@ v_known then
     raise exception using errcode = 'HWINV',
-      message = format('%s are no scopes', array_to_string(array(
-        select s from unnest(scopes_of_key.scopes) as s where s <> all (v_known) or s is null), ', ', 'null')),
+      message = case when cardinality(scopes_of_key.scopes) = 0 then 'scopes is an empty list'
+        else format('%s are no scopes', array_to_string(array(
+          select s from unnest(scopes_of_key.scopes) as s where s <> all (v_known) or s is null), ', ', 'null')) end,
       detail = jsonb_build_object('field', 'scopes', 'scopes', scopes_of_key.scopes)::text,
-      hint = 'Take of read, run, edit and manage; none at all are all of them.';
+      hint = 'Take of read, run, edit and manage; leave scopes out (null) for all of them.';
   end if;
   return array(select s from unnest(v_known) as s where s = 'read' or s = any (scopes_of_key.scopes));
 end $$;

@@ -67,6 +67,8 @@ declare
   v_runs uuid[] := howdah_private.runs_of_user(u);
 begin
   if hold_user.cancel_live then
+    perform howdah_private.note_control(e, 'cancel') from howdah.executions as e
+    where e.id = any (v_runs) and e.completed_at is null;
     perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
     from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
     having count(*) > 0;

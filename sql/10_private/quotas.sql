@@ -260,6 +260,9 @@ begin
       where c.quota_id = v_quota.id and c.started_at = quota_use.started_at
     ), 0);
     started_at := nullif(started_at, '-infinity');
+    if v_quota.scope = 'system' and not howdah_private.is_operator() then
+      used := null; -- it is of all tenants
+    end if;
   end if;
 end $$;
 

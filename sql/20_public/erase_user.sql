@@ -35,6 +35,8 @@ begin
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;
   end if;
+  perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
+    v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $$;
 comment on function howdah.erase_user(uuid, howdah.erasure_mode, boolean) is

@@ -43,7 +43,7 @@ begin
   into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
     new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
   from howdah.agents as a
-  where a.id = new.agent_id and a.tenant_id = new.tenant_id;
+  where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
   if not found then
     raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when new.agent_id is null then 'agent_id is missing'

@@ -96,6 +96,18 @@ const KINDS = {
 };
 
 describe('arguments', () => {
+  test('of a type that is none reach no statement, whoever wrote the definition', async () => {
+    const type = `text) cross join lateral (select pg_catalog.set_config('shop.broken', 'yes', false)) as r --`;
+    const configuration = { schema: 'odd "shop', function: 'same', returns_set: false };
+    await database.pool.query(
+      `insert into howdah.tools (name, kind, configuration, parameters) values ('poisoned', 'sql', $1, '{"type": "object"}')`,
+      [JSON.stringify({ ...configuration, arguments: [{ name: 'text', type, optional: false }] })],
+    );
+    const text = await told('poisoned', { text: 'x' });
+    expect(text).toContain('error');
+    expect(text).not.toContain('yes');
+  });
+
   test('of every kind arrive as themselves', async () => {
     expect(await result('all_kinds', KINDS)).toEqual({
       n: 2,

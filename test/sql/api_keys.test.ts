@@ -99,7 +99,7 @@ describe('API keys', () => {
     ['not one that is owner', 'admin', ['owner'], 'HWDEN'],
     ['a member makes none', 'member', ['viewer'], 'HWDEN'],
     ['scopes come with read', 'admin', ['member', ['run']], { scopes: ['read', 'run'] }],
-    ['none are all', 'admin', ['member', []], { scopes: null }],
+    ['an empty list of scopes is none', 'admin', ['member', []], 'HWINV'],
     ['unknown ones are refused', 'admin', ['member', ['run', 'fly']], 'HWINV'],
     ['null ones too', 'admin', ['member', [null]], 'HWINV'],
     ['for a user', 'admin', ['viewer', null, null, 'member'], { role: 'viewer' }],

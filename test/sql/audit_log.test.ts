@@ -352,7 +352,7 @@ describe('who and from where', () => {
       { actor: 'ada', user_id: id, api_key_id: key, client: 'graphql 203.0.113.7' },
       {
         ...{ actor: login, login, user_id: null, api_key_id: null },
-        client: expect.stringMatching(/^reports (\d|local|::)/),
+        client: expect.stringMatching(/^sql reports (\d|local|::)/),
       },
     ]);
   });

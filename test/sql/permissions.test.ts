@@ -458,6 +458,7 @@ describe('permissions', () => {
           for (const text of nothing)
             expect({ text, rows: await all(client, text) }).toEqual({ text, rows: [] });
           const unknown = [
+            `insert into howdah.executions (agent_id, input) values ('${desk}', 'x')`,
             `select howdah.cancel_execution('${hidden.run}')`,
             `select howdah.session_state('${hidden.session}')`,
             `select howdah.send_message('${hidden.session}', 'x')`,

@@ -299,6 +299,16 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     expect(refused.code).toBe('HWCNF');
     expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: runs[0], live: 2 });
     await erase(db.pool, ada.id, mode, true);
+    const noted = await all(
+      db.pool,
+      `select action, object, count(*)::int as times, max(detail ->> 'mode') as mode from howdah.audit_log
+       where object_id = any ($1) and action in ('cancel', 'erase') group by 1, 2 order by 1`,
+      [[...runs, ada.id]],
+    );
+    expect(noted).toEqual([
+      { action: 'cancel', object: 'executions', times: 2, mode: null },
+      { action: 'erase', object: 'users', times: 1, mode },
+    ]);
     const rest = await all(
       db.pool,
       'select status, input from howdah.executions where id = any ($1)',

@@ -362,6 +362,15 @@ describe('quotas', () => {
         code: 'HWQTA',
         message: expect.stringContaining('the quota of this installation'),
       });
+      const usage = `select used from howdah.quota_usage where scope = 'system' and metric = 'runs'`;
+      expect(await one(db.pool, usage)).toEqual({ used: String(before.count) });
+      const { current } = await one(
+        db.pool,
+        `select tenant_id as current from howdah.quotas where scope = 'system' and metric = 'runs'`,
+      );
+      await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': current }, async (client) => {
+        expect(await one(client, usage)).toEqual({ used: null });
+      });
     });
 
     test('changed by an update hold at once', async () => {

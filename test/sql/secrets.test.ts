@@ -240,6 +240,13 @@ describe('a model', () => {
         hint: expect.stringContaining(`howdah secret set ${columns.secret_name}`),
       });
     }
+    const pasted = 'sk-abcdefghijklmnopqrstuvwx1234';
+    const refused = await refusal(makeModel(db.pool, { tenant_id: acme, secret_name: pasted }));
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('secret_name'),
+    });
+    expect(JSON.stringify(refused)).not.toContain(pasted);
     expect(
       await refusal(
         db.pool.query(`update howdah.models set secret_name = 'nobody' where name = 'fast'`),

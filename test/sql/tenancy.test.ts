@@ -503,6 +503,12 @@ describe('tenants', () => {
       expect(
         await refusal(client.query(`update howdah_private.login_tenants set role = 'owner'`)),
       ).toMatchObject({ code: '42501' });
+      await db.pool.query('update howdah.tenants set is_active = false where id = $1', [a]);
+      expect(await tenantOf(client)).toBeNull();
+      expect(await refusal(client.query(`select howdah.run('development', 'hi')`))).toMatchObject({
+        code: 'HWNTF',
+      });
+      await db.pool.query('update howdah.tenants set is_active = true where id = $1', [a]);
       await client.end();
     });
 

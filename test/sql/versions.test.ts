@@ -248,6 +248,23 @@ describe('versions of agents', () => {
     expect(await definitionOf(user)).toMatchObject({ tools: [] });
   });
 
+  test('which function a SQL tool calls is the tool’s to say, whatever an agent is given it with', async () => {
+    const own = { schema: 'shop', function: 'order_status', arguments: [], returns_set: false };
+    const tool = await makeTool(db.pool, { kind: 'sql', configuration: JSON.stringify(own) });
+    const agent = await makeAgent(db.pool);
+    await db.pool.query(
+      `insert into howdah.agent_tools (agent_id, tool_id, configuration) values ($1, $2, $3)`,
+      [
+        agent,
+        tool,
+        JSON.stringify({ schema: 'pg_catalog', function: 'pg_read_file', mission_override: 'x' }),
+      ],
+    );
+    expect(await definitionOf(agent)).toMatchObject({
+      tools: [{ configuration: { ...own, mission_override: 'x' } }],
+    });
+  });
+
   test('giving, configuring and taking a tool or a model makes a version each', async () => {
     const [tool, model, second] = [
       await makeTool(db.pool, { configuration: { a: 1, b: 1 } }),

@@ -149,6 +149,7 @@ async function launchOnce(launch: Launch, port: number): Promise<string | undefi
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'max_connections=200',
+    'log_min_error_statement=panic', // a refused statement may hold the very key it was refused for
   ];
   const server = `-p ${port} ${settings.map((setting) => `-c ${setting}`).join(' ')}`;
   const wait = ['-w', '-t', String(patience / 1000)];
