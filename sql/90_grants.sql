@@ -225,7 +225,7 @@ grant execute on function howdah_private.sealed_secret(uuid, text), howdah_priva
   to howdah_worker;
 
 -- The API's own connections: the live feed. Requests run as howdah_app.
-grant execute on function howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
+grant execute on function howdah_private.channel(text), howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
   howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[]),
   howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[])
   to howdah_authenticator;

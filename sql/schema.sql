@@ -844,6 +844,14 @@ create unlogged table howdah_private.audit_pending (
 );
 alter table howdah_private.audit_pending enable row level security, force row level security;
 
+create table howdah_private.channels (
+  is_current boolean default true not null,
+  suffix text default replace((gen_random_uuid())::text, '-'::text, ''::text) not null,
+  constraint channels_pkey PRIMARY KEY (is_current),
+  constraint there_is_one CHECK (is_current)
+);
+alter table howdah_private.channels enable row level security, force row level security;
+
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -2293,7 +2301,8 @@ CREATE OR REPLACE FUNCTION howdah_private.announce(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
+  select pg_notify(c.name, i.id::text)
+  from howdah_private.channel('feed') as c (name), unnest(announce.ids) as i (id)
 $function$
 ;
 
@@ -2303,8 +2312,9 @@ CREATE OR REPLACE FUNCTION howdah_private.announce_tokens(pieces jsonb)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select pg_notify('howdah_tokens', p.piece::text)
-  from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
+  select pg_notify(c.name, p.piece::text)
+  from howdah_private.channel('tokens') as c (name),
+    jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
   order by p.position
 $function$
 ;
@@ -2315,8 +2325,8 @@ CREATE OR REPLACE FUNCTION howdah_private.announce_watched(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select pg_notify('howdah_feed', i.id::text)
-  from unnest(announce_watched.ids) as i (id)
+  select pg_notify(c.name, i.id::text)
+  from howdah_private.channel('feed') as c (name), unnest(announce_watched.ids) as i (id)
   where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
 $function$
 ;
@@ -2937,6 +2947,16 @@ begin
     status = coalesce(v_status::howdah.todo_status, t.status)
   where t.id = v_todo_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.channel(name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'howdah_' || channel.name || '_' || c.suffix from howdah_private.channels as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
@@ -11837,6 +11857,10 @@ create policy engine on howdah_private.audit_pending to howdah_engine using (tru
 
 create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.channels to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.channels to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.data_keys to howdah_owner using (true) with check (true);
@@ -12575,6 +12599,8 @@ grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.channel(text) to howdah_authenticator;
+
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
@@ -13269,6 +13295,8 @@ grant delete, insert, select, update on table howdah_private.audit_inbox to howd
 
 grant delete, insert, select, update on table howdah_private.audit_pending to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.channels to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
@@ -13864,6 +13892,8 @@ comment on table howdah_private.audit_heads is 'The last row of each tenant''s a
 comment on table howdah_private.audit_inbox is 'What a transaction has done so far; it becomes rows of audit_log when the transaction commits.';
 
 comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
+
+comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database.';
 
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 

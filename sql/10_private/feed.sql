@@ -23,7 +23,8 @@ create or replace function howdah_private.announce(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_notify('howdah_feed', i.id::text) from unnest(announce.ids) as i (id)
+  select pg_notify(c.name, i.id::text)
+  from howdah_private.channel('feed') as c (name), unnest(announce.ids) as i (id)
 $$;
 
 -- Pieces of answers while they stream: gone with the notification, replaced by the committed message. `seq` is
@@ -33,8 +34,9 @@ create or replace function howdah_private.announce_tokens(pieces jsonb) returns 
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_notify('howdah_tokens', p.piece::text)
-  from jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
+  select pg_notify(c.name, p.piece::text)
+  from howdah_private.channel('tokens') as c (name),
+    jsonb_array_elements(announce_tokens.pieces) with ordinality as p (piece, position)
   order by p.position
 $$;
 
@@ -43,8 +45,8 @@ create or replace function howdah_private.announce_watched(ids uuid[]) returns v
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_notify('howdah_feed', i.id::text)
-  from unnest(announce_watched.ids) as i (id)
+  select pg_notify(c.name, i.id::text)
+  from howdah_private.channel('feed') as c (name), unnest(announce_watched.ids) as i (id)
   where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
 $$;
 

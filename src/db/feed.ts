@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
 import type { ExecutionStatus, TokenPiece } from '../contracts/step.ts';
-import { type Client, createClient } from './pool.ts';
+import { type Client, createClient, quoteName } from './pool.ts';
 
 /** Milliseconds between attempts to get the listening connection back. */
 const RECONNECT_MS = 250;
@@ -110,6 +110,15 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
   };
 }
 
+/** Listens to channels of this database; their names are for listeners to know alone. */
+export async function listenTo(client: Client, names: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ channel: string }>(
+    'select howdah_private.channel(n.name) as channel from unnest($1::text[]) as n (name)',
+    [names],
+  );
+  await client.query(rows.map(({ channel }) => `listen ${quoteName(channel)}`).join('; '));
+}
+
 /** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
 function pieceOf(payload: string): TokenPiece | undefined {
   try {
@@ -145,13 +154,13 @@ class ListenConnection {
     client.on('error', () => {}); // `end` follows
     client.on('end', () => this.#lose(client));
     client.on('notification', ({ channel, payload = '' }) => {
-      if (channel !== 'howdah_tokens') return this.#options.onAnnounced(payload);
+      if (!channel.startsWith('howdah_tokens_')) return this.#options.onAnnounced(payload);
       const piece = pieceOf(payload);
       if (piece) this.#options.onTokens(piece);
     });
     try {
       await client.connect();
-      await client.query('listen howdah_feed; listen howdah_tokens');
+      await listenTo(client, ['feed', 'tokens']);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;

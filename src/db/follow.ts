@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { listenTo } from './feed.ts';
 import { createClient, createPool } from './pool.ts';
 import {
   type Execution,
@@ -97,7 +98,7 @@ export async function listenFor(url: string, ids: readonly string[], signal: Abo
   });
   client.on('error', () => {});
   await client.connect();
-  await client.query('listen howdah_feed');
+  await listenTo(client, ['feed']);
   await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
   return {
     async rung(all: string[]): Promise<string[]> {

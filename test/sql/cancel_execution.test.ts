@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listenTo } from '../../src/db/feed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -128,7 +129,7 @@ describe('cancel_execution', () => {
     const listener = await openSession(db.url);
     const heard: string[] = [];
     listener.on('notification', (message) => heard.push(message.payload ?? ''));
-    await listener.query('listen howdah_feed');
+    await listenTo(listener, ['feed']);
     await cancel(watched);
     await cancel(alone);
     await listener.query('select 1');

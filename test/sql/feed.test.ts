@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listenTo } from '../../src/db/feed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -65,7 +66,7 @@ describe('the live feed', () => {
     const listener = await openSession(db.url);
     const heard: string[] = [];
     listener.on('notification', (message) => heard.push(message.payload ?? ''));
-    await listener.query('listen howdah_feed');
+    await listenTo(listener, ['feed']);
     const ids = [randomUUID(), randomUUID()];
     await db.pool.query('select howdah_private.announce($1)', [ids]);
     await listener.query('select 1');

@@ -142,6 +142,8 @@ describe('tenants', () => {
           code: '42501',
         });
       }
+      const channel = `select howdah_private.channel('tokens')`;
+      expect(await refusedInside(client, channel)).toMatchObject({ code: '42501' });
       for (const name of ['violations', 'queue_health']) {
         expect(await refusedInside(client, `select 1 from howdah.${name}`)).toMatchObject({
           code: '42501',
