@@ -7,7 +7,7 @@ create table howdah_private.channels (
   constraint there_is_one check (is_current)
 );
 alter table howdah_private.channels enable row level security, force row level security;
-comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database.';
+comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
 
 -- Down Migration
 drop table howdah_private.channels;

@@ -1,6 +1,7 @@
 -- Presence of workers. Presence finds the dead within the reaper's period: the advisory lock of their session
 -- is gone. The heartbeat, by the clock of the database alone, finds what presence cannot: the frozen and the
--- cut off. A worker whose row is gone has been declared dead and must drop everything it holds.
+-- cut off. A worker whose row is gone has been declared dead and must drop everything it holds. Anybody who is
+-- connected can take an advisory lock: so none is waited for. A key somebody else holds is passed over.
 create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text
 ) returns void
@@ -10,11 +11,14 @@ as $$
 declare
   v_lock_key int;
 begin
-  insert into howdah_private.workers (id, pool_id, host, pid, release)
-  values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-    register_worker.release)
-  returning lock_key into v_lock_key;
-  perform pg_advisory_lock(1214871364, v_lock_key);
+  loop
+    insert into howdah_private.workers (id, pool_id, host, pid, release)
+    values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
+      register_worker.release)
+    returning lock_key into v_lock_key;
+    exit when pg_try_advisory_lock(1214871364, v_lock_key);
+    delete from howdah_private.workers as w where w.id = register_worker.id;
+  end loop;
 end $$;
 
 create or replace function howdah_private.heartbeat(worker uuid) returns boolean
@@ -53,8 +57,9 @@ as $$
 declare
   v_worker howdah_private.workers;
 begin
-  if not pg_try_advisory_xact_lock(1214871364, 0) then
-    return;
+  perform from howdah_private.channels as c where c.is_current for no key update skip locked;
+  if not found then
+    return; -- somebody else is at it
   end if;
   for v_worker in
     select w.* from howdah_private.workers as w

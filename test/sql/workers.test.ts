@@ -166,6 +166,24 @@ describe('presence of workers', () => {
     await elsewhere.end();
   });
 
+  test('advisory locks that somebody else holds keep no worker out, and no dead one in', async () => {
+    const { last } = await one(
+      db.pool,
+      `select last_value::int as last from howdah_private.workers_lock_key_seq`,
+    );
+    await rolledBack(db.pool, async (holder) => {
+      await holder.query(
+        'select pg_advisory_xact_lock(1214871364, k) from generate_series($1::int, $1::int + 20) as k union all select pg_advisory_xact_lock(1214871364, 0)',
+        [last + 1],
+      );
+      const dead = await startWorkerSession(db.url);
+      await dead.client.end();
+      const live = await startWorkerSession(db.url);
+      await expect.poll(() => reap()).toEqual([dead.id]);
+      await live.client.end();
+    });
+  });
+
   test('one reaper works at a time, the others do nothing', async () => {
     const worker = await makeWorker(db.pool);
     const client = await db.pool.connect();
