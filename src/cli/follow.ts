@@ -6,6 +6,9 @@ import { type CliIo, printJson } from './output.ts';
 import { questionLines } from './questions.ts';
 import { endLine, errorOf, plainText, stepLine } from './steps.ts';
 
+const LIMITED = `waiting: a quota is used up, or a concurrency limit reached; the run goes on by itself when there is room.
+   which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits`;
+
 export type FollowOptions = {
   /** Only steps after this one. */
   after?: number;
@@ -39,6 +42,8 @@ export async function showUntilEnd(
       if (event.execution.status !== 'completed') {
         io.setExitCode(exitCodes.runFailed);
       }
+    } else if (event.type === 'limited') {
+      showLimit(io, id);
     } else {
       const isAnswered = await showQuestions(io, event.questions, onQuestion);
       if (onQuestion && !isAnswered) {
@@ -55,6 +60,15 @@ export function showStep(io: CliIo, execution_id: string, step: Step): void {
     printJson(io, { type: 'step', execution_id, ...step });
   } else {
     io.err(stepLine(io, step));
+  }
+}
+
+/** Why nothing happens for now. */
+export function showLimit(io: CliIo, execution_id: string): void {
+  if (io.json) {
+    printJson(io, { type: 'limited', execution_id });
+  } else {
+    io.err(LIMITED);
   }
 }
 

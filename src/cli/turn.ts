@@ -1,5 +1,5 @@
 import { followTurn, type OpenQuestion } from '../db/conversation.ts';
-import { showEnd, showStep } from './follow.ts';
+import { showEnd, showLimit, showStep } from './follow.ts';
 import { type CliIo, printJson } from './output.ts';
 import { oneLine, plainText } from './steps.ts';
 
@@ -27,6 +27,8 @@ export async function showTurn(
     } else if (event.type === 'question') {
       showQuestion(io, event.question);
       shown.question = event.question;
+    } else if (event.type === 'limited') {
+      showLimit(io, id);
     } else {
       showEnd(io, event.execution);
       shown.hasEnded = true;

@@ -18,6 +18,8 @@ export type Followed =
   | { type: 'step'; id: string; step: Step }
   /** Nothing of the run goes on before a person has answered these; each is given once. */
   | { type: 'questions'; id: string; questions: Question[] }
+  /** A limit is reached: the run goes on by itself once there is room. Said once. */
+  | { type: 'limited'; id: string }
   | { type: 'end'; id: string; execution: Execution };
 
 /**
@@ -66,6 +68,10 @@ async function* readOn(
   }
   if (execution?.status === 'waiting') {
     yield* askedBy(db, id, told);
+  }
+  if (execution?.waiting_for === 'quota' && !told.has(id)) {
+    told.add(id);
+    yield { type: 'limited', id };
   }
   if (!execution || execution.completed_at) {
     cursors.delete(id);

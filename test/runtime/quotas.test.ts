@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { followExecutions } from '../../src/db/follow.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -62,4 +63,20 @@ test('a run whose quota is used up while its tool works calls no model any more,
   await isAt(late, `status = 'completed'`);
   const usages = await pool.query('select used from howdah.quota_usage');
   expect(usages.rows).toEqual([{ used: '400' }]);
+});
+
+test('who follows a run that a quota holds is told once, and then its end', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
+  const quota = `insert into howdah.quotas (scope, subject_id, metric, max_value) values ('agent', $1, 'tokens', 0)`;
+  await pool.query(quota, [agent]);
+  const id = await insertRun(pool, agent);
+  const seen: string[] = [];
+  for await (const event of followExecutions(database.url, [id], 0, new AbortController().signal)) {
+    if (event.type !== 'step') seen.push(event.type);
+    if (event.type === 'limited') {
+      await pool.query('delete from howdah.quotas where agent_id = $1', [agent]);
+    }
+  }
+  expect(seen).toEqual(['limited', 'end']);
 });

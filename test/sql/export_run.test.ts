@@ -96,7 +96,17 @@ describe('the document of a run', () => {
        from information_schema.column_privileges
        where table_schema = 'howdah' and table_name = 'executions' and grantee = 'howdah_app'
          and privilege_type = 'SELECT' and column_name <> all ($1)`,
-      [['tenant_id', 'updated_at', 'wake_at', 'is_pause_requested', 'live_children', 'ancestors']],
+      [
+        [
+          'tenant_id',
+          'updated_at',
+          'wake_at',
+          'is_pause_requested',
+          'live_children',
+          'ancestors',
+          'contents_erased_at',
+        ],
+      ],
     );
     expect(Object.keys((await exportOf(db.pool, id)).execution).toSorted()).toEqual(
       names.toSorted(),
