@@ -106,7 +106,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     release: options.release,
     log,
-    onControl: (id) => void runtime.abort(id),
+    onControl: (id) =>
+      void runtime
+        .abort(id)
+        .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onWorker: (id) => runtime.setWorker(id),
     onSilence: () => [pool, sqlToolPool, queue.pool].forEach(breakConnections),
   });

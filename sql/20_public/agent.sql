@@ -10,7 +10,7 @@ declare
   v_id uuid;
   v_known text;
 begin
-  if current_setting('howdah.pinned_agent_name', true) = agent.name
+  if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
     and pg_has_role(session_user, 'howdah_owner', 'member') then
     return current_setting('howdah.pinned_agent', true);
   end if;

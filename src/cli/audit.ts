@@ -7,7 +7,8 @@ import {
   isGenuine,
   readCheckpoints,
 } from '../contracts/audit-checkpoint.ts';
-import { type AuditedChain, auditGaps, listCheckpoints, verifyAudit } from '../db/audit.ts';
+import { type AuditedChain, listCheckpoints, verifyAudit } from '../db/audit.ts';
+import { auditGaps } from '../db/audit-gaps.ts';
 import type { Pool } from '../db/pool.ts';
 
 export type AuditFinding = {

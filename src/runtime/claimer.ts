@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from '../db/pool.ts';
-import { type ClaimedRun, claimExecutions, releaseExecutions, releaseUnheld } from '../db/runs.ts';
+import {
+  type ClaimedRun,
+  claimExecutions,
+  releaseExecutions,
+  releaseUnheld,
+  stillOwns,
+} from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
 import { batchClaims, type ClaimedBatch } from './claims.ts';
 import { failpoint } from './failpoints.ts';
@@ -55,6 +61,11 @@ export class Claimer {
   }
 
   /** Under which id runs are claimed now. */
+  /** Whether this worker does not own the run any more. Rejects when the database cannot say. */
+  async hasLost(executionId: string): Promise<boolean> {
+    return !(await stillOwns(this.#options.pool, this.#worker, executionId));
+  }
+
   get worker(): string {
     return this.#worker;
   }
