@@ -1058,7 +1058,7 @@ declare
   v_id uuid;
   v_known text;
 begin
-  if current_setting('howdah.pinned_agent_name', true) = agent.name
+  if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
     and pg_has_role(session_user, 'howdah_owner', 'member') then
     return current_setting('howdah.pinned_agent', true);
   end if;
@@ -7157,8 +7157,9 @@ AS $function$
 declare
   v_worker howdah_private.workers;
 begin
-  if not pg_try_advisory_xact_lock(1214871364, 0) then
-    return;
+  perform from howdah_private.channels as c where c.is_current for no key update skip locked;
+  if not found then
+    return; -- somebody else is at it
   end if;
   for v_worker in
     select w.* from howdah_private.workers as w
@@ -7940,11 +7941,14 @@ AS $function$
 declare
   v_lock_key int;
 begin
-  insert into howdah_private.workers (id, pool_id, host, pid, release)
-  values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-    register_worker.release)
-  returning lock_key into v_lock_key;
-  perform pg_advisory_lock(1214871364, v_lock_key);
+  loop
+    insert into howdah_private.workers (id, pool_id, host, pid, release)
+    values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
+      register_worker.release)
+    returning lock_key into v_lock_key;
+    exit when pg_try_advisory_lock(1214871364, v_lock_key);
+    delete from howdah_private.workers as w where w.id = register_worker.id;
+  end loop;
 end $function$
 ;
 
@@ -13893,7 +13897,7 @@ comment on table howdah_private.audit_inbox is 'What a transaction has done so f
 
 comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
 
-comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database.';
+comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
 
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 
