@@ -94,6 +94,19 @@ async function outcomeOf(id: string): Promise<Outcome> {
   };
 }
 
+/** What every worker does each half second, as soon as the server knows that the session has ended. */
+async function reap({ pid }: WorkerProcess): Promise<void> {
+  const left = async () => {
+    await database.pool.query('select howdah_private.reap_workers()');
+    const { rows } = await database.pool.query(
+      'select from howdah_private.workers where pid = $1',
+      [pid],
+    );
+    return rows.length;
+  };
+  await expect.poll(left, { interval: 10 }).toBe(0);
+}
+
 /** Answers whatever is asked until everything has ended. */
 async function over(id: string): Promise<void> {
   const answering = new AbortController();
@@ -131,6 +144,7 @@ describe('a worker killed at', () => {
     const id = await insert(kind);
     const { signal } = await diesWhileAnswered(victim);
     expect(signal).toBe('SIGKILL');
+    await reap(victim);
     const successor = await startHere();
     const outcome = await outcomeOf(id);
     await successor.stop(0);
