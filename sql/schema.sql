@@ -9491,6 +9491,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
 AS $function$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
+  perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
   return new;
 end $function$
 ;
@@ -10311,6 +10312,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('state', new.state);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10403,6 +10415,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
 AS $function$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
@@ -11426,6 +11439,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON h
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW WHEN ((new.state <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_keys();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -13098,6 +13113,8 @@ grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
 grant execute on function howdah_private.tg_schedules__own() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
+
+grant execute on function howdah_private.tg_sessions__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 

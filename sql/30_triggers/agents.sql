@@ -99,6 +99,7 @@ create or replace function howdah_private.tg_agents__check_output_schema() retur
 as $$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
+  perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
   return new;
 end $$;
 

@@ -58,6 +58,7 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
 as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
