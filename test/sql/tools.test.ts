@@ -176,10 +176,6 @@ describe('keys never stand in a row', () => {
       `insert into howdah.agents (name, output_schema) values ('keyed', '{"type": "string", "const": "sk-abcdefgh12345678"}')`,
     ],
     [
-      'state',
-      `insert into howdah.sessions (title, state) values ('keyed', '{"api_key": "sosecret123"}')`,
-    ],
-    [
       'request_params',
       `insert into howdah.agent_models (agent_id, model_id, position, request_params)
        select howdah.agent('development'), id, 9, '{"headers": {"X-Api-Key": "abcdef"}}' from howdah.models limit 1`,
