@@ -120,6 +120,27 @@ grant insert (
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
 
+-- Teams.
+grant select (
+  id, tenant_id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds,
+  current_version_id, created_at, updated_at, deleted_at
+) on howdah.workflows to howdah_app, howdah_analyst;
+grant insert (
+  id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
+), update (
+  name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
+) on howdah.workflows to howdah_app;
+grant select on howdah.workflow_agents, howdah.workflow_versions to howdah_app, howdah_analyst;
+grant insert (id, workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration),
+  update (agent_id, member_workflow_id, question, sequence_order, role, configuration), delete
+  on howdah.workflow_agents to howdah_app;
+grant select (workflow_id, workflow_version_id) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (workflow_id) on howdah.executions to howdah_app;
+grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
+grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
+  howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb)
+  to howdah_app;
+
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),

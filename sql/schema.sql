@@ -8,6 +8,8 @@ create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
 create type howdah.catchup_policy as enum ('skip', 'one', 'all');
 
+create type howdah.child_wake as enum ('each', 'failure', 'last');
+
 create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
@@ -51,6 +53,8 @@ create type howdah.trust as enum ('system', 'user', 'internal', 'external');
 create type howdah.user_role as enum ('owner', 'admin', 'member', 'viewer');
 
 create type howdah.waiting_reason as enum ('child', 'question', 'timer', 'turn', 'quota');
+
+create type howdah.workflow_type as enum ('chain', 'parallel', 'router', 'orchestrator', 'evaluator_optimizer', 'voting', 'map', 'graph');
 
 -- tables
 
@@ -245,8 +249,8 @@ CREATE INDEX concurrency_limits_model_id_idx ON howdah.concurrency_limits USING 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  agent_id uuid not null,
-  agent_version_id uuid not null,
+  agent_id uuid,
+  agent_version_id uuid,
   session_id uuid,
   turn integer,
   user_id uuid,
@@ -305,10 +309,15 @@ create table howdah.executions (
   moves integer default 0 not null,
   input_parts jsonb,
   contents_erased_at timestamp with time zone,
+  workflow_id uuid,
+  workflow_version_id uuid,
+  wakes_on howdah.child_wake,
+  members_at_once integer,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
+  constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)) NOT VALID,
   constraint completed_runs_have_an_output CHECK (((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL))),
   constraint ended_runs_say_when CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL))),
   constraint ended_runs_say_why CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL))),
@@ -334,7 +343,9 @@ CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent
 CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
+CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -785,6 +796,82 @@ create table howdah.users (
   constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.users enable row level security, force row level security;
+
+create table howdah.workflow_agents (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  workflow_id uuid not null,
+  agent_id uuid,
+  member_workflow_id uuid,
+  question jsonb,
+  sequence_order integer default 1 not null,
+  role text,
+  configuration jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint workflow_agents_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint workflow_agents_tenant_id_workflow_id_sequence_order_key UNIQUE (tenant_id, workflow_id, sequence_order),
+  constraint workflow_agents_pkey PRIMARY KEY (id),
+  constraint workflow_agents_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint workflow_agents_tenant_id_member_workflow_id_fkey FOREIGN KEY (tenant_id, member_workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
+  constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_member_is_an_agent_a_workflow_or_a_question CHECK ((num_nonnulls(agent_id, member_workflow_id, question) = 1)),
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint role_is_not_empty CHECK (((role ~ '\S'::text) AND (length(role) <= 200))),
+  constraint sequence_order_counts_from_one CHECK ((sequence_order >= 1))
+);
+alter table howdah.workflow_agents enable row level security, force row level security;
+CREATE INDEX workflow_agents_agent_id_idx ON howdah.workflow_agents USING btree (tenant_id, agent_id);
+CREATE INDEX workflow_agents_member_workflow_id_idx ON howdah.workflow_agents USING btree (tenant_id, member_workflow_id);
+
+create table howdah.workflow_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  workflow_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, version),
+  constraint workflow_versions_pkey PRIMARY KEY (id),
+  constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.workflow_versions enable row level security, force row level security;
+CREATE INDEX workflow_versions_workflow_id_idx ON howdah.workflow_versions USING btree (tenant_id, workflow_id);
+
+create table howdah.workflows (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  type howdah.workflow_type not null,
+  instruction text default ''::text not null,
+  configuration jsonb default '{}'::jsonb not null,
+  is_active boolean default true not null,
+  max_steps integer,
+  max_tokens bigint,
+  max_cost numeric,
+  max_seconds integer,
+  current_version_id uuid,
+  version_is_stale boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint workflows_pkey PRIMARY KEY (id),
+  constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200)))
+);
+alter table howdah.workflows enable row level security, force row level security;
+CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
+CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 
 create table howdah_private.applied_sql (
   is_current boolean default true not null,
@@ -1327,6 +1414,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.delete_workflow(id uuid)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+begin
+  perform howdah_private.permit('workflows', 'edit');
+  update howdah.workflows as w set deleted_at = now(), is_active = false
+  where w.id = delete_workflow.id and w.deleted_at is null and howdah_private.may_act_for(w.tenant_id)
+  returning w.* into v_workflow;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no workflow %s', delete_workflow.id),
+      detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
+      hint = 'select id, name from howdah.workflows where deleted_at is null';
+  end if;
+  return v_workflow;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_mode DEFAULT 'anonymise'::howdah.erasure_mode, cancel_live boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1671,6 +1781,9 @@ begin
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
   where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
+  perform howdah_private.admit_members(e.id) from howdah.executions as e
+  where e.members_at_once is not null and e.completed_at is null
+    and (e.id = any (v_family) or e.id = v_execution.parent_execution_id);
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
@@ -1794,6 +1907,32 @@ begin
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow_id uuid := howdah.workflow(run_workflow.workflow);
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run_workflow.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_workflow.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      id, workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+    ) values (
+      v_id, v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.metadata, '{}')
+    );
+  end if;
+  return howdah_private.execution_row(v_first);
 end $function$
 ;
 
@@ -1957,6 +2096,105 @@ AS $function$
     select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
       || '70008000000000000000')::uuid
   $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.workflow(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_known text[];
+begin
+  select w.id into v_id from howdah.workflows as w
+  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  if v_id is not null then
+    return v_id;
+  end if;
+  v_known := array(
+    select w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name limit 100);
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no workflow named %L', workflow.name),
+    detail = jsonb_build_object('workflow', workflow.name)::text,
+    hint = coalesce('Did you mean ' || howdah_private.nearest_word(workflow.name, v_known) || '?',
+      'The workflows here are: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'This tenant has no workflows yet.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.workflow_schema(type howdah.workflow_type)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    '$schema', 'https://json-schema.org/draft/2020-12/schema',
+    'title', format('configuration of a workflow of type %s', workflow_schema.type),
+    'type', 'object', 'additionalProperties', false,
+    'properties', case workflow_schema.type
+      when 'chain' then '{
+        "cumulative": {"type": "boolean", "default": false,
+          "description": "Each member is told the task and all answers before it, instead of the last answer alone."},
+        "stop_when": {"type": "string", "minLength": 1,
+          "description": "An expression over output, data and member: when it holds after a member, its answer is the chain''s."}
+      }'::jsonb
+      when 'parallel' then '{
+        "max_concurrency": {"type": "integer", "minimum": 1, "description": "Members at work at once; all when absent."},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
+        "quorum": {"type": "integer", "minimum": 1, "description": "With on_failure quorum: so many have to answer."},
+        "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."},
+        "template": {"type": "string", "minLength": 1,
+          "description": "The answer, or what the aggregator is told: {{name}} stands for a member''s answer, {{input}} for the task, {{outputs}} for all."}
+      }'
+      when 'router' then '{
+        "model": {"type": "string", "minLength": 1},
+        "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
+        "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+        "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
+      }'
+      when 'orchestrator' then '{
+        "model": {"type": "string", "minLength": 1},
+        "planning": {"enum": ["full", "iterative"], "default": "full"},
+        "max_plans": {"type": "integer", "minimum": 1, "default": 5, "description": "Plans that may be made, the first included."},
+        "max_tasks": {"type": "integer", "minimum": 1, "default": 50},
+        "max_concurrency": {"type": "integer", "minimum": 1}
+      }'
+      when 'evaluator_optimizer' then '{
+        "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."},
+        "max_rounds": {"type": "integer", "minimum": 1, "default": 3},
+        "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8, "description": "An answer with this score is good enough."},
+        "model": {"type": "string", "minLength": 1, "description": "Judges when there is no second member."}
+      }'
+      when 'voting' then '{
+        "method": {"enum": ["majority", "weighted", "ranked"], "default": "majority"},
+        "ties": {"enum": ["first", "fail"], "default": "first"},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "ignore"},
+        "quorum": {"type": "integer", "minimum": 1},
+        "max_concurrency": {"type": "integer", "minimum": 1}
+      }'
+      when 'map' then '{
+        "query": {"type": "string", "minLength": 1, "description": "A SQL query; each row of it, as JSON, is one task. Without it the list in input_data is."},
+        "max_concurrency": {"type": "integer", "minimum": 1, "default": 8},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
+        "quorum": {"type": "integer", "minimum": 1},
+        "template": {"type": "string", "minLength": 1, "description": "What the member is told: {{item}}, {{item.column}}, {{input}}."}
+      }'
+      when 'graph' then '{
+        "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "edges": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": {
+          "from": {"type": "string", "minLength": 1}, "to": {"type": "string", "minLength": 1},
+          "when": {"type": "string", "minLength": 1, "description": "An expression over output, data and member."}
+        }}},
+        "joins": {"type": "object", "additionalProperties": {"enum": ["any", "all"]}, "description": "Of a member with several edges to it: begins after any of them, or after all."},
+        "max_visits": {"type": "integer", "minimum": 1, "default": 10, "description": "How often a member may run: the bound of loops."}
+      }'
+    end
+  ) || case workflow_schema.type when 'graph' then '{"required": ["edges"]}'::jsonb else '{}' end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
@@ -2132,6 +2370,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.admit_members(parent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_admitted uuid[];
+begin
+  with admitted as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = any (array(
+      select c.id::uuid from howdah.executions as c
+      where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
+      order by c.id
+      limit (
+        select greatest(p.members_at_once - (
+          select count(*) from howdah.executions as w
+          where w.parent_execution_id = p.id and w.completed_at is null
+            and coalesce(w.waiting_for, w.paused_from) is distinct from 'turn'
+        ), 0)
+        from howdah.executions as p where p.id = admit_members.parent_id
+      )
+    ))
+    returning e.id::uuid as id
+  )
+  select array_agg(a.id order by a.id) into v_admitted from admitted as a;
+  perform howdah_private.enqueue_advance(v_admitted) where v_admitted is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2292,6 +2561,8 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select v.definition from howdah.agent_versions as v where v.id = agent_version.id
+  union all
+  select v.definition from howdah.workflow_versions as v where v.id = agent_version.id
 $function$
 ;
 
@@ -2515,6 +2786,39 @@ begin
   return query
   select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
   from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_members(parent howdah.executions, children jsonb, move jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.executions as e
+  set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
+    members_at_once = (begin_members.move ->> 'members_at_once')::int
+  where e.id = begin_members.parent.id and e.completed_at is null;
+  begin
+    insert into howdah.executions (
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
+    )
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, nullif(c.input_data, 'null'),
+      parent.user_id, parent.priority
+    from jsonb_to_recordset(begin_members.children) as c (
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, input_data jsonb
+    )
+    where not exists (select from howdah.executions as e where e.id = c.id)
+    order by c.id;
+  exception when others then
+    if sqlstate ~ '^(40|53|55|57|58|XX)' then
+      raise;
+    end if;
+    perform howdah_private.spawn_child(parent, c.child)
+    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
+  end;
+  perform howdah_private.admit_members(parent.id) where begin_members.move ->> 'members_at_once' is not null;
 end $function$
 ;
 
@@ -3037,7 +3341,7 @@ begin
   end if;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, coalesce(e.agent_version_id, e.workflow_version_id), e.session_id,
     e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
@@ -3048,7 +3352,8 @@ begin
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
-    case when e.step_count > 0 then howdah_private.attempts_since_last_answer(e.id) else '[]' end,
+    case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
+      else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
@@ -4701,7 +5006,7 @@ begin
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or s.step ? 'child'
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
   loop
     if v_step.question is not null then
@@ -4710,6 +5015,16 @@ begin
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
+  perform howdah_private.begin_members(e, t.children, c."to")
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence and e.workflow_id is not null
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+      and l.worker = follow_commit.worker and s.step ? 'child'
+  ) as t
+  where t.children is not null;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -6245,6 +6560,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_workflows_stale(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.workflows as w set version_is_stale = true
+  where w.id = any (mark_workflows_stale.ids) and not w.version_is_stale
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.markdown_line(content text)
  RETURNS text
  LANGUAGE sql
@@ -6306,6 +6632,37 @@ CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false) or howdah_private.is_operator()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.member_definition(x howdah.workflow_agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
+    'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
+    'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
+    'capabilities', to_jsonb(a.capabilities)
+  )) || jsonb_build_object('configuration', x.configuration)
+  from (values (1)) as one
+  left join howdah.agents as a on a.id = x.agent_id
+  left join howdah.workflows as w on w.id = x.member_workflow_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_definition(m howdah.models, request_params jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+    'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
+  ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
 $function$
 ;
 
@@ -6738,6 +7095,8 @@ AS $function$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
+    ('workflows', 'edit', 'member', false),
+    ('workflow_agents', 'edit', 'member', false),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
@@ -7239,6 +7598,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refresh_workflow_version(workflow_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+  v_definition jsonb;
+  v_digest text;
+  v_version_id uuid;
+begin
+  select * into v_workflow from howdah.workflows as w where w.id = refresh_workflow_version.workflow_id
+  for no key update;
+  if not found then
+    return null; -- made and unmade in one transaction
+  end if;
+  v_definition := howdah_private.workflow_definition(v_workflow.id);
+  v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
+  select v.id into v_version_id from howdah.workflow_versions as v
+  where v.id = v_workflow.current_version_id and v.digest = v_digest;
+  if v_version_id is null then
+    insert into howdah.workflow_versions (tenant_id, workflow_id, version, definition, digest, created_by)
+    select v_workflow.tenant_id, v_workflow.id, coalesce(max(v.version), 0) + 1, v_definition, v_digest,
+      howdah_private.actor()
+    from howdah.workflow_versions as v where v.workflow_id = v_workflow.id
+    returning id into v_version_id;
+  end if;
+  update howdah.workflows as w
+  set current_version_id = v_version_id, version_is_stale = false
+  where w.id = v_workflow.id and (w.version_is_stale or w.current_version_id is distinct from v_version_id);
+  return v_version_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
@@ -7433,6 +7827,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_input.input is null then 'input is missing'
+      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
+    detail = jsonb_build_object('field', 'input')::text,
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7476,6 +7886,32 @@ begin
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
       hint = 'Wait for their end, or cancel them: howdah.erase_user(…, cancel_live => true).';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_member_question(question jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case
+    when refuse_member_question.question is null then null
+    when jsonb_typeof(question) <> 'object' then 'is not an object'
+    when jsonb_typeof(question -> 'prompt') is distinct from 'string' or question ->> 'prompt' !~ '\S' then 'has no prompt'
+    when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
+      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")')) then 'has options that are no list of texts'
+  end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = 'question ' || v_fault,
+      detail = jsonb_build_object('field', 'question')::text,
+      hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
+  end if;
+  perform howdah_private.refuse_question_settings(
+    jsonb_build_object('question', question - array['prompt', 'options']), true)
+  where question is not null;
 end $function$
 ;
 
@@ -8889,10 +9325,10 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, parent_execution_id, parent_call_id, input, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
   ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, parent.id, child ->> 'call_id', child ->> 'input',
-    parent.user_id, parent.priority
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
+    child ->> 'input', nullif(child -> 'input_data', 'null'), parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -9002,7 +9438,9 @@ AS $function$
 declare
   v_live uuid;
 begin
-  if e.paused_from = 'turn' then
+  if e.paused_from = 'turn' and e.session_id is null then
+    return 'turn'; -- a member; admit_members is asked when all are resumed
+  elsif e.paused_from = 'turn' then
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
     for no key update;
     update howdah.sessions as s set live_execution_id = e.id
@@ -9187,6 +9625,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
@@ -9216,6 +9655,17 @@ begin
   end if;
   return coalesce(v_taken, '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
+  where s.execution_id = team_log.execution_id and s.kind <> 'output'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
@@ -9634,13 +10084,25 @@ begin
   new.user_id := coalesce(new.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
     new.status := 'paused'; -- it goes on when its parent does
+    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+  elsif v_parent.members_at_once is not null then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent as it was when the root began
-  new.agent_version_id := coalesce((
-    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
-    where v.agent_id = new.agent_id and v.created_at <= r.created_at
-    order by v.version desc limit 1
-  ), new.agent_version_id);
+  -- a child knows its agent, or workflow, as it was when the root began
+  if new.workflow_id is null then
+    new.agent_version_id := coalesce((
+      select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.agent_id = new.agent_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.agent_version_id);
+  else
+    new.workflow_version_id := coalesce((
+      select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.workflow_version_id);
+  end if;
   update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $function$
@@ -9666,7 +10128,17 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if not exists (
+  if new.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id and v.tenant_id = new.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
+        hint = format('select id, version, created_at from howdah.workflow_versions where workflow_id = %L', new.workflow_id);
+    end if;
+  elsif not exists (
     select from howdah.agent_versions as v
     where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
   ) then
@@ -9868,12 +10340,7 @@ begin
         else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+    perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
     perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
@@ -9891,21 +10358,86 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare_workflow()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+  v_fault text;
+begin
+  if new.agent_id is not null then
+    raise exception using errcode = 'HWINV', message = 'a run is of an agent or of a workflow, not of both',
+      detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
+  end if;
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
+      detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
+      hint = 'The workflows: select id, name from howdah.workflows.';
+  end if;
+  if v_workflow.deleted_at is not null or not v_workflow.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is %s', v_workflow.name,
+        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+      hint = case when v_workflow.deleted_at is not null
+        then 'A deleted workflow stays deleted: make a new one of that name.'
+        else format('update howdah.workflows set is_active = true where id = %L', new.workflow_id) end;
+  end if;
+  perform howdah_private.refuse_input(new.input) where new.input is null or octet_length(new.input) > 1048576;
+  perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
+  if new.forked_from_execution_id is null then
+    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+      else v_workflow.current_version_id end;
+    select howdah_private.workflow_fault(v.definition) into v_fault
+    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
+    if v_fault is not null then
+      raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+        hint = 'Its members: select * from howdah.workflow_agents order by sequence_order';
+    end if;
+  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_parent howdah.executions;
 begin
   update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
-  where e.id = new.parent_execution_id and e.completed_at is null;
+  where e.id = new.parent_execution_id and e.completed_at is null
+  returning e.* into v_parent;
   if found then
     insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
     values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
       'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
       'output_data', new.output_data, 'error', new.error));
+    if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
+      and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
+      perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
+      return null;
+    end if;
     perform howdah_private.wake_runs(array[new.parent_execution_id]);
+    perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
   end if;
   return null;
 end $function$
@@ -10013,6 +10545,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_members__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(x.workflow_id))
+  from howdah.workflow_agents as x where new.id in (x.agent_id, x.member_workflow_id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__adopt()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10055,6 +10600,21 @@ begin
       or ('default' in (old.name, new.name) and not exists (
         select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
     );
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__mark_workflows_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(w.id))
+  from howdah.workflows as w
+  where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
+    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
   return null;
 end $function$
 ;
@@ -10502,6 +11062,100 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_member_question(new.question);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array[old.workflow_id, new.workflow_id]);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- edits of teams of one tenant are looked at one after the other: two could close a circle together
+  perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
+  if exists (
+    with recursive below as (
+      select new.member_workflow_id as id
+      union
+      select x.member_workflow_id from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+    )
+    select from below as b where b.id = new.workflow_id
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('workflow %s would be a member of itself', new.workflow_id),
+      detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
+        'member_workflow_id', new.member_workflow_id)::text,
+      hint = 'Give it a member that does not contain it.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(howdah.workflow_schema(new.type), new.configuration);
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it: select jsonb_pretty(howdah.workflow_schema(%L))', new.type);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.version_is_stale := true;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refresh_workflow_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -10875,6 +11529,88 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.workflow_definition(workflow_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agent', jsonb_build_object(
+      'name', w.name, 'description', w.description, 'instruction', w.instruction, 'system_prompt', null,
+      'use_history', false, 'context_policy', 'none', 'output_schema', null, 'max_steps', w.max_steps,
+      'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
+    ),
+    'models', coalesce((
+      select jsonb_agg(howdah_private.model_definition(m, '{}')) from howdah.models as m
+      where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
+    ), '[]'),
+    'tools', '[]'::jsonb,
+    'workflow', jsonb_build_object(
+      'type', w.type, 'configuration', w.configuration, 'members', coalesce((
+        select jsonb_agg(howdah_private.member_definition(x) order by x.sequence_order)
+        from howdah.workflow_agents as x where x.workflow_id = w.id
+      ), '[]')
+    )
+  )
+  from howdah.workflows as w where w.id = workflow_definition.workflow_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_fault(definition jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_type text := workflow_fault.definition #>> '{workflow,type}';
+  v_configuration jsonb := definition #> '{workflow,configuration}';
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
+  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
+  v_named record;
+  v_unknown text;
+begin
+  if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
+    return format('a workflow of type %s has %s, this one has %s', v_type,
+      case v_type when 'voting' then 'two members or more' when 'map' then 'one member, the worker'
+        when 'evaluator_optimizer' then 'one member or two: generator and evaluator' else 'at least one member' end,
+      case cardinality(v_names) when 0 then 'none' else cardinality(v_names)::text end);
+  end if;
+  select n.name into v_unknown from unnest(v_names) as n (name) group by n.name having count(*) > 1 limit 1;
+  if found then
+    return format('two members are called %L: give them a role each', v_unknown);
+  end if;
+  for v_named in
+    select n.place, n.name from (
+      select 'aggregator', v_configuration ->> 'aggregator'
+      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select format('start[%s]', s.place - 1), s.name #>> '{}'
+        from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
+      union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
+        from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
+        cross join (values ('from'), ('to')) as k (key)
+      union all select 'joins.' || j.name, j.name from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
+    ) as n (place, name)
+    where n.name is not null and n.name <> all (v_names)
+    limit 1
+  loop
+    return format('configuration.%s names %L, which is no member%s', v_named.place, v_named.name,
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
+        '; the members: ' || array_to_string(v_names, ', ')));
+  end loop;
+  if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
+    return 'configuration.quorum is missing: on_failure is quorum';
+  end if;
+  if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
+    return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
+  end if;
+  return null;
+end $function$
+;
+
 -- views
 
 create view howdah.agent_performance with (security_invoker=true) as
@@ -11193,6 +11929,8 @@ CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities,
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
+CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -11247,15 +11985,17 @@ CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING 
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
 
-CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+
+CREATE TRIGGER _100_prepare_workflow BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare_workflow();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id ON howdah.executions FOR EACH ROW WHEN ((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id ON howdah.executions FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id)) OR (old.workflow_id IS DISTINCT FROM new.workflow_id)) OR (old.workflow_version_id IS DISTINCT FROM new.workflow_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
-CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (new.agent_version_id IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (COALESCE(new.agent_version_id, new.workflow_version_id) IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
@@ -11265,7 +12005,7 @@ CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW
 
 CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
 
-CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
+CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -11332,6 +12072,8 @@ CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+
+CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -11494,6 +12236,50 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.users REFERENCING OLD TA
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, configuration ON howdah.workflow_agents FOR EACH ROW WHEN ((((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR (octet_length(new.role) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('question', '1048576', 'bytes', 'role', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_cycle BEFORE INSERT OR UPDATE OF workflow_id, member_workflow_id ON howdah.workflow_agents FOR EACH ROW WHEN ((new.member_workflow_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF configuration, question ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.workflow_agents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflow_agents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflow_agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_workflows__mark_stale();
+
+CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF type, configuration ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__check_configuration();
+
+CREATE TRIGGER _500_mark_users_stale AFTER UPDATE OF name, description ON howdah.workflows FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.workflows DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_workflows__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.workflows REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflows REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflows REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
 
@@ -11842,6 +12628,32 @@ create policy engine on howdah.users to howdah_engine using (true) with check (t
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflow_agents to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflows to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
@@ -12291,6 +13103,14 @@ grant select on column howdah.executions.wake_at to howdah_analyst;
 
 grant select on column howdah.executions.wake_at to howdah_app;
 
+grant select on column howdah.executions.workflow_id to howdah_analyst;
+
+grant insert, select on column howdah.executions.workflow_id to howdah_app;
+
+grant select on column howdah.executions.workflow_version_id to howdah_analyst;
+
+grant select on column howdah.executions.workflow_version_id to howdah_app;
+
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert on column howdah.grants.id to howdah_app;
@@ -12445,6 +13265,86 @@ grant insert, update on column howdah.users.role to howdah_app;
 
 grant insert, update on column howdah.users.username to howdah_app;
 
+grant insert, update on column howdah.workflow_agents.agent_id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.configuration to howdah_app;
+
+grant insert on column howdah.workflow_agents.id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.member_workflow_id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.question to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.role to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.sequence_order to howdah_app;
+
+grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
+
+grant select on column howdah.workflows.configuration to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.configuration to howdah_app;
+
+grant select on column howdah.workflows.created_at to howdah_analyst;
+
+grant select on column howdah.workflows.created_at to howdah_app;
+
+grant select on column howdah.workflows.current_version_id to howdah_analyst;
+
+grant select on column howdah.workflows.current_version_id to howdah_app;
+
+grant select on column howdah.workflows.deleted_at to howdah_analyst;
+
+grant select on column howdah.workflows.deleted_at to howdah_app;
+
+grant select on column howdah.workflows.description to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.description to howdah_app;
+
+grant select on column howdah.workflows.id to howdah_analyst;
+
+grant insert, select on column howdah.workflows.id to howdah_app;
+
+grant select on column howdah.workflows.instruction to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.instruction to howdah_app;
+
+grant select on column howdah.workflows.is_active to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.is_active to howdah_app;
+
+grant select on column howdah.workflows.max_cost to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_cost to howdah_app;
+
+grant select on column howdah.workflows.max_seconds to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_seconds to howdah_app;
+
+grant select on column howdah.workflows.max_steps to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_steps to howdah_app;
+
+grant select on column howdah.workflows.max_tokens to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_tokens to howdah_app;
+
+grant select on column howdah.workflows.name to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.name to howdah_app;
+
+grant select on column howdah.workflows.tenant_id to howdah_analyst;
+
+grant select on column howdah.workflows.tenant_id to howdah_app;
+
+grant select on column howdah.workflows.type to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.type to howdah_app;
+
+grant select on column howdah.workflows.updated_at to howdah_analyst;
+
+grant select on column howdah.workflows.updated_at to howdah_app;
+
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_app;
@@ -12491,6 +13391,8 @@ grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.delete_workflow(uuid) to howdah_app;
+
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
 grant execute on function howdah.export_run(uuid) to howdah_analyst;
@@ -12528,6 +13430,10 @@ grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zo
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah.run_schedule(uuid) to howdah_app;
+
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
+
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_engine;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
@@ -12568,6 +13474,18 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
+
+grant execute on function howdah.workflow(text) to howdah_analyst;
+
+grant execute on function howdah.workflow(text) to howdah_app;
+
+grant execute on function howdah.workflow(text) to howdah_engine;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_analyst;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_app;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_engine;
 
 grant execute on function howdah_private.active_agent(text) to howdah_app;
 
@@ -12873,6 +13791,8 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
+grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
@@ -12953,7 +13873,13 @@ grant execute on function howdah_private.refuse_erased(howdah.executions) to how
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_input(text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_large_run(text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
@@ -13113,6 +14039,12 @@ grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine
 
 grant execute on function howdah_private.tg_users__permit_owner() to howdah_engine;
 
+grant execute on function howdah_private.tg_workflow_agents__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflows__check_configuration() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflows__mark_stale() to howdah_engine;
+
 grant execute on function howdah_private.tick(text) to howdah_worker;
 
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
@@ -13138,6 +14070,8 @@ grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenti
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
+
+grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
@@ -13290,6 +14224,20 @@ grant select on table howdah.users to howdah_analyst;
 grant select on table howdah.users to howdah_app;
 
 grant delete, insert, select, update on table howdah.users to howdah_engine;
+
+grant select on table howdah.workflow_agents to howdah_analyst;
+
+grant delete, select on table howdah.workflow_agents to howdah_app;
+
+grant delete, insert, select, update on table howdah.workflow_agents to howdah_engine;
+
+grant select on table howdah.workflow_versions to howdah_analyst;
+
+grant select on table howdah.workflow_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.workflow_versions to howdah_engine;
+
+grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
@@ -13529,6 +14477,8 @@ comment on column howdah.executions.max_seconds is 'Seconds this run may be acti
 
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 
+comment on column howdah.executions.members_at_once is 'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
+
 comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
 
 comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
@@ -13565,6 +14515,10 @@ comment on column howdah.executions.turn is 'Its place in the session.';
 comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
+
+comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
+
+comment on column howdah.executions.workflow_id is 'Whose run it is, when it is no agent''s.';
 
 comment on column howdah.grants.role is 'To everybody of this role or a higher one.';
 
@@ -13750,6 +14704,30 @@ comment on column howdah.users.is_active is 'False: the user is not let in any m
 
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
+comment on column howdah.workflow_agents.configuration is 'By type of the workflow: what applies to this member alone.';
+
+comment on column howdah.workflow_agents.question is 'The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.';
+
+comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
+
+comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
+
+comment on column howdah.workflows.deleted_at is 'Workflows are deleted softly: their versions and runs stay.';
+
+comment on column howdah.workflows.instruction is 'What the deciding model of router, orchestrator and evaluator is told besides its task.';
+
+comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
+
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
+
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null means 50.';
+
+comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
+
+comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
 
 comment on column howdah_private.quota_counters.recount_after is 'The transaction that made the quota: what those beside it have spent is counted when they are over.';
@@ -13783,6 +14761,8 @@ The role this session acts with: of the token, the API key or the database login
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
 
 comment on routine howdah.export_run(uuid) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
@@ -13812,6 +14792,8 @@ comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,inte
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run.';
+
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 The next times of a cron expression in a time zone. None, when it names a day that never comes.';
 
@@ -13830,6 +14812,11 @@ A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
 
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 The smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+
+comment on routine howdah.workflow(text) is '@behavior -*
+The id of the workflow with this name in the current tenant; HWNTF when there is none.';
+
+comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
 
@@ -13888,6 +14875,12 @@ comment on table howdah.todos is 'The todo list of a session: agents keep it by 
 comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
 
 comment on table howdah.users is 'People of a tenant.';
+
+comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
+
+comment on table howdah.workflow_versions is 'What a workflow was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.workflows is 'Teams of agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
 
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 

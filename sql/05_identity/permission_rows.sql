@@ -16,6 +16,8 @@ as $$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
+    ('workflows', 'edit', 'member', false),
+    ('workflow_agents', 'edit', 'member', false),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),

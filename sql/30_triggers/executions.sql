@@ -63,12 +63,7 @@ begin
         else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+    perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
     perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
@@ -83,6 +78,75 @@ begin
     new.created_by := howdah_private.actor();
   end if;
   return new;
+end $$;
+
+-- The same for the run of a workflow.
+create or replace function howdah_private.tg_executions__prepare_workflow() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_workflow howdah.workflows;
+  v_fault text;
+begin
+  if new.agent_id is not null then
+    raise exception using errcode = 'HWINV', message = 'a run is of an agent or of a workflow, not of both',
+      detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
+  end if;
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
+      detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
+      hint = 'The workflows: select id, name from howdah.workflows.';
+  end if;
+  if v_workflow.deleted_at is not null or not v_workflow.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is %s', v_workflow.name,
+        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+      hint = case when v_workflow.deleted_at is not null
+        then 'A deleted workflow stays deleted: make a new one of that name.'
+        else format('update howdah.workflows set is_active = true where id = %L', new.workflow_id) end;
+  end if;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    perform howdah_private.refuse_input(new.input);
+  end if;
+  perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
+  if new.forked_from_execution_id is null then
+    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+      else v_workflow.current_version_id end;
+    select howdah_private.workflow_fault(v.definition) into v_fault
+    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
+    if v_fault is not null then
+      raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+        hint = 'Its members: select * from howdah.workflow_agents order by sequence_order';
+    end if;
+  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
+  return new;
+end $$;
+
+create or replace function howdah_private.refuse_input(input text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_input.input is null then 'input is missing'
+      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
+    detail = jsonb_build_object('field', 'input')::text,
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $$;
 
 -- What 95_sizes.sql says for other tables, asked here only of rows that may be too large: a trigger of its own costs every
@@ -118,7 +182,17 @@ create or replace function howdah_private.tg_executions__check_version() returns
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (
+  if new.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id and v.tenant_id = new.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
+        hint = format('select id, version, created_at from howdah.workflow_versions where workflow_id = %L', new.workflow_id);
+    end if;
+  elsif not exists (
     select from howdah.agent_versions as v
     where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
   ) then
@@ -158,13 +232,25 @@ begin
   new.user_id := coalesce(new.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
     new.status := 'paused'; -- it goes on when its parent does
+    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+  elsif v_parent.members_at_once is not null then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent as it was when the root began
-  new.agent_version_id := coalesce((
-    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
-    where v.agent_id = new.agent_id and v.created_at <= r.created_at
-    order by v.version desc limit 1
-  ), new.agent_version_id);
+  -- a child knows its agent, or workflow, as it was when the root began
+  if new.workflow_id is null then
+    new.agent_version_id := coalesce((
+      select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.agent_id = new.agent_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.agent_version_id);
+  else
+    new.workflow_version_id := coalesce((
+      select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.workflow_version_id);
+  end if;
   update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $$;
@@ -234,17 +320,22 @@ create or replace trigger _050_pin_tenant before insert on howdah.executions
 -- A row that says when it ended is no run to begin but one that was: history, written as it is. Only an owner may write
 -- that column; the constraints hold for it as for every other.
 create or replace trigger _100_prepare before insert on howdah.executions
-  for each row when (new.completed_at is null) execute function howdah_private.tg_executions__prepare();
+  for each row when (new.completed_at is null and new.workflow_id is null)
+  execute function howdah_private.tg_executions__prepare();
+create or replace trigger _100_prepare_workflow before insert on howdah.executions
+  for each row when (new.completed_at is null and new.workflow_id is not null)
+  execute function howdah_private.tg_executions__prepare_workflow();
 create or replace trigger _110_check_version before insert on howdah.executions
   for each row when (
     new.forked_from_execution_id is not null or new.compensates_execution_id is not null
-    or (new.completed_at is not null and new.agent_version_id is not null)
+    or (new.completed_at is not null and coalesce(new.agent_version_id, new.workflow_version_id) is not null)
   )
   execute function howdah_private.tg_executions__check_version();
-create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id on howdah.executions
+create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id
+  on howdah.executions
   for each row when (
-    (old.tenant_id, old.agent_id, old.agent_version_id)
-    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id)
+    (old.tenant_id, old.agent_id, old.agent_version_id, old.workflow_id, old.workflow_version_id)
+    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id, new.workflow_id, new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _200_check_parent before insert on howdah.executions
@@ -267,7 +358,7 @@ create or replace trigger _100_refuse_delete before delete on howdah.executions
 create or replace trigger _100_refuse_truncate before truncate on howdah.executions
   for each statement execute function howdah_private.tg__refuse_change();
 create or replace trigger _300_refuse_rewrite
-  before update of id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data,
+  before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data,
     stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();

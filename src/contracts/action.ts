@@ -1,8 +1,8 @@
 import type { RunError } from './errors.ts';
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
-import type { ModelRef } from './model.ts';
-import type { LoggedStep, StopReason } from './step.ts';
+import type { ModelRef, ToolSchema } from './model.ts';
+import type { ChildWake, LoggedStep, StopReason } from './step.ts';
 
 /** A step as a strategy looks at it. */
 export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
@@ -13,6 +13,8 @@ export type RunState = {
   readonly history: readonly Message[];
   /** The run's own conversation; the first message is the input. */
   readonly messages: readonly LoggedMessage[];
+  /** It is a workflow's: `attempts` is the whole log but for results. */
+  readonly is_team?: boolean;
   /** What was tried after the last model answer: failed attempts, guards, calls begun, questions and answers. */
   readonly attempts: readonly StepNote[];
   /** A used-up limit that forbids another model call. */
@@ -27,13 +29,33 @@ export type RunState = {
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
 export type Action =
-  | { type: 'call_model'; model: ModelRef; attempt: number; messages: Message[] }
+  | {
+      type: 'call_model';
+      model: ModelRef;
+      attempt: number;
+      messages: Message[];
+      /** Instead of the definition's. */
+      tools?: ToolSchema[];
+    }
   /** The conversation outgrows the model: what stands from one message to another is summed up first. */
   | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
   | { type: 'call_tools'; calls: ToolCall[] }
+  /** Members of a workflow begin, each with its task. */
+  | { type: 'begin_members'; tasks: NewTask[]; wakes_on?: ChildWake; at_once?: number }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
   /** A guard speaks: its message is told to the model, which then goes on. */
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | { type: 'fail'; stop_reason: StopReason; error: RunError };
+
+/** What a member is given to do; `id` is unique within the run, and says its place in it. */
+export type NewTask = {
+  id: string;
+  member: string;
+  agent_id?: string;
+  workflow_id?: string;
+  question?: JsonObject;
+  input: string;
+  input_data?: Json;
+};

@@ -47,4 +47,36 @@ export type AgentDefinition = {
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];
   tools: ToolDefinition[];
+  /** Of a workflow, whose run it is then: `agent` and `models` are those of its deciding model. */
+  workflow?: Team;
+};
+
+export type WorkflowType =
+  | 'chain'
+  | 'parallel'
+  | 'router'
+  | 'orchestrator'
+  | 'evaluator_optimizer'
+  | 'voting'
+  | 'map'
+  | 'graph';
+
+export type Team = {
+  type: WorkflowType;
+  /** As `howdah.workflow_schema(type)` says. */
+  configuration: JsonObject;
+  /** In their order. */
+  members: Member[];
+};
+
+/** An agent, a workflow or a person, by the name it has within its workflow. */
+export type Member = {
+  name: string;
+  agent_id?: string;
+  workflow_id?: string;
+  /** What the person is asked. */
+  question?: JsonObject;
+  description?: string;
+  capabilities?: string[];
+  configuration: JsonObject;
 };

@@ -9,6 +9,8 @@ export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
 
+export type ChildWake = "each" | "failure" | "last";
+
 export type ContextPolicy = "none" | "summarize" | "trim";
 
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
@@ -72,6 +74,8 @@ export type Trust = "external" | "internal" | "system" | "user";
 export type UserRole = "admin" | "member" | "owner" | "viewer";
 
 export type WaitingReason = "child" | "question" | "quota" | "timer" | "turn";
+
+export type WorkflowType = "chain" | "evaluator_optimizer" | "graph" | "map" | "orchestrator" | "parallel" | "router" | "voting";
 
 export interface AgentModels {
   agent_id: string;
@@ -368,11 +372,11 @@ export interface Executions {
    * Since when it is active, while it runs.
    */
   active_since: Timestamp | null;
-  agent_id: string;
+  agent_id: string | null;
   /**
    * The version pinned when the row was inserted.
    */
-  agent_version_id: string;
+  agent_version_id: string | null;
   /**
    * Its parent, the parent of that, … with the root first: the order of locks.
    */
@@ -475,6 +479,10 @@ export interface Executions {
    */
   max_steps: number;
   max_tokens: Int8 | null;
+  /**
+   * Of a workflow's run: so many of its members are let begin, the others wait for their turn; null: all.
+   */
+  members_at_once: number | null;
   message_count: Generated<number>;
   /**
    * Messages there were at the last retry_execution: guards look only at what came after.
@@ -558,6 +566,15 @@ export interface Executions {
    * When its timer rings.
    */
   wake_at: Timestamp | null;
+  /**
+   * Of a workflow's run that waits for members: which of their ends it wants to hear of.
+   */
+  wakes_on: ChildWake | null;
+  /**
+   * Whose run it is, when it is no agent's.
+   */
+  workflow_id: string | null;
+  workflow_version_id: string | null;
 }
 
 export interface ExecutionTimeline {
@@ -1196,6 +1213,87 @@ export interface Violations {
   tenant_id: string | null;
 }
 
+export interface WorkflowAgents {
+  agent_id: string | null;
+  /**
+   * By type of the workflow: what applies to this member alone.
+   */
+  configuration: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  member_workflow_id: string | null;
+  /**
+   * The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.
+   */
+  question: Json | null;
+  /**
+   * What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.
+   */
+  role: string | null;
+  sequence_order: Generated<number>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  workflow_id: string;
+}
+
+export interface Workflows {
+  /**
+   * By type: howdah.workflow_schema(type) is its JSON Schema.
+   */
+  configuration: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  current_version_id: string | null;
+  /**
+   * Workflows are deleted softly: their versions and runs stay.
+   */
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  /**
+   * What the deciding model of router, orchestrator and evaluator is told besides its task.
+   */
+  instruction: Generated<string>;
+  is_active: Generated<boolean>;
+  /**
+   * Cost a run may have with all its members.
+   */
+  max_cost: Numeric | null;
+  /**
+   * Seconds a run may be active, waiting for members not counted; null means 600.
+   */
+  max_seconds: number | null;
+  /**
+   * Answers of its own deciding model a run may take; null means 50.
+   */
+  max_steps: number | null;
+  /**
+   * Tokens a run may use with all its members.
+   */
+  max_tokens: Int8 | null;
+  name: string;
+  tenant_id: Generated<string>;
+  type: WorkflowType;
+  updated_at: Generated<Timestamp>;
+  /**
+   * A part changed in this transaction and the version is not written yet.
+   */
+  version_is_stale: Generated<boolean>;
+}
+
+export interface WorkflowVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  tenant_id: string;
+  version: number;
+  workflow_id: string;
+}
+
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
@@ -1234,4 +1332,7 @@ export interface DB {
   tools: Tools;
   users: Users;
   violations: Violations;
+  workflow_agents: WorkflowAgents;
+  workflow_versions: WorkflowVersions;
+  workflows: Workflows;
 }

@@ -61,7 +61,7 @@ async function ask(
     {
       model: action.model,
       messages: told.value,
-      tools: toolSchemas(run.definition),
+      tools: action.tools ?? toolSchemas(run.definition),
       output_schema: run.definition.agent.output_schema,
     },
     onToken ? { signal, onToken } : { signal },

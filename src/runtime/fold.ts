@@ -4,8 +4,9 @@ import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 
 /** The state of a run as its log tells it at the moment of a claim. */
-export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
+export function foldLog(run: ClaimedRun, useHistory: boolean, isTeam = false): RunState {
   return {
+    is_team: isTeam,
     history: useHistory ? run.history : [],
     messages: run.messages,
     attempts: run.attempts,
@@ -27,7 +28,7 @@ export function foldRecords(
   return {
     ...state,
     messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
-    attempts: records.reduce(addAttempt, state.attempts),
+    attempts: records.reduce(state.is_team ? addNote : addAttempt, state.attempts),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
   };
@@ -56,9 +57,10 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
 
 /** A model answer begins a new count. */
 function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
-  if (record.kind === 'model') {
-    return [];
-  }
+  return record.kind === 'model' ? [] : addNote(attempts, record);
+}
+
+function addNote(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
   const { kind, name = null, call_id = null, input = null, error = null } = record;
   const output = kind === 'tool' ? null : (record.output ?? null); // a result is among the messages
   return [...attempts, { kind, name, call_id, input, output, error }];

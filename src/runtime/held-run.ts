@@ -70,7 +70,7 @@ export class HeldRun {
     this.definition = claimed.is_compensation ? undoing(definition) : definition;
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
-    this.state = foldLog(claimed, definition.agent.use_history);
+    this.state = foldLog(claimed, definition.agent.use_history, definition.workflow !== undefined);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
     this.#deadline = performance.now() + claimed.active_ms_left;
@@ -86,7 +86,7 @@ export class HeldRun {
 
   /** What its strategy does next, or would do in another state. */
   next(state: RunState = this.state): Action {
-    return strategyOf(this.#options.claimed)(this.definition, state);
+    return strategyOf(this.#options.claimed, this.definition)(this.definition, state);
   }
 
   /**

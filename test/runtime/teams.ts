@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import type { JsonObject } from '../../src/contracts/json.ts';
+
+/** A member: an agent's id, another workflow's, or what a person is asked. */
+export type MemberSpec = {
+  agent?: string;
+  workflow?: string;
+  question?: JsonObject;
+  role?: string;
+  configuration?: JsonObject;
+};
+
+export type TeamSpec = {
+  type: string;
+  members: MemberSpec[];
+  configuration?: JsonObject;
+  instruction?: string;
+  max_tokens?: number;
+};
+
+/** Makes a workflow with its members; gives its id. */
+export async function makeTeam(pool: pg.Pool, spec: TeamSpec): Promise<string> {
+  const { type, members, configuration = {}, instruction = '', max_tokens = null } = spec;
+  const { rows } = await pool.query(
+    `with workflow as (
+       insert into howdah.workflows (name, type, configuration, instruction, max_tokens)
+       values ($1, $2, $3, $4, $5) returning id
+     ), members as (
+       insert into howdah.workflow_agents (workflow_id, agent_id, member_workflow_id, question, role, configuration, sequence_order)
+       select w.id, m.agent, m.workflow, nullif(m.question, 'null'), m.role, coalesce(m.configuration, '{}'), m.place
+       from workflow as w, rows from (jsonb_to_recordset($6) as (
+         agent uuid, workflow uuid, question jsonb, role text, configuration jsonb)) with ordinality
+         as m (agent, workflow, question, role, configuration, place)
+     )
+     select id from workflow`,
+    [
+      `team_${randomBytes(6).toString('hex')}`,
+      type,
+      configuration,
+      instruction,
+      max_tokens,
+      JSON.stringify(members),
+    ],
+  );
+  return rows[0].id;
+}
+
+export async function startTeam(
+  pool: pg.Pool,
+  workflow: string,
+  input = 'Go.',
+  data: unknown = null,
+): Promise<string> {
+  const { rows } = await pool.query(
+    'insert into howdah.executions (workflow_id, input, input_data) values ($1, $2, $3) returning id',
+    [workflow, input, data === null ? null : JSON.stringify(data)],
+  );
+  return rows[0].id;
+}
