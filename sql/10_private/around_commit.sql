@@ -110,10 +110,10 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', nullif(child -> 'input_data', 'null'), parent.user_id, parent.priority
+    child ->> 'input', parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -140,12 +140,11 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, nullif(c.input_data, 'null'),
-      parent.user_id, parent.priority
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, input_data jsonb
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
     order by c.id;

@@ -50,7 +50,10 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select c.* from howdah_private.claim_executions(
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.root_execution_id, c.is_child,
+    c.is_compensation, c.metadata, c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages_at_retry,
+    c.refused, c.messages, c.history, c.attempts, c.is_new, c.hooks
+  from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
 $$;
 

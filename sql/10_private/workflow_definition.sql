@@ -12,7 +12,7 @@ as $$
       'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
     ),
     'models', coalesce((
-      select jsonb_agg(howdah_private.model_definition(m, '{}')) from howdah.models as m
+      select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
       where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
     ), '[]'),
     'tools', '[]'::jsonb,

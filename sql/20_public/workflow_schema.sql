@@ -24,14 +24,14 @@ as $$
           "description": "The answer, or what the aggregator is told: {{name}} stands for a member''s answer, {{input}} for the task, {{outputs}} for all."}
       }'
       when 'router' then '{
-        "model": {"type": "string", "minLength": 1},
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
       }'
       when 'orchestrator' then '{
-        "model": {"type": "string", "minLength": 1},
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "planning": {"enum": ["full", "iterative"], "default": "full"},
         "max_plans": {"type": "integer", "minimum": 1, "default": 5, "description": "Plans that may be made, the first included."},
         "max_tasks": {"type": "integer", "minimum": 1, "default": 50},
@@ -41,7 +41,9 @@ as $$
         "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."},
         "max_rounds": {"type": "integer", "minimum": 1, "default": 3},
         "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8, "description": "An answer with this score is good enough."},
-        "model": {"type": "string", "minLength": 1, "description": "Judges when there is no second member."}
+        "model": {"type": "string", "minLength": 1,
+          "description": "Judges when there is no second member, and makes a verdict of what it says in words."},
+        "request_params": {"type": "object"}
       }'
       when 'voting' then '{
         "method": {"enum": ["majority", "weighted", "ranked"], "default": "majority"},

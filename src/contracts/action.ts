@@ -13,8 +13,8 @@ export type RunState = {
   readonly history: readonly Message[];
   /** The run's own conversation; the first message is the input. */
   readonly messages: readonly LoggedMessage[];
-  /** It is a workflow's: `attempts` is the whole log but for results. */
-  readonly is_team?: boolean;
+  /** Of a workflow's run, whose `attempts` are its whole log: what it was told to do, text and data apart. */
+  readonly task?: { input: string; data: Json } | null;
   /** What was tried after the last model answer: failed attempts, guards, calls begun, questions and answers. */
   readonly attempts: readonly StepNote[];
   /** A used-up limit that forbids another model call. */
@@ -34,8 +34,8 @@ export type Action =
       model: ModelRef;
       attempt: number;
       messages: Message[];
-      /** Instead of the definition's. */
-      tools?: ToolSchema[];
+      /** The one tool that is offered and has to be called, instead of the definition's. */
+      decision?: ToolSchema;
     }
   /** The conversation outgrows the model: what stands from one message to another is summed up first. */
   | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
@@ -57,5 +57,4 @@ export type NewTask = {
   workflow_id?: string;
   question?: JsonObject;
   input: string;
-  input_data?: Json;
 };

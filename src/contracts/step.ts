@@ -104,7 +104,6 @@ export type NewChild = {
   workflow_id?: string;
   call_id: string;
   input: string;
-  input_data?: Json;
 };
 
 /** Which ends of children a workflow's run wants to hear of while it waits: each, failures and the last, or the last. */

@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from './pool.ts';
@@ -32,6 +32,8 @@ export type ClaimedRun = {
   attempts: LoggedStep[];
   /** No worker has added a step to it yet. */
   is_new: boolean;
+  /** Of a workflow's run: what it was told to do, text and data apart. */
+  task: { input: string; data: Json } | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -56,7 +58,7 @@ const PROTOCOL = 4;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts`;
+  messages, history, attempts, task`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota`;
 /** What came for a run from outside, as it stands in its log now. */

@@ -20,7 +20,7 @@ export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<
 }
 
 function begun(task: NewTask): StepRecord {
-  const { id: call_id, member, question, input, input_data, agent_id, workflow_id } = task;
+  const { id: call_id, member, question, input, agent_id, workflow_id } = task;
   if (question) {
     return asked(questionOf(question, call_id, input));
   }
@@ -28,14 +28,13 @@ function begun(task: NewTask): StepRecord {
     id: uuidV7(),
     call_id,
     input,
-    ...(input_data === undefined ? {} : { input_data }),
     ...(agent_id ? { agent_id } : { workflow_id: workflow_id as string }),
   };
   return {
     kind: 'child_started',
     name: member,
     call_id,
-    input: { message: input, ...(input_data === undefined ? {} : { data: input_data }) },
+    input: { message: input },
     output: { execution_id: child.id },
     child,
   };

@@ -4,9 +4,9 @@ import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 
 /** The state of a run as its log tells it at the moment of a claim. */
-export function foldLog(run: ClaimedRun, useHistory: boolean, isTeam = false): RunState {
+export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
   return {
-    is_team: isTeam,
+    task: run.task,
     history: useHistory ? run.history : [],
     messages: run.messages,
     attempts: run.attempts,
@@ -28,7 +28,7 @@ export function foldRecords(
   return {
     ...state,
     messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
-    attempts: records.reduce(state.is_team ? addNote : addAttempt, state.attempts),
+    attempts: records.reduce(state.task ? addNote : addAttempt, state.attempts),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
   };

@@ -70,7 +70,7 @@ export class HeldRun {
     this.definition = claimed.is_compensation ? undoing(definition) : definition;
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
-    this.state = foldLog(claimed, definition.agent.use_history, definition.workflow !== undefined);
+    this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
     this.#deadline = performance.now() + claimed.active_ms_left;

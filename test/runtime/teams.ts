@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { makeAgent } from './arrange.ts';
 
 /** A member: an agent's id, another workflow's, or what a person is asked. */
 export type MemberSpec = {
@@ -57,4 +59,50 @@ export async function startTeam(
     [workflow, input, data === null ? null : JSON.stringify(data)],
   );
   return rows[0].id;
+}
+
+/** Configuration of a deciding model that makes these decisions by calls of the tool, one after the other. */
+export async function deciding(
+  pool: pg.Pool,
+  tool: string,
+  ...decisions: JsonObject[]
+): Promise<JsonObject> {
+  const name = `decider_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.models (name, provider, model) values ($1, 'scripted', 'm')`,
+    [name],
+  );
+  const script = decisions.map((decision) => ({
+    tool_calls: [{ name: tool, arguments: decision }],
+    usage: { tokens_in: 10, tokens_out: 5 },
+  }));
+  return { model: name, request_params: { script } };
+}
+
+/**
+ * Agents that answer by what they are told: a server plays them all, each by its instruction. `behave` gives the answer to
+ * the last thing a member was told; what it throws is a failure of the server.
+ */
+export async function startPlayers(
+  pool: pg.Pool,
+  behave: Record<string, (told: string) => string | Promise<string>>,
+): Promise<{ server: FakeServer; agent(part: string): Promise<string> }> {
+  const server = await startOpenAiServer(async ({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const part = messages.find(({ role }) => role === 'system')?.content ?? '';
+    const told = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    try {
+      return { content: await (behave[part] as (told: string) => string)(told) };
+    } catch (error) {
+      return { status: 400, error: { message: (error as Error).message } };
+    }
+  });
+  return {
+    server,
+    agent: (part) =>
+      makeAgent(pool, {
+        instruction: part,
+        models: [{ provider: 'openai', base_url: server.url }],
+      }),
+  };
 }

@@ -104,6 +104,7 @@ export class RunRecord {
       agent_version_id: '',
       session_id: execution.session_id,
       root_execution_id: execution.root_execution_id,
+      task: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,

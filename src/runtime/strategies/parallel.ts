@@ -1,6 +1,7 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
+import { joined, type NamedTask, resultOf } from '../teams/joined.ts';
 import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
 import {
   begin,
@@ -45,23 +46,24 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return fanIn(named, aggregator, tasks.get(AGGREGATED), state, configuration);
 }
 
-type Named = { name: string; task: Task };
-
 function fanIn(
-  named: readonly Named[],
+  named: readonly NamedTask[],
   aggregator: Member | undefined,
   aggregated: Task | undefined,
   state: RunState,
   { template }: JsonObject,
 ): Action {
   const answered = named.filter(({ task }) => task.state === 'answered');
-  const outputs = answered.map(({ name, task }) => `${name}:\n${task.output}`).join('\n\n');
+  const outputs = joined(answered);
   const filled =
     typeof template === 'string'
       ? fillIn(template, valuesOf(answered, { input: inputOf(state), outputs }))
       : outputs;
   if (!aggregator) {
-    return finish(filled, Object.fromEntries(answered.map(({ name, task }) => [name, valueOf(task)])));
+    return finish(
+      filled,
+      Object.fromEntries(answered.map(({ name, task }) => [name, resultOf(task)])),
+    );
   }
   if (!aggregated) {
     const told = typeof template === 'string' ? filled : `${inputOf(state)}\n\n${outputs}`;
@@ -75,10 +77,12 @@ function fanIn(
     : fail(`${aggregator.name} gave no answer: ${aggregated.error}`);
 }
 
-function valuesOf(answered: readonly Named[], others: Record<string, Json>): Record<string, Json> {
-  return { ...Object.fromEntries(answered.map(({ name, task }) => [name, task.output])), ...others };
-}
-
-function valueOf({ output, data }: Task): Json {
-  return data ?? output;
+function valuesOf(
+  answered: readonly NamedTask[],
+  others: Record<string, Json>,
+): Record<string, Json> {
+  return {
+    ...Object.fromEntries(answered.map(({ name, task }) => [name, task.output])),
+    ...others,
+  };
 }

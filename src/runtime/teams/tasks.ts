@@ -65,7 +65,7 @@ export function inputOf({ messages }: RunState): string {
 }
 
 /** A task for a member; a person is asked what his question says, with what he is to look at in its place. */
-export function taskFor(id: string, member: Member, input: string, data?: Json): NewTask {
+export function taskFor(id: string, member: Member, input: string): NewTask {
   const { name, agent_id, workflow_id, question } = member;
   if (question) {
     const prompt = fillIn(String(question.prompt), { input, output: input });
@@ -77,7 +77,6 @@ export function taskFor(id: string, member: Member, input: string, data?: Json):
     input,
     ...(agent_id ? { agent_id } : {}),
     ...(workflow_id ? { workflow_id } : {}),
-    ...(data === undefined ? {} : { input_data: data }),
   };
 }
 
