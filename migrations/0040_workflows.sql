@@ -64,6 +64,7 @@ create table howdah.workflow_agents (
   constraint a_member_is_an_agent_a_workflow_or_a_question check (num_nonnulls(agent_id, member_workflow_id, question) = 1),
   constraint sequence_order_counts_from_one check (sequence_order >= 1),
   constraint role_is_not_empty check (role ~ '\S' and length(role) <= 200),
+  constraint question_is_an_object check (jsonb_typeof(question) = 'object'),
   constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object')
 );
 create index workflow_agents_agent_id_idx on howdah.workflow_agents (tenant_id, agent_id);
@@ -118,8 +119,12 @@ comment on column howdah.executions.workflow_id is 'Whose run it is, when it is 
 comment on column howdah.executions.members_at_once is
   'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
 comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
+comment on table howdah.executions is
+  E'@foreignKey (agent_id) references howdah.agents (id)\n@foreignKey (agent_version_id) references howdah.agent_versions (id)\n@foreignKey (workflow_id) references howdah.workflows (id)\n@foreignKey (workflow_version_id) references howdah.workflow_versions (id)\nRuns. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
 -- Down Migration
+comment on table howdah.executions is
+  E'@foreignKey (agent_id) references howdah.agents (id)\n@foreignKey (agent_version_id) references howdah.agent_versions (id)\nRuns. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
 alter table howdah.executions
   drop constraint a_run_is_of_an_agent_or_a_workflow,
   drop column members_at_once,

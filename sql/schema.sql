@@ -817,6 +817,7 @@ create table howdah.workflow_agents (
   constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint a_member_is_an_agent_a_workflow_or_a_question CHECK ((num_nonnulls(agent_id, member_workflow_id, question) = 1)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint question_is_an_object CHECK ((jsonb_typeof(question) = 'object'::text)),
   constraint role_is_not_empty CHECK (((role ~ '\S'::text) AND (length(role) <= 200))),
   constraint sequence_order_counts_from_one CHECK ((sequence_order >= 1))
 );
@@ -1567,10 +1568,12 @@ declare
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
+    v_id, v_execution.tenant_id, v_execution.agent_id,
+    case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
+    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
@@ -2150,14 +2153,14 @@ AS $function$
           "description": "The answer, or what the aggregator is told: {{name}} stands for a member''s answer, {{input}} for the task, {{outputs}} for all."}
       }'
       when 'router' then '{
-        "model": {"type": "string", "minLength": 1},
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
       }'
       when 'orchestrator' then '{
-        "model": {"type": "string", "minLength": 1},
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "planning": {"enum": ["full", "iterative"], "default": "full"},
         "max_plans": {"type": "integer", "minimum": 1, "default": 5, "description": "Plans that may be made, the first included."},
         "max_tasks": {"type": "integer", "minimum": 1, "default": 50},
@@ -2167,7 +2170,9 @@ AS $function$
         "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."},
         "max_rounds": {"type": "integer", "minimum": 1, "default": 3},
         "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8, "description": "An answer with this score is good enough."},
-        "model": {"type": "string", "minLength": 1, "description": "Judges when there is no second member."}
+        "model": {"type": "string", "minLength": 1,
+          "description": "Judges when there is no second member, and makes a verdict of what it says in words."},
+        "request_params": {"type": "object"}
       }'
       when 'voting' then '{
         "method": {"enum": ["majority", "weighted", "ranked"], "default": "majority"},
@@ -2802,12 +2807,11 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, nullif(c.input_data, 'null'),
-      parent.user_id, parent.priority
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, input_data jsonb
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
     order by c.id;
@@ -2907,7 +2911,7 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
@@ -3025,6 +3029,11 @@ AS $function$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  from runs as r left join howdah.workflow_versions as v on v.id = r.workflow_version_id
+  where r.workflow_version_id is not null
+    and (v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex'))
+  union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
@@ -3032,7 +3041,15 @@ AS $function$
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null and r.parent_execution_id is null
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
+  from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
+  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > (
+    select count(*) from howdah.executions as o
+    where o.parent_execution_id = p.id and o.completed_at is null
+      and coalesce(o.waiting_for, o.paused_from) is distinct from 'turn'
+  )
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s
@@ -3281,13 +3298,16 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select c.* from howdah_private.claim_executions(
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.root_execution_id, c.is_child,
+    c.is_compensation, c.metadata, c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages_at_retry,
+    c.refused, c.messages, c.history, c.attempts, c.is_new, c.hooks
+  from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3356,7 +3376,8 @@ begin
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -4700,7 +4721,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
  SET "TimeZone" TO 'UTC'
 AS $function$
   select to_jsonb(x) from (
-    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
@@ -4722,8 +4743,9 @@ AS $function$
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
     'execution', howdah_private.exported_execution(e.id),
-    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
-    'definition', v.definition,
+    case when e.workflow_id is null then 'agent' else 'workflow' end,
+    jsonb_build_object('name', coalesce(v.definition, w.definition) #> '{agent,name}', 'version', coalesce(v.version, w.version)),
+    'definition', coalesce(v.definition, w.definition),
     'history', howdah_private.session_history(e.session_id, e.turn),
     'steps', coalesce((
       select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
@@ -4743,7 +4765,8 @@ AS $function$
     ), '[]')
   )
   from howdah.executions as e
-  join howdah.agent_versions as v on v.id = e.agent_version_id
+  left join howdah.agent_versions as v on v.id = e.agent_version_id
+  left join howdah.workflow_versions as w on w.id = e.workflow_version_id
   where e.id = exported_run.id
 $function$
 ;
@@ -5122,16 +5145,23 @@ CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, ve
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := e.agent_version_id;
+  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
 begin
   if forked_version.version is not null then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.agent_id = e.agent_id and v.version = forked_version.version;
+    select x.id into v_id from (
+      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      union all
+      select v.id from howdah.workflow_versions as v
+      where v.workflow_id = e.workflow_id and v.version = forked_version.version
+    ) as x;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('the agent has no version %s', forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id)::text,
-        hint = format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id);
+        message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
+          forked_version.version),
+        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        hint = case when e.workflow_id is null
+          then format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id)
+          else format('select version, created_at from howdah.workflow_versions where workflow_id = %L', e.workflow_id) end;
     end if;
   end if;
   return v_id;
@@ -7818,6 +7848,12 @@ begin
       hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
         'where execution_id = %L', e.step_count, e.id);
   end if;
+  if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'a workflow has no conversation that could go on with another input',
+      detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
+      hint = format('Leave input out; or begin anew with it: select howdah.fork_execution(%L, 0, …)', e.id);
+  end if;
   if octet_length(refuse_fork.input) > 1048576 then
     raise exception using errcode = 'HWINV',
       message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
@@ -7830,7 +7866,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
  RETURNS void
  LANGUAGE plpgsql
- IMMUTABLE
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
@@ -9325,10 +9361,10 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, input_data, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', nullif(child -> 'input_data', 'null'), parent.user_id, parent.priority
+    child ->> 'input', parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -9664,7 +9700,11 @@ CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
-  where s.execution_id = team_log.execution_id and s.kind <> 'output'
+  where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
+    s.kind in ('child', 'answer', 'model') or s.seq > coalesce((
+      select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
+    ), 0)
+  )
 $function$
 ;
 
@@ -9678,10 +9718,10 @@ AS $function$
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
     select e.tenant_id, e.id, jsonb_build_object(
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
-      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'session_id', e.session_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
       'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
       'output_data', null, 'error', e.error)
-    from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+    from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
@@ -10388,7 +10428,9 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else format('update howdah.workflows set is_active = true where id = %L', new.workflow_id) end;
   end if;
-  perform howdah_private.refuse_input(new.input) where new.input is null or octet_length(new.input) > 1048576;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    perform howdah_private.refuse_input(new.input);
+  end if;
   perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
   if new.forked_from_execution_id is null then
     new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
@@ -11542,7 +11584,7 @@ AS $function$
       'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
     ),
     'models', coalesce((
-      select jsonb_agg(howdah_private.model_definition(m, '{}')) from howdah.models as m
+      select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
       where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
     ), '[]'),
     'tools', '[]'::jsonb,
@@ -11639,15 +11681,18 @@ create view howdah.daily_usage with (security_invoker=true) as
     (e.created_at)::date AS day,
     e.agent_id,
     a.name AS agent,
+    e.workflow_id,
+    w.name AS workflow,
     count(*) AS runs,
     sum(e.step_count) AS steps,
     sum(e.tokens_in) AS tokens_in,
     sum(e.tokens_out) AS tokens_out,
     sum(e.cost) AS cost
-   FROM (howdah.executions e
-     JOIN howdah.agents a ON ((a.id = e.agent_id)))
+   FROM ((howdah.executions e
+     LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
+     LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
   WHERE (e.compensates_execution_id IS NULL)
-  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name;
+  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name, e.workflow_id, w.name;
 
 create view howdah.effects with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -11744,6 +11789,7 @@ create view howdah.execution_tree with (security_invoker=true) as
     t.depth,
     t.path,
     a.name AS agent,
+    w.name AS workflow,
     t.status,
     t.waiting_for,
     t.stop_reason,
@@ -11755,8 +11801,9 @@ create view howdah.execution_tree with (security_invoker=true) as
     (t.cost + t.children_cost) AS total_cost,
     t.started_at,
     t.completed_at
-   FROM (( SELECT e.tenant_id,
+   FROM ((( SELECT e.tenant_id,
             e.agent_id,
+            e.workflow_id,
             (e.id)::uuid AS root_execution_id,
             (e.id)::uuid AS execution_id,
             e.parent_execution_id,
@@ -11778,6 +11825,7 @@ create view howdah.execution_tree with (security_invoker=true) as
         UNION ALL
          SELECT e.tenant_id,
             e.agent_id,
+            e.workflow_id,
             e.root_execution_id,
             e.id,
             e.parent_execution_id,
@@ -11796,7 +11844,8 @@ create view howdah.execution_tree with (security_invoker=true) as
             e.completed_at
            FROM howdah.executions e
           WHERE (e.parent_execution_id IS NOT NULL)) t
-     JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))));
+     LEFT JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))))
+     LEFT JOIN howdah.workflows w ON (((w.tenant_id = t.tenant_id) AND (w.id = t.workflow_id))));
 
 create view howdah.model_usage with (security_invoker=true) as
  SELECT s.tenant_id,
@@ -14836,7 +14885,9 @@ comment on table howdah.concurrency_limits is 'How many runs of an agent, of a m
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
-Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+@foreignKey (workflow_id) references howdah.workflows (id)
+@foreignKey (workflow_version_id) references howdah.workflow_versions (id)
+Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent. An agent without grants is open to its tenant, as roles allow.';
 
@@ -14924,7 +14975,7 @@ comment on table howdah_private.workers is 'Worker processes alive. Presence is 
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
-comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent, without runs that take effects back.';
+comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent or workflow, without runs that take effects back.';
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 

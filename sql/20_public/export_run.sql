@@ -27,8 +27,9 @@ as $$
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
     'execution', howdah_private.exported_execution(e.id),
-    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
-    'definition', v.definition,
+    case when e.workflow_id is null then 'agent' else 'workflow' end,
+    jsonb_build_object('name', coalesce(v.definition, w.definition) #> '{agent,name}', 'version', coalesce(v.version, w.version)),
+    'definition', coalesce(v.definition, w.definition),
     'history', howdah_private.session_history(e.session_id, e.turn),
     'steps', coalesce((
       select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
@@ -48,7 +49,8 @@ as $$
     ), '[]')
   )
   from howdah.executions as e
-  join howdah.agent_versions as v on v.id = e.agent_version_id
+  left join howdah.agent_versions as v on v.id = e.agent_version_id
+  left join howdah.workflow_versions as w on w.id = e.workflow_version_id
   where e.id = exported_run.id
 $$;
 
@@ -59,7 +61,7 @@ create or replace function howdah_private.exported_execution(id uuid) returns js
   set timezone = 'UTC'
 as $$
   select to_jsonb(x) from (
-    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,

@@ -335,6 +335,8 @@ export interface DailyUsage {
   tenant_id: string | null;
   tokens_in: Numeric | null;
   tokens_out: Numeric | null;
+  workflow: string | null;
+  workflow_id: string | null;
 }
 
 export interface Effects {
@@ -611,6 +613,7 @@ export interface ExecutionTree {
   total_tokens_in: Int8 | null;
   total_tokens_out: Int8 | null;
   waiting_for: WaitingReason | null;
+  workflow: string | null;
 }
 
 export interface Grants {

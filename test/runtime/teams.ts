@@ -79,20 +79,23 @@ export async function deciding(
   return { model: name, request_params: { script } };
 }
 
+/** What a member answers to what it is told; `left` resolves when nobody wants to know any more. */
+type Play = (told: string, left: Promise<unknown>) => string | Promise<string>;
+
 /**
  * Agents that answer by what they are told: a server plays them all, each by its instruction. `behave` gives the answer to
  * the last thing a member was told; what it throws is a failure of the server.
  */
 export async function startPlayers(
   pool: pg.Pool,
-  behave: Record<string, (told: string) => string | Promise<string>>,
+  behave: Record<string, Play>,
 ): Promise<{ server: FakeServer; agent(part: string): Promise<string> }> {
-  const server = await startOpenAiServer(async ({ body }) => {
+  const server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as { role: string; content: string }[];
     const part = messages.find(({ role }) => role === 'system')?.content ?? '';
     const told = messages.findLast(({ role }) => role === 'user')?.content ?? '';
     try {
-      return { content: await (behave[part] as (told: string) => string)(told) };
+      return { content: await (behave[part] as Play)(told, left) };
     } catch (error) {
       return { status: 400, error: { message: (error as Error).message } };
     }

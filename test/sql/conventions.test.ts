@@ -43,8 +43,10 @@ const DYNAMIC_SQL: Record<string, string> = {
 const LONG_BODIES: Record<string, number> = {
   'howdah_private.commit_steps(uuid,jsonb,integer)': 150,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
+  // a document of JSON
+  'howdah.workflow_schema(howdah.workflow_type)': 90,
   // one select per promise, read one by one
-  'howdah_private.broken_promises(timestamp with time zone)': 150,
+  'howdah_private.broken_promises(timestamp with time zone)': 170,
 };
 
 /** A foreign key whose index begins otherwise. */
@@ -81,6 +83,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'read by the insert trigger; its versions keep it, and they are never deleted',
   'howdah.executions.agent_version_id':
     'read from the agent, or checked by _110_check_version; never deleted',
+  'howdah.executions.workflow_id': 'as agent_id',
+  'howdah.executions.workflow_version_id': 'as agent_version_id',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
@@ -146,6 +150,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',
   'howdah.todos': 'the notes of a conversation',
+  'howdah.workflow_versions': 'immutable, with created_by; made by an edit that is audited',
 };
 
 describe('conventions', () => {
