@@ -119,13 +119,34 @@ comment on column howdah.executions.workflow_id is 'Whose run it is, when it is 
 comment on column howdah.executions.members_at_once is
   'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
 comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
+-- A run below another one may be told to do its work otherwise than its agent does it by itself.
+alter table howdah.executions add column overrides jsonb;
+comment on column howdah.executions.overrides is
+  'How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.';
+
+-- Workflows as tools.
+alter table howdah.tools
+  add column workflow_id uuid,
+  add foreign key (tenant_id, workflow_id) references howdah.workflows (tenant_id, id) on delete restrict,
+  add constraint workflow_tools_name_their_workflow check ((kind = 'workflow') = (workflow_id is not null)),
+  drop constraint only_builtin_sql_custom_and_agent_tools_exist,
+  add constraint only_tools_that_do_something_exist
+    check (kind in ('builtin', 'sql', 'custom', 'agent', 'workflow'));
+create index tools_workflow_id_idx on howdah.tools (tenant_id, workflow_id);
+comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
+
 comment on table howdah.executions is
   E'@foreignKey (agent_id) references howdah.agents (id)\n@foreignKey (agent_version_id) references howdah.agent_versions (id)\n@foreignKey (workflow_id) references howdah.workflows (id)\n@foreignKey (workflow_version_id) references howdah.workflow_versions (id)\nRuns. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
 -- Down Migration
 comment on table howdah.executions is
   E'@foreignKey (agent_id) references howdah.agents (id)\n@foreignKey (agent_version_id) references howdah.agent_versions (id)\nRuns. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+alter table howdah.tools
+  drop constraint only_tools_that_do_something_exist,
+  drop column workflow_id,
+  add constraint only_builtin_sql_custom_and_agent_tools_exist check (kind in ('builtin', 'sql', 'custom', 'agent'));
 alter table howdah.executions
+  drop column overrides,
   drop constraint a_run_is_of_an_agent_or_a_workflow,
   drop column members_at_once,
   drop column wakes_on,

@@ -134,11 +134,13 @@ grant select on howdah.workflow_agents, howdah.workflow_versions to howdah_app, 
 grant insert (id, workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration),
   update (agent_id, member_workflow_id, question, sequence_order, role, configuration), delete
   on howdah.workflow_agents to howdah_app;
-grant select (workflow_id, workflow_version_id) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
+grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id) on howdah.executions to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
-  howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb)
+  howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
+  howdah_private.refuse_sub_run_settings(jsonb)
   to howdah_app;
 
 -- Roles and grants.

@@ -313,6 +313,7 @@ create table howdah.executions (
   workflow_version_id uuid,
   wakes_on howdah.child_wake,
   members_at_once integer,
+  overrides jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -762,24 +763,28 @@ create table howdah.tools (
   updated_at timestamp with time zone default now() not null,
   agent_id uuid,
   compensation_tool_id uuid,
+  workflow_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint tools_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint compensation_is_another_tool CHECK ((compensation_tool_id <> id)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_builtin_sql_custom_and_agent_tools_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind]))),
+  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
-  constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000)))
+  constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000))),
+  constraint workflow_tools_name_their_workflow CHECK (((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)))
 );
 alter table howdah.tools enable row level security, force row level security;
 CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
 CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
+CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
 create table howdah.users (
   id uuid default howdah.uuid_v7() not null,
@@ -2807,11 +2812,14 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      max_steps, max_tokens, max_cost, max_seconds, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, parent.user_id, parent.priority
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+      (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
+      (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb, budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
     order by c.id;
@@ -3307,7 +3315,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3377,7 +3385,8 @@ begin
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
-    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end
+    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
+    e.overrides
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -8246,6 +8255,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_sub_run_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "properties": {
+      "mission_override": {"type": "string", "minLength": 1},
+      "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
+      "suppress_markdown": {"type": "boolean"},
+      "weight": {"type": "number", "exclusiveMinimum": 0},
+      "budget": {"type": "object", "additionalProperties": false, "properties": {
+        "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},
+        "max_cost": {"type": "number", "exclusiveMinimum": 0}, "max_seconds": {"type": "integer", "minimum": 1}
+      }}
+    }
+  }', refuse_sub_run_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, "suppress_markdown": true}';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
  RETURNS void
  LANGUAGE plpgsql
@@ -9361,10 +9399,12 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', parent.user_id, parent.priority
+    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -9930,6 +9970,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   return new;
@@ -11111,6 +11153,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration);
   perform howdah_private.refuse_member_question(new.question);
   return new;
 end $function$
@@ -11263,7 +11306,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, con
 AS $function$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
-    'agent_id', tool.agent_id, 'parameters', tool.parameters,
+    'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
     'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
@@ -13084,6 +13127,10 @@ grant select on column howdah.executions.output_data to howdah_analyst;
 
 grant select on column howdah.executions.output_data to howdah_app;
 
+grant select on column howdah.executions.overrides to howdah_analyst;
+
+grant select on column howdah.executions.overrides to howdah_app;
+
 grant select on column howdah.executions.parent_execution_id to howdah_analyst;
 
 grant select on column howdah.executions.parent_execution_id to howdah_app;
@@ -13303,6 +13350,8 @@ grant insert, update on column howdah.tools.parameters to howdah_app;
 grant insert, update on column howdah.tools.requires_approval to howdah_app;
 
 grant insert, update on column howdah.tools.timeout_ms to howdah_app;
+
+grant insert, update on column howdah.tools.workflow_id to howdah_app;
 
 grant insert, update on column howdah.users.email to howdah_app;
 
@@ -13950,6 +13999,10 @@ grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
@@ -14543,6 +14596,8 @@ comment on column howdah.executions.output is 'The answer.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
 
+comment on column howdah.executions.overrides is 'How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.';
+
 comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
 
 comment on column howdah.executions.parent_call_id is 'The tool call of the parent that it answers.';
@@ -14748,6 +14803,8 @@ comment on column howdah.tools.kind is 'sql: a function of this database; custom
 comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
 
 comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
+
+comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
 
 comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
 

@@ -110,10 +110,12 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', parent.user_id, parent.priority
+    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -140,11 +142,14 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, user_id, priority
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      max_steps, max_tokens, max_cost, max_seconds, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, parent.user_id, parent.priority
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+      (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
+      (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb, budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
     order by c.id;

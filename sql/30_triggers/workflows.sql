@@ -83,6 +83,7 @@ create or replace function howdah_private.tg_workflow_agents__check() returns tr
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration);
   perform howdah_private.refuse_member_question(new.question);
   return new;
 end $$;

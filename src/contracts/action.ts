@@ -1,3 +1,4 @@
+import type { Overrides } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
@@ -57,4 +58,6 @@ export type NewTask = {
   workflow_id?: string;
   question?: JsonObject;
   input: string;
+  overrides?: Overrides;
+  budget?: JsonObject;
 };

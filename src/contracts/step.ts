@@ -1,4 +1,4 @@
-import type { ToolEffect } from './definition.ts';
+import type { Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
@@ -104,6 +104,8 @@ export type NewChild = {
   workflow_id?: string;
   call_id: string;
   input: string;
+  overrides?: Overrides;
+  budget?: JsonObject;
 };
 
 /** Which ends of children a workflow's run wants to hear of while it waits: each, failures and the last, or the last. */

@@ -76,8 +76,10 @@ export type ExecutionFilter = {
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
-    .innerJoin('agents as a', 'a.id', 'e.agent_id')
-    .select(['e.id', 'a.name as agent', 'e.status', 'e.stop_reason', 'e.step_count as steps'])
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .select(['e.id', sql<string>`coalesce(a.name, w.name)`.as('agent'), 'e.status'])
+    .select(['e.stop_reason', 'e.step_count as steps'])
     .select([
       sql<string>`e.tokens_in + e.tokens_out`.as('tokens'),
       'e.cost',
@@ -100,10 +102,13 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
 export function findExecution(db: Queries, id: string) {
   return db
     .selectFrom('executions as e')
-    .innerJoin('agents as a', 'a.id', 'e.agent_id')
-    .innerJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .leftJoin('workflow_versions as x', 'x.id', 'e.workflow_version_id')
     .selectAll('e')
     .select(['a.name as agent', 'v.version as agent_version'])
+    .select(['w.name as workflow', 'x.version as workflow_version'])
     .where('e.id', '=', id)
     .executeTakeFirst();
 }
@@ -114,7 +119,8 @@ export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
 export function treeOf(db: Queries, rootExecutionId: string) {
   return db
     .selectFrom('execution_tree')
-    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'status', 'waiting_for'])
+    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'workflow', 'status'])
+    .select(['waiting_for'])
     .select(['stop_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
     .select(['total_tokens_out', 'total_cost', 'started_at', 'completed_at'])
     .where('root_execution_id', '=', rootExecutionId)

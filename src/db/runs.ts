@@ -1,4 +1,4 @@
-import type { AgentDefinition } from '../contracts/definition.ts';
+import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
@@ -34,6 +34,8 @@ export type ClaimedRun = {
   is_new: boolean;
   /** Of a workflow's run: what it was told to do, text and data apart. */
   task: { input: string; data: Json } | null;
+  /** How it differs from its version. */
+  overrides: Overrides | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -58,7 +60,7 @@ const PROTOCOL = 4;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task`;
+  messages, history, attempts, task, overrides`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota`;
 /** What came for a run from outside, as it stands in its log now. */

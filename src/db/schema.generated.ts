@@ -516,6 +516,10 @@ export interface Executions {
    */
   output_data: Json | null;
   /**
+   * How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.
+   */
+  overrides: Json | null;
+  /**
    * The worker process that owns it while it runs.
    */
   owner_worker: string | null;
@@ -1190,6 +1194,10 @@ export interface Tools {
   tenant_id: Generated<string>;
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  /**
+   * Of kind workflow: whose run does the work.
+   */
+  workflow_id: string | null;
 }
 
 export interface Users {

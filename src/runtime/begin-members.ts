@@ -20,7 +20,8 @@ export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<
 }
 
 function begun(task: NewTask): StepRecord {
-  const { id: call_id, member, question, input, agent_id, workflow_id } = task;
+  const { id: call_id, member, question, input } = task;
+  const { agent_id, workflow_id, overrides, budget } = task;
   if (question) {
     return asked(questionOf(question, call_id, input));
   }
@@ -28,6 +29,8 @@ function begun(task: NewTask): StepRecord {
     id: uuidV7(),
     call_id,
     input,
+    ...(overrides ? { overrides } : {}),
+    ...(budget ? { budget } : {}),
     ...(agent_id ? { agent_id } : { workflow_id: workflow_id as string }),
   };
   return {

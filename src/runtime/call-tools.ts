@@ -9,6 +9,7 @@ import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
+import { overridesIn } from './overrides.ts';
 import { type CallPlan, leavesIntent, mayNeedApproval, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
@@ -70,11 +71,13 @@ async function perform(
       await run.commit([asked(plan.question)]);
       return 0;
     case 'spawn': {
+      const { agent_id, workflow_id, configuration } = plan.tool;
       const child = {
         id: uuidV7(),
-        agent_id: plan.agent_id,
+        ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
         call_id: call.id,
         input: plan.message,
+        ...overridesIn(configuration),
       };
       await run.commit([
         {

@@ -18,7 +18,7 @@ export type CallPlan =
   /** The result is known without calling anything. */
   | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
   | { do: 'ask'; tool: ToolDefinition; question: Omit<NewQuestion, 'id'> }
-  | { do: 'spawn'; tool: ToolDefinition; agent_id: string; message: string }
+  | { do: 'spawn'; tool: ToolDefinition; message: string }
   | { do: 'run'; tool: ToolDefinition; args: JsonObject };
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
@@ -181,9 +181,9 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
           question: questionAbout('question', tool, open, given, String(given.question)),
         };
   }
-  if (tool.kind === 'agent' && tool.agent_id) {
+  if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined
-      ? { do: 'spawn', tool, agent_id: tool.agent_id, message: messageOf(given) }
+      ? { do: 'spawn', tool, message: messageOf(given) }
       : childEnded(tool, given, open.childEnd);
   }
   return { do: 'run', tool, args: given };

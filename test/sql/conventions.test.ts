@@ -59,6 +59,7 @@ const ANY_JSON: Record<string, string> = {
   'howdah.questions.answer_data': 'whatever its schema describes',
   'howdah.questions.tool_call': 'written by the engine only, a copy of the call',
   'howdah.executions.first_limits': 'written by the engine only',
+  'howdah.executions.overrides': 'written by the engine only',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
   'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
   'howdah.schedules.input_data': 'handed to each of its runs as it is',

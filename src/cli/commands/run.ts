@@ -17,10 +17,10 @@ export type RunOptions = {
   metadata?: string;
 };
 
-/** `howdah run AGENT MESSAGE`: inserts an execution, shows its steps, prints the answer. */
+/** `howdah run AGENT MESSAGE`, also of a workflow: inserts an execution, shows its steps, prints the answer. */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
-    .argument('<agent>', 'the agent, by name')
+    .argument('<agent>', 'the agent, or else the workflow, by name')
     .argument('<message>', 'what to tell it; - reads standard input')
     .action((agent: string, message: string, options: RunOptions) =>
       start(io, agent, message, options),
@@ -67,8 +67,14 @@ async function insert(
   options: RunOptions,
 ): Promise<string> {
   const { rows } = await pool.query(
-    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7)).id`,
+    `select case when w.is_meant then (howdah.run_workflow($1, $2, session_id => $3, run_at => $4, priority => $5,
+         idempotency_key => $6, metadata => $7)).id
+       else (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+         idempotency_key => $6, metadata => $7)).id end as id
+     from (
+       select exists (select from howdah.workflows where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
+         and not exists (select from howdah.agents where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
+     ) as w (is_meant)`,
     [
       agent,
       input,

@@ -29,7 +29,11 @@ async function show(io: CliIo, id: string, isTree: boolean): Promise<void> {
       return printJson(io, { ...execution, steps });
     }
     io.out(`execution ${execution.id}`);
-    io.out(`agent     ${execution.agent}, version ${execution.agent_version}`);
+    io.out(
+      execution.workflow === null
+        ? `agent     ${execution.agent}, version ${execution.agent_version}`
+        : `workflow  ${execution.workflow}, version ${execution.workflow_version}`,
+    );
     io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
     io.out(`input     ${plainText(execution.input)}`);
     for (const step of steps) {

@@ -105,6 +105,7 @@ export class RunRecord {
       session_id: execution.session_id,
       root_execution_id: execution.root_execution_id,
       task: null,
+      overrides: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,

@@ -4,6 +4,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { ChildWake, StopReason } from '../../contracts/step.ts';
 import { type Answer, childOutcome, RETRIED } from '../calls.ts';
+import { overridesIn } from '../overrides.ts';
 import { fillIn } from './template.ts';
 
 /** What a member was given to do, and what came of it. */
@@ -66,7 +67,7 @@ export function inputOf({ messages }: RunState): string {
 
 /** A task for a member; a person is asked what his question says, with what he is to look at in its place. */
 export function taskFor(id: string, member: Member, input: string): NewTask {
-  const { name, agent_id, workflow_id, question } = member;
+  const { name, agent_id, workflow_id, question, configuration } = member;
   if (question) {
     const prompt = fillIn(String(question.prompt), { input, output: input });
     return { id, member: name, question, input: prompt };
@@ -77,6 +78,7 @@ export function taskFor(id: string, member: Member, input: string): NewTask {
     input,
     ...(agent_id ? { agent_id } : {}),
     ...(workflow_id ? { workflow_id } : {}),
+    ...overridesIn(configuration),
   };
 }
 
