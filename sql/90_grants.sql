@@ -120,6 +120,12 @@ grant insert (
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
 
+-- Default agents.
+grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
+grant select (is_default) on howdah.agents to howdah_analyst;
+grant execute on function howdah.current_agent(uuid), howdah_private.agent_row(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah.set_default_agent(text) to howdah_app;
+
 -- Teams.
 grant select (
   id, tenant_id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds,

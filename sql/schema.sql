@@ -133,6 +133,7 @@ create table howdah.agents (
   human_input boolean default false not null,
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
+  is_default boolean default false not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
@@ -145,6 +146,7 @@ create table howdah.agents (
 );
 alter table howdah.agents enable row level security, force row level security;
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
+CREATE UNIQUE INDEX agents_default_key ON howdah.agents USING btree (tenant_id, user_id) NULLS NOT DISTINCT WHERE (is_default AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
@@ -1311,6 +1313,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.current_agent(session_id uuid DEFAULT NULL::uuid)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  if current_agent.session_id is not null then
+    select s.agent_id into v_id from howdah.sessions as s
+    where s.id = current_agent.session_id and s.tenant_id = howdah.current_tenant();
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = format('there is no session %s', current_agent.session_id),
+        detail = jsonb_build_object('session_id', current_agent.session_id)::text,
+        hint = 'The sessions: select id, title from howdah.sessions.';
+    end if;
+  end if;
+  if v_id is null then
+    select a.id into v_id from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null and a.is_active
+      and (a.is_default or a.name = 'development')
+      and (a.user_id is null or a.user_id = howdah.current_user_id())
+    order by a.is_default desc, a.user_id is null, a.name limit 1;
+  end if;
+  return howdah_private.agent_row(v_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.current_tenant()
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1407,7 +1439,7 @@ declare
 begin
   perform howdah_private.permit('agents', 'edit');
   perform howdah_private.permit_agent(delete_agent.id, 'edit');
-  update howdah.agents as a set deleted_at = now(), is_active = false
+  update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
   where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
   returning a.* into v_agent;
   if not found then
@@ -2026,6 +2058,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.set_default_agent(agent text)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah.agent(set_default_agent.agent);
+begin
+  update howdah.agents as a set is_default = true where a.id = v_id and not a.is_default;
+  return howdah_private.agent_row(v_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.start_session(agent text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb)
  RETURNS howdah.sessions
  LANGUAGE sql
@@ -2562,6 +2607,17 @@ begin
   end if;
   return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_row(id uuid)
+ RETURNS howdah.agents
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.* from howdah.agents as a
+  where a.id = agent_row.id and howdah_private.may_act_for(a.tenant_id) and howdah_private.sees_agent(a.id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
@@ -10039,6 +10095,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__unset_default()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- one at a time: two that become the default at once would each not see the other
+  perform pg_advisory_xact_lock(hashtextextended('howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+  update howdah.agents as a set is_default = false
+  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id and a.is_default and a.id <> new.id;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -12021,6 +12092,8 @@ CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities,
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
+CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
+
 CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
@@ -12891,6 +12964,10 @@ grant select on column howdah.agents.is_active to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.is_active to howdah_app;
 
+grant select on column howdah.agents.is_default to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.is_default to howdah_app;
+
 grant select on column howdah.agents.is_restricted to howdah_analyst;
 
 grant select on column howdah.agents.is_restricted to howdah_app;
@@ -13461,6 +13538,12 @@ grant execute on function howdah.check_all() to howdah_engine;
 
 grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
 
+grant execute on function howdah.current_agent(uuid) to howdah_analyst;
+
+grant execute on function howdah.current_agent(uuid) to howdah_app;
+
+grant execute on function howdah.current_agent(uuid) to howdah_engine;
+
 grant execute on function howdah.current_tenant() to howdah_analyst;
 
 grant execute on function howdah.current_tenant() to howdah_app;
@@ -13541,6 +13624,10 @@ grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.session_state(uuid) to howdah_app;
 
+grant execute on function howdah.set_default_agent(text) to howdah_app;
+
+grant execute on function howdah.set_default_agent(text) to howdah_engine;
+
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_app;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_engine;
@@ -13596,6 +13683,10 @@ grant execute on function howdah_private.add_counts(jsonb,jsonb) to howdah_engin
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.agent_row(uuid) to howdah_app;
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
@@ -14459,6 +14550,8 @@ comment on column howdah.agents.instruction is 'What this agent is to do: the mi
 
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
 
+comment on column howdah.agents.is_default is 'The one that is meant when nobody names one: of its user, or of the tenant when it is nobody''s. Setting one unsets the other.';
+
 comment on column howdah.agents.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
 
 comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
@@ -14856,6 +14949,8 @@ Broken promises of all runs ever; empty, always. Owners only.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
 
+comment on routine howdah.current_agent(uuid) is 'The agent that is meant when nobody is named: of the session, else the user''s default, else the tenant''s, else development.';
+
 comment on routine howdah.current_tenant() is '@behavior -*
 The tenant this session acts for: of the token, the API key or the database login; an owner''s is "default" unless set.';
 
@@ -14906,6 +15001,8 @@ The next times of a cron expression in a time zone. None, when it names a day th
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Says something in a session: a new run of its agent, or what the session''s policy says while one is live.';
 
 comment on routine howdah.session_state(uuid) is 'How a session stands: {version, tasks, awaiting_user_input, blocker}; version grows with every change of it.';
+
+comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
 comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb) is 'Begins a conversation with the agent of this name; send_message says something in it.';
 

@@ -8,7 +8,7 @@ declare
 begin
   perform howdah_private.permit('agents', 'edit');
   perform howdah_private.permit_agent(delete_agent.id, 'edit');
-  update howdah.agents as a set deleted_at = now(), is_active = false
+  update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
   where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
   returning a.* into v_agent;
   if not found then

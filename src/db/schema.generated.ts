@@ -140,6 +140,10 @@ export interface Agents {
    */
   is_active: Generated<boolean>;
   /**
+   * The one that is meant when nobody names one: of its user, or of the tenant when it is nobody's. Setting one unsets the other.
+   */
+  is_default: Generated<boolean>;
+  /**
    * True while there are grants for it: then only they, admins and owners reach it and its runs.
    */
   is_restricted: Generated<boolean>;

@@ -50,6 +50,7 @@ const BY_FUNCTION = ['secrets'];
 /** What acts by itself: on a run of the user, on one in the state it wants. */
 const ACTS: Record<string, string> = {
   run: `select howdah.run('desk', 'x')`,
+  set_default_agent: `select howdah.set_default_agent('desk')`,
   run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
