@@ -48,7 +48,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       return action;
     }
     if (index + 1 >= most && index + 1 === plans.length) {
-      return decide(definition, state, { ...decider, tool: answerTool(decider.tool) });
+      return decide(definition, state, { ...decider, offered: answerTool(decider.tool) });
     }
   }
   return decide(definition, state, decider);

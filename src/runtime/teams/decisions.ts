@@ -15,6 +15,8 @@ export type Decision = { message: LoggedMessage; value: JsonObject; faults: stri
 /** A conversation with the deciding model: it always has one tool to call, and is told what came of each decision. */
 export type Decider = {
   tool: ToolSchema;
+  /** What it is offered now, when that is less. */
+  offered?: ToolSchema;
   /** What it decides about, for its first message. */
   about: string;
   task: string;
@@ -61,7 +63,13 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
   }
   const messages = conversation(definition, decider, decisions);
   return askModel(definition, state, (_definition, _state, model, attempt) => {
-    return { type: 'call_model', model, attempt, messages, decision: decider.tool };
+    return {
+      type: 'call_model',
+      model,
+      attempt,
+      messages,
+      decision: decider.offered ?? decider.tool,
+    };
   });
 }
 
