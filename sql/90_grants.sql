@@ -126,6 +126,13 @@ grant select (is_default) on howdah.agents to howdah_analyst;
 grant execute on function howdah.current_agent(uuid), howdah_private.agent_row(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.set_default_agent(text) to howdah_app;
 
+-- Versions.
+grant select on howdah.version_labels to howdah_app, howdah_analyst;
+grant insert (id, agent_id, workflow_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
+grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
+  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb)
+  to howdah_app;
+
 -- Teams.
 grant select (
   id, tenant_id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds,

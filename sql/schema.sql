@@ -100,6 +100,7 @@ create table howdah.agent_versions (
   created_by text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
+  constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_versions_pkey PRIMARY KEY (id),
   constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
@@ -804,6 +805,30 @@ create table howdah.users (
 );
 alter table howdah.users enable row level security, force row level security;
 
+create table howdah.version_labels (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid,
+  workflow_id uuid,
+  label text not null,
+  version integer not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint version_labels_tenant_id_agent_id_workflow_id_label_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, label),
+  constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint version_labels_pkey PRIMARY KEY (id),
+  constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_workflow_id_version_fkey FOREIGN KEY (tenant_id, workflow_id, version) REFERENCES howdah.workflow_versions(tenant_id, workflow_id, version) ON DELETE CASCADE,
+  constraint a_label_is_a_word CHECK ((label ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+  constraint a_label_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1))
+);
+alter table howdah.version_labels enable row level security, force row level security;
+CREATE INDEX version_labels_agent_id_idx ON howdah.version_labels USING btree (tenant_id, agent_id, version);
+CREATE INDEX version_labels_workflow_id_idx ON howdah.version_labels USING btree (tenant_id, workflow_id, version);
+
 create table howdah.workflow_agents (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -842,6 +867,7 @@ create table howdah.workflow_versions (
   created_by text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
   constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, version),
   constraint workflow_versions_pkey PRIMARY KEY (id),
   constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
@@ -1639,6 +1665,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.version_labels (agent_id, version, label)
+  values (label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
+  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
+  returning *
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.version_labels (workflow_id, version, label)
+  values (label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
+  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
+  returning *
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -1793,6 +1843,55 @@ begin
     message = format('resource %L cannot be read as text: %s', v_resource.name, v_reason),
     detail = jsonb_build_object('resource_id', resource_text.id, 'type', v_resource.type)::text,
     hint = 'Text is text/*, JSON, XML, YAML and the like, in UTF-8; other content is in resources.bytes.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_agent_version(agent_id uuid, version integer)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_definition jsonb;
+  v_gone text;
+begin
+  select v.definition into v_definition from howdah.agent_versions as v
+  where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
+    and v.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = format('select version, created_at, created_by from howdah.agent_versions where agent_id = %L', restore_agent_version.agent_id);
+  end if;
+  select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
+    select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
+    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    union all
+    select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
+    where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
+  ) as g;
+  if v_gone is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s cannot be restored: there is no %s any more', restore_agent_version.version, v_gone),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = 'Make it again under that name and give it to the agent by hand.';
+  end if;
+  perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
+  update howdah.agents as a
+  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+    max_seconds, capabilities, domain) = (
+    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain
+    from jsonb_to_record(v_definition -> 'agent') as r (
+      name text, description text, instruction text, system_prompt text, use_history boolean,
+      context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
+      max_seconds int, capabilities text[], domain text
+    )
+  )
+  where a.id = restore_agent_version.agent_id;
+  return howdah_private.agent_row(restore_agent_version.agent_id);
 end $function$
 ;
 
@@ -7190,6 +7289,7 @@ AS $function$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
+    ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', false),
     ('workflow_agents', 'edit', 'member', false),
     ('models', 'manage', 'admin', false),
@@ -8770,6 +8870,36 @@ begin
     returning k.execution_id into v_first;
   end if;
   return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.restore_parts(agent_id uuid, definition jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
+  insert into howdah.agent_models (agent_id, model_id, position, request_params)
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
+  -- an agent without models uses the one named default, which is no choice of its own
+  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
+    select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
+  );
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select restore_parts.agent_id, t.id, coalesce((
+      select jsonb_object_agg(k.key, k.value) from jsonb_each(d -> 'configuration') as k
+      where t.configuration -> k.key is distinct from k.value
+    ), '{}'), nullif((d ->> 'requires_approval')::boolean, t.requires_approval)
+  from jsonb_array_elements(restore_parts.definition -> 'tools') as d
+  join howdah.tools as t on t.id = (d ->> 'id')::uuid
+  where not exists (
+      select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
+    )
+    and not (t.kind = 'builtin' and t.name = 'ask_user'
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
 end $function$
 ;
 
@@ -12402,6 +12532,20 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.users REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((octet_length(new.label) > 1048576)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
@@ -12793,6 +12937,20 @@ create policy engine on howdah.users to howdah_engine using (true) with check (t
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.version_labels to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.version_labels to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
 
@@ -13440,6 +13598,16 @@ grant insert, update on column howdah.users.role to howdah_app;
 
 grant insert, update on column howdah.users.username to howdah_app;
 
+grant insert on column howdah.version_labels.agent_id to howdah_app;
+
+grant insert on column howdah.version_labels.id to howdah_app;
+
+grant insert on column howdah.version_labels.label to howdah_app;
+
+grant insert, update on column howdah.version_labels.version to howdah_app;
+
+grant insert on column howdah.version_labels.workflow_id to howdah_app;
+
 grant insert, update on column howdah.workflow_agents.agent_id to howdah_app;
 
 grant insert, update on column howdah.workflow_agents.configuration to howdah_app;
@@ -13586,6 +13754,14 @@ grant execute on function howdah.export_user_data(uuid) to howdah_app;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
 
+grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
+
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
@@ -13599,6 +13775,10 @@ grant execute on function howdah.resource_text(uuid) to howdah_analyst;
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
 grant execute on function howdah.resource_text(uuid) to howdah_engine;
+
+grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_engine;
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
@@ -14120,6 +14300,10 @@ grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
+grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.retain(integer) to howdah_worker;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
@@ -14417,6 +14601,12 @@ grant select on table howdah.users to howdah_analyst;
 grant select on table howdah.users to howdah_app;
 
 grant delete, insert, select, update on table howdah.users to howdah_engine;
+
+grant select on table howdah.version_labels to howdah_analyst;
+
+grant delete, select on table howdah.version_labels to howdah_app;
+
+grant delete, insert, select, update on table howdah.version_labels to howdah_engine;
 
 grant select on table howdah.workflow_agents to howdah_analyst;
 
@@ -14972,6 +15162,10 @@ comment on routine howdah.export_user_data(uuid) is 'Everything about a person, 
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
 
+comment on routine howdah.label_agent_version(uuid,integer,text) is 'Names a version of an agent (production, candidate, …); the name moves when it was given before.';
+
+comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
+
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
 
 comment on routine howdah.register_sql_tool(text) is '@behavior -*
@@ -14982,6 +15176,8 @@ comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question
 comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
 
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
+
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models and tools.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -15080,6 +15276,8 @@ comment on table howdah.todos is 'The todo list of a session: agents keep it by 
 comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
 
 comment on table howdah.users is 'People of a tenant.';
+
+comment on table howdah.version_labels is 'Names for versions of agents and workflows, such as production and candidate. A label names one version; moving it is an update.';
 
 comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
 

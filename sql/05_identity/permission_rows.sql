@@ -16,6 +16,7 @@ as $$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
+    ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', false),
     ('workflow_agents', 'edit', 'member', false),
     ('models', 'manage', 'admin', false),

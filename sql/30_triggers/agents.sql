@@ -109,6 +109,9 @@ create or replace trigger _100_refuse_change before update or delete on howdah.a
 create or replace trigger _100_refuse_truncate before truncate on howdah.agent_versions
   for each statement execute function howdah_private.tg__refuse_change();
 
+create or replace trigger _100_stamp before update on howdah.version_labels
+  for each row execute function howdah_private.tg__stamp();
+
 create or replace function howdah_private.tg_agents__check_output_schema() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

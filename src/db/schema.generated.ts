@@ -1221,6 +1221,17 @@ export interface Users {
   username: string;
 }
 
+export interface VersionLabels {
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  label: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  version: number;
+  workflow_id: string | null;
+}
+
 export interface Violations {
   detail: string | null;
   execution_id: string | null;
@@ -1346,6 +1357,7 @@ export interface DB {
   tool_performance: ToolPerformance;
   tools: Tools;
   users: Users;
+  version_labels: VersionLabels;
   violations: Violations;
   workflow_agents: WorkflowAgents;
   workflow_versions: WorkflowVersions;

@@ -22,6 +22,7 @@ const REVIEWED: Record<string, string> = {
   current_user_role: 'the session itself',
   delete_agent: 'may_act_for()',
   delete_workflow: 'may_act_for()',
+  agent_row: 'may_act_for()',
   erase_user: 'user_of_tenant()',
   execution_row: 'may_act_for()',
   export_user_data: 'user_of_tenant()',

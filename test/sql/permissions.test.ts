@@ -30,6 +30,7 @@ const WRITES: Record<string, string> = {
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,
   schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
+  version_labels: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'production')`,
   workflows: `update howdah.workflows set description = 'x'`,
   workflow_agents: `update howdah.workflow_agents set role = 'x'`,
   models: `update howdah.models set input_price = 1`,
@@ -51,6 +52,9 @@ const BY_FUNCTION = ['secrets'];
 const ACTS: Record<string, string> = {
   run: `select howdah.run('desk', 'x')`,
   set_default_agent: `select howdah.set_default_agent('desk')`,
+  restore_agent_version: `select howdah.restore_agent_version(howdah.agent('desk'), 1)`,
+  label_agent_version: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'candidate')`,
+  label_workflow_version: `select howdah.label_workflow_version(howdah.workflow('nightly'), 1, 'candidate')`,
   run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
