@@ -21,14 +21,14 @@ begin
     execute format('alter function %s owner to howdah_engine', v_function);
   end loop;
 end $$;
-alter function howdah_private.erase_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb), howdah_private.erased_calls(jsonb),
-  howdah_private.erase_log(uuid[]), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+  howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
   to howdah_eraser;
 
@@ -213,9 +213,10 @@ grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean),
   to howdah_app;
 grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;
-grant insert (id, keep_contents_days, keep_runs_days), update (keep_contents_days, keep_runs_days), delete
+grant insert (id, keep_contents_days, keep_sessions_minutes, keep_runs_days),
+  update (keep_contents_days, keep_sessions_minutes, keep_runs_days), delete
   on howdah.retention_policies to howdah_app;
-grant execute on function howdah_private.retain(int) to howdah_worker;
+grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
 grant select on howdah.secrets to howdah_app, howdah_analyst;

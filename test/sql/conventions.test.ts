@@ -26,7 +26,7 @@ const DEFINERS_OF_THE_OWNER = [
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
   'howdah_private.erase_answer_log(uuid,text)',
-  'howdah_private.erase_log(uuid[])',
+  'howdah_private.erase_log(uuid[],boolean)',
   'howdah_private.rename_author(uuid,text,text)',
 ];
 
@@ -110,6 +110,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'user_id, agent_id, session_id and api_key_id are made of it and carry the keys',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
+  'howdah_private.erasures_due.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',

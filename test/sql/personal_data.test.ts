@@ -484,7 +484,7 @@ describe('who may', () => {
         expect(
           await refusal(
             asRole(db.pool, role, {}, (client) =>
-              client.query('select howdah_private.erase_log($1)', [[run]]),
+              client.query('select howdah_private.erase_log($1, true)', [[run]]),
             ),
           ),
         ).toMatchObject({ code: '42501' });
