@@ -27,7 +27,7 @@ alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_erase
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions to howdah_eraser;
-grant execute on function howdah_private.erased_error(jsonb), howdah_private.erased_calls(jsonb),
+grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
   to howdah_eraser;
@@ -168,9 +168,11 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
-grant execute on function howdah.export_run(uuid), howdah_private.exported_run(uuid, int),
+grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
   howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
-  howdah_private.told_message(howdah.messages)
+  howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
+  howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
+  howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
   to howdah_app, howdah_analyst;
 
 grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
@@ -209,7 +211,7 @@ grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
-grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid)
+grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
   to howdah_app;
 grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;

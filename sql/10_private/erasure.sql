@@ -65,22 +65,22 @@ as $$
 $$;
 
 -- Its code stays, and a reason that is a code: the ledger of effects reads them.
-create or replace function howdah_private.erased_error(error jsonb) returns jsonb
+create or replace function howdah_private.erased_error(error jsonb, word text default '[erased]') returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
-    'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
+    'code', error -> 'code', 'message', erased_error.word, 'retryable', error -> 'retryable',
     'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
       then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
 $$;
 
-create or replace function howdah_private.erased_calls(calls jsonb) returns jsonb
+create or replace function howdah_private.erased_calls(calls jsonb, arguments text default '{}') returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
-    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
+    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', erased_calls.arguments) order by c.place), '[]') end
   from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
 $$;
 
