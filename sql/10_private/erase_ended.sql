@@ -2,23 +2,29 @@
 -- with its whole tree: whoever waits for the answer has it by then. Noted, because not every one may be erased yet: a
 -- session that goes on needs what was said in it, a person is still asked what became of an effect, a hook is still to be told.
 
--- What workers do about each second, one of them at a time; gives how many noted runs were looked at. Where no tenant wants
--- this it is a look at two indexes without entries. One mark for all tenants says how far it has come: what a transaction
--- ended that stayed open for longer than the grace, or what ended before anybody asked for this, the night finds (retain).
+-- What workers do about each second; gives how many noted runs were looked at. Where no tenant wants this it is a look at
+-- two indexes without entries. Elsewhere one worker at a time has the mark, which says for all tenants how far this has come;
+-- it is a row, since anybody may hold an advisory lock. What a transaction ended that stayed open for longer than the
+-- grace, or what ended before anybody asked for this, the night finds (retain).
 create or replace function howdah_private.erase_ended(batch int default 100, grace interval default '30 seconds') returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_is_wanted boolean := exists (select from howdah.retention_policies as p where p.keep_contents_days = 0);
   v_until timestamptz := now() - erase_ended.grace;
   v_since timestamptz;
   v_noted record;
 begin
-  if not pg_try_advisory_xact_lock(1214871364, -3) then
+  if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
     return 0;
   end if;
-  if exists (select from howdah.retention_policies as p where p.keep_contents_days = 0) then
-    select greatest(m.reached_at, v_until - interval '1 hour') into v_since from howdah_private.erasure_mark as m;
+  select greatest(m.reached_at, v_until - interval '1 hour') into v_since
+  from howdah_private.erasure_mark as m for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  if v_is_wanted then
     select * into v_noted from howdah_private.note_ended(v_since, v_until, 1000);
     update howdah_private.erasure_mark as m
     set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end

@@ -304,6 +304,20 @@ test('a hook that is still to be told of the end is told', async () => {
   expect(await all(db.pool, 'select * from shop.ended')).toEqual([{ id, said: SAID }]);
 });
 
+test('one worker at a time does it, the others come back at once', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, id);
+  const other = await openSession(db.url);
+  await other.query('begin');
+  await other.query(`select howdah_private.erase_ended(100, '0 seconds')`);
+  expect(await erase()).toEqual({ looked_at: 0 });
+  await other.query('rollback');
+  await other.end();
+  expect(await inputOf(id)).toBe('Where is A-1001?');
+  expect(await erase()).toEqual({ looked_at: 1 });
+  expect(await inputOf(id)).toBe('[erased]');
+});
+
 test('a worker does it by itself, and the end of its run is there for whoever waits', async () => {
   const id = await makeRun(db.pool, { agent_id: agent });
   const running = await startTestWorker(db.url);
