@@ -139,6 +139,9 @@ test('a run is there for half a minute after its end, then its whole tree is wit
     [id],
   );
   expect(faults).toBe(0);
+  expect(
+    await one(db.pool, `select howdah.export_run($1) ->> 'contents' as contents`, [id]),
+  ).toEqual({ contents: 'erased' }); // which a replay refuses
   // the same request once more is no second run
   const again = await one(
     db.pool,
