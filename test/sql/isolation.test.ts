@@ -68,7 +68,7 @@ const KEYS_OF_PARTS: Record<string, string> = {
 
 type Outcome = { code: string; message: string; detail: string } | { rows: unknown[] };
 
-describe('a tenant learns nothing of another', () => {
+describe('a tenant learns nothing of another', { timeout: 120_000 }, () => {
   let db: TestDatabase;
   let a: string;
   let b: string;
@@ -231,6 +231,7 @@ describe('a tenant learns nothing of another', () => {
           }
         }
         for (const called of await callables(db.pool)) {
+          if (!called.types.includes('uuid')) continue;
           for (const id of Object.values(theirs).flatMap((ids) => ids.slice(0, 1))) {
             const given = argumentsFor(called, id, MARK);
             const got = await outcome(client, callOf(called), given, [id]);
