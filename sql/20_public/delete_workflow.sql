@@ -4,11 +4,13 @@ create or replace function howdah.delete_workflow(id uuid) returns howdah.workfl
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.workflows as x where x.id = delete_workflow.id) else howdah.current_tenant() end;
   v_workflow howdah.workflows;
 begin
   perform howdah_private.permit('workflows', 'edit');
   update howdah.workflows as w set deleted_at = now(), is_active = false
-  where w.id = delete_workflow.id and w.deleted_at is null and howdah_private.may_act_for(w.tenant_id)
+  where w.id = delete_workflow.id and w.tenant_id = v_tenant_id and w.deleted_at is null
   returning w.* into v_workflow;
   if not found then
     raise exception using errcode = 'HWNTF',

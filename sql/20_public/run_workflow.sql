@@ -22,12 +22,13 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      id, workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
     ) values (
-      v_id, v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
       coalesce(run_workflow.metadata, '{}')
-    );
+    )
+    returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $$;
