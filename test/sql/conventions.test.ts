@@ -117,8 +117,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'what waited at a limit that is gone goes on, when the job that looks finds it here',
   'howdah_private.parked_runs.quota_id':
     'what waited at a quota that is gone goes on, when the job that looks finds it here',
+  'howdah_private.parked_runs.quota_subject_id': 'of many tables; whose counter it waits for',
   'howdah_private.quota_counters.quota_id':
     'commits write them and wait for nobody who deletes a quota; what is left over is removed',
+  'howdah_private.quota_counters.subject_id': 'of many tables; written as quota_id is',
+  'howdah_private.quota_recounts.quota_id': 'a quota that is gone is not counted again',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',
