@@ -21,8 +21,10 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
       const told = restated(error, withoutValue(error.message, cause), cause.extensions);
       return error.path ? told : asInvalid(told);
     }
-    if (cause instanceof Error && isSafeError(cause))
-      return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
+    if (cause instanceof Error && isSafeError(cause)) {
+      const { statusCode: _, ...extensions } = cause.extensions ?? {};
+      return restated(error, cause.message, { code: 'HWINV', ...extensions });
+    }
     const told = isPgError(cause)
       ? (explain(cause) ?? explainWaiting(cause))
       : (explainMissing(cause) ?? explainWaiting(cause));
@@ -73,7 +75,7 @@ export function restated(
 }
 
 /** What lies under an error of GraphQL, however often it was wrapped. */
-function causeOf(error: GraphQLError): unknown {
+export function causeOf(error: GraphQLError): unknown {
   let cause: unknown = error.originalError ?? undefined;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
   return cause;

@@ -13,6 +13,7 @@ import type { Identity } from '../login/verdict.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
+import { createAnswersPlugin } from './plugins/answers.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
@@ -88,6 +89,7 @@ export function servingPreset({
     plugins: [
       createLimitsPlugin(introspection),
       createAdmissionPlugin(admission),
+      createAnswersPlugin(),
       createRequestsPlugin(requests),
     ],
     grafserv: {
