@@ -5,6 +5,7 @@ import { GraphQLError } from 'postgraphile/graphql';
 import { isConnectionLoss } from '../../db/sqlstate.ts';
 import { BUSY } from '../admission.ts';
 import { type ClientError, explain, type PgError } from './database-errors.ts';
+import { withoutChoices } from './plugins/inputs.ts';
 
 /** Writes down what a client was not told, with the id that he was. */
 export type ErrorLog = (error: unknown, id: string) => void;
@@ -46,7 +47,7 @@ export function asInvalid(error: GraphQLError): GraphQLError {
 /** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
 export function withoutHelp(error: GraphQLError): GraphQLError {
   const [message = ''] = error.message.split(' Did you mean ');
-  return restated(error, message, error.extensions);
+  return restated(error, withoutChoices(message), error.extensions);
 }
 
 /** graphql-js quotes the whole value of a variable that does not fit, and it may hold a secret: place and reason do. */

@@ -17,6 +17,7 @@ import { createAnswersPlugin } from './plugins/answers.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
+import { InputsPlugin } from './plugins/inputs.ts';
 import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
@@ -57,6 +58,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       FeedPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      InputsPlugin,
     ],
     pgServices: [
       makePgService({
