@@ -199,6 +199,7 @@ grant select on howdah.quotas to howdah_app, howdah_analyst;
 grant insert (id, scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
 grant execute on function howdah_private.quota_use(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),

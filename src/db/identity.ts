@@ -82,6 +82,23 @@ export async function listUsers(db: Queries, tenantId: string, limit: number): P
   return rows.map(({ username }) => username);
 }
 
+/** Which of a tenant and its user nobody may act for now. */
+export async function inactiveOf(
+  db: Queries,
+  tenantId: string,
+  userId: string,
+): Promise<'tenant' | 'user' | undefined> {
+  const active = await db
+    .selectFrom('tenants')
+    .innerJoin('users', 'users.tenant_id', 'tenants.id')
+    .select(['tenants.is_active as tenant', 'users.is_active as user'])
+    .where('tenants.id', '=', tenantId)
+    .where('users.id', '=', userId)
+    .executeTakeFirst();
+  if (active?.tenant === false) return 'tenant';
+  return active?.user === false ? 'user' : undefined;
+}
+
 /** Makes a user, unless there is one of that name: then nothing changes, his role neither. */
 export async function createUser(
   db: Queries,
