@@ -141,7 +141,8 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
   to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
-grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
+grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
+  howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)

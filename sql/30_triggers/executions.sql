@@ -58,9 +58,8 @@ begin
       message = format('agent %L is %s', v_agent_name,
         case when v_deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
-      hint = case when v_deleted_at is not null
-        then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
+      hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -70,7 +69,8 @@ begin
       hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
+  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
+    or jsonb_typeof(new.metadata) is distinct from 'object' then
     perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
@@ -86,7 +86,8 @@ begin
 end $$;
 
 -- What 95_sizes.sql says for other tables, asked here only of rows that may be too large: a trigger of its own costs every
--- insert 4 µs of 55, even where its condition is never true; this look costs nothing that can be measured.
+-- insert 4 µs of 55, even where its condition is never true; this look costs nothing that can be measured. The same goes for
+-- what 65_refusals.sql says.
 create or replace function howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
   returns void
   language plpgsql stable
@@ -95,6 +96,9 @@ as $$
 declare
   v_large record;
 begin
+  if jsonb_typeof(metadata) is distinct from 'object' then
+    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
   select * into v_large
   from (values
     ('idempotency_key', length(idempotency_key), 500, 'characters'),
