@@ -131,7 +131,7 @@ begin
     hint = case
       when refuse_use.amount > quota.max_value and quota.max_value > 0
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
-      else format('%s it raised: update howdah.quotas set max_value = … where id = %L',
+      else format('%s its max_value raised: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end, quota.id) end;
 end $$;

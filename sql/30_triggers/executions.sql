@@ -33,7 +33,7 @@ begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select a.name, a.deleted_at, a.is_active,
     case when not a.version_is_stale then a.current_version_id end, 'queued',
@@ -49,8 +49,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
-        'The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
@@ -129,7 +128,7 @@ begin
     raise exception using errcode = 'foreign_key_violation',
       message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
-      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+      hint = 'Those there are stand in howdah.agent_versions.';
   end if;
   return new;
 end $$;

@@ -81,6 +81,7 @@ export function printError(io: Output, report: ErrorReport): void {
   io.err(`${paint(io, 'red', 'error:')} ${report.message}`);
   // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
   if (typeof report.detail === 'string') io.err(report.detail.replace(/^/gm, '        '));
+  if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
   if (report.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${report.hint}`);
 }
 

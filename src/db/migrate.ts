@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import { type Client, createClient } from './pool.ts';
+import { type Client, createClient, type Pool } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { faultOf } from './sqlstate.ts';
 
@@ -16,17 +16,29 @@ const LOCK = `hashtextextended('howdah.migrate', 0)`;
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
 export type MigrateQueue = (url: string) => Promise<void>;
 
-export type MigrationStatus = { applied: string[]; pending: string[]; sql: 'current' | 'outdated' };
+export type MigrationStatus = {
+  applied: string[];
+  pending: string[];
+  /** Applied by a newer release: this one does not know what they made. */
+  newer: string[];
+  sql: 'current' | 'outdated';
+};
+
+/** Whether a schema of ours is there, and whether this login may look after it. */
+export type SchemaState = { isThere: boolean; isOwner: boolean; login: string };
 
 /**
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
  * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
- * do it at once (they wait for each other). Gives the names of the migrations applied.
+ * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
  */
 export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
   return withMigrator(url, async (client) => {
     const before = await status(client);
-    if (before.pending.length === 0 && before.sql === 'current') {
+    if (before.pending.length > 0) {
+      refuseNewer(before.newer);
+    } else if (before.sql === 'current' || before.newer.length > 0) {
+      // a newer release keeps what this one calls; the older sql/ would break what that one calls
       return [];
     }
     let first: string[] = [];
@@ -57,7 +69,8 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
-    const { applied } = await status(client);
+    const { applied, newer } = await status(client);
+    refuseNewer(newer);
     if (applied.length === 0) {
       return [];
     }
@@ -78,6 +91,39 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
 /** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withMigrator(url, status);
+}
+
+/** Asks before anything is done, so that a login without rights learns it in words. */
+export async function schemaState(pool: Pool): Promise<SchemaState> {
+  const { rows } = await pool.query(STATE);
+  return rows[0];
+}
+
+/** By the catalogue alone, which everybody may read: `to_regclass` wants rights on the schema. */
+const STATE = `
+  select m.oid is not null as "isThere", m.oid is null or has_table_privilege(m.oid, 'select') as "isOwner",
+    current_user as login
+  from (select) as nothing
+  left join pg_namespace as n on n.nspname = 'howdah_private'
+  left join pg_class as m on m.relnamespace = n.oid and m.relname = 'migrations'`;
+
+/** Throws `HWCNF` when a newer release has been here, naming what it made. */
+export function refuseNewer(newer: readonly string[]): void {
+  if (newer.length > 0) {
+    throw new HowdahError('HWCNF', 'the schema of this database is newer than this program', {
+      hint: `Use the newer release, or undo by it what it made: ${newer.join(', ')}.`,
+      detail: { newer: [...newer] },
+    });
+  }
+}
+
+function refuseGuest({ isOwner, login }: SchemaState): void {
+  if (!isOwner) {
+    throw new HowdahError('HWDEN', `the login ${login} does not look after the schema`, {
+      hint: 'It takes an owner: a login in howdah_owner. The one of the embedded PostgreSQL: howdah db url',
+      detail: { login },
+    });
+  }
 }
 
 /** The first migration makes roles; what a login lacks for that is said in words. */
@@ -108,6 +154,8 @@ async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>
 }
 
 async function status(client: Client): Promise<MigrationStatus> {
+  const { rows } = await client.query<SchemaState>(STATE);
+  if (rows[0]) refuseGuest(rows[0]);
   const known = readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort()
@@ -128,6 +176,7 @@ async function status(client: Client): Promise<MigrationStatus> {
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),
+    newer: applied.filter((name) => !known.includes(name)),
     sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
   };
 }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
-import { executionId } from '../ids.ts';
+import { executionId, knownExecution } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 
 /** `howdah export-run ID`: all that a replay needs of a run. The same run gives the same bytes. */
@@ -10,9 +10,10 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
     .option('--out <file>', 'write it there instead of to stdout')
-    .action(async (id: string, { out }: { out?: string }) => {
+    .action(async (text: string, { out }: { out?: string }) => {
+      const id = executionId(text);
       await withDatabase(io, async ({ db }) => {
-        const run = await exportRun(db, executionId(id), !io.json);
+        const run = await exportRun(db, await knownExecution(db, id), !io.json);
         if (out === undefined) {
           return io.out(run);
         }

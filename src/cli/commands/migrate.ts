@@ -10,13 +10,14 @@ export function register(command: Command, io: CliIo): void {
     .option('--all', 'with down: everything, not only the last migration')
     .action(async (what: 'up' | 'down' | 'status', options: { all?: true }) => {
       const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
-      const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
+      const { migrateDown, migrationStatus, refuseNewer } = await import('../../db/migrate.ts');
       const config = await io.config();
       const { url } = await openDatabase(config, io.err);
       if (what === 'status') {
         const status = await migrationStatus(url);
         return io.json ? printJson(io, status) : printStatus(io, status);
       }
+      if (what === 'up') refuseNewer((await migrationStatus(url)).newer);
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);
       if (io.json) {
@@ -31,10 +32,10 @@ export function register(command: Command, io: CliIo): void {
 
 function printStatus(
   io: CliIo,
-  status: { applied: string[]; pending: string[]; sql: string },
+  status: { applied: string[]; pending: string[]; newer: string[]; sql: string },
 ): void {
   for (const name of status.applied) {
-    io.out(`applied ${name}`);
+    io.out(`${status.newer.includes(name) ? 'newer  ' : 'applied'} ${name}`);
   }
   for (const name of status.pending) {
     io.out(`pending ${name}`);
