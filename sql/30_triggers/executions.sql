@@ -109,7 +109,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = 'Put large texts and files into howdah.resources and name them here.';
+      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
   end if;
 end $$;
 
