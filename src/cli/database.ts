@@ -27,7 +27,7 @@ export async function withDatabase<T>(
   const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
   const { url, isEmbedded } = await openDatabase(config, io.err);
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4 });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
     const state = await schemaState(pool);
     if (!state.isThere && !isEmbedded && !isMaker) throw noSchema(url);
@@ -51,11 +51,13 @@ function noSchema(url: string): HowdahError {
 }
 
 /** What Postgres itself says to a login without rights, and of functions and columns that are not there. */
-function asGuest(error: unknown, { login }: SchemaState): unknown {
+function asGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
   const { code, message } = faultOf(error);
   if (code === '42501') {
     return new HowdahError('HWDEN', `the login ${login} may not do this: ${message}`, {
-      hint: 'It takes an owner of the database: a login in howdah_owner.',
+      hint: isGuest
+        ? 'It takes an owner of the database: a login in howdah_owner.'
+        : 'It takes an owner of the database, or a login in howdah_app that is bound to a tenant (howdah_private.login_tenants).',
       detail: { login },
       cause: error,
     });

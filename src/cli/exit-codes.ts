@@ -44,6 +44,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   '57P01': exitCodes.unreachable,
   '57P02': exitCodes.unreachable,
   '57P03': exitCodes.unreachable,
+  EINTERRUPTED: exitCodes.interrupted,
   EUNREACHABLE: exitCodes.unreachable,
   ECONNREFUSED: exitCodes.unreachable,
   ECONNRESET: exitCodes.unreachable,

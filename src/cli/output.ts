@@ -90,6 +90,13 @@ export function paint(io: Output, style: 'red' | 'cyan' | 'dim' | 'bold', text: 
   return io.color ? styleText(style, text, { validateStream: false }) : text;
 }
 
+/** A number for people: all its digits, no exponent. */
+export function plainNumber(value: number | string): string {
+  return typeof value === 'string'
+    ? value
+    : value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 });
+}
+
 function wantsColor(stream: Stream): boolean {
   return styleText('red', ' ', { stream, validateStream: true }) !== ' ';
 }
@@ -101,5 +108,6 @@ function asLines(text: string): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'number') return plainNumber(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -93,7 +93,7 @@ export async function* followTurn(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<TurnEvent> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
   const bell = await listenFor(url, [id], signal);
   let cursor = after;

@@ -35,7 +35,7 @@ export async function* followExecutions(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<Followed> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
   const bell = await listenFor(url, ids, signal);
   const cursors = new Map(ids.map((id) => [id, after]));

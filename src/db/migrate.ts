@@ -24,8 +24,14 @@ export type MigrationStatus = {
   sql: 'current' | 'outdated';
 };
 
-/** Whether a schema of ours is there, and whether this login may look after it. */
-export type SchemaState = { isThere: boolean; isOwner: boolean; login: string };
+/** Whether a schema of ours is there, and what this login is to it. */
+export type SchemaState = {
+  isThere: boolean;
+  isOwner: boolean;
+  /** It may at least be bound to a tenant. */
+  isGuest: boolean;
+  login: string;
+};
 
 /**
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
@@ -102,7 +108,10 @@ export async function schemaState(pool: Pool): Promise<SchemaState> {
 /** By the catalogue alone, which everybody may read: `to_regclass` wants rights on the schema. */
 const STATE = `
   select m.oid is not null as "isThere", m.oid is null or has_table_privilege(m.oid, 'select') as "isOwner",
-    current_user as login
+    current_user as login, exists (
+      select from pg_roles as r
+      where r.rolname in ('howdah_app', 'howdah_analyst') and pg_has_role(r.oid, 'member')
+    ) as "isGuest"
   from (select) as nothing
   left join pg_namespace as n on n.nspname = 'howdah_private'
   left join pg_class as m on m.relnamespace = n.oid and m.relname = 'migrations'`;

@@ -6,7 +6,7 @@ import { startTestWorker } from '../support/worker.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 /** Logins that look after nothing: bound to the tenant acme, one as admin and one as viewer, and one that is bound to none. */
-const logins = { admin: '', viewer: '', nobody: '' };
+const logins = { admin: '', viewer: '', nobody: '', stranger: '' };
 let db: TestDatabase;
 let worker: Worker | undefined;
 
@@ -17,12 +17,12 @@ beforeAll(async () => {
     insert into howdah.tenants (slug, name) values ('acme', 'Acme');
     insert into howdah.users (tenant_id, username, role) select id, 'ada', 'admin' from howdah.tenants where slug = 'acme'`);
   const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'acme'`);
-  for (const role of ['admin', 'viewer', 'nobody'] as const) {
+  for (const role of ['admin', 'viewer', 'nobody', 'stranger'] as const) {
     const login = `howdah_test_${randomBytes(6).toString('hex')}`;
-    await db.pool.query(
-      `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
-    );
+    await db.pool.query(`create role ${login} login password 'secret'`);
     logins[role] = login;
+    if (role === 'stranger') continue;
+    await db.pool.query(`grant howdah_app to ${login}`);
     if (role === 'nobody') continue;
     await db.pool.query(
       'insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, $3)',
@@ -176,4 +176,28 @@ describe('a login that is bound to no tenant', () => {
     const { status, stderr } = await as('nobody', ...(argv as string[]));
     expect({ status, stderr }).toEqual({ status: expected, stderr: expect.stringMatching(words) });
   });
+});
+
+test('a login without any role of ours is refused, and told of both kinds', async () => {
+  const { status, stdout, stderr } = await as('stranger', 'executions');
+  expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
+  expect(stderr).toMatch(/ hint: It takes an owner of the database, or a login in howdah_app/);
+});
+
+test('a guest of a schema that is not the one of this program is told so', async () => {
+  await db.pool.query(
+    'alter function howdah_private.execution_row(uuid) rename to execution_row_of_before',
+  );
+  const { status, stdout, stderr } = await as(
+    'admin',
+    'show',
+    '01a1f805-7e9f-729f-9dc6-14d018338ca2',
+  );
+  await db.pool.query(
+    'alter function howdah_private.execution_row_of_before(uuid) rename to execution_row',
+  );
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(
+    /the schema is not the one of this program.*\n hint: .*howdah migrate status/,
+  );
 });

@@ -146,6 +146,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const chains = await verifyAudit(db.pool, []);
   expect(chains.filter(({ broken }) => broken)).toEqual([]);
+  await db.pool.query(`drop role ${READER}`);
   await db.drop();
 });
 

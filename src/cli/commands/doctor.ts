@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
     const { openDatabase } = await import('../../bootstrap.ts');
     const config = await io.config();
     const { url, isEmbedded } = await openDatabase(config, io.err);
-    const pool = createPool({ url, applicationName: 'howdah-cli', max: 2 });
+    const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
       if (options.audit) {
