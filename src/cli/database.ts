@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { type SchemaState, schemaState } from '../db/migrate.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { type Queries, queriesOn } from '../db/queries.ts';
+import { type SchemaState, schemaState } from '../db/schema-state.ts';
 import { faultOf } from '../db/sqlstate.ts';
 import type { CliIo } from './output.ts';
 

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import { type Client, createClient, type Pool } from './pool.ts';
+import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
+import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
 
 const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
@@ -22,15 +23,6 @@ export type MigrationStatus = {
   /** Applied by a newer release: this one does not know what they made. */
   newer: string[];
   sql: 'current' | 'outdated';
-};
-
-/** Whether a schema of ours is there, and what this login is to it. */
-export type SchemaState = {
-  isThere: boolean;
-  isOwner: boolean;
-  /** It may at least be bound to a tenant. */
-  isGuest: boolean;
-  login: string;
 };
 
 /**
@@ -99,42 +91,6 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withMigrator(url, status);
 }
 
-/** Asks before anything is done, so that a login without rights learns it in words. */
-export async function schemaState(pool: Pool): Promise<SchemaState> {
-  const { rows } = await pool.query(STATE);
-  return rows[0];
-}
-
-/** By the catalogue alone, which everybody may read: `to_regclass` wants rights on the schema. */
-const STATE = `
-  select m.oid is not null as "isThere", m.oid is null or has_table_privilege(m.oid, 'select') as "isOwner",
-    current_user as login, exists (
-      select from pg_roles as r
-      where r.rolname in ('howdah_app', 'howdah_analyst') and pg_has_role(r.oid, 'member')
-    ) as "isGuest"
-  from (select) as nothing
-  left join pg_namespace as n on n.nspname = 'howdah_private'
-  left join pg_class as m on m.relnamespace = n.oid and m.relname = 'migrations'`;
-
-/** Throws `HWCNF` when a newer release has been here, naming what it made. */
-export function refuseNewer(newer: readonly string[]): void {
-  if (newer.length > 0) {
-    throw new HowdahError('HWCNF', 'the schema of this database is newer than this program', {
-      hint: `Use the newer release, or undo by it what it made: ${newer.join(', ')}.`,
-      detail: { newer: [...newer] },
-    });
-  }
-}
-
-function refuseGuest({ isOwner, login }: SchemaState): void {
-  if (!isOwner) {
-    throw new HowdahError('HWDEN', `the login ${login} does not look after the schema`, {
-      hint: 'It takes an owner: a login in howdah_owner. The one of the embedded PostgreSQL: howdah db url',
-      detail: { login },
-    });
-  }
-}
-
 /** The first migration makes roles; what a login lacks for that is said in words. */
 function explainRefusal(error: unknown): never {
   const { code, message, detail } = faultOf(error);
@@ -163,8 +119,7 @@ async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>
 }
 
 async function status(client: Client): Promise<MigrationStatus> {
-  const { rows } = await client.query<SchemaState>(STATE);
-  if (rows[0]) refuseGuest(rows[0]);
+  refuseGuest(await schemaState(client));
   const known = readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort()

@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { refuseNewer } from '../../db/schema-state.ts';
 import { type CliIo, printJson } from '../output.ts';
 
 /** `howdah migrate up | down | status`. */
@@ -10,7 +11,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--all', 'with down: everything, not only the last migration')
     .action(async (what: 'up' | 'down' | 'status', options: { all?: true }) => {
       const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
-      const { migrateDown, migrationStatus, refuseNewer } = await import('../../db/migrate.ts');
+      const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
       const config = await io.config();
       const { url } = await openDatabase(config, io.err);
       if (what === 'status') {
