@@ -102,4 +102,5 @@ comment on constraint action_is_one_word on howdah.audit_log is 'Leave the audit
 comment on constraint detail_is_an_object on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint hashes_have_32_bytes on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint seq_counts_from_one on howdah.audit_log is 'Leave the audit log to its triggers.';
-comment on constraint what_is_kept_is_kept_for_a_day_at_least on howdah.retention_policies is 'Set keep_contents_days and keep_runs_days to whole days from 1 on, or leave one out: then it is kept for good.';
+comment on constraint runs_are_kept_for_a_day_at_least on howdah.retention_policies is 'Set keep_contents_days to whole days from 0 on (0 keeps none) and keep_runs_days from 1 on, or leave one out: then it is kept for good.';
+comment on constraint sessions_are_kept_for_up_to_a_day on howdah.retention_policies is 'Set keep_sessions_minutes to 1 to 1440 minutes.';

@@ -116,7 +116,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     [
       'retention_policies',
       { keep_runs_days: 0 },
-      'what_is_kept_is_kept_for_a_day_at_least',
+      'runs_are_kept_for_a_day_at_least',
       ['keep_contents_days', 'keep_runs_days'],
       /whole days/,
     ],
