@@ -142,7 +142,9 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
   to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
-grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
+grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
+  howdah_private.size_fix(int, text, text),
+  howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.refuse_key(text, text), howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
@@ -210,7 +212,8 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
-grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb) to howdah_worker;
+grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
+  howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 

@@ -40,7 +40,7 @@ begin
   if howdah.current_tenant() is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
@@ -54,7 +54,7 @@ begin
     hint = case
       when v_lacks_scope
         then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
-      else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
+      else format('It takes the role %s. Who may do what stands in howdah.permissions.', coalesce(v_role, 'owner')) end;
 end $$;
 
 -- As whom a refusal speaks of the caller.
@@ -121,8 +121,8 @@ begin
       else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
     detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
-    hint = case when v_permission is null then 'The agents: select id, name from howdah.agents.'
-      else 'An admin may grant it: insert into howdah.grants (agent_id, user_id, permission) values (…).' end;
+    hint = case when v_permission is null then 'Those there are stand in howdah.agents.'
+      else 'An admin may grant it by a row of howdah.grants.' end;
 end $$;
 
 -- A run is controlled, and a session spoken in, by its user, by admins and owners; by whoever may run its agent when it is

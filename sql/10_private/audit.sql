@@ -159,6 +159,20 @@ as $$
   order by h.tenant_id
 $$;
 
+-- Checkpoints that were written down outside and not kept here, since a worker was killed in between; of those that the log bears
+-- out, and of no other database.
+create or replace function howdah_private.restore_checkpoints(checkpoints jsonb) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
+  select c.tenant_id, c.seq, l.hash, decode(c.hmac, 'hex'), c.signed_by
+  from jsonb_to_recordset(restore_checkpoints.checkpoints)
+    as c (tenant_id uuid, seq bigint, hash text, hmac text, signed_by text)
+  join howdah.audit_log as l on l.tenant_id = c.tenant_id and l.seq = c.seq and l.hash = decode(c.hash, 'hex')
+  on conflict do nothing
+$$;
+
 create or replace function howdah_private.keep_checkpoints(checkpoints jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -13,7 +13,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('the agent has no version %s', forked_version.version),
         detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id)::text,
-        hint = format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id);
+        hint = 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.';
     end if;
   end if;
   return v_id;
@@ -31,15 +31,14 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
       detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
-      hint = format('Fork the run itself: select howdah.fork_execution(%L, 0)', e.compensates_execution_id);
+      hint = format('Fork the run itself, %s.', e.compensates_execution_id);
   end if;
   if refuse_fork.seq not between 0 and e.step_count then
     raise exception using errcode = 'HWINV',
       message = format('execution %s has %s steps, so it cannot be forked after step %s',
         e.id, e.step_count, refuse_fork.seq),
       detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
-      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
-        'where execution_id = %L', e.step_count, e.id);
+      hint = format('Name a seq from 0 to %s; the steps stand in howdah.execution_timeline.', e.step_count);
   end if;
   if octet_length(refuse_fork.input) > 1048576 then
     raise exception using errcode = 'HWINV',

@@ -17,7 +17,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
       detail = jsonb_build_object('question_id', asked.id)::text,
-      hint = 'select id, kind, prompt from howdah.questions where status = ''open''';
+      hint = 'Those there are stand in howdah.questions.';
   end if;
   perform howdah_private.lock_lineage(array[v_question.execution_id]);
   select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
@@ -34,7 +34,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = format('select howdah.answer_question(%L, …)', q.id);
+      hint = 'Answer it instead, by howdah.answer_question.';
   end if;
 end $$;
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Pool } from './pool.ts';
 import type { Queries } from './queries.ts';
 import type { UserRole } from './schema.generated.ts';
@@ -51,6 +52,15 @@ export function findTenant(db: Queries, slug: string) {
     .selectFrom('tenants')
     .select(['id', 'slug'])
     .where('slug', '=', slug)
+    .executeTakeFirst();
+}
+
+/** The tenant the login acts for, or undefined. */
+export function ownTenant(db: Queries) {
+  return db
+    .selectFrom('tenants')
+    .select(['id', 'slug'])
+    .where('id', '=', sql<string>`howdah.current_tenant()`)
     .executeTakeFirst();
 }
 

@@ -5,6 +5,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
+import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
 
 const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
@@ -16,17 +17,26 @@ const LOCK = `hashtextextended('howdah.migrate', 0)`;
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
 export type MigrateQueue = (url: string) => Promise<void>;
 
-export type MigrationStatus = { applied: string[]; pending: string[]; sql: 'current' | 'outdated' };
+export type MigrationStatus = {
+  applied: string[];
+  pending: string[];
+  /** Applied by a newer release: this one does not know what they made. */
+  newer: string[];
+  sql: 'current' | 'outdated';
+};
 
 /**
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
  * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
- * do it at once (they wait for each other). Gives the names of the migrations applied.
+ * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
  */
 export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
   return withMigrator(url, async (client) => {
     const before = await status(client);
-    if (before.pending.length === 0 && before.sql === 'current') {
+    if (before.pending.length > 0) {
+      refuseNewer(before.newer);
+    } else if (before.sql === 'current' || before.newer.length > 0) {
+      // a newer release keeps what this one calls; the older sql/ would break what that one calls
       return [];
     }
     let first: string[] = [];
@@ -57,7 +67,8 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
-    const { applied } = await status(client);
+    const { applied, newer } = await status(client);
+    refuseNewer(newer);
     if (applied.length === 0) {
       return [];
     }
@@ -108,6 +119,7 @@ async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>
 }
 
 async function status(client: Client): Promise<MigrationStatus> {
+  refuseGuest(await schemaState(client));
   const known = readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort()
@@ -128,6 +140,7 @@ async function status(client: Client): Promise<MigrationStatus> {
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),
+    newer: applied.filter((name) => !known.includes(name)),
     sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
   };
 }

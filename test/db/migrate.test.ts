@@ -100,9 +100,19 @@ describe('migrate', () => {
   const up = (url = db.url) => migrateUp(url, migrateQueue);
 
   test('up makes everything in an empty database', async () => {
-    expect(await migrationStatus(db.url)).toEqual({ applied: [], pending: ALL, sql: 'outdated' });
+    expect(await migrationStatus(db.url)).toEqual({
+      applied: [],
+      pending: ALL,
+      newer: [],
+      sql: 'outdated',
+    });
     expect(await up()).toEqual(ALL);
-    expect(await migrationStatus(db.url)).toEqual({ applied: ALL, pending: [], sql: 'current' });
+    expect(await migrationStatus(db.url)).toEqual({
+      applied: ALL,
+      pending: [],
+      newer: [],
+      sql: 'current',
+    });
     await worksFor(db.url);
   });
 
@@ -150,6 +160,7 @@ describe('migrate', () => {
     expect(await migrationStatus(db.url)).toEqual({
       applied: ALL.slice(0, -1),
       pending: [LAST],
+      newer: [],
       sql: 'outdated',
     });
     expect(await up()).toEqual([LAST]);

@@ -835,6 +835,16 @@ describe('conventions', () => {
     });
   });
 
+  test('hints hold no statement of SQL: the command line and the API show them too', () => {
+    const statement = /'[^'\n]*\b(select \S|insert into|update howdah|delete from)/;
+    const hints = replaceableFiles().flatMap(({ path, text }) =>
+      [...text.matchAll(/\bhint = ((?:'(?:[^']|'')*'|[^';])+);/g)]
+        .filter(([, hint = '']) => statement.test(hint))
+        .map(([, hint]) => `${path}: ${hint}`),
+    );
+    expect(hints).toEqual([]);
+  });
+
   test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {
     const errors = readFileSync(new URL('../../sql/ERRORS.md', import.meta.url), 'utf8');
     const listed = [...errors.matchAll(/^\| `(HW...)` \|.*\| ([^|]*) \|$/gm)];
