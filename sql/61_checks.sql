@@ -90,7 +90,8 @@ comment on constraint scopes_are_actions on howdah.api_keys is 'Take scopes out 
 comment on constraint name_is_a_word on howdah.secrets is 'Make the name of 1 to 128 letters, digits, _, . and -, beginning with a letter or digit.';
 comment on constraint version_is_positive on howdah.secrets is 'Store secrets by: howdah secret set NAME.';
 
-comment on constraint all_but_a_tenant_and_the_system_have_a_subject on howdah.quotas is 'Let subject_id name the user, agent, session or API key; of the scopes tenant and system leave it out.';
+comment on constraint a_quota_per_tenant_is_of_the_system on howdah.quotas is 'Leave is_per_tenant out, or take the scope system.';
+comment on constraint a_tenant_and_the_system_have_no_subject on howdah.quotas is 'Leave subject_id out: it names a user, agent, session or API key.';
 comment on constraint api_keys_have_quotas_of_requests_alone on howdah.quotas is 'Take the metric requests, or another scope: only requests are counted by API key.';
 comment on constraint max_value_is_zero_or_more on howdah.quotas is 'Set max_value to a number from 0 on.';
 comment on constraint requests_are_not_of_an_agent_or_a_session on howdah.quotas is 'Take the scope tenant, user or api_key: requests are counted by those.';
