@@ -80,11 +80,12 @@ create or replace function howdah_private.agent_permission(agent_id uuid) return
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_role howdah.user_role := howdah.current_user_role();
   v_is_restricted boolean;
 begin
   select a.is_restricted into v_is_restricted from howdah.agents as a
-  where a.id = agent_permission.agent_id and a.tenant_id = howdah.current_tenant();
+  where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id;
   if not found then
     return null;
   elsif v_role <= 'admin' then
@@ -160,9 +161,11 @@ create or replace function howdah_private.permit_tool(tool_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
 begin
   perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
-  where t.id = permit_tool.tool_id and t.tenant_id = howdah.current_tenant() and t.agent_id is not null;
+  where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id and t.agent_id is not null;
 end $$;
 
 -- Whether a row about this agent is there for this session, for functions that row-level security does not ask.

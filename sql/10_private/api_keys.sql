@@ -55,13 +55,14 @@ create or replace function howdah_private.refuse_api_key(role howdah.user_role, 
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_own howdah.user_role := howdah.current_user_role();
   v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_user howdah.users;
 begin
   if refuse_api_key.user_id is not null then
     select u.* into v_user from howdah.users as u
-    where u.id = refuse_api_key.user_id and u.tenant_id = howdah.current_tenant();
+    where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF', message = format('there is no user %s', refuse_api_key.user_id),
         detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,

@@ -248,10 +248,12 @@ create or replace function howdah_private.quota_use(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.quotas as x where x.id = quota_use.quota_id) else howdah.current_tenant() end;
   v_quota howdah.quotas;
 begin
   select q.* into v_quota from howdah.quotas as q
-  where q.id = quota_use.quota_id and howdah_private.may_act_for(q.tenant_id);
+  where q.id = quota_use.quota_id and q.tenant_id = v_tenant_id;
   if found then
     started_at := howdah_private.quota_begins(v_quota.period, clock_timestamp());
     resets_at := howdah_private.quota_ends(v_quota.period, clock_timestamp());
