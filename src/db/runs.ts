@@ -103,7 +103,8 @@ export async function commitSteps(
   commits: readonly Commit[],
 ): Promise<Map<string, CommitResult>> {
   const { rows } = await database.query({
-    name: 'commit_steps',
+    // not under a name that SQL of others, which shares a transaction with its commit, might have given away
+    ...('release' in database ? {} : { name: 'commit_steps' }),
     text: `select ${COMMITTED} from howdah_private.commit_steps($1, $2, ${PROTOCOL})`,
     values: [worker, storableJson(commits)],
   });
