@@ -24,9 +24,12 @@ export type MigrationStatus = { applied: string[]; pending: string[]; sql: 'curr
  * do it at once (they wait for each other). Gives the names of the migrations applied.
  */
 export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
+  if (isUpToDate(await migrationStatus(url))) {
+    return []; // an advisory lock can be held by anybody: only who has something to do waits for it
+  }
   return withMigrator(url, async (client) => {
     const before = await status(client);
-    if (before.pending.length === 0 && before.sql === 'current') {
+    if (isUpToDate(before)) {
       return [];
     }
     let first: string[] = [];
@@ -77,7 +80,11 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
 
 /** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
-  return withMigrator(url, status);
+  return onConnection(url, status);
+}
+
+function isUpToDate({ pending, sql }: MigrationStatus): boolean {
+  return pending.length === 0 && sql === 'current';
 }
 
 /** The first migration makes roles; what a login lacks for that is said in words. */
@@ -96,11 +103,18 @@ function explainRefusal(error: unknown): never {
   });
 }
 
-async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** One at a time. */
+function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  return onConnection(url, async (client) => {
+    await client.query(`select pg_advisory_lock(${LOCK})`);
+    return work(client);
+  });
+}
+
+async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = createClient({ url, applicationName: 'howdah-migrate' });
   await client.connect();
   try {
-    await client.query(`select pg_advisory_lock(${LOCK})`);
     return await work(client);
   } finally {
     await client.end();

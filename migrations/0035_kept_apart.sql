@@ -38,5 +38,18 @@ alter table howdah_private.binding_keys enable row level security, force row lev
 comment on table howdah_private.binding_keys is
   'What workers sign with for whom a transaction runs SQL that is not ours, other in each database.';
 
+-- Anybody who is connected can hold an advisory lock, and read in pg_locks which one to hold: what everybody waits for is
+-- a row that only we can lock.
+create table howdah_private.chores (name text primary key);
+insert into howdah_private.chores (name) values ('schedules'), ('questions'), ('partitions');
+alter table howdah_private.chores enable row level security, force row level security;
+comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
+
+-- Those that are there when this is applied understand no more than that.
+alter table howdah_private.workers add column protocol int not null default 3;
+comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
+
 -- Down Migration
+alter table howdah_private.workers drop column protocol;
+drop table howdah_private.chores;
 drop table howdah_private.binding_keys;
