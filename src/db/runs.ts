@@ -1,3 +1,4 @@
+import type { CallRules } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json.ts';
@@ -131,10 +132,14 @@ export async function takeInbox(
   return rows[0];
 }
 
-/** The tools whose calls need no approval in this run, as it stands now. */
-export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
-  const { rows } = await pool.query('select howdah_private.approved_tools($1) as tools', [id]);
-  return rows[0].tools;
+/** What holds for the next calls of this run, as it stands now. */
+export async function callRules(pool: Pool, id: string): Promise<CallRules> {
+  const { rows } = await pool.query({
+    name: 'call_rules',
+    text: 'select approved, asked, withdrawn from howdah_private.call_rules($1)',
+    values: [id],
+  });
+  return rows[0];
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

@@ -79,6 +79,10 @@ async function attack(
   const args = tool === 'run' ? { texts } : { text: texts[0] as string };
   const script = [calling({ name: tool, arguments: args }), { content: 'ok' }];
   const agent = await makeAgent(pool, { script, tools: [tool] });
+  await pool.query(
+    `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $2::uuid is not null`,
+    [agent, spec.user],
+  );
   const { rows } = await pool.query(
     `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
     [agent, spec.user],
@@ -328,7 +332,7 @@ describe('a tool has the rights of who began the run', () => {
     const user = await makeUser('gone', 'member');
     await pool.query('update howdah.users set is_active = false where id = $1', [user]);
     const texts = [`insert into howdah.sessions (title) values ('mine')`];
-    expect((await attack(texts, { user })).error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
+    expect((await attack(texts, { user })).error).toMatchObject({ code: 'rejected' });
   });
 
   test('sees the agents that person may see', async () => {
