@@ -361,6 +361,43 @@ describe('a tool has the rights of who began the run', () => {
   });
 });
 
+test('a tool answers no question, whoever its run is for: people do', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values ('zoe', 'member') returning id`,
+  );
+  const user = rows[0].id;
+  const calls = [
+    { name: 'say', arguments: { text: 'select 1' } },
+    { name: 'ask_user', arguments: { question: 'Really?' } },
+  ];
+  const script = [calling(...calls), { content: 'ok' }];
+  const agent = await makeAgent(pool, { script, tools: ['say'] });
+  await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
+  await pool.query(
+    `update howdah.agent_tools as g
+     set requires_approval = true, configuration = '{"question": {"required_role": "member"}}'
+     from howdah.tools as t where t.id = g.tool_id and g.agent_id = $1 and t.name = 'say'`,
+    [agent],
+  );
+  const asking = await pool.query(
+    `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
+    [agent, user],
+  );
+  const open = `select id, kind from howdah.questions where execution_id = '${asking.rows[0].id}' and status = 'open'`;
+  await expect.poll(async () => (await pool.query(open)).rowCount).toBe(2);
+  for (const text of [
+    `select howdah.approve(q.id) from (${open}) as q where q.kind = 'approval'`,
+    `select howdah.answer_question(q.id, 'yes') from (${open}) as q where q.kind = 'question'`,
+  ]) {
+    expect((await attack([text], { user })).error).toMatchObject({
+      details: { sqlstate: 'HWDEN' },
+    });
+  }
+  expect((await pool.query(open)).rowCount).toBe(2);
+  await pool.query('select howdah.cancel_execution($1)', [asking.rows[0].id]);
+});
+
 describe('a hook of the database', () => {
   test('is bound as a tool is', async () => {
     const { pool } = database;
