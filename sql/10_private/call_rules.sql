@@ -7,14 +7,15 @@
 create or replace function howdah_private.call_rules(execution_id uuid)
   returns table (approved text[], asked text[], withdrawn jsonb)
   language plpgsql stable security definer rows 1
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_run howdah.executions;
+  v_run record;
   v_refusal text;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = call_rules.execution_id;
-  approved := howdah_private.approved_tools(v_run.id);
+  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  from howdah.executions as e where e.id = call_rules.execution_id;
+  approved := howdah_private.approved_tools(call_rules.execution_id);
   asked := '{}';
   withdrawn := '{}';
   if v_run.compensates_execution_id is null then

@@ -14,29 +14,38 @@ end $$;
 
 -- How that function stands now. It belongs to whom it holds, who might change it: then it stands differently afterwards.
 create or replace function howdah_private.bound_state() returns text
-  language sql volatile
+  language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select concat_ws(' ', p.xmin, p.ctid) from pg_catalog.pg_proc as p
-  where p.oid = to_regprocedure('howdah_private.run_bound(text, jsonb, text)')
-$$;
+begin
+  return (select concat_ws(' ', p.oid, p.xmin, p.ctid) from pg_catalog.pg_proc as p
+    where p.proname = 'run_bound' and p.pronamespace = 'howdah_private'::regnamespace);
+end $$;
 
 -- Asked when the session is the worker's again, before anything of its own: what a statement left that would act later,
--- with other rights. Up to PostgreSQL 17 a deferred trigger runs as who commits, and one that defers itself again is
--- still there.
+-- with other rights. A deferred trigger runs as who commits (up to PostgreSQL 17), or in his session, and
+-- one that defers itself again is still there.
 create or replace function howdah_private.refuse_leftovers(state text) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
+  -- by an index, where pg_proc has none; there are hardly ever any
+  v_functions oid[] := array(
+    select d.objid from pg_catalog.pg_shdepend as d
+    where d.refclassid = 'pg_catalog.pg_authid'::regclass
+      and d.refobjid in ('howdah_tool'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
+      and d.classid = 'pg_catalog.pg_proc'::regclass
+      and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+      and d.objid <> split_part(refuse_leftovers.state, ' ', 1)::oid
+  );
   v_reason text := case
     when howdah_private.bound_state() is distinct from refuse_leftovers.state
       then 'it changed howdah_private.run_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
-    when exists (
-      select from pg_catalog.pg_trigger as t join pg_catalog.pg_proc as p on p.oid = t.tgfoid
-      where t.tgdeferrable and not t.tgisinternal
-        and p.proowner in ('howdah_tool'::regrole, 'howdah_app'::regrole)
+    when v_functions <> '{}' and exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgfoid = any (v_functions) and t.tgdeferrable and not t.tgisinternal
     ) then 'there is a deferrable trigger whose function belongs to the application'
   end;
 begin
