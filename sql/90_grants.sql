@@ -21,7 +21,7 @@ begin
     execute format('alter function %s owner to howdah_engine', v_function);
   end loop;
 end $$;
-alter function howdah_private.erase_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
@@ -34,8 +34,8 @@ grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bou
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions to howdah_eraser;
-grant execute on function howdah_private.erased_error(jsonb), howdah_private.erased_calls(jsonb),
-  howdah_private.erase_log(uuid[]), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
+  howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
   to howdah_eraser;
 
@@ -74,16 +74,17 @@ grant select (
   updated_at, started_at, completed_at
 ) on howdah.executions to howdah_app, howdah_analyst;
 
--- The application: definitions are edited, runs are inserted, the log is only read.
+-- The application: definitions are edited, runs are inserted, the log is only read. The database makes all ids: whoever
+-- could name one would learn from a primary key whether it is there, in whatever tenant.
 grant insert (
-  id, name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
+  name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
   output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy
 ), update (
   name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
   output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, deleted_at
 ) on howdah.agents to howdah_app;
 grant insert (
-  id, name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price,
+  name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price,
   context_tokens
 ), update (
   name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens
@@ -91,7 +92,7 @@ grant insert (
 grant insert (agent_id, model_id, purpose, position, request_params),
   update (model_id, purpose, position, request_params), delete on howdah.agent_models to howdah_app;
 grant insert (
-  id, name, aliases, description, kind, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
+  name, aliases, description, kind, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
   compensation_tool_id, is_active
 ), update (
   name, aliases, description, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
@@ -99,10 +100,10 @@ grant insert (
 ), delete on howdah.tools to howdah_app;
 grant insert (agent_id, tool_id, configuration, requires_approval),
   update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
-grant insert (id, user_id, agent_id, title, state, policy), update (title, state, policy)
+grant insert (user_id, agent_id, title, state, policy), update (title, state, policy)
   on howdah.sessions to howdah_app;
 grant insert (
-  id, agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
+  agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
 ) on howdah.executions to howdah_app;
 
 -- Artifacts: the list is everybody's to keep; the content of a file is written once, and paths are an owner's to write.
@@ -110,9 +111,9 @@ grant select on howdah.todos, howdah.resources to howdah_app, howdah_analyst;
 grant select (input_parts) on howdah.executions to howdah_app, howdah_analyst;
 grant select (ancestors) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (input_parts) on howdah.executions to howdah_app;
-grant insert (id, session_id, position, title, status, note), update (position, title, status, note), delete
+grant insert (session_id, position, title, status, note), update (position, title, status, note), delete
   on howdah.todos to howdah_app;
-grant insert (id, name, type, bytes, sha256, metadata, execution_id, session_id), update (name, metadata), delete
+grant insert (name, type, bytes, sha256, metadata, execution_id, session_id), update (name, metadata), delete
   on howdah.resources to howdah_app;
 grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(uuid),
   howdah_private.markdown_line(text), howdah_private.is_text_type(text)
@@ -121,7 +122,7 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
 grant insert (
-  id, name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), update (
   name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
@@ -136,8 +137,8 @@ grant execute on function howdah_private.may(text, text, boolean), howdah_privat
   to howdah_app, howdah_analyst;
 grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
 grant select (is_restricted) on howdah.agents to howdah_app, howdah_analyst;
-grant insert (id, agent_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
-grant insert (id, username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
+grant insert (agent_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
+grant insert (username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
 
 -- API keys: made and revoked by functions; the hash is for nobody to read.
 grant select (
@@ -151,6 +152,7 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
+  howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.refuse_key(text, text), howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;
@@ -176,9 +178,11 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
-grant execute on function howdah.export_run(uuid), howdah_private.exported_run(uuid, int),
+grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
   howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
-  howdah_private.told_message(howdah.messages)
+  howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
+  howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
+  howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
   to howdah_app, howdah_analyst;
 
 grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
@@ -201,12 +205,14 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   to howdah_worker;
 grant select on howdah.hooks to howdah_app, howdah_analyst;
 grant select on howdah.concurrency_limits to howdah_app, howdah_analyst;
-grant insert (id, agent_id, model_id, max_running), update (max_running), delete
+grant insert (agent_id, model_id, max_running), update (max_running), delete
   on howdah.concurrency_limits to howdah_app;
 -- Quotas: a tenant's own are its to write. The API counts requests.
 grant select on howdah.quotas to howdah_app, howdah_analyst;
-grant insert (id, scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
+grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
 grant execute on function howdah_private.quota_use(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
@@ -218,13 +224,14 @@ grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
-grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid)
+grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
   to howdah_app;
 grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;
-grant insert (id, keep_contents_days, keep_runs_days), update (keep_contents_days, keep_runs_days), delete
+grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days),
+  update (keep_contents_days, keep_sessions_minutes, keep_runs_days), delete
   on howdah.retention_policies to howdah_app;
-grant execute on function howdah_private.retain(int) to howdah_worker;
+grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
 grant select on howdah.secrets to howdah_app, howdah_analyst;

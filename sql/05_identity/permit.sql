@@ -31,6 +31,7 @@ create or replace function howdah_private.permit(object text, action text, by_gr
 as $$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_lacks_scope boolean := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
   v_role howdah.user_role;
 begin
   if howdah_private.may(permit.object, permit.action, permit.by_grant) then
@@ -44,12 +45,15 @@ begin
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object),
+    message = case when v_lacks_scope
+      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
+      else format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
-      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes)::text,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
+      'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
-      when permit.action <> all (string_to_array(v_scopes, ','))
-        then format('The API key has the scopes %s; this takes %s.', v_scopes, permit.action)
+      when v_lacks_scope
+        then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
       else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
 end $$;
 
@@ -80,11 +84,12 @@ create or replace function howdah_private.agent_permission(agent_id uuid) return
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_role howdah.user_role := howdah.current_user_role();
   v_is_restricted boolean;
 begin
   select a.is_restricted into v_is_restricted from howdah.agents as a
-  where a.id = agent_permission.agent_id and a.tenant_id = howdah.current_tenant();
+  where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id;
   if not found then
     return null;
   elsif v_role <= 'admin' then
@@ -160,9 +165,11 @@ create or replace function howdah_private.permit_tool(tool_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
 begin
   perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
-  where t.id = permit_tool.tool_id and t.tenant_id = howdah.current_tenant() and t.agent_id is not null;
+  where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id and t.agent_id is not null;
 end $$;
 
 -- Whether a row about this agent is there for this session, for functions that row-level security does not ask.

@@ -4,11 +4,13 @@ create or replace function howdah_private.controlled(id uuid) returns howdah.exe
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = controlled.id) else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
+    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id)
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;

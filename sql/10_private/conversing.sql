@@ -6,10 +6,12 @@ create or replace function howdah_private.session_of(id uuid) returns howdah.ses
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id) else howdah.current_tenant() end;
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id) and howdah_private.sees_agent(s.agent_id);
+  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(s.agent_id);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),

@@ -26,10 +26,12 @@ create or replace function howdah_private.user_of_tenant(id uuid) returns howdah
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id) else howdah.current_tenant() end;
   v_user howdah.users;
 begin
   select u.* into v_user from howdah.users as u
-  where u.id = user_of_tenant.id and howdah_private.may_act_for(u.tenant_id);
+  where u.id = user_of_tenant.id and u.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
       detail = jsonb_build_object('user_id', user_of_tenant.id)::text,

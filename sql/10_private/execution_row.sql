@@ -1,8 +1,14 @@
 -- The whole row for functions that give it back: the application may not read the columns of ownership itself.
 create or replace function howdah_private.execution_row(id uuid) returns howdah.executions
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select e.* from howdah.executions as e
-  where e.id = execution_row.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
-$$;
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = execution_row.id) else howdah.current_tenant() end;
+  v_execution howdah.executions;
+begin
+  select e.* into v_execution from howdah.executions as e
+  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id);
+  return v_execution;
+end $$;

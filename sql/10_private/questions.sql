@@ -6,10 +6,12 @@ create or replace function howdah_private.asked(id uuid) returns howdah.question
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.questions as x where x.id = asked.id) else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id) and exists (
+  where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
     select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
   if not found then
     raise exception using errcode = 'HWNTF',

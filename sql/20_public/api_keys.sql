@@ -44,11 +44,13 @@ create or replace function howdah.revoke_api_key(id uuid) returns howdah.api_key
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.api_keys as x where x.id = revoke_api_key.id) else howdah.current_tenant() end;
   v_row howdah.api_keys;
 begin
   perform howdah_private.permit('api_keys', 'manage');
   update howdah.api_keys as k set revoked_at = coalesce(k.revoked_at, now())
-  where k.id = revoke_api_key.id and howdah_private.may_act_for(k.tenant_id)
+  where k.id = revoke_api_key.id and k.tenant_id = v_tenant_id
   returning k.* into v_row;
   if not found then
     raise exception using errcode = 'HWNTF',

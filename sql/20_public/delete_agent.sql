@@ -4,12 +4,14 @@ create or replace function howdah.delete_agent(id uuid) returns howdah.agents
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.agents as x where x.id = delete_agent.id) else howdah.current_tenant() end;
   v_agent howdah.agents;
 begin
   perform howdah_private.permit('agents', 'edit');
   perform howdah_private.permit_agent(delete_agent.id, 'edit');
   update howdah.agents as a set deleted_at = now(), is_active = false
-  where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
+  where a.id = delete_agent.id and a.tenant_id = v_tenant_id and a.deleted_at is null
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',

@@ -25,13 +25,12 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
-      input_parts
+      agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'),
-      run.input_parts
-    );
+      v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
+    )
+    returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $$;

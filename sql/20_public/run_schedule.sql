@@ -5,11 +5,13 @@ create or replace function howdah.run_schedule(id uuid) returns howdah.execution
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.schedules as x where x.id = run_schedule.id) else howdah.current_tenant() end;
   v_schedule howdah.schedules;
   v_id uuid := howdah.uuid_v7();
 begin
   select s.* into v_schedule from howdah.schedules as s
-  where s.id = run_schedule.id and howdah_private.may_act_for(s.tenant_id);
+  where s.id = run_schedule.id and s.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no schedule %s', run_schedule.id),

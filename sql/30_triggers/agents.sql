@@ -60,8 +60,7 @@ create or replace function howdah_private.tg_agent_models__await_edit() returns 
 as $$
 begin
   perform from howdah.models as m
-  where m.id = new.model_id
-    or (m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and m.name = 'default')
+  where m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and (m.id = new.model_id or m.name = 'default')
   order by m.id
   for share;
   return case tg_op when 'DELETE' then old else new end;
@@ -72,7 +71,7 @@ create or replace function howdah_private.tg_agent_tools__await_edit() returns t
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah.tools as t where t.id = new.tool_id for share;
+  perform from howdah.tools as t where t.id = new.tool_id and t.tenant_id = new.tenant_id for share;
   return new;
 end $$;
 
@@ -106,6 +105,21 @@ end $$;
 create or replace trigger _300_check_output_schema before insert or update of output_schema on howdah.agents
   for each row when (new.output_schema is not null)
   execute function howdah_private.tg_agents__check_output_schema();
+
+create or replace function howdah_private.tg_agents__refuse_keys() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refuse_key_in_prose('instruction', new.instruction);
+  perform howdah_private.refuse_key_in_prose('system_prompt', new.system_prompt);
+  perform howdah_private.refuse_key_in_prose('description', new.description);
+  return new;
+end $$;
+
+create or replace trigger _300_refuse_keys
+  before insert or update of instruction, system_prompt, description on howdah.agents
+  for each row execute function howdah_private.tg_agents__refuse_keys();
 
 create or replace function howdah_private.tg_agent_models__check_params() returns trigger
   language plpgsql volatile

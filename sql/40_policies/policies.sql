@@ -6,6 +6,9 @@
 -- Tables without tenant_id: tenants is compared by id; what belongs to nobody is readable; private tables
 -- have no tenant policy, so that nobody but the engine and the owner sees a row. What reading takes more for than being
 -- of the tenant stands in permission_rows as `read`.
+-- The tenant is compared twice with one answer. From `x = a and x = b` Postgres concludes `a = b`, which names no column,
+-- so it is asked before anything is read: who asks for an id of another tenant's row waits for the answer as long as who
+-- asks for one that is nowhere. Compared once, only a row that is found asks for it, which told the two apart by 30 µs.
 -- A policy that stands as it should is left alone: making one locks its table. Its rule stands beside it as comment.
 do $$
 declare
@@ -41,9 +44,9 @@ begin
       select t.*, p.policy, p.roles, case
         when p.policy <> 'tenant' then 'true'
         else concat_ws(' and ',
-          case when t.relname = 'tenants' then 'id = (select howdah.current_tenant())'
-            when 'tenant_id' = any (t.columns) then 'tenant_id = (select howdah.current_tenant())'
-            else 'true' end,
+          case when t.relname = 'tenants' or 'tenant_id' = any (t.columns) then format('(%1$s, %1$s) = '
+            '(select t.id, t.id from (select howdah.current_tenant() offset 0) as t (id))',
+            case t.relname when 'tenants' then 'id' else 'tenant_id' end) else 'true' end,
           case when h.rule <> '' then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end', h.rule) end,
           (select format('(select howdah_private.may(%L, ''read''))', r.object)

@@ -1,9 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, asRole, one } from './support.ts';
 import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
+import {
+  argumentsFor,
+  callables,
+  callOf,
+  columnsFor,
+  deletableTables,
+  idLike,
+  idsFor,
+  rowsOf,
+} from './walk.ts';
 
 /**
  * One tenant walks everything there is against the rows of another: what it may read, write, refer to and call is asked of
@@ -35,7 +44,8 @@ const REVIEWED: Record<string, string> = {
   permit_control: 'says what it was given',
   permit_session: 'session_of()',
   permit_tool: 'tools of current_tenant(), then permit_agent()',
-  put_secret: 'writes rows of current_tenant()',
+  put_secret:
+    'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   quota_use: 'may_act_for()',
   refuse_question_settings: 'looks at what it was given',
   reject: 'asked()',
@@ -50,39 +60,33 @@ const REVIEWED: Record<string, string> = {
   switch_agent: 'session_of()',
 };
 
-/** Where any word would be refused for itself. */
-const WORDS: Record<string, string> = { permit_agent: 'run', permit_control: 'execution' };
+/** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
+const KEYS_OF_PARTS: Record<string, string> = {
+  agent_models_pkey: 'agent_id: permit_agent()',
+  agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
+  todos_session_id_position_key: 'session_id: _200_check_session',
+};
 
 type Outcome = { code: string; message: string; detail: string } | { rows: unknown[] };
 
-describe('a tenant learns nothing of another', () => {
+describe('a tenant learns nothing of another', { timeout: 120_000 }, () => {
   let db: TestDatabase;
   let a: string;
   let b: string;
   /** Of b, by table. */
   let theirs: Record<string, string[]>;
+  /** How much there was of what. */
+  const walked: Record<string, number> = {};
 
   beforeAll(async () => {
     db = await createTestDatabase();
     ({ a, b } = await makeTwoTenants(db.pool));
-    const tables = await all(
-      db.pool,
-      `select c.relname as name from pg_class as c join pg_attribute as x on x.attrelid = c.oid and x.attname = 'id'
-       join pg_attribute as t on t.attrelid = c.oid and t.attname = 'tenant_id'
-       where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition`,
-    );
-    theirs = {};
-    for (const { name } of tables) {
-      // a log that notes the other rows has more of them than there is anything to learn from
-      const rows = await all(
-        db.pool,
-        `select id from howdah.${name} where tenant_id = $1 order by id desc limit 9`,
-        [b],
-      );
-      theirs[name] = rows.map(({ id }) => id);
-    }
+    theirs = await rowsOf(db.pool, b, 9);
   });
-  afterAll(() => db?.drop());
+  afterAll(async () => {
+    console.info(`isolation in SQL, walked: ${JSON.stringify(walked)}`);
+    await db?.drop();
+  });
 
   const asA = <T>(work: (client: pg.PoolClient) => Promise<T>) =>
     asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': a }, work);
@@ -112,25 +116,16 @@ describe('a tenant learns nothing of another', () => {
     }
   };
 
-  const columnsFor = (privilege: string) =>
-    all<{ name: string; columns: string[] }>(
-      db.pool,
-      `select c.relname as name, array_agg(x.attname::text order by x.attnum) as columns
-       from pg_class as c join pg_attribute as x on x.attrelid = c.oid and x.attnum > 0 and not x.attisdropped
-       where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
-         and has_column_privilege('howdah_app', c.oid, x.attnum, $1)
-       group by 1 order by 1`,
-      [privilege],
-    );
-
   test('there is a row of each in every table', async () => {
     expect(await emptyTables(db.pool, a)).toEqual([]);
     expect(await emptyTables(db.pool, b)).toEqual([]);
   });
 
   test('by reading any table or view', async () => {
-    const relations = await columnsFor('select');
+    const relations = await columnsFor(db.pool, 'select');
     expect(relations.length).toBeGreaterThan(25);
+    const read = relations.reduce((sum, { columns }) => sum + columns.length, 0);
+    Object.assign(walked, { 'tables and views': relations.length, columns: read });
     await asA(async (client) => {
       for (const { name, columns } of relations) {
         const rows = await all(client, `select ${columns.join(', ')} from howdah.${name}`);
@@ -155,7 +150,7 @@ describe('a tenant learns nothing of another', () => {
       return digests;
     };
     const before = await digest();
-    for (const { name, columns } of await columnsFor('update')) {
+    for (const { name, columns } of await columnsFor(db.pool, 'update')) {
       await asA(async (client) => {
         for (const column of columns) {
           const text = `update howdah.${name} set ${column} = ${column} where ${keyOf(name)} = any ($1) returning 1`;
@@ -165,13 +160,9 @@ describe('a tenant learns nothing of another', () => {
         await client.query('reset role'); // what was done to rows of a is not the question here
       });
     }
-    const deletable = await all(
-      db.pool,
-      `select relname as name from pg_class where relnamespace = 'howdah'::regnamespace and relkind in ('r', 'p')
-         and has_table_privilege('howdah_app', oid, 'delete')`,
-    );
+    const deletable = await deletableTables(db.pool);
     await asA(async (client) => {
-      for (const { name } of deletable) {
+      for (const name of deletable) {
         const text = `delete from howdah.${name} where ${keyOf(name)} = any ($1) returning 1`;
         const got = await outcome(client, text, [theirs[name] ?? theirs.agents], []);
         expect({ name, got }).toEqual({ name, got: { rows: [] } });
@@ -182,7 +173,7 @@ describe('a tenant learns nothing of another', () => {
 
   test('by referring to a row of it', async () => {
     const written = new Map<string, string[]>();
-    for (const { name, columns } of await columnsFor('insert')) written.set(name, columns);
+    for (const { name, columns } of await columnsFor(db.pool, 'insert')) written.set(name, columns);
     let references = 0;
     await asA(async (client) => {
       for (const [name, columns] of written) {
@@ -199,8 +190,8 @@ describe('a tenant learns nothing of another', () => {
             const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
             return outcome(client, insert, [JSON.stringify(row)], [id]);
           };
-          const nowhere = await attempt(await unknownId());
-          for (const id of candidates(column)) {
+          const nowhere = await attempt(idLike(b));
+          for (const id of idsFor(theirs, column)) {
             const got = await attempt(id);
             expect({ name, column, got }).toEqual({ name, column, got: nowhere });
             expect({ name, column, refused: 'code' in got }).toEqual({
@@ -213,43 +204,101 @@ describe('a tenant learns nothing of another', () => {
       }
     });
     expect(references).toBeGreaterThan(10);
+    Object.assign(walked, { references });
+  });
+
+  test('by waiting for who holds a row of it', async () => {
+    const holder = await db.pool.connect();
+    try {
+      await holder.query('begin');
+      for (const name of Object.keys(theirs)) {
+        await holder.query(`select from howdah.${name} where tenant_id = $1 for update`, [b]);
+      }
+      await asA(async (client) => {
+        await client.query(`set local lock_timeout = '300ms'`);
+        for (const { name, columns, ids } of await columnsFor(db.pool, 'insert')) {
+          const [own] = await all(
+            client,
+            `select to_jsonb(t) as row from (select ${await readable(name)} from howdah.${name}) as t limit 1`,
+          );
+          const insert = `insert into howdah.${name} (${columns.join(', ')}) select ${columns.join(', ')}
+            from jsonb_populate_record(null::howdah.${name}, $1::jsonb)`;
+          for (const column of ids) {
+            for (const id of idsFor(theirs, column)) {
+              const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
+              const got = await outcome(client, insert, [JSON.stringify(row)], [id]);
+              expect({ name, column, got }).not.toMatchObject({ got: { code: '55P03' } });
+            }
+          }
+        }
+        for (const called of await callables(db.pool)) {
+          if (!called.types.includes('uuid')) continue;
+          for (const id of Object.values(theirs).flatMap((ids) => ids.slice(0, 1))) {
+            const given = argumentsFor(called, id, MARK);
+            const got = await outcome(client, callOf(called), given, [id]);
+            expect({ called, got }).not.toMatchObject({ got: { code: '55P03' } });
+          }
+        }
+      });
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
+  });
+
+  test('by a key that a row of it has taken', async () => {
+    const keys = await all(
+      db.pool,
+      `select i.indexrelid::regclass::text as name,
+         coalesce(bool_or(x.attname = 'tenant_id'), false) as has_tenant,
+         -- an expression is nobody's to judge
+         coalesce(bool_and(k.attnum = 0 or has_column_privilege('howdah_app', i.indrelid, k.attnum, 'insert, update')),
+           true) as is_written
+       from pg_index as i join pg_class as c on c.oid = i.indrelid
+       cross join lateral unnest(i.indkey[0:i.indnkeyatts - 1]) as k (attnum)
+       left join pg_attribute as x on x.attrelid = i.indrelid and x.attnum = k.attnum
+       where i.indisunique and c.relnamespace = 'howdah'::regnamespace and not c.relispartition
+       group by i.indexrelid order by 1`,
+    );
+    expect(keys.length).toBeGreaterThan(40);
+    const open = keys.filter(({ has_tenant, is_written }) => is_written && !has_tenant);
+    expect(open.map(({ name }) => name.replace('howdah.', ''))).toEqual(Object.keys(KEYS_OF_PARTS));
+    Object.assign(walked, { 'unique keys': keys.length });
+  });
+
+  test('by naming an id for a row of its own', async () => {
+    const { id } = await one(db.pool, 'select id from howdah.agents where tenant_id = $1 limit 1', [
+      b,
+    ]);
+    await asA(async (client) => {
+      for (const taken of [id, idLike(id)]) {
+        expect(
+          await outcome(
+            client,
+            'insert into howdah.agents (id, name) values ($1, $2)',
+            [taken, 'x'],
+            [],
+          ),
+        ).toMatchObject({ code: '42501', message: '"permission denied for table agents"' });
+      }
+    });
   });
 
   /** Parts of agents have no id of their own. */
   const keyOf = (name: string) => (theirs[name] ? 'id' : 'agent_id');
-  /** Ids of b that could stand in a column of this name. */
-  const candidates = (column: string): string[] => {
-    const kind = column.replace(/^(parent|root|compensation)_/, '').replace(/_id$/, 's');
-    return theirs[kind] ?? allIds();
-  };
   const readable = async (name: string) =>
-    (await columnsFor('select')).find((one) => one.name === name)?.columns.join(', ') ?? '*';
-  const unknownId = async (): Promise<string> =>
-    (await one(db.pool, 'select howdah.uuid_v7()::text as id')).id;
+    (await columnsFor(db.pool, 'select')).find((one) => one.name === name)?.columns.join(', ') ??
+    '*';
 
   test('by calling any function', async () => {
-    const functions = await all(
-      db.pool,
-      `select p.oid::regprocedure::text as signature, n.nspname || '.' || p.proname as name, p.proname as short,
-         p.prokind as kind, array(select t::regtype::text from unnest(p.proargtypes) as t) as types
-       from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-       where n.nspname in ('howdah', 'howdah_private') and p.prorettype <> 'trigger'::regtype
-         and has_function_privilege('howdah_app', p.oid, 'execute') order by 1`,
-    );
+    const functions = await callables(db.pool);
     let calls = 0;
     await asA(async (client) => {
-      for (const { signature, name, short, kind, types } of functions) {
-        const points = types.some((type: string) => type === 'uuid' || type === 'text');
-        if (!points || short === 'is_uuid_v7' || kind === 'p') continue;
-        const text = `select * from ${name}(${types.map((type: string, index: number) => `$${index + 1}::${type}`).join(', ')})`;
+      for (const called of functions) {
+        const { signature } = called;
         const call = (id: string, word: string) =>
-          outcome(
-            client,
-            text,
-            types.map((type: string) => sample(type, id, WORDS[short] ?? word)),
-            [id, word],
-          );
-        const nowhere = await call(randomId(), 'no-such-name');
+          outcome(client, callOf(called), argumentsFor(called, id, word), [id, word]);
+        const nowhere = await call(idLike(b), 'no-such-name');
         for (const id of allIds()) {
           calls += 1;
           expect({ signature, got: await call(id, MARK) }).toEqual({ signature, got: nowhere });
@@ -257,18 +306,8 @@ describe('a tenant learns nothing of another', () => {
       }
     });
     expect(calls).toBeGreaterThan(300);
+    Object.assign(walked, { functions: functions.length, calls });
   });
-
-  /** A value for an argument: the id or the word in question, else anything that fits. */
-  const sample = (type: string, id: string, word: string): unknown => {
-    if (type === 'uuid' || type === 'howdah.uuid_v7_id') return id;
-    if (type === 'uuid[]') return [id];
-    if (type === 'text') return word;
-    if (type === 'jsonb') return '{}';
-    if (type === 'integer') return 1;
-    return null;
-  };
-  const randomId = () => randomUUID().replace(/^(.{14})4/, '$17');
 
   test('by a function that nobody has reviewed', async () => {
     const definers = await all(
