@@ -200,3 +200,27 @@ begin
     )
   ), '{}');
 end $$;
+
+-- The same of somebody who is not asking: a user with what his token says of his role at most, or who speaks for a tenant.
+create or replace function howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+  returns uuid[]
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_role howdah.user_role := hidden_from.role;
+begin
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  end if;
+  if hidden_from.user_id is not null then
+    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
+    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
+  end if;
+  return case when v_role <= 'admin' then '{}' else array(
+    select a.id from howdah.agents as a
+    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+      select from howdah.grants as g
+      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+    )) end;
+end $$;

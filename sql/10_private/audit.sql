@@ -14,7 +14,8 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if pg_has_role(session_user, 'howdah_owner', 'member') or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;

@@ -40,7 +40,8 @@ end $$;
 
 -- Who may answer: a question its run's user, admin or owner; an approval or an effect admin, owner or the role it
 -- requires; after the deadline also whom it escalated to. The database's owner always, viewers never. Where nobody is
--- logged in as a user, the role of the login or the key counts, and nobody's runs are its own.
+-- logged in as a user, the role of the login or the key counts, and nobody's runs are its own. Tools in SQL answer none:
+-- an agent would answer itself.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -62,6 +63,11 @@ begin
       message = format('the deadline of question %s has passed', q.id),
       detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
       hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+  end if;
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN', message = format('a tool may not answer question %s: people do', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Let whoever it is for answer it, or give it a default: docs/people.md.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;

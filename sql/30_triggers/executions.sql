@@ -75,7 +75,7 @@ begin
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());

@@ -46,6 +46,24 @@ export async function standingsOf(pool: Pool, subjects: readonly Subject[]): Pro
   return rows.map(({ standing }) => standing);
 }
 
+/** Somebody who follows a run or a session, with the most his token or key says of his role. */
+export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
+  Readonly<{ role: UserRole /** Of the run or session. */; id: string }>;
+
+/** Of each, in the same order, whether he may still see it. */
+export async function whoSees(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
+  const { rows } = await pool.query<{ sees: boolean }>(
+    'select w.sees from howdah_private.who_sees($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
+    [
+      watching.map(({ tenantId }) => tenantId),
+      watching.map(({ userId }) => userId ?? null),
+      watching.map(({ role }) => role),
+      watching.map(({ id }) => id),
+    ],
+  );
+  return rows.map(({ sees }) => sees);
+}
+
 /** The tenant of this slug, or undefined. */
 export function findTenant(db: Queries, slug: string) {
   return db

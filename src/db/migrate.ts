@@ -31,14 +31,15 @@ export type MigrationStatus = {
  * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
  */
 export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
+  if (isUpToDate(await migrationStatus(url))) {
+    return []; // an advisory lock can be held by anybody: only who has something to do waits for it
+  }
   return withMigrator(url, async (client) => {
     const before = await status(client);
-    if (before.pending.length > 0) {
-      refuseNewer(before.newer);
-    } else if (before.sql === 'current' || before.newer.length > 0) {
-      // a newer release keeps what this one calls; the older sql/ would break what that one calls
+    if (isUpToDate(before)) {
       return [];
     }
+    refuseNewer(before.newer);
     let first: string[] = [];
     if (before.applied.length === 0) {
       first = await inOneTransaction(client, async () => {
@@ -56,7 +57,7 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
         await applyReplaceable(client);
         return applied;
       }),
-    );
+    ).catch(explainRefusal);
     return [...first, ...rest];
   });
 }
@@ -88,7 +89,12 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
 
 /** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
-  return withMigrator(url, status);
+  return onConnection(url, status);
+}
+
+/** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
+function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
+  return pending.length === 0 && (sql === 'current' || newer.length > 0);
 }
 
 /** The first migration makes roles; what a login lacks for that is said in words. */
@@ -102,16 +108,23 @@ function explainRefusal(error: unknown): never {
     hint:
       "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
       'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
-      'howdah_authenticator, howdah_eraser to <login> with admin option',
+      'howdah_authenticator, howdah_eraser, howdah_tool to <login> with admin option',
     cause: error,
   });
 }
 
-async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** One at a time. */
+function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  return onConnection(url, async (client) => {
+    await client.query(`select pg_advisory_lock(${LOCK})`);
+    return work(client);
+  });
+}
+
+async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = createClient({ url, applicationName: 'howdah-migrate' });
   await client.connect();
   try {
-    await client.query(`select pg_advisory_lock(${LOCK})`);
     return await work(client);
   } finally {
     await client.end();

@@ -136,4 +136,9 @@ export function quoteName(name: string): string {
   return pg.escapeIdentifier(name);
 }
 
+/** Quotes a text for SQL. */
+export function quoteText(text: string): string {
+  return pg.escapeLiteral(text);
+}
+
 function ignore(): void {}

@@ -125,6 +125,15 @@ describe('migrate', () => {
     expect(await ask(db.pool, stamp)).toEqual(before);
   });
 
+  test('up with nothing to do waits for no lock that anybody could hold', async () => {
+    await up();
+    const holder = await db.pool.connect();
+    await holder.query(`select pg_advisory_lock(hashtextextended('howdah.migrate', 0))`);
+    expect(await up()).toEqual([]);
+    expect((await migrationStatus(db.url)).sql).toBe('current');
+    holder.release(true);
+  });
+
   test('up by many at once is done by one, and all find it done', async () => {
     const results = await Promise.all([up(), up(), up(), up()]);
     expect(results.filter((names) => names.length > 0)).toEqual([ALL]);

@@ -22,6 +22,9 @@ const DEFINERS_OF_THE_OWNER = [
   'howdah_private.settle_partitions()',
 ];
 
+/** Has fewer rights than its caller. */
+const DEFINERS_OF_THE_TOOLS = ['howdah_private.run_bound(text,jsonb,text)'];
+
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
@@ -35,6 +38,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.run_bound(text,jsonb,text)':
+    'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -349,14 +354,16 @@ describe('conventions', () => {
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole order by 1`,
         ),
-      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER].sort());
+      ).toEqual(
+        [...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER, ...DEFINERS_OF_THE_TOOLS].sort(),
+      );
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS}
              and p.proowner not in ('howdah_engine'::regrole, 'howdah_owner'::regrole) order by 1`,
         ),
-      ).toEqual(DEFINERS_OF_THE_ERASER);
+      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS]);
     });
 
     test('are not for everybody', async () => {
@@ -376,10 +383,13 @@ describe('conventions', () => {
            where p.pronamespace in ${OURS} and p.proparallel = 's' and p.provolatile = 's' order by 1`,
         ),
       ).toEqual([
+        'binding_seal',
+        'bound',
         'current_tenant',
         'current_user_id',
         'current_user_role',
         'hidden_agents',
+        'is_bound',
         'is_operator',
         'is_trusted',
         'may',
@@ -687,6 +697,7 @@ describe('conventions', () => {
       'howdah_engine',
       'howdah_eraser',
       'howdah_owner',
+      'howdah_tool',
       'howdah_worker',
     ];
 

@@ -430,7 +430,13 @@ describe('tenants', () => {
           { tenant_id: a },
         ]);
       }
-      for (const role of ['howdah_owner', 'howdah_engine', 'howdah_worker', 'howdah_eraser']) {
+      for (const role of [
+        'howdah_owner',
+        'howdah_engine',
+        'howdah_worker',
+        'howdah_eraser',
+        'howdah_tool',
+      ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }
       expect(
