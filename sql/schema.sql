@@ -851,6 +851,14 @@ create unlogged table howdah_private.audit_pending (
 );
 alter table howdah_private.audit_pending enable row level security, force row level security;
 
+create table howdah_private.binding_keys (
+  is_current boolean default true not null,
+  key bytea default sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) not null,
+  constraint binding_keys_pkey PRIMARY KEY (is_current),
+  constraint there_is_one CHECK (is_current)
+);
+alter table howdah_private.binding_keys enable row level security, force row level security;
+
 create table howdah_private.channels (
   is_current boolean default true not null,
   suffix text default replace((gen_random_uuid())::text, '-'::text, ''::text) not null,
@@ -858,6 +866,12 @@ create table howdah_private.channels (
   constraint there_is_one CHECK (is_current)
 );
 alter table howdah_private.channels enable row level security, force row level security;
+
+create table howdah_private.chores (
+  name text not null,
+  constraint chores_pkey PRIMARY KEY (name)
+);
+alter table howdah_private.chores enable row level security, force row level security;
 
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
@@ -1056,6 +1070,7 @@ create table howdah_private.workers (
   release text not null,
   started_at timestamp with time zone default clock_timestamp() not null,
   heartbeat_at timestamp with time zone default clock_timestamp() not null,
+  protocol integer default 3 not null,
   constraint workers_lock_key_key UNIQUE (lock_key),
   constraint workers_pkey PRIMARY KEY (id)
 );
@@ -1264,6 +1279,9 @@ AS $function$
 declare
   v_tenant_id uuid;
 begin
+  if howdah_private.is_bound() then
+    return (select b.tenant_id from howdah_private.bound() as b);
+  end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
     if v_tenant_id is not null then
@@ -1298,6 +1316,9 @@ AS $function$
 declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
 begin
+  if howdah_private.is_bound() then
+    return (select b.user_id from howdah_private.bound() as b);
+  end if;
   if v_user_id is not null and (
     pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member')
@@ -1321,6 +1342,15 @@ declare
 begin
   if howdah_private.is_operator() then
     return 'owner';
+  end if;
+  if howdah_private.is_bound() then
+    v_user_id := howdah.current_user_id();
+    if v_user_id is null then
+      return case when howdah.current_tenant() is not null then 'member' end;
+    end if;
+    select greatest(u.role, 'member') into v_role from howdah.users as u
+    where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
+    return v_role;
   end if;
   select l.role into v_role from howdah_private.login_tenants as l where l.login = session_user;
   if found then
@@ -2425,12 +2455,14 @@ CREATE OR REPLACE FUNCTION howdah_private.approved_tools(execution_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  v_run howdah.executions;
+  v_run record;
   v_session_id uuid;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
+  select e.id, e.tenant_id, e.agent_id, e.session_id, e.ancestors, e.parent_execution_id, e.root_execution_id
+  into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
   v_session_id := v_run.session_id;
   if v_run.parent_execution_id is not null then
     select e.session_id into v_session_id from howdah.executions as e where e.id = v_run.root_execution_id;
@@ -2516,7 +2548,8 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if pg_has_role(session_user, 'howdah_owner', 'member') or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
@@ -2629,6 +2662,63 @@ begin
   update howdah.executions as e set at_risk = true, updated_at = now()
   where e.id = begin_risk.id and e.owner_worker = begin_risk.worker and e.fence = begin_risk.fence;
   return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.binding(tenant_id uuid, execution_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_user_id uuid;
+  v_said text;
+begin
+  perform pg_current_xact_id(); -- from here on it has one
+  select e.user_id into v_user_id from howdah.executions as e
+  where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
+  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-');
+  return v_said || ' ' || howdah_private.binding_seal(v_said);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.binding_seal(said text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select encode(sha256(k.key || sha256(k.key || convert_to(
+    pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
+  from howdah_private.binding_keys as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound()
+ RETURNS TABLE(tenant_id uuid, user_id uuid)
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+begin
+  if v_parts[3] = howdah_private.binding_seal(v_parts[1] || ' ' || v_parts[2]) then
+    return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound_state()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select concat_ws(' ', p.oid, p.xmin, p.ctid) from pg_catalog.pg_proc as p
+    where p.proname = 'run_bound' and p.pronamespace = 'howdah_private'::regnamespace);
 end $function$
 ;
 
@@ -2927,6 +3017,47 @@ AS $function$
       }'::jsonb,
       'idempotent'::howdah.tool_effect)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_rules(execution_id uuid)
+ RETURNS TABLE(approved text[], asked text[], withdrawn jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_run record;
+  v_refusal text;
+begin
+  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  from howdah.executions as e where e.id = call_rules.execution_id;
+  approved := howdah_private.approved_tools(call_rules.execution_id);
+  asked := '{}';
+  withdrawn := '{}';
+  if v_run.compensates_execution_id is null then
+    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, e.agent_id)
+      then 'the user of the run may not run its agent any more' end
+    into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
+    select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
+      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}')
+    into asked, withdrawn
+    from (
+      select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
+        coalesce(v_refusal, case when t.id is null then 'it was deleted'
+          when not t.is_active then 'it is not active any more'
+          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+            then 'it was taken from the agent' end) as reason
+      from howdah.agent_versions as v
+      join howdah.agents as a on a.id = v.agent_id
+      cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
+      left join howdah.tools as t on t.id = (d.tool ->> 'id')::uuid
+      left join howdah.agent_tools as g on g.agent_id = v.agent_id and g.tool_id = t.id
+      where v.id = v_run.agent_version_id
+    ) as p;
+  end if;
+  return next;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments jsonb)
@@ -3265,11 +3396,10 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      nullif(r.input, 'null'), nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id,
-      coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
     from moved as m
     cross join lateral rows from (
       jsonb_to_recordset(m.steps) as (
@@ -3298,7 +3428,8 @@ begin
     cross join lateral (
       select s.kind, s.position as step, s.tokens_in, s.tokens_out, t.role, t.content, t.parts, t.tool_calls,
         t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
-        m.messages_before + row_number() over (order by s.position, t.position) as seq
+        m.messages_before + t.position
+          + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
         jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, messages jsonb)
       ) with ordinality as s (kind, tokens_in, tokens_out, messages, position)
@@ -3319,7 +3450,7 @@ begin
     coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
     case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
-    (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
+    (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
   from input as i
@@ -4134,8 +4265,10 @@ declare
     select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
   );
 begin
-  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
-  where e.id = any (end_runs.ids) and e.owner_worker is not null;
+  perform pg_notify(
+    case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
+  from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
+  where e.id = any (end_runs.ids);
   -- in the order of ids, as everybody touches them
   perform graphile_worker.remove_job(i.id::text) from (
     select e.id from howdah.executions as e
@@ -4212,7 +4345,7 @@ declare
   v_name text;
   v_made int := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
+  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   foreach v_table in array array['executions', 'steps', 'messages'] loop
     v_name := v_table || to_char(v_from, '_YYYY_MM');
     if to_regclass('howdah_private.' || v_name) is null then
@@ -4710,9 +4843,13 @@ declare
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
+  v_ids uuid[] := array(select i.id from unnest(fair_swaps.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   select e.tenant_id into v_named from howdah.executions as e
-  where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+  where e.id = any (v_ids) and e.id between v_first and v_last
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
   if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
@@ -4725,12 +4862,13 @@ begin
   -- those whose turn is far are no rivals today, but a wake-up may come for them
   v_tenants := v_tenants || array(
     select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and e.tenant_id <> all (v_tenants)
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
   v_at_work := howdah_private.runs_at_work(v_tenants);
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
@@ -5318,6 +5456,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_role howdah.user_role := hidden_from.role;
+begin
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  end if;
+  if hidden_from.user_id is not null then
+    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
+    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
+  end if;
+  return case when v_role <= 'admin' then '{}' else array(
+    select a.id from howdah.agents as a
+    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+      select from howdah.grants as g
+      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+    )) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -5468,6 +5631,13 @@ AS $function$
     select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_bound()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (current_setting('role'::text) = 'howdah_tool'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
@@ -6580,6 +6750,19 @@ CREATE OR REPLACE FUNCTION howdah_private.may_hold_a_key(document jsonb)
  LANGUAGE sql
  IMMUTABLE
 RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, most bigint)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
+  from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
+    with ordinality as s (messages, position)
+  where s.position <= messages_in_steps.most
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zone)
@@ -7733,6 +7916,11 @@ begin
       detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
       hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
   end if;
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN', message = format('a tool may not answer question %s: people do', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Let whoever it is for answer it, or give it a default: docs/people.md.';
+  end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
   if howdah_private.is_trusted() then
@@ -7933,6 +8121,40 @@ AS $function$
   select howdah_private.refuse_key(refuse_key_in_prose.field, refuse_key_in_prose.field)
   where howdah_private.prose_holds_a_key(refuse_key_in_prose.prose)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  -- by an index, where pg_proc has none; there are hardly ever any
+  v_functions oid[] := array(
+    select d.objid from pg_catalog.pg_shdepend as d
+    where d.refclassid = 'pg_catalog.pg_authid'::regclass
+      and d.refobjid in ('howdah_tool'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
+      and d.classid = 'pg_catalog.pg_proc'::regclass
+      and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+      and d.objid <> split_part(refuse_leftovers.state, ' ', 1)::oid
+  );
+  v_reason text := case
+    when howdah_private.bound_state() is distinct from refuse_leftovers.state
+      then 'it changed howdah_private.run_bound'
+    when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
+    when v_functions <> '{}' and exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgfoid = any (v_functions) and t.tgdeferrable and not t.tgisinternal
+    ) then 'there is a deferrable trigger whose function belongs to the application'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
+      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_live_runs(ids uuid[])
@@ -8476,6 +8698,17 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text)
  RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
+    register_worker.pid, register_worker.release, 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer)
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8484,9 +8717,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release)
+      register_worker.release, register_worker.protocol)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -8874,6 +9107,19 @@ AS $function$
   where l.tenant_id = any (room_left.tenants)
   order by l.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('search_path', run_bound.path, true);
+  return query execute run_bound.statement using run_bound.argument;
+  set constraints all immediate;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
@@ -10613,7 +10859,7 @@ begin
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());
@@ -11607,10 +11853,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if coalesce(tick.chore, 'schedules') = 'schedules' and pg_try_advisory_xact_lock(1214871364, -1) then
+  perform from howdah_private.chores as c
+  where c.name = 'schedules' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
     perform howdah_private.fire_schedules();
   end if;
-  if coalesce(tick.chore, 'questions') = 'questions' and pg_try_advisory_xact_lock(1214871364, -2) then
+  perform from howdah_private.chores as c
+  where c.name = 'questions' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
     perform howdah_private.expire_questions();
   end if;
 end $function$
@@ -11870,6 +12120,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.user_may_run(user_id uuid, agent_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select u.is_active and case when u.role <= 'admin' then true when not a.is_restricted then u.role = 'member'
+      else exists (
+        select from howdah.grants as g
+        where g.tenant_id = a.tenant_id and g.agent_id = a.id and g.permission >= 'run'
+          and (g.user_id = u.id or g.role >= u.role)
+      ) end
+    from howdah.users as u join howdah.agents as a on a.tenant_id = u.tenant_id
+    where u.id = user_may_run.user_id and a.id = user_may_run.agent_id
+  ), false)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
  RETURNS howdah.users
  LANGUAGE plpgsql
@@ -11922,6 +12191,12 @@ CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uu
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_ids uuid[] := array(
+    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
@@ -11929,7 +12204,7 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
+  where e.id = any (v_ids) and e.id between v_first and v_last
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
@@ -11945,6 +12220,24 @@ AS $function$
   insert into howdah_private.watchers (listener, execution_id, expires_at)
   select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
   on conflict (execution_id, listener) do update set expires_at = excluded.expires_at
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
+ RETURNS TABLE(place bigint, sees boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select q.place, coalesce(
+    (select e.agent_id <> all (h.agents) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
+    (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
+      where s.id = q.id and s.tenant_id = q.tenant_id),
+    false)
+  from rows from (
+    unnest(who_sees.tenants), unnest(who_sees.users), unnest(who_sees.roles), unnest(who_sees.ids)
+  ) with ordinality as q (tenant_id, user_id, role, id, place)
+  cross join lateral howdah_private.hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
 $function$
 ;
 
@@ -13193,9 +13486,17 @@ create policy engine on howdah_private.audit_pending to howdah_engine using (tru
 
 create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.binding_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.binding_keys to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.channels to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.channels to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.chores to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.chores to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
 
@@ -13927,13 +14228,31 @@ grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howda
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.binding(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.bound() to howdah_analyst;
+
+grant execute on function howdah_private.bound() to howdah_app;
+
+grant execute on function howdah_private.bound() to howdah_authenticator;
+
+grant execute on function howdah_private.bound() to howdah_worker;
+
+grant execute on function howdah_private.bound_state() to howdah_engine;
+
+grant execute on function howdah_private.bound_state() to howdah_worker;
+
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
+
+grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
+
+grant execute on function howdah_private.channel(text) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
@@ -14078,6 +14397,16 @@ grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
+
+grant execute on function howdah_private.is_bound() to howdah_analyst;
+
+grant execute on function howdah_private.is_bound() to howdah_app;
+
+grant execute on function howdah_private.is_bound() to howdah_authenticator;
+
+grant execute on function howdah_private.is_bound() to howdah_engine;
+
+grant execute on function howdah_private.is_bound() to howdah_worker;
 
 grant execute on function howdah_private.is_for_each(howdah.quotas) to howdah_engine;
 
@@ -14225,6 +14554,8 @@ grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_app;
 
 grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
+
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
@@ -14341,6 +14672,8 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
+
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
@@ -14381,6 +14714,8 @@ grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,n
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
+grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer) to howdah_worker;
+
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
 grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_worker;
@@ -14396,6 +14731,8 @@ grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid)
 grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.retain(integer) to howdah_worker;
+
+grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -14753,7 +15090,11 @@ grant delete, insert, select, update on table howdah_private.audit_inbox to howd
 
 grant delete, insert, select, update on table howdah_private.audit_pending to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.binding_keys to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.channels to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.chores to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
@@ -15222,6 +15563,8 @@ comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: 
 
 comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
 
+comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
+
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
 
 comment on routine howdah.agent(text) is '@behavior -*
@@ -15369,7 +15712,11 @@ comment on table howdah_private.audit_inbox is 'What a transaction has done so f
 
 comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
 
+comment on table howdah_private.binding_keys is 'What workers sign with for whom a transaction runs SQL that is not ours, other in each database.';
+
 comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
+
+comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
 
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 
