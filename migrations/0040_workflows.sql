@@ -29,7 +29,8 @@ create table howdah.workflows (
   constraint name_is_not_empty check (name ~ '\S' and length(name) <= 200),
   constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object'),
   constraint limits_are_positive
-    check (max_steps > 0 and max_tokens > 0 and max_cost > 0 and max_seconds > 0)
+    check (max_steps > 0 and max_tokens > 0 and max_cost > 0 and max_seconds > 0),
+  constraint max_cost_is_finite check (max_cost < 'infinity')
 );
 create unique index workflows_living_name_key on howdah.workflows (tenant_id, name) where deleted_at is null;
 alter table howdah.workflows enable row level security, force row level security;

@@ -59,14 +59,21 @@ declare
   v_own howdah.user_role := howdah.current_user_role();
   v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_user howdah.users;
+  v_inactive text := (
+    select t.slug from howdah.tenants as t where t.id = howdah.current_tenant() and not t.is_active);
 begin
+  if v_inactive is not null then
+    raise exception using errcode = 'HWCNF', message = format('the tenant %s is not active', v_inactive),
+      detail = jsonb_build_object('tenant', v_inactive)::text,
+      hint = 'Nobody would be let in by this key. An owner of the database lets the tenant in again by its is_active.';
+  end if;
   if refuse_api_key.user_id is not null then
     select u.* into v_user from howdah.users as u
     where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF', message = format('there is no user %s', refuse_api_key.user_id),
         detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
-        hint = 'Those there are: select id, username from howdah.users.';
+        hint = 'Those there are stand in howdah.users.';
     elsif not v_user.is_active or refuse_api_key.role < v_user.role then
       raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
         message = case when v_user.is_active
@@ -74,7 +81,7 @@ begin
           else format('%s is not active', v_user.username) end,
         detail = jsonb_build_object('field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
         hint = case when v_user.is_active then format('Give role => %L, or make the user more.', v_user.role)
-          else 'Let the user in again: update howdah.users set is_active = true where …' end;
+          else 'Name an active user, or let this one in again by its is_active.' end;
     end if;
   end if;
   if least(refuse_api_key.role, v_user.role) < v_own then

@@ -153,6 +153,12 @@ create or replace function howdah_private.wake_skipped(ids uuid[], except_ids uu
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_ids uuid[] := array(
+    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
@@ -160,7 +166,7 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
+  where e.id = any (v_ids) and e.id between v_first and v_last
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;

@@ -82,3 +82,14 @@ begin
       v_result.step_count, v_result.exhausted, v_result.active_ms_left, v_result.watched;
   end loop;
 end $$;
+
+-- Up to protocol 3 a worker listens to a channel whose name everybody knows: it alone is told there (end_runs).
+create or replace function howdah_private.register_worker(
+  id uuid, pool_id text, host text, pid int, release text
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
+    register_worker.pid, register_worker.release, 3)
+$$;

@@ -14,7 +14,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('there is no session %s', current_agent.session_id),
         detail = jsonb_build_object('session_id', current_agent.session_id)::text,
-        hint = 'The sessions: select id, title from howdah.sessions.';
+        hint = 'Those there are stand in howdah.sessions.';
     end if;
   end if;
   if v_id is null then

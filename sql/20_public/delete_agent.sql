@@ -17,7 +17,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent %s', delete_agent.id),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
-      hint = 'select id, name from howdah.agents where deleted_at is null';
+      hint = 'Those there are stand in howdah.agents.';
   end if;
   return v_agent;
 end $$;

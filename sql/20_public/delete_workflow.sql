@@ -16,7 +16,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no workflow %s', delete_workflow.id),
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
-      hint = 'select id, name from howdah.workflows where deleted_at is null';
+      hint = 'Those there are stand in howdah.workflows.';
   end if;
   return v_workflow;
 end $$;

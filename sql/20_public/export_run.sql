@@ -11,7 +11,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', export_run.id),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+      hint = 'Those there are stand in howdah.executions.';
   end if;
   return v_run;
 end $$;

@@ -15,7 +15,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
       detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
-      hint = format('select version, created_at, created_by from howdah.agent_versions where agent_id = %L', restore_agent_version.agent_id);
+      hint = 'Those there are stand in howdah.agent_versions.';
   end if;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m

@@ -35,6 +35,20 @@ as $$
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
 $$;
 
+-- What to do about a value that is too large, by what it is: a name, a text, a list, a document.
+create or replace function howdah_private.size_fix(most int, unit text, type text) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format(case
+    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_fix.type = 'string' then
+      'Keep it within %s %s. A longer text is stored in howdah.resources, and the agent reads it by a tool, piece by piece.'
+    when size_fix.type = 'array' then 'Keep the list within %s %s: fewer entries, or shorter ones.'
+    else 'Keep the document within %s %s. Large texts and files are stored in howdah.resources, and their ids stand here.'
+  end, size_fix.most, size_fix.unit)
+$$;
+
 -- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger
   language plpgsql volatile
@@ -53,8 +67,28 @@ begin
           tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
         detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
           'unit', tg_argv[v_at + 2])::text,
-        hint = 'Put large texts and files into howdah.resources and name them here.';
+        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;
+end $$;
+
+-- What is wrong with a name; null when nothing is. See 96_names.sql.
+create or replace function howdah_private.name_fault(name text) returns text
+  language sql immutable parallel safe
+  return case
+    when name !~ '\S' then 'is empty'
+    when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' then 'holds a line break or another control character'
+    when name ~ '[\u202a-\u202e\u2066-\u2069]' then 'holds a character that turns its text around' end;
+
+create or replace function howdah_private.tg__refuse_unreadable_name() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s of %s %s', tg_argv[0], tg_table_name,
+      howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
+    detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
+    hint = 'A name is one line of text that can be read.';
 end $$;

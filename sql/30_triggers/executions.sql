@@ -33,7 +33,7 @@ begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select a.name, a.deleted_at, a.is_active,
     case when not a.version_is_stale then a.current_version_id end, 'queued',
@@ -49,8 +49,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
-        'The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
@@ -59,19 +58,19 @@ begin
         case when v_deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
+        else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());
@@ -98,7 +97,7 @@ begin
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
       detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
-      hint = 'The workflows: select id, name from howdah.workflows.';
+      hint = 'Those there are stand in howdah.workflows.';
   end if;
   if v_workflow.deleted_at is not null or not v_workflow.is_active then
     raise exception using errcode = 'HWCNF',
@@ -107,7 +106,7 @@ begin
       detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
       hint = case when v_workflow.deleted_at is not null
         then 'A deleted workflow stays deleted: make a new one of that name.'
-        else format('update howdah.workflows set is_active = true where id = %L', new.workflow_id) end;
+        else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
@@ -121,7 +120,7 @@ begin
     if v_fault is not null then
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
-        hint = 'Its members: select * from howdah.workflow_agents order by sequence_order';
+        hint = 'Its members stand in howdah.workflow_agents.';
     end if;
   end if;
   new.status := 'queued';
@@ -149,9 +148,9 @@ begin
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $$;
 
--- What 95_sizes.sql says for other tables, asked here only of rows that may be too large or hold a key (what a fork copies
--- was let in before): a trigger of its own costs every insert 4 µs of 55, even where its condition is never true; this
--- look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
+-- What 95_sizes.sql and 65_refusals.sql say for other tables, asked here only of rows that may be too large, hold a key (what a
+-- fork copies was let in before) or have other metadata than an object: a trigger of its own costs every insert 4 µs of 55, even
+-- where its condition is never true; this look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
 create or replace function howdah_private.refuse_unfit_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -159,6 +158,9 @@ as $$
 declare
   v_large record;
 begin
+  if jsonb_typeof(e.metadata) is distinct from 'object' then
+    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
@@ -170,7 +172,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = 'Put large texts and files into howdah.resources and name them here.';
+      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
   end if;
   if e.forked_from_execution_id is null then
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
@@ -202,7 +204,7 @@ begin
     raise exception using errcode = 'foreign_key_violation',
       message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
-      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+      hint = 'Those there are stand in howdah.agent_versions.';
   end if;
   return new;
 end $$;

@@ -11,7 +11,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('What may stand in it: select jsonb_pretty(howdah.workflow_schema(%L))', new.type);
+      hint = format('What may stand in it says howdah.workflow_schema(%L).', new.type);
   end if;
   return new;
 end $$;

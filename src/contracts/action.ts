@@ -24,8 +24,18 @@ export type RunState = {
   readonly messages_at_retry: number;
   /** By model: our estimate of the shortest request that it refused as too long, in this run or the turns before. */
   readonly refused: Readonly<Record<string, number>>;
-  /** Tools whose calls need no approval any more, as it stood when calls that need one were last made. */
-  readonly approved_tools: readonly string[];
+  /** As they stood when calls were last made. */
+  readonly rules: CallRules;
+};
+
+/** What holds for calls now beside the version of the run, by names of its tools. */
+export type CallRules = {
+  /** Their calls need no approval any more. */
+  readonly approved: readonly string[];
+  /** Their calls need one, whatever the version says. */
+  readonly asked: readonly string[];
+  /** They may not be called any more; why. */
+  readonly withdrawn: Readonly<Record<string, string>>;
 };
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
 import type { Pool } from './pool.ts';
 import type { DB, ExecutionStatus } from './schema.generated.ts';
 
@@ -102,10 +102,10 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
   return query.execute();
 }
 
-/** One execution whole, or undefined. */
+/** One execution whole, or undefined. By a function, since a guest may not read each column of the table. */
 export function findExecution(db: Queries, id: string) {
   return db
-    .selectFrom('executions as e')
+    .selectFrom(sql<Selectable<DB['executions']>>`howdah_private.execution_row(${id})`.as('e'))
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
     .leftJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
     .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
@@ -180,6 +180,13 @@ export async function countWorkers(db: Queries): Promise<number> {
     select count(*) as workers from howdah_private.workers
     where heartbeat_at > clock_timestamp() - interval '10 seconds'`.execute(db);
   return Number(rows[0]?.workers);
+}
+
+/** The same question for a login that may not count them. */
+export async function isAnyWorkerAlive(db: Queries): Promise<boolean> {
+  const { rows } = await sql<{ is_alive: boolean }>`
+    select howdah_private.is_any_worker_alive() as is_alive`.execute(db);
+  return rows[0]?.is_alive === true;
 }
 
 /** Broken promises; empty, if all is well. */

@@ -1,3 +1,4 @@
+import type { CallRules } from '../contracts/action.ts';
 import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
@@ -55,7 +56,7 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-const PROTOCOL = 4;
+export const PROTOCOL = 4;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
@@ -107,7 +108,8 @@ export async function commitSteps(
   commits: readonly Commit[],
 ): Promise<Map<string, CommitResult>> {
   const { rows } = await database.query({
-    name: 'commit_steps',
+    // not under a name that SQL of others, which shares a transaction with its commit, might have given away
+    ...('release' in database ? {} : { name: 'commit_steps' }),
     text: `select ${COMMITTED} from howdah_private.commit_steps($1, $2, ${PROTOCOL})`,
     values: [worker, storableJson(commits)],
   });
@@ -134,10 +136,14 @@ export async function takeInbox(
   return rows[0];
 }
 
-/** The tools whose calls need no approval in this run, as it stands now. */
-export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
-  const { rows } = await pool.query('select howdah_private.approved_tools($1) as tools', [id]);
-  return rows[0].tools;
+/** What holds for the next calls of this run, as it stands now. */
+export async function callRules(pool: Pool, id: string): Promise<CallRules> {
+  const { rows } = await pool.query({
+    name: 'call_rules',
+    text: 'select approved, asked, withdrawn from howdah_private.call_rules($1)',
+    values: [id],
+  });
+  return rows[0];
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

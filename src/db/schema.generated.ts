@@ -844,6 +844,10 @@ export interface Quotas {
    */
   is_imposed: Generated<boolean>;
   /**
+   * Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.
+   */
+  is_per_tenant: Generated<boolean>;
+  /**
    * So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.
    */
   max_value: Numeric;
@@ -861,7 +865,7 @@ export interface Quotas {
    */
   session_id: Generated<string | null>;
   /**
-   * The user, agent, session or API key; none for a tenant or the system.
+   * The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.
    */
   subject_id: string | null;
   tenant_id: Generated<string>;
@@ -887,6 +891,9 @@ export interface QuotaUsage {
    * When the period began; null without one.
    */
   started_at: Timestamp | null;
+  /**
+   * The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.
+   */
   subject_id: string | null;
   tenant_id: string | null;
   used: Numeric | null;
@@ -938,13 +945,17 @@ export interface RetentionPolicies {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   /**
-   * Days after the end of a run until what was said and done in it is erased; null: never.
+   * Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.
    */
   keep_contents_days: number | null;
   /**
    * Days after the end of a run until it is deleted with all below it; null: never.
    */
   keep_runs_days: number | null;
+  /**
+   * Where keep_contents_days is 0: minutes after the last activity in a session until what was said in it is erased.
+   */
+  keep_sessions_minutes: Generated<number>;
   /**
    * Runs that ended before it are deleted; what is older is not looked at again.
    */

@@ -10,7 +10,7 @@ import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
 import { overridesIn } from './overrides.ts';
-import { type CallPlan, leavesIntent, mayNeedApproval, planCalls } from './plan-call.ts';
+import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import { asked, finished, intentOf } from './tool-steps.ts';
@@ -22,8 +22,8 @@ import type { World } from './world.ts';
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  if (mayNeedApproval(run.definition, calls)) {
-    await run.refreshApprovals();
+  if (nameTools(run.definition, calls)) {
+    await run.refreshRules();
   }
   const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());

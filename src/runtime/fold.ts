@@ -1,7 +1,10 @@
-import type { RunState, StepNote } from '../contracts/action.ts';
+import type { CallRules, RunState, StepNote } from '../contracts/action.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
+
+/** Nothing but the version. */
+export const NO_RULES: CallRules = { approved: [], asked: [], withdrawn: {} };
 
 /** The state of a run as its log tells it at the moment of a claim. */
 export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
@@ -13,7 +16,7 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
     refused: run.refused,
-    approved_tools: [], // asked for before calls that need it: HeldRun.refreshApprovals
+    rules: NO_RULES, // asked for before each round of calls: HeldRun.refreshRules
   };
 }
 

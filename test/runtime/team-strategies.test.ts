@@ -31,7 +31,7 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
     exhausted: null,
     messages_at_retry: 0,
     refused: {},
-    approved_tools: [],
+    rules: { approved: [], asked: [], withdrawn: {} },
     task: { input: 'go', data: null },
   };
   const log = (...notes: Partial<StepNote>[]) => {

@@ -22,6 +22,9 @@ const DEFINERS_OF_THE_OWNER = [
   'howdah_private.settle_partitions()',
 ];
 
+/** Has fewer rights than its caller. */
+const DEFINERS_OF_THE_TOOLS = ['howdah_private.run_bound(text,jsonb,text)'];
+
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
@@ -35,6 +38,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.run_bound(text,jsonb,text)':
+    'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -123,8 +128,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'what waited at a limit that is gone goes on, when the job that looks finds it here',
   'howdah_private.parked_runs.quota_id':
     'what waited at a quota that is gone goes on, when the job that looks finds it here',
+  'howdah_private.parked_runs.quota_subject_id': 'of many tables; whose counter it waits for',
   'howdah_private.quota_counters.quota_id':
     'commits write them and wait for nobody who deletes a quota; what is left over is removed',
+  'howdah_private.quota_counters.subject_id': 'of many tables; written as quota_id is',
+  'howdah_private.quota_recounts.quota_id': 'a quota that is gone is not counted again',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',
@@ -352,14 +360,16 @@ describe('conventions', () => {
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole order by 1`,
         ),
-      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER].sort());
+      ).toEqual(
+        [...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER, ...DEFINERS_OF_THE_TOOLS].sort(),
+      );
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS}
              and p.proowner not in ('howdah_engine'::regrole, 'howdah_owner'::regrole) order by 1`,
         ),
-      ).toEqual(DEFINERS_OF_THE_ERASER);
+      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS]);
     });
 
     test('are not for everybody', async () => {
@@ -379,10 +389,13 @@ describe('conventions', () => {
            where p.pronamespace in ${OURS} and p.proparallel = 's' and p.provolatile = 's' order by 1`,
         ),
       ).toEqual([
+        'binding_seal',
+        'bound',
         'current_tenant',
         'current_user_id',
         'current_user_role',
         'hidden_agents',
+        'is_bound',
         'is_operator',
         'is_trusted',
         'may',
@@ -690,6 +703,7 @@ describe('conventions', () => {
       'howdah_engine',
       'howdah_eraser',
       'howdah_owner',
+      'howdah_tool',
       'howdah_worker',
     ];
 
@@ -836,6 +850,16 @@ describe('conventions', () => {
         expect(await sorted()).toEqual(before);
       });
     });
+  });
+
+  test('hints hold no statement of SQL: the command line and the API show them too', () => {
+    const statement = /'[^'\n]*\b(select \S|insert into|update howdah|delete from)/;
+    const hints = replaceableFiles().flatMap(({ path, text }) =>
+      [...text.matchAll(/\bhint = ((?:'(?:[^']|'')*'|[^';])+);/g)]
+        .filter(([, hint = '']) => statement.test(hint))
+        .map(([, hint]) => `${path}: ${hint}`),
+    );
+    expect(hints).toEqual([]);
   });
 
   test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {

@@ -25,6 +25,7 @@ const REVIEWED: Record<string, string> = {
   add_input: 'controlled()',
   answer_question: 'asked()',
   approve: 'asked()',
+  bound: 'what a worker signed for this transaction',
   cancel_execution: 'controlled()',
   create_api_key: 'current_tenant(), and a user of it',
   current_tenant: 'the session itself',

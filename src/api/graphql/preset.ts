@@ -13,9 +13,11 @@ import type { Identity } from '../login/verdict.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
+import { createAnswersPlugin } from './plugins/answers.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
+import { InputsPlugin } from './plugins/inputs.ts';
 import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
@@ -23,6 +25,7 @@ import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.t
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
+import type { Sight } from './sight.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
 
 /** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
@@ -31,6 +34,7 @@ export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
+  sight: Sight;
   identities: Identities;
   admission: Admission;
   /** Whether the schema may be asked about. */
@@ -56,6 +60,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       FeedPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      InputsPlugin,
     ],
     pgServices: [
       makePgService({
@@ -75,6 +80,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
 export function servingPreset({
   pool,
   hub,
+  sight,
   identities,
   admission,
   introspection,
@@ -88,6 +94,7 @@ export function servingPreset({
     plugins: [
       createLimitsPlugin(introspection),
       createAdmissionPlugin(admission),
+      createAnswersPlugin(),
       createRequestsPlugin(requests),
     ],
     grafserv: {
@@ -110,7 +117,7 @@ export function servingPreset({
           pace,
           secrets,
           tenantId: identity.tenantId,
-          live: request.ws ? liveSources(hub, pace) : noLiveSources,
+          live: request.ws ? liveSources({ hub, sight, pace, identity }) : noLiveSources,
         };
       },
     },

@@ -5,6 +5,7 @@ import { isJsonObject } from '../../contracts/json.ts';
 import { answerHere } from '../answer-here.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
+import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
 
@@ -45,7 +46,7 @@ export async function start(
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const input = message === '-' ? await readAll(io.stdin) : message;
+  const input = message === '-' ? await piped(io) : message;
   await withDatabase(io, async (database) => {
     const id = await insert(database, agent, input, options);
     if (options.detach) {
@@ -58,6 +59,18 @@ export async function start(
       }),
     );
   });
+}
+
+async function piped(io: CliIo): Promise<string> {
+  const text = await readAll(io.stdin);
+  if (text.trim() !== '') return text;
+  throw new HowdahError(
+    'EUSAGE',
+    'standard input is empty, so there is nothing to tell the agent',
+    {
+      hint: 'Pipe a text into it, or write the message in place of -.',
+    },
+  );
 }
 
 async function insert(
@@ -78,7 +91,7 @@ async function insert(
     [
       agent,
       input,
-      options.session ?? null,
+      options.session === undefined ? null : uuidOf(options.session, 'a session'),
       options.at ?? null,
       options.priority ?? 0,
       options.idempotencyKey ?? null,

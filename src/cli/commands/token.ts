@@ -1,16 +1,22 @@
 import { type Command, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { HowdahError } from '../../contracts/errors.ts';
-import { createUser, TOKEN_PARTY, type UserRole, userRoles } from '../../db/identity.ts';
+import {
+  createUser,
+  inactiveOf,
+  TOKEN_PARTY,
+  type UserRole,
+  userRoles,
+} from '../../db/identity.ts';
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
 type TokenOptions = {
-  tenant: string;
+  tenant?: string;
   user: string;
   role?: UserRole;
   /** Seconds. */
@@ -24,7 +30,7 @@ const MOST_DAYS = 365;
 /** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
 export function register(command: Command, io: CliIo): void {
   command
-    .requiredOption('--tenant <slug>', 'the tenant it is for')
+    .option(...TENANT_OPTION)
     .requiredOption('--user <name>', 'the user it is for')
     .addOption(
       new Option('--role <role>', "instead of the user's own role").choices([...userRoles]),
@@ -66,14 +72,31 @@ function sign(claims: Claims, secret: string): Promise<string> {
 async function namedOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  return atMost(await userOf(db, tenant, username, '--create makes this one.'), options.role);
+  const user = await userOf(db, tenant, username, '--create makes this one.');
+  await refuseInactive(db, tenant, user);
+  return atMost(user, options.role);
+}
+
+/** The API would let nobody in by such a token. */
+async function refuseInactive(
+  db: Queries,
+  tenant: { id: string; slug: string },
+  user: { id: string; username: string },
+): Promise<void> {
+  const inactive = await inactiveOf(db, tenant.id, user.id);
+  if (inactive === undefined) return;
+  const name = inactive === 'tenant' ? tenant.slug : user.username;
+  throw new HowdahError('HWCNF', `the ${inactive} '${name}' is not active`, {
+    hint: `Name an active one, or set is_active of the ${inactive} to true.`,
+    detail: { [inactive]: name },
+  });
 }
 
 /** The user, when a token may say this role: the API lets nobody do more than his row allows. */
 function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
   if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
   throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
-    hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
+    hint: `Leave --role out, or have an owner of the database make the user ${role} (howdah.users).`,
     detail: { field: 'role', role, user_role: user.role },
   });
 }
