@@ -195,7 +195,7 @@ begin
       raise exception using errcode = 'foreign_key_violation',
         message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
-        hint = format('select id, version, created_at from howdah.workflow_versions where workflow_id = %L', new.workflow_id);
+        hint = 'Those there are stand in howdah.workflow_versions.';
     end if;
   elsif not exists (
     select from howdah.agent_versions as v

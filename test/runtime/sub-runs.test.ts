@@ -92,6 +92,29 @@ test('a member of a workflow is told in the same way', async () => {
   expect(await ended(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
 });
 
+test('a member uses its tools for the user who began the workflow', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values ('maria', 'member') returning id`,
+  );
+  const agent = await makeAgent(pool, {
+    script: [
+      calling({ name: 'todo', arguments: { action: 'add', title: 'pack' } }),
+      { content: 'done' },
+    ],
+    tools: ['todo'],
+  });
+  const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+  const started = await pool.query(
+    'insert into howdah.executions (workflow_id, input, user_id) values ($1, $2, $3) returning id',
+    [team, 'go', rows[0].id],
+  );
+  const run = await ended(pool, started.rows[0].id);
+  const [child] = await childrenOf(pool, run.id);
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
+});
+
 test('a workflow is a tool', async () => {
   const { pool } = database;
   const agent = await specialist();
