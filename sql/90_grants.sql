@@ -21,14 +21,14 @@ begin
     execute format('alter function %s owner to howdah_engine', v_function);
   end loop;
 end $$;
-alter function howdah_private.erase_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions to howdah_eraser;
-grant execute on function howdah_private.erased_error(jsonb), howdah_private.erased_calls(jsonb),
-  howdah_private.erase_log(uuid[]), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
+  howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
   to howdah_eraser;
 
@@ -144,6 +144,7 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
+  howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.refuse_key(text, text), howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;
@@ -169,9 +170,11 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
-grant execute on function howdah.export_run(uuid), howdah_private.exported_run(uuid, int),
+grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
   howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
-  howdah_private.told_message(howdah.messages)
+  howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
+  howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
+  howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
   to howdah_app, howdah_analyst;
 
 grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
@@ -199,6 +202,8 @@ grant insert (agent_id, model_id, max_running), update (max_running), delete
 grant select on howdah.quotas to howdah_app, howdah_analyst;
 grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
 grant execute on function howdah_private.quota_use(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
@@ -210,13 +215,14 @@ grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
-grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid)
+grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
   to howdah_app;
 grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;
-grant insert (keep_contents_days, keep_runs_days), update (keep_contents_days, keep_runs_days), delete
+grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days),
+  update (keep_contents_days, keep_sessions_minutes, keep_runs_days), delete
   on howdah.retention_policies to howdah_app;
-grant execute on function howdah_private.retain(int) to howdah_worker;
+grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
 grant select on howdah.secrets to howdah_app, howdah_analyst;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger as Log } from 'pino';
+import { eraseEnded } from '../src/db/maintenance.ts';
 import type { Pool } from '../src/db/pool.ts';
 import {
   enter,
@@ -115,12 +116,24 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   };
 
+  const erase = async (): Promise<void> => {
+    try {
+      await eraseEnded(pool);
+    } catch (error) {
+      if (presence) {
+        const { message } = error as Error;
+        log.warn({ reason: message }, 'contents were not erased; tried again in a second');
+      }
+    }
+  };
+
   await appear();
   await reap();
   const chores = [
     every(BEAT_MS, beat),
     every(REAP_MS, reap),
     every(TICK_MS, fire),
+    every(TICK_MS, erase),
     every(HEAL_MS, heal),
   ];
   return {

@@ -31,6 +31,7 @@ create or replace function howdah_private.permit(object text, action text, by_gr
 as $$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_lacks_scope boolean := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
   v_role howdah.user_role;
 begin
   if howdah_private.may(permit.object, permit.action, permit.by_grant) then
@@ -44,12 +45,15 @@ begin
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object),
+    message = case when v_lacks_scope
+      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
+      else format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
-      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes)::text,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
+      'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
-      when permit.action <> all (string_to_array(v_scopes, ','))
-        then format('The API key has the scopes %s; this takes %s.', v_scopes, permit.action)
+      when v_lacks_scope
+        then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
       else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
 end $$;
 

@@ -30,7 +30,8 @@ as $$
 $$;
 
 -- What the session said before this turn: the runs that completed, in the order of their turns. A run that
--- failed or was cancelled is left out, since its calls may stand without results. Where a run summed up all
+-- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
+-- nothing any more. Where a run summed up all
 -- that was before it, nothing before it is needed; what else summaries cover the worker leaves out. With the rights of
 -- whoever asks: a claim has the engine's, an export those of its caller.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
@@ -42,6 +43,7 @@ as $$
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
+      and e.contents_erased_at is null
   )
   select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
   from earlier as r

@@ -59,7 +59,14 @@ declare
   v_own howdah.user_role := howdah.current_user_role();
   v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_user howdah.users;
+  v_inactive text := (
+    select t.slug from howdah.tenants as t where t.id = howdah.current_tenant() and not t.is_active);
 begin
+  if v_inactive is not null then
+    raise exception using errcode = 'HWCNF', message = format('the tenant %s is not active', v_inactive),
+      detail = jsonb_build_object('tenant', v_inactive)::text,
+      hint = 'Nobody would be let in by this key. An owner of the database lets the tenant in again by its is_active.';
+  end if;
   if refuse_api_key.user_id is not null then
     select u.* into v_user from howdah.users as u
     where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;

@@ -187,7 +187,8 @@ as $$
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
-    select from howdah.quotas as q where q.id = p.quota_id and howdah_private.is_used_up(q, clock_timestamp())
+    select from howdah.quotas as q
+    where q.id = p.quota_id and howdah_private.is_used_up(q, p.quota_subject_id, clock_timestamp())
   ) and not exists (
     select from graphile_worker._private_jobs as j
     where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts

@@ -173,7 +173,7 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and howdah_private.over_quota(i.id) is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e

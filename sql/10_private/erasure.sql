@@ -3,7 +3,7 @@
 -- The first functions belong to howdah_eraser, whom the triggers of immutable tables let pass; only the engine may call
 -- them, and what they are given has been looked at.
 
-create or replace function howdah_private.erase_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
+create or replace function howdah_private.erase_log(ids uuid[], keep_keys boolean, out steps bigint, out messages bigint, out executions bigint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -21,7 +21,8 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', idempotency_key = null,
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
+    idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
   where e.id = any (erase_log.ids);
@@ -64,32 +65,33 @@ as $$
 $$;
 
 -- Its code stays, and a reason that is a code: the ledger of effects reads them.
-create or replace function howdah_private.erased_error(error jsonb) returns jsonb
+create or replace function howdah_private.erased_error(error jsonb, word text default '[erased]') returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
-    'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
+    'code', error -> 'code', 'message', erased_error.word, 'retryable', error -> 'retryable',
     'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
       then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
 $$;
 
-create or replace function howdah_private.erased_calls(calls jsonb) returns jsonb
+create or replace function howdah_private.erased_calls(calls jsonb, arguments text default '{}') returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
-    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
+    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', erased_calls.arguments) order by c.place), '[]') end
   from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
 $$;
 
--- Of runs that have ended: their contents, and what was beside them. Gives how many rows of each it was.
-create or replace function howdah_private.erase_runs(ids uuid[]) returns jsonb
+-- Of runs that have ended: their contents, and what was beside them. Gives how many rows of each it was. Their keys may
+-- stay: a request that comes again soon after is then still known to be the same.
+create or replace function howdah_private.erase_runs(ids uuid[], keep_keys boolean default false) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
+  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids, erase_runs.keep_keys);
   v_questions bigint;
 begin
   update howdah.questions as q
@@ -99,7 +101,7 @@ begin
     status = case q.status when 'open' then 'cancelled' else q.status end
   where q.execution_id = any (erase_runs.ids);
   get diagnostics v_questions = row_count;
-  return to_jsonb(howdah_private.erase_log(erase_runs.ids)) || jsonb_build_object('questions', v_questions) || v_beside;
+  return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
 end $$;
 
 -- Whole trees that have ended. What they counted for in the version of their sessions stays counted, so that it grows.
@@ -131,7 +133,7 @@ begin
 end $$;
 
 -- What stands beside runs and is nothing without its contents: files, keys, what came too late.
-create or replace function howdah_private.delete_beside(ids uuid[]) returns jsonb
+create or replace function howdah_private.delete_beside(ids uuid[], keep_keys boolean default false) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -139,7 +141,7 @@ declare
   v_found jsonb;
 begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
-  where e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  where not delete_beside.keep_keys and e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
   delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
   with gone as (

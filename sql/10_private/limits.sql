@@ -110,11 +110,11 @@ begin
         order by r.place);
     end if;
   end loop;
-  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, false) else '{}' end;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, null) else '{}' end;
 end $$;
 
--- Each at the limit, or at the quota, that it found reached.
-create or replace function howdah_private.park_runs(ids uuid[], limits uuid[], are_quotas boolean) returns uuid[]
+-- Each at the limit that it found reached, or at the quota when there are subjects.
+create or replace function howdah_private.park_runs(ids uuid[], limits uuid[], subjects uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -122,9 +122,9 @@ declare
   v_parked uuid[];
 begin
   with free as (
-    select e.id, case when not park_runs.are_quotas then o.limit_id end as concurrency_limit_id,
-      case when park_runs.are_quotas then o.limit_id end as quota_id
-    from unnest(park_runs.ids, park_runs.limits) as o (id, limit_id)
+    select e.id, case when o.subject_id is null then o.limit_id end as concurrency_limit_id,
+      case when o.subject_id is not null then o.limit_id end as quota_id, o.subject_id
+    from unnest(park_runs.ids, park_runs.limits, park_runs.subjects) as o (id, limit_id, subject_id)
     join howdah.executions as e on e.id = o.id
     where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     order by e.id
@@ -134,13 +134,14 @@ begin
     update howdah.executions as e
     set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
     from free as f where e.id = f.id and e.id = any (park_runs.ids)
-    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, e.priority, e.run_at
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, f.subject_id, e.priority, e.run_at
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, quota_id, priority, due_at)
-    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update
-    set concurrency_limit_id = excluded.concurrency_limit_id, quota_id = excluded.quota_id
+    insert into howdah_private.parked_runs
+      (execution_id, tenant_id, concurrency_limit_id, quota_id, quota_subject_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.subject_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id,
+      quota_id = excluded.quota_id, quota_subject_id = excluded.quota_subject_id
   )
   select array_agg(p.id) into v_parked from parked as p;
   perform howdah_private.announce_watched(v_parked);
@@ -184,6 +185,7 @@ declare
   v_held int := 0;
   v_admitted uuid[] := '{}';
 begin
+  perform howdah_private.catch_up_quota(admit_parked.limit_id);
   if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
     or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
     return howdah_private.admit_at_quota(admit_parked.limit_id);

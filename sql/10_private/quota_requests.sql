@@ -43,15 +43,15 @@ as $$
 declare
   v_over record;
 begin
-  select q as quota, coalesce(c.used, 0) as used into v_over
+  select q as quota, s.id as subject_id, coalesce(c.used, 0) as used into v_over
   from howdah_private.quotas_of(refuse_request.tenant_id, '{requests}') as q
-  left join howdah_private.quota_counters as c on c.quota_id = q.id
+  cross join lateral (values (howdah_private.quota_subject(
+    q, refuse_request.tenant_id, refuse_request.user_id, null, null, refuse_request.api_key_id))) as s (id)
+  left join howdah_private.quota_counters as c on c.quota_id = q.id and c.subject_id = s.id
     and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
-  where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null,
-      refuse_request.api_key_id)
-    and coalesce(c.used, 0) + 1 > q.max_value
+  where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
   end if;
 end $$;

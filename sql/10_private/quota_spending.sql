@@ -43,30 +43,24 @@ begin
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
   return exists (
-    select from howdah.quotas as q
-    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
-      select e.tenant_id from howdah.executions as e where e.id = any (count_spending.ids)
-        and e.id between count_spending.ids[1] and count_spending.ids[cardinality(count_spending.ids)]))
-      and howdah_private.is_used_up(q, clock_timestamp())
-  );
+    select from unnest(count_spending.ids) as i (id) where (howdah_private.over_quota(i.id)).quota_id is not null);
 end $$;
 
 -- The quota that forbids a run another model call: of several the one that lasts longest. Null while there is room.
-create or replace function howdah_private.over_quota(id uuid) returns uuid
+create or replace function howdah_private.over_quota(id uuid, out quota_id uuid, out subject_id uuid)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
 begin
-  return (
-    select q.id from howdah.executions as e
-    cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
-    where e.id = over_quota.id
-      and howdah_private.is_quota_of(q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e))
-      and howdah_private.is_used_up(q, v_now)
-    order by q.period desc nulls first, q.id limit 1
-  );
+  select q.id, s.id into over_quota.quota_id, over_quota.subject_id from howdah.executions as e
+  cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
+  cross join lateral (values (howdah_private.quota_subject(
+    q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
+  where e.id = over_quota.id and s.id is not null and howdah_private.is_used_up(q, s.id, v_now)
+  order by q.period desc nulls first, q.id limit 1;
 end $$;
 
 -- Of the due runs those that have nothing to spend are parked; gives them back. Part of a claim.
@@ -77,10 +71,12 @@ as $$
 declare
   v_over uuid[];
   v_reached uuid[];
+  v_subjects uuid[];
 begin
-  select array_agg(o.id), array_agg(o.quota_id) into v_over, v_reached
+  select array_agg(o.id), array_agg(o.quota_id), array_agg(o.subject_id) into v_over, v_reached, v_subjects
   from (
-    select e.id::uuid as id, howdah_private.over_quota(e.id) as quota_id from howdah.executions as e
+    select e.id::uuid as id, q.quota_id, q.subject_id
+    from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (park_over_quota.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
@@ -89,7 +85,7 @@ begin
   if v_over is null then
     return '{}';
   end if;
-  v_over := howdah_private.park_runs(v_over, v_reached, true);
+  v_over := howdah_private.park_runs(v_over, v_reached, v_subjects);
   perform howdah_private.look_at_quotas(v_reached);
   return v_over;
 end $$;
@@ -104,14 +100,16 @@ declare
   v_free uuid[];
 begin
   with waiting as materialized (
-    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, howdah_private.over_quota(e.id) as quota_id
-    from howdah.executions as e
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id
+    from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, priority, due_at)
-    select w.id, w.tenant_id, w.quota_id, w.priority, w.run_at from waiting as w where w.quota_id is not null
-    on conflict (execution_id) do update set quota_id = excluded.quota_id, concurrency_limit_id = null
+    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, quota_subject_id, priority, due_at)
+    select w.id, w.tenant_id, w.quota_id, w.subject_id, w.priority, w.run_at
+    from waiting as w where w.quota_id is not null
+    on conflict (execution_id) do update set quota_id = excluded.quota_id,
+      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null
   ),
   freed as (
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
@@ -138,8 +136,43 @@ begin
   order by q.id;
 end $$;
 
--- Lets the runs parked at a quota go on, some hundred at a time, when it has room or is gone; else looks again when its
--- period turns. What a new quota has missed is counted before. They are queued: whether they may work is decided when they are claimed.
+-- What a new quota has missed is counted; when somebody may still be there who has not seen it, again in a second.
+create or replace function howdah_private.catch_up_quota(quota_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_quota howdah.quotas;
+begin
+  select q.* into v_quota from howdah.quotas as q where q.id = catch_up_quota.quota_id;
+  if found and not howdah_private.recount(v_quota) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
+  end if;
+end $$;
+
+-- For whom runs are parked at a quota.
+create or replace function howdah_private.parked_subjects(quota_id uuid) returns setof uuid
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive subjects as (
+    (
+      select p.quota_subject_id as id from howdah_private.parked_runs as p
+      where p.quota_id = parked_subjects.quota_id order by p.quota_subject_id limit 1
+    )
+    union all
+    select (
+      select p.quota_subject_id from howdah_private.parked_runs as p
+      where p.quota_id = parked_subjects.quota_id and p.quota_subject_id > s.id
+      order by p.quota_subject_id limit 1
+    ) from subjects as s where s.id is not null
+  )
+  select s.id from subjects as s where s.id is not null
+$$;
+
+-- Lets the runs parked at a quota go on, some hundred at a time, when it has room for their subjects or is gone; for the
+-- others it is looked again when its period turns. They are queued: whether they may work is decided when they are claimed.
 create or replace function howdah_private.admit_at_quota(quota_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -147,24 +180,25 @@ as $$
 declare
   v_most constant int := 200;
   v_quota howdah.quotas;
+  v_subjects uuid[] := array(select s.id from howdah_private.parked_subjects(admit_at_quota.quota_id) as s (id));
+  v_served uuid[];
   v_parked uuid[];
   v_admitted uuid[];
 begin
   select q.* into v_quota from howdah.quotas as q where q.id = admit_at_quota.quota_id;
-  if found and not howdah_private.recount(v_quota) then
-    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
-      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
-  end if;
-  if v_quota.id is not null and howdah_private.is_used_up(v_quota, clock_timestamp()) then
+  v_served := array(
+    select s.id from unnest(v_subjects) as s (id)
+    where v_quota.id is null or not howdah_private.is_used_up(v_quota, s.id, clock_timestamp())
+  );
+  if cardinality(v_served) < cardinality(v_subjects) and v_quota.period is not null then
     perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
       run_at => howdah_private.quota_ends(v_quota.period, clock_timestamp()),
-      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768)
-    where v_quota.period is not null;
-    return 0;
+      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768);
   end if;
   v_parked := array(
     select p.execution_id from howdah_private.parked_runs as p
-    where p.quota_id = admit_at_quota.quota_id order by p.priority, p.due_at, p.execution_id limit v_most
+    where p.quota_id = admit_at_quota.quota_id and p.quota_subject_id = any (v_served)
+    order by p.priority, p.due_at, p.execution_id limit v_most
   );
   with free as (
     select e.id from howdah.executions as e where e.id = any (v_parked) order by e.id for no key update skip locked
@@ -188,6 +222,7 @@ begin
   -- one that somebody holds is passed over and looked at again
   perform graphile_worker.add_job('admit', json_build_object('id', admit_at_quota.quota_id, 'tenant_id', p.tenant_id),
     run_at => clock_timestamp() + (v_most - coalesce(cardinality(v_admitted), 0)) * interval '1 millisecond')
-  from howdah_private.parked_runs as p where p.quota_id = admit_at_quota.quota_id limit 1;
+  from howdah_private.parked_runs as p
+  where p.quota_id = admit_at_quota.quota_id and p.quota_subject_id = any (v_served) limit 1;
   return coalesce(cardinality(v_admitted), 0);
 end $$;

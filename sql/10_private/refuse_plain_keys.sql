@@ -34,6 +34,58 @@ as $$
     or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
 $$;
 
+-- The same in prose, such as an instruction: there a key stands in the middle of words, and words may look like the beginning
+-- of one. So it must have a part that no word has: sixteen letters and digits in a row. An example of an address is none.
+create or replace function howdah_private.prose_holds_a_key(prose text) returns boolean
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select prose ~ ('(^|[^A-Za-z0-9_-])('
+      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
+      || '(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9+/]{16}'
+      || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
+      || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
+      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{16}'
+      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+      || ')')
+    or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
+    or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
+    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
+$$;
+
+create or replace function howdah_private.refuse_key(field text, path text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s holds a key, and keys never stand in a row', refuse_key.path),
+    detail = jsonb_build_object('field', refuse_key.field, 'path', refuse_key.path)::text,
+    hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
+      ' such as secret_name of a model.';
+end $$;
+
+create or replace function howdah_private.refuse_key_in_prose(field text, prose text) returns void
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.refuse_key(refuse_key_in_prose.field, refuse_key_in_prose.field)
+  where howdah_private.prose_holds_a_key(refuse_key_in_prose.prose)
+$$;
+
+-- What each name and each shape above has somewhere. A document without any of it needs no closer look, which would cost an
+-- insert with metadata more than all the rest of it. Words and no regular expression: 2 µs instead of 20.
+create or replace function howdah_private.may_hold_a_key(document jsonb) returns boolean
+  language sql immutable
+  return lower(document::text) like any (array[
+    '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%', '%authorization%', '%cookie%',
+    '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%rk\_%', '%xai-%', '%xai\_%', '%pplx%', '%r8-%', '%r8\_%', '%gho%',
+    '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%', '%hf-%', '%hf\_%', '%npm-%', '%npm\_%', '%dop\_v1%', '%hwd-%',
+    '%hwd\_%', '%lin\_api%', '%ntn-%', '%ntn\_%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%',
+    '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%'
+  ]);
+
 create or replace function howdah_private.refuse_plain_keys(field text, document jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -41,6 +93,9 @@ as $$
 declare
   v_path text;
 begin
+  if not howdah_private.may_hold_a_key(refuse_plain_keys.document) then
+    return;
+  end if;
   with recursive entries (path, name, value) as (
     select refuse_plain_keys.field, ''::text, refuse_plain_keys.document
     union all
@@ -61,10 +116,6 @@ begin
   )
   limit 1;
   if v_path is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s holds a key, and keys never stand in a row', v_path),
-      detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
-      hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
-        ' such as secret_name of a model.';
+    perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
   end if;
 end $$;

@@ -13,7 +13,9 @@ begin
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
-    if v_policy.keep_contents_days is not null then
+    if v_policy.keep_contents_days = 0 then
+      v_done := v_done + howdah_private.note_missed(v_policy, retain.batch);
+    elsif v_policy.keep_contents_days is not null then
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
     end if;
@@ -68,4 +70,22 @@ begin
     contents_reached_at = case when retain_of.is_delete then x.contents_reached_at else v_reached_at end
   where x.id = p.id;
   return coalesce(cardinality(v_roots), 0);
+end $$;
+
+-- Contents that are not kept at all are erased as runs end (erase_ended). What that did not see is noted for it: what ended
+-- before the policy was there, and what long transactions ended, which is why the last day is looked at again.
+create or replace function howdah_private.note_missed(p howdah.retention_policies, batch int) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_noted record;
+begin
+  select * into v_noted
+  from howdah_private.note_ended(p.contents_reached_at, now() - interval '1 minute', note_missed.batch, p.tenant_id);
+  update howdah.retention_policies as x
+  set contents_reached_at = case when v_noted.runs = note_missed.batch then v_noted.last_at
+    else greatest(x.contents_reached_at, now() - interval '1 day') end
+  where x.id = p.id;
+  return v_noted.runs;
 end $$;

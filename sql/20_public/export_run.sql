@@ -1,11 +1,11 @@
 -- A run as one document: all that a replay needs, by value. The caller's own rights decide what is in it, so that it
 -- shows nothing the tables would not show. Times are in UTC and keys in jsonb's order: the same rows give the same bytes.
-create or replace function howdah.export_run(id uuid) returns jsonb
+create or replace function howdah.export_run(id uuid, redact boolean default false) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run jsonb := howdah_private.exported_run(export_run.id, 0);
+  v_run jsonb := howdah_private.exported_run(export_run.id, 0, coalesce(export_run.redact, false));
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
@@ -15,40 +15,55 @@ begin
   end if;
   return v_run;
 end $$;
-comment on function howdah.export_run(uuid) is
-  'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
+comment on function howdah.export_run(uuid, boolean) is
+  'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
--- One run and those below it, as deep as children may be.
-create or replace function howdah_private.exported_run(id uuid, depth int) returns jsonb
+-- One run and those below it, as deep as children may be. What it lacks of what was said it tells: `contents` is `redacted`
+-- or `erased`, and absent where nothing is missing.
+create or replace function howdah_private.exported_run(id uuid, depth int, redact boolean default false) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
+  with contents as materialized (
+    select case when exported_run.redact then howdah_private.content_columns('howdah.executions') end as of_runs,
+      case when exported_run.redact then howdah_private.content_columns('howdah.steps') end as of_steps,
+      case when exported_run.redact then howdah_private.content_columns('howdah.messages') end as of_messages,
+      case when exported_run.redact then howdah_private.content_columns('howdah.questions') end as of_questions
+  )
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
-    'execution', howdah_private.exported_execution(e.id),
+    'execution', howdah_private.redacted(howdah_private.exported_execution(e.id), c.of_runs),
     'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
-    'definition', v.definition,
-    'history', howdah_private.session_history(e.session_id, e.turn),
+    'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
+    'history', case when exported_run.redact then (
+      select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
+      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
+    ) else howdah_private.session_history(e.session_id, e.turn) end,
     'steps', coalesce((
-      select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[] order by m.seq)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
+        order by m.seq)
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[] order by q.id)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
+        order by q.id)
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
     'children', coalesce((
-      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1) order by c.id)
+      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
     ), '[]')
-  )
+  ) || case
+    when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
+    when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
   join howdah.agent_versions as v on v.id = e.agent_version_id
+  cross join contents as c
   where e.id = exported_run.id
 $$;
 

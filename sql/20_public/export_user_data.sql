@@ -1,12 +1,14 @@
 -- Everything about a person as documents, one line each, so that a long history need not fit into one value. He himself
--- may ask, also without saying who he is, and who manages users.
-create or replace function howdah.export_user_data(user_id uuid default null) returns setof jsonb
+-- may ask, also without saying who he is, and who manages users. Redacted, the first line says so.
+create or replace function howdah.export_user_data(user_id uuid default null, redact boolean default false)
+  returns setof jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
 declare
   v_id uuid := coalesce(export_user_data.user_id, howdah.current_user_id());
+  v_redact boolean := coalesce(export_user_data.redact, false);
   v_user howdah.users;
   v_runs uuid[];
 begin
@@ -21,23 +23,31 @@ begin
   v_runs := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
-  return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
-  return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
+  return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
+    || jsonb_build_object('format', 'howdah-user', 'version', 1)
+    || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;
+  return query select howdah_private.exported_row('grant', to_jsonb(g), 'howdah.grants', v_redact)
+    from howdah.grants as g
     where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
-  return query select jsonb_build_object('kind', 'api_key') || to_jsonb(k) - 'hash' from howdah.api_keys as k
+  return query select howdah_private.exported_row('api_key', to_jsonb(k) - 'hash', 'howdah.api_keys', v_redact)
+    from howdah.api_keys as k
     where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
-  return query select jsonb_build_object('kind', 'session', 'todos', coalesce((
-      select jsonb_agg(to_jsonb(t) order by t.position) from howdah.todos as t where t.session_id = s.id
-    ), '[]')) || to_jsonb(s)
+  return query select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
+      || jsonb_build_object('todos', coalesce((
+        select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact) order by t.position)
+        from howdah.todos as t where t.session_id = s.id
+      ), '[]'))
     from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id order by s.id;
-  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0)
+  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0, v_redact)
     from howdah.executions as e
     where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
     order by e.id;
-  return query select jsonb_build_object('kind', 'answer') || to_jsonb(q) from howdah.questions as q
+  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', v_redact)
+      || jsonb_build_object('question_kind', q.kind)
+    from howdah.questions as q
     where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
     order by q.id;
-  return query select jsonb_build_object('kind', 'resource') || to_jsonb(r)
+  return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
     from (
       select x.id, x.tenant_id, x.name, x.type, x.storage_path, x.size, x.sha256, x.metadata, x.execution_id,
         x.session_id, x.created_by, x.created_at
@@ -46,10 +56,23 @@ begin
         or x.session_id in (
           select s.id from howdah.sessions as s where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
     ) as r order by r.id;
-  return query select jsonb_build_object('kind', 'schedule') || to_jsonb(c) from howdah.schedules as c
+  return query select howdah_private.exported_row('schedule', to_jsonb(c), 'howdah.schedules', v_redact)
+    from howdah.schedules as c
     where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
-  return query select jsonb_build_object('kind', 'agent') || to_jsonb(a) from howdah.agents as a
+  return query select howdah_private.exported_row('agent', to_jsonb(a), 'howdah.agents', v_redact)
+    from howdah.agents as a
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $$;
-comment on function howdah.export_user_data(uuid) is
-  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents.';
+comment on function howdah.export_user_data(uuid, boolean) is
+  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents. With redact without what was said.';
+
+-- A row of somebody's as a document of this kind.
+create or replace function howdah_private.exported_row(kind text, document jsonb, relation regclass, redact boolean)
+  returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.redacted(
+    exported_row.document, case when exported_row.redact then howdah_private.content_columns(exported_row.relation) end
+  ) || jsonb_build_object('kind', exported_row.kind)
+$$;

@@ -58,3 +58,23 @@ begin
   end loop;
   return new;
 end $$;
+
+-- What is wrong with a name; null when nothing is. See 96_names.sql.
+create or replace function howdah_private.name_fault(name text) returns text
+  language sql immutable parallel safe
+  return case
+    when name !~ '\S' then 'is empty'
+    when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' then 'holds a line break or another control character'
+    when name ~ '[\u202a-\u202e\u2066-\u2069]' then 'holds a character that turns its text around' end;
+
+create or replace function howdah_private.tg__refuse_unreadable_name() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s of %s %s', tg_argv[0], tg_table_name,
+      howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
+    detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
+    hint = 'A name is one line of text that can be read.';
+end $$;

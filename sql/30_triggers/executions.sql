@@ -58,8 +58,7 @@ begin
       message = format('agent %L is %s', v_agent_name,
         case when v_deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
-      hint = case when v_deleted_at is not null
-        then 'A deleted agent stays deleted: make a new one of that name.'
+      hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
@@ -70,8 +69,9 @@ begin
       hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
-    perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
+  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
+    or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
@@ -85,10 +85,10 @@ begin
   return new;
 end $$;
 
--- What 95_sizes.sql says for other tables, asked here only of rows that may be too large: a trigger of its own costs every
--- insert 4 µs of 55, even where its condition is never true; this look costs nothing that can be measured.
-create or replace function howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
-  returns void
+-- What 95_sizes.sql says for other tables, asked here only of rows that may be too large or hold a key (what a fork copies
+-- was let in before): a trigger of its own costs every insert 4 µs of 55, even where its condition is never true; this
+-- look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
+create or replace function howdah_private.refuse_unfit_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -97,9 +97,9 @@ declare
 begin
   select * into v_large
   from (values
-    ('idempotency_key', length(idempotency_key), 500, 'characters'),
-    ('input_data', octet_length(input_data::text), 1048576, 'bytes'),
-    ('metadata', octet_length(metadata::text), 1048576, 'bytes')
+    ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
+    ('input_data', octet_length(e.input_data::text), 1048576, 'bytes'),
+    ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
@@ -107,6 +107,9 @@ begin
       message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
       hint = 'Put large texts and files into howdah.resources and name them here.';
+  end if;
+  if e.forked_from_execution_id is null then
+    perform howdah_private.refuse_plain_keys('metadata', e.metadata);
   end if;
 end $$;
 

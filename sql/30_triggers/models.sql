@@ -59,12 +59,18 @@ begin
   return new;
 end $$;
 
--- Of a base_url only what stands behind the host: a password before it is refused by base_url_is_http.
+-- A password before the host would be shown to whoever reads models; behind the host stands a key now and then.
 create or replace function howdah_private.tg_models__refuse_keys() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if new.base_url ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV', message = 'base_url holds a user name or a password before its host',
+      detail = jsonb_build_object('field', 'base_url')::text,
+      hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
+        regexp_replace(new.base_url, '^(https?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
+  end if;
   perform howdah_private.refuse_plain_keys('base_url',
     to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);

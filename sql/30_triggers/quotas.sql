@@ -36,12 +36,16 @@ begin
     hint = 'Ask who runs the installation. A lower one of your own is possible with another period.';
 end $$;
 
+-- Those that wait at a quota for each, and have one of their own now, may go on.
 create or replace function howdah_private.tg_quotas__begin() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.begin_quota(new);
+  perform howdah_private.enqueue_admission(q.id, q.tenant_id) from howdah.quotas as q
+  where q.metric = new.metric and q.metric in ('tokens', 'cost')
+    and howdah_private.is_replaced(q, coalesce(new.subject_id, new.tenant_id));
   return null;
 end $$;
 
@@ -112,10 +116,10 @@ create or replace trigger _210_refuse_imposed before update or delete on howdah.
 create or replace trigger _500_begin after insert on howdah.quotas
   for each row execute function howdah_private.tg_quotas__begin();
 create or replace trigger _510_begin_anew
-  after update of tenant_id, scope, subject_id, metric, period on howdah.quotas
+  after update of tenant_id, scope, subject_id, metric, period, is_per_tenant on howdah.quotas
   for each row when (
-    (old.tenant_id, old.scope, old.subject_id, old.metric, old.period)
-    is distinct from (new.tenant_id, new.scope, new.subject_id, new.metric, new.period)
+    (old.tenant_id, old.scope, old.subject_id, old.metric, old.period, old.is_per_tenant)
+    is distinct from (new.tenant_id, new.scope, new.subject_id, new.metric, new.period, new.is_per_tenant)
   )
   execute function howdah_private.tg_quotas__begin();
 create or replace trigger _520_look after update or delete on howdah.quotas

@@ -65,6 +65,18 @@ begin
     hint = 'Insert a new resource and delete this one; its name and metadata may be changed.';
 end $$;
 
+create or replace function howdah_private.tg_resources__refuse_keys() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  return new;
+end $$;
+
+create or replace trigger _300_refuse_keys before insert or update of metadata on howdah.resources
+  for each row when (new.metadata <> '{}')
+  execute function howdah_private.tg_resources__refuse_keys();
 create or replace trigger _100_sign before insert on howdah.resources
   for each row execute function howdah_private.tg_resources__sign();
 create or replace trigger _200_measure before insert on howdah.resources

@@ -23,6 +23,7 @@ begin
       detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
       hint = 'Name it: howdah.agent(''support''). The agents: select id, name from howdah.agents.';
   end if;
+  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
   return new;
@@ -61,7 +62,7 @@ create or replace trigger _100_stamp before update on howdah.schedules
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_own before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__own();
-create or replace trigger _300_check before insert or update of cron, timezone, agent_id, input on howdah.schedules
+create or replace trigger _300_check before insert or update of cron, timezone, agent_id, input, metadata on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
 create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

@@ -18,5 +18,5 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
   }
   const [status, detail] = faults[error.code ?? ''] ?? [400, 'This is no HTTP request.'];
   socket.once('finish', () => socket.destroy()); // who sends slowly would also hang up slowly
-  answerBare(socket, status, detail, { code: 'HWINV' });
+  answerBare(socket, status, 'HWINV', detail);
 }

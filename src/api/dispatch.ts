@@ -1,11 +1,17 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from 'node:http';
 import type { Config } from '../config.ts';
 import type { GraphqlServer } from './graphql/server.ts';
 import { secure } from './headers.ts';
 import { localOnly } from './local-only.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './origins.ts';
-import { pathOf } from './path.ts';
-import { refuseUpgrade, sendProblem } from './problem.ts';
+import { pathOf, shownPath } from './path.ts';
+import { answerBare, sendProblem } from './problem.ts';
 
 /** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
 const MAX_HEADER_BYTES = 128 * 1024;
@@ -23,17 +29,14 @@ export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
 export function dispatch(options: DispatchOptions, others: RequestListener): Server {
   const { graphql, corsOrigins, requestMs, onError } = options;
   const refusalOf = createGate(options);
-  const server = createServer({
-    requestTimeout: requestMs,
-    headersTimeout: requestMs,
-    connectionsCheckingInterval: Math.ceil(requestMs / 6),
-    maxHeaderSize: MAX_HEADER_BYTES,
-  });
+  const server = createServer(serverOptions(requestMs));
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
     secure(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
-    if (refusal) return sendProblem(response, 403, refusal, { code: 'HWDEN' });
+    if (isHostless(request))
+      return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
+    if (refusal) return sendProblem(response, 403, 'HWDEN', refusal);
     allowReading(request, response, corsOrigins);
     if (isPreflight(request)) return answerPreflight(response);
     if (!graphql.serves(path)) return others(request, response);
@@ -44,11 +47,34 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
   });
   server.on('upgrade', (request, socket, head) => {
     const refusal = refusalOf(request);
-    if (refusal) return refuseUpgrade(socket, 403, refusal);
+    if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
     if (pathOf(request.url) === '/graphql') return graphql.upgrade(request, socket, head);
-    refuseUpgrade(socket, 404, `There is no WebSocket at ${pathOf(request.url)}.`);
+    answerBare(socket, 404, 'HWNTF', `There is no WebSocket at ${shownPath(request.url)}.`);
+  });
+  server.on('connect', (_request, socket) => {
+    answerBare(socket, 405, 'HWINV', 'This is no proxy: there is no CONNECT.');
+  });
+  server.on('checkExpectation', (request, response) => {
+    const detail = `What is expected cannot be met: ${request.headers.expect}.`;
+    sendProblem(response, 417, 'HWINV', detail);
   });
   return server;
+}
+
+/** A client that only offers another protocol (h2c) is answered in this one. What lacks a Host is told so by us. */
+function serverOptions(requestMs: number): ServerOptions {
+  return {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: Math.ceil(requestMs / 6),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+  };
+}
+
+function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === '1.1';
 }
 
 /** Says why a request may not come in at all, by its headers alone. */

@@ -11,19 +11,23 @@ export function healthRoutes(app: FastifyInstance, pool: Pool): void {
   app.get('/readyz', async (_request, reply) => {
     const reason = await unreadiness(pool);
     if (reason === undefined) return { status: 'ready' };
-    return reply.code(503).type(PROBLEM_TYPE).send(problem(503, reason).body);
+    return reply
+      .code(503)
+      .type(PROBLEM_TYPE)
+      .send(problem(503, reason.code, reason.detail).body);
   });
 }
 
 /** Why requests would fail now. */
-async function unreadiness(pool: Pool): Promise<string | undefined> {
+async function unreadiness(pool: Pool): Promise<{ code: string; detail: string } | undefined> {
   try {
     return (await isMigrated(pool))
       ? undefined
-      : 'The database is not migrated. Run: npx howdah migrate up';
+      : { code: 'HWCNF', detail: 'The database is not migrated. Run: npx howdah migrate up' };
   } catch (error) {
     const cause = error instanceof Error && error.message ? `: ${error.message}` : '';
-    return `The database cannot be reached${cause}. Check DATABASE_URL, and that the server runs.`;
+    const detail = `The database cannot be reached${cause}. Check DATABASE_URL, and that the server runs.`;
+    return { code: 'EUNREACHABLE', detail };
   }
 }
 

@@ -6,14 +6,18 @@ import type { Refusal } from './login/verdict.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** An error of HTTP as RFC 9457 writes it: `title` is the status in words, `detail` says what to do. */
+/**
+ * An error of HTTP as RFC 9457 writes it: `title` is the status in words, `detail` says what to do, `code` is for programs:
+ * one of `sql/ERRORS.md`.
+ */
 export function problem(
   status: number,
+  code: string,
   detail: string,
   more: Readonly<Record<string, unknown>> = {},
 ): { headers: Record<string, string>; body: string } {
   const title = STATUS_CODES[status] ?? 'Error';
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, ...more });
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code, ...more });
   const headers = { 'content-type': PROBLEM_TYPE, 'content-length': `${Buffer.byteLength(body)}` };
   return { headers, body };
 }
@@ -22,10 +26,11 @@ export function problem(
 export function sendProblem(
   response: ServerResponse,
   status: number,
+  code: string,
   detail: string,
   more: Readonly<Record<string, unknown>> = {},
 ): void {
-  const { headers, body } = problem(status, detail, more);
+  const { headers, body } = problem(status, code, detail, more);
   response.writeHead(status, headers).end(body);
 }
 
@@ -38,7 +43,7 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   if (status === 503) response.setHeader('retry-after', '5');
   else response.setHeader('www-authenticate', challengeOf(reason));
   const errors = [{ message, extensions: { code, hint, detail: { reason } } }];
-  sendProblem(response, status, message, { code, hint, reason, errors });
+  sendProblem(response, status, code, message, { hint, reason, errors });
 }
 
 /** Answers a request beyond a quota: 429 with Retry-After, in seconds. With `errors` as above. */
@@ -48,7 +53,7 @@ export function sendQuotaRefusal(response: ServerResponse, refusal: QuotaRefusal
     response.setHeader('retry-after', `${detail.retry_after_seconds}`);
   }
   const errors = [{ message, extensions: { code: 'HWQTA', hint, detail } }];
-  sendProblem(response, 429, message, { code: 'HWQTA', hint, ...detail, errors });
+  sendProblem(response, 429, 'HWQTA', message, { hint, ...detail, errors });
 }
 
 /** Answers what is no request of GraphQL, as `sendRefusal` does. */
@@ -58,28 +63,18 @@ export function sendFault(
 ): void {
   const code = 'HWINV';
   const errors = [{ message, extensions: { code, ...(hint !== undefined && { hint }) } }];
-  sendProblem(response, status, message, { code, hint, errors });
+  sendProblem(response, status, code, message, { hint, errors });
 }
 
-/** Answers a request for an upgrade with a problem, and hangs up. */
-export function refuseUpgrade(
-  socket: Duplex,
-  status: number,
-  detail: string,
-  more: Readonly<Record<string, string>> = {},
-): void {
-  answerBare(socket, status, detail, {}, more);
-}
-
-/** Answers with a problem on a socket that has no response, and hangs up. */
+/** Answers with a problem on a socket that has no response, as a request for an upgrade, and hangs up. */
 export function answerBare(
   socket: Duplex,
   status: number,
+  code: string,
   detail: string,
-  members: Readonly<Record<string, unknown>>,
   more: Readonly<Record<string, string>> = {},
 ): void {
-  const { headers, body } = problem(status, detail, members);
+  const { headers, body } = problem(status, code, detail);
   const lines = Object.entries({ ...securityHeaders(), ...headers, ...more, connection: 'close' });
   socket.on('error', () => {}); // who hung up already
   socket.end(

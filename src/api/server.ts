@@ -1,7 +1,13 @@
 import './graphql/environment.ts';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
@@ -23,7 +29,7 @@ import { createExistence } from './login/existence.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin } from './login/login.ts';
 import { createTokenReader } from './login/token.ts';
-import { pathOf } from './path.ts';
+import { pathOf, shownPath } from './path.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 import { createRequestQuotas } from './request-quotas.ts';
 
@@ -162,21 +168,42 @@ function createApp(
   const app = fastify({
     serverFactory: (handler) => dispatch({ ...options, graphql, onError }, handler),
     clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => answerError(error, reply, log),
   });
-  app.setNotFoundHandler((request, reply) => {
-    const detail = `There is nothing at ${request.method} ${pathOf(request.url)}.`;
-    return reply.code(404).type(PROBLEM_TYPE).send(problem(404, detail).body);
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return answerNowhere(app, request, reply); // before its body is read
   });
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    const id = randomBytes(6).toString('hex');
-    if (status >= 500) log.error({ err: error, id }, 'a request failed');
-    const detail = status < 500 ? error.message : `Something went wrong; it is logged as ${id}.`;
-    return reply.code(status).type(PROBLEM_TYPE).send(problem(status, detail).body);
-  });
+  app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
   healthRoutes(app, pool);
   return app;
+}
+
+/** There is nothing at this path, or nothing for this method. */
+function answerNowhere(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+  const url = pathOf(request.url);
+  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
+    app.hasRoute({ method, url }),
+  );
+  if (methods.length > 0) reply.header('allow', methods.join(', '));
+  const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
+  const detail = `There is nothing at ${request.method} ${shownPath(request.url)}.`;
+  return reply
+    .code(status)
+    .type(PROBLEM_TYPE)
+    .send(problem(status, code, detail).body);
+}
+
+/** What is the client's fault is told; of anything else an id that stands in our log. */
+function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
+  const status = error.statusCode ?? 500;
+  const id = randomBytes(6).toString('hex');
+  if (status >= 500) log.error({ err: error, id }, 'a request failed');
+  const { body } =
+    status < 500
+      ? problem(status, 'HWINV', error.message)
+      : problem(status, 'EINTERNAL', `Something went wrong; it is logged as ${id}.`, { id });
+  return reply.code(status).type(PROBLEM_TYPE).send(body);
 }
 
 async function closeApp(app: FastifyInstance): Promise<void> {

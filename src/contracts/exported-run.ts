@@ -39,6 +39,8 @@ export type ExportedExecution = {
 export type ExportedRun = {
   format: 'howdah-run';
   version: 1;
+  /** What it lacks of what was said, by an export with `redact` or by erasure; absent where it is whole. */
+  contents?: 'redacted' | 'erased';
   execution: ExportedExecution;
   agent: { name: string; version: number };
   /** The version the run had pinned. */

@@ -18,23 +18,23 @@ export type Subject = Readonly<{
   apiKeyId?: string | undefined;
 }>;
 
-/**
- * Of each subject, in the same order, whether its tenant is there and its user is one of that tenant, both active, and
- * its key may still be used.
- */
-export async function whichExist(pool: Pool, subjects: readonly Subject[]): Promise<boolean[]> {
-  const { rows } = await pool.query<{ exists: boolean }>(
-    `select exists (select from howdah.tenants as t where t.id = s.tenant_id and t.is_active)
-       and (s.user_id is null or exists (
-         select from howdah.users as u
-         where u.tenant_id = s.tenant_id and u.id = s.user_id and u.is_active
-       )) and (s.api_key_id is null or exists (
-         select from howdah.api_keys as k
-         where k.tenant_id = s.tenant_id and k.id = s.api_key_id and k.revoked_at is null
-           and coalesce(k.expires_at > now(), true)
-       )) as exists
+/** Whether somebody may still be answered: `unknown` when tenant, user or key are not there, or not active. */
+export type Standing = 'good' | 'unknown' | 'revoked' | 'expired';
+
+/** Of each subject, in the same order, how it stands. */
+export async function standingsOf(pool: Pool, subjects: readonly Subject[]): Promise<Standing[]> {
+  const { rows } = await pool.query<{ standing: Standing }>(
+    `select case
+         when k.revoked_at is not null then 'revoked'
+         when k.expires_at <= now() then 'expired'
+         when t.is_active and (s.user_id is null or u.is_active) and (s.api_key_id is null or k.id is not null)
+           then 'good'
+         else 'unknown' end as standing
      from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality
        as s (tenant_id, user_id, api_key_id, place)
+     left join howdah.tenants as t on t.id = s.tenant_id
+     left join howdah.users as u on u.tenant_id = s.tenant_id and u.id = s.user_id
+     left join howdah.api_keys as k on k.tenant_id = s.tenant_id and k.id = s.api_key_id
      order by s.place`,
     [
       subjects.map(({ tenantId }) => tenantId),
@@ -42,7 +42,7 @@ export async function whichExist(pool: Pool, subjects: readonly Subject[]): Prom
       subjects.map(({ apiKeyId }) => apiKeyId ?? null),
     ],
   );
-  return rows.map(({ exists }) => exists);
+  return rows.map(({ standing }) => standing);
 }
 
 /** The tenant of this slug, or undefined. */
@@ -80,6 +80,23 @@ export async function listUsers(db: Queries, tenantId: string, limit: number): P
     .limit(limit)
     .execute();
   return rows.map(({ username }) => username);
+}
+
+/** Which of a tenant and its user nobody may act for now. */
+export async function inactiveOf(
+  db: Queries,
+  tenantId: string,
+  userId: string,
+): Promise<'tenant' | 'user' | undefined> {
+  const active = await db
+    .selectFrom('tenants')
+    .innerJoin('users', 'users.tenant_id', 'tenants.id')
+    .select(['tenants.is_active as tenant', 'users.is_active as user'])
+    .where('tenants.id', '=', tenantId)
+    .where('users.id', '=', userId)
+    .executeTakeFirst();
+  if (active?.tenant === false) return 'tenant';
+  return active?.user === false ? 'user' : undefined;
 }
 
 /** Makes a user, unless there is one of that name: then nothing changes, his role neither. */

@@ -17,6 +17,19 @@ export async function retain(pool: Pool): Promise<number> {
   }
 }
 
+const ERASED_AT_ONCE = 100;
+const PARTS_AT_ONCE = 10;
+
+/** Erases what tenants do not keep beyond the end of a run, some of it; one worker at a time does, the others come back. */
+export async function eraseEnded(pool: Pool): Promise<void> {
+  for (let part = 0; part < PARTS_AT_ONCE; part += 1) {
+    const { rows } = await pool.query('select howdah_private.erase_ended($1) as done', [
+      ERASED_AT_ONCE,
+    ]);
+    if (rows[0].done < ERASED_AT_ONCE) return;
+  }
+}
+
 /** Lets the models named `default` follow the environment, except where a person has edited them. */
 export async function syncDefaultModel(
   pool: Pool,

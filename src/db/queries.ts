@@ -11,11 +11,15 @@ export function queriesOn(pool: Pool): Queries {
 
 const ownTenant = sql<string>`howdah.current_tenant()`;
 
-/** A run as one document, in the bytes Postgres gives it: on one line, or for people. Throws `HWNTF`. */
-export async function exportRun(db: Queries, id: string, isForPeople: boolean): Promise<string> {
+/** A run as one document, in the bytes Postgres gives it: on one line, or for people; whole, or redacted. Throws `HWNTF`. */
+export async function exportRun(
+  db: Queries,
+  id: string,
+  { isForPeople = false, redact = false } = {},
+): Promise<string> {
   const { rows } = await sql<{ run: string }>`
     select case when ${isForPeople}::boolean then jsonb_pretty(r) else r::text end as run
-    from howdah.export_run(${id}) as r`.execute(db);
+    from howdah.export_run(${id}, ${redact}) as r`.execute(db);
   return rows[0]?.run ?? '';
 }
 

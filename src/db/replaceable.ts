@@ -136,9 +136,6 @@ export async function dropReplaceable(client: Client): Promise<void> {
       loop
         v_dropped := 0;
         for v_drop in
-          select format('drop view %s cascade', c.oid::regclass)
-          from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
-          union all
           select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
           from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
           where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
@@ -150,6 +147,9 @@ export async function dropReplaceable(client: Client): Promise<void> {
           select format('drop routine %s', p.oid::regprocedure)
           from pg_proc as p
           where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+          union all -- last: what gives back its rows goes with it
+          select format('drop view %s cascade', c.oid::regclass)
+          from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
         loop
           begin
             execute v_drop;

@@ -6,9 +6,16 @@ export type ErasureMode = 'anonymise' | 'delete';
 /** How many rows of each kind it was, and files outside of the database that are still to be removed. */
 export type Erased = Record<string, number | string> & { files: string[] };
 
-/** Everything about a person, one JSON document each. Throws `HWNTF` when there is no such user. */
-export async function exportUserData(pool: Pool, userId: string): Promise<string[]> {
-  const { rows } = await pool.query('select howdah.export_user_data($1)::text as line', [userId]);
+/** Everything about a person, one JSON document each; whole, or redacted. Throws `HWNTF` when there is no such user. */
+export async function exportUserData(
+  pool: Pool,
+  userId: string,
+  redact = false,
+): Promise<string[]> {
+  const { rows } = await pool.query('select howdah.export_user_data($1, $2)::text as line', [
+    userId,
+    redact,
+  ]);
   return rows.map(({ line }) => line);
 }
 

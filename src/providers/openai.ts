@@ -10,6 +10,7 @@ import type {
 } from '../contracts/model.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
 import { requestBody } from './openai/body.ts';
+import { type KeyFilter, keyFilter, withoutKey } from './openai/echo.ts';
 import { httpFailure, type Peer, toldFailure } from './openai/failures.ts';
 import {
   addChunk,
@@ -96,14 +97,16 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
     return failed('bad_answer', `${peer.host} answered with a web page instead of JSON; ${hint}.`);
   }
   const fold = emptyFold();
+  const filter = keyFilter(peer.key);
   if (type.includes('json')) {
     const whole: unknown = JSON.parse(await response.text());
     if (isJsonObject(whole) && whole.error) return toldFailure(whole.error, '', peer);
-    emitToken(the.context, addWhole(fold, whole));
+    emitToken(the.context, filter.pass(addWhole(fold, whole)));
   } else {
-    const broken = await readStream(stream, fold, the);
+    const broken = await readStream(stream, fold, filter, the);
     if (broken !== null) return broken;
   }
+  emitToken(the.context, filter.rest());
   return finished(fold, request, peer);
 }
 
@@ -111,13 +114,14 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
 async function readStream(
   stream: AsyncIterable<unknown>,
   fold: Fold,
+  filter: KeyFilter,
   { context, watch, peer }: Call,
 ): Promise<Failed | null> {
   try {
     for await (const chunk of stream) {
       watch.touch();
       if (context.signal.aborted) break;
-      emitToken(context, addChunk(fold, chunk));
+      emitToken(context, filter.pass(addChunk(fold, chunk)));
       if (isTooLong(fold)) {
         return failed('bad_answer', `${peer.host} sent more text than any model writes.`);
       }
@@ -130,7 +134,7 @@ async function readStream(
 
 function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
   const answer = foldedAnswer(fold, request);
-  if (answer !== null) return { ok: true, value: answer };
+  if (answer !== null) return { ok: true, value: withoutKey(answer, peer.key) };
   const complete = fold.chat ? 'calls a tool without a name' : 'is no chat completion';
   const why = fold.finish === null ? 'ended before it was complete' : complete;
   return failed('bad_answer', `The answer of ${peer.host} ${why}.`, {

@@ -230,12 +230,16 @@ describe('is refused', () => {
     await until(() => theirs.socket().readyState === WebSocket.OPEN);
     await until(() => lasting.socket().readyState === WebSocket.OPEN);
     expect((await ask(api, WHO, {}, key)).status).toBe(200);
+    const said = Promise.withResolvers<string>();
+    theirs.socket().once('close', (_code, words) => said.resolve(String(words)));
     await db.pool.query(text, [id]);
     const since = performance.now();
     while ((await ask(api, WHO, {}, key)).status === 200);
     expect(performance.now() - since).toBeLessThan(1_500); // on a busy machine
-    expect(await refused(key)).toMatchObject({ status: 401, reason });
-    expect(await theirs.closed).toBe(4401);
+    const answer = (await refused(key)) as { detail: string };
+    expect(answer).toMatchObject({ status: 401, reason });
+    expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
+    expect(await said.promise).toBe(answer.detail);
     expect(performance.now() - since).toBeLessThan(2_000);
     expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
     expect(lasting.socket().readyState).toBe(WebSocket.OPEN);

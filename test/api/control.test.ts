@@ -50,3 +50,14 @@ test('what has an answer is not retried, and what is not there is not found', as
     expect(await call(name, '01980000-0000-7000-8000-000000000000')).toBe('HWNTF');
   }
 });
+
+test('a run is exported whole or redacted', async () => {
+  const id = await makeRun(db.pool, { input: 'a canary' });
+  const { data } = await ask(
+    api,
+    'query ($id: UUID!) { whole: exportRun(id: $id) redacted: exportRun(id: $id, redact: true) }',
+    { id },
+  );
+  expect(data.whole.execution).toMatchObject({ id, input: 'a canary' });
+  expect(data.redacted.execution).toMatchObject({ id, input: '[redacted]' });
+});

@@ -68,7 +68,11 @@ describe('errors of Postgres that a client causes', () => {
     const error = await failure(
       'mutation { createModel(input: { model: { name: "twice", provider: "local", model: "m" } }) { query { nodeId } } }',
     );
-    expect(error?.extensions).toEqual({ code: '23505' });
+    expect(error?.extensions).toEqual({
+      code: 'HWCNF',
+      hint: 'Take another name, or change the row that has it.',
+      detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
+    });
     expect(error?.message).toBe('there is a row with this name already');
   });
 
@@ -76,8 +80,12 @@ describe('errors of Postgres that a client causes', () => {
     const error = await failure(
       'mutation { createAgent(input: { agent: { name: "x", maxSteps: 0 } }) { query { nodeId } } }',
     );
-    expect(error?.extensions).toEqual({ code: '23514' });
-    expect(error?.message).toBe('the row is refused: limits are positive');
+    expect(error?.extensions).toMatchObject({
+      code: 'HWINV',
+      hint: expect.any(String),
+      detail: { table: 'agents', constraint: 'limits_are_positive' },
+    });
+    expect(error?.message).toMatch(/is refused: limits are positive$/);
   });
 
   test('an id that names nothing', async () => {
@@ -89,16 +97,92 @@ describe('errors of Postgres that a client causes', () => {
       }`,
       { agentId, modelId },
     );
-    expect(error?.extensions).toEqual({ code: '23503' });
+    expect(error?.extensions).toMatchObject({
+      code: 'HWNTF',
+      hint: expect.any(String),
+      detail: { table: 'agent_models', field: 'model_id' },
+    });
     expect(error?.message).toBe('model id names a row that does not exist');
+  });
+
+  test('a row that others use', async () => {
+    const { models } = (
+      await ask(api, '{ models(condition: { name: "default" }) { nodes { id } } }')
+    ).data;
+    const agentId = await makeAgent(db.pool);
+    await db.pool.query(
+      `insert into howdah.agent_models (agent_id, model_id) values ($1, $2) on conflict do nothing`,
+      [agentId, models.nodes[0].id],
+    );
+    const error = await failure(
+      'mutation ($id: UUID!) { deleteModel(input: { id: $id }) { query { nodeId } } }',
+      { id: models.nodes[0].id },
+    );
+    expect(error).toMatchObject({
+      message: 'the row is still used by agent_models',
+      extensions: { code: 'HWCNF', hint: 'Change or delete those first.' },
+    });
   });
 
   test('a value that is none of its type', async () => {
     const error = await failure(
       '{ executions(filter: { completedAt: { lessThan: "soon" } }) { totalCount } }',
     );
-    expect(error?.extensions).toEqual({ code: '22007' });
+    expect(error?.extensions).toEqual({ code: 'HWINV' });
     expect(error?.message).toContain('"soon"');
+  });
+});
+
+describe('numbers and words', () => {
+  const LITERAL = (maxCost: string) =>
+    `mutation { createAgent(input: { agent: { name: "n${Math.random()}", maxCost: ${maxCost} } }) { agent { maxCost maxTokens } } }`;
+  const VARIABLE =
+    'mutation ($a: AgentInput!) { createAgent(input: { agent: $a }) { agent { maxCost maxTokens } } }';
+  const create = (values: object) =>
+    ask(api, VARIABLE, { a: { name: `n${Math.random()}`, ...values } });
+
+  test.each(['0.5', '"0.5"', '5', '1e-3', '"+5E2"'])('%s is a number', async (text) => {
+    const { data, errors } = await ask(api, LITERAL(text));
+    expect(errors).toEqual([]);
+    expect(Number(data.createAgent.agent.maxCost)).toBe(Number(JSON.parse(text)));
+    const sent = await create({ maxCost: JSON.parse(text) });
+    expect(sent.data.createAgent.agent).toEqual(data.createAgent.agent);
+  });
+
+  test.each(['"NaN"', '"Infinity"', '"-infinity"', '"1,5"', '""', '"0x10"', 'true', '[]'])(
+    '%s is none',
+    async (text) => {
+      for (const { errors, status } of [
+        await ask(api, LITERAL(text)),
+        await create({ maxCost: JSON.parse(text) }),
+      ]) {
+        expect(status).toBe(400);
+        expect(errors[0]?.extensions.code).toBe('HWINV');
+        expect(errors[0]?.message).toContain('NaN and Infinity are none');
+      }
+    },
+  );
+
+  test('a whole number that JavaScript cannot hold is a text', async () => {
+    expect((await create({ maxTokens: '9007199254740993' })).data.createAgent.agent).toMatchObject({
+      maxTokens: '9007199254740993',
+    });
+    for (const maxTokens of [9007199254740992, 1.5, '1.5', 'NaN']) {
+      expect((await create({ maxTokens })).errors[0]?.message).toContain('a whole number');
+    }
+  });
+
+  test('a word that an enum does not know is answered with those it does', async () => {
+    const of = 'does not exist in "QuotaPeriod" enum. It has: minute, hour, day, month.';
+    const CREATE = (period: string) => `mutation ($p: QuotaPeriod) {
+      createQuota(input: { quota: { metric: runs, period: ${period}, maxValue: 1 } }) { quota { id } } }`;
+    const { errors } = await ask(api, CREATE('$p'), { p: 'week' });
+    expect(errors[0]).toMatchObject({
+      message: expect.stringContaining(of),
+      extensions: { code: 'HWINV' },
+    });
+    const literal = await ask(api, CREATE('days').replace('($p: QuotaPeriod)', ''));
+    expect(literal.errors[0]?.message).toContain(of);
   });
 });
 

@@ -143,9 +143,47 @@ test('a run beyond its quota is refused with HWQTA, and quotas and their use are
       },
     },
   ]);
+  const again = (accept: string, query = run, variables: object = { agent }) =>
+    fetch(`${api.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept,
+        authorization: `Bearer ${tokens[ADA]}`,
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+  const refused = await again('application/graphql-response+json, application/json;q=0.9');
+  const told = (await refused.json()) as object;
+  const seconds = Number(refused.headers.get('retry-after'));
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('content-type')).toContain('application/graphql-response+json');
+  expect(told).toEqual({
+    errors: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'HWQTA' }) })],
+  });
+  expect(seconds).toBeGreaterThan(0);
+  // clients of the older type take a body for a result with 200 alone
+  const older = await again('application/json');
+  expect(older.status).toBe(200);
+  expect(Number(older.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await older.json()).toMatchObject({ data: { createExecution: null } });
+  // and what has done something is no refusal
+  const half = await again(
+    'application/graphql-response+json',
+    `mutation ($agent: UUID!) {
+      createSession(input: { session: { title: "kept" } }) { session { title } }
+      createExecution(input: { execution: { agentId: $agent, input: "x" } }) { execution { id } }
+    }`,
+  );
+  expect(half.status).toBe(200);
+  expect(Number(half.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await half.json()).toMatchObject({
+    data: { createSession: { session: { title: 'kept' } }, createExecution: null },
+    errors: [{ path: ['createExecution'], extensions: { code: 'HWQTA' } }],
+  });
   const seen = await ask(
     api,
-    '{ quotas { nodes { metric maxValue isImposed usage { used remaining resetsAt } } } }',
+    '{ quotas { nodes { metric maxValue isImposed usage { used remaining resetsAt } usages { nodes { used } } } } }',
     {},
     tokens[BOB],
   );
@@ -154,6 +192,7 @@ test('a run beyond its quota is refused with HWQTA, and quotas and their use are
       metric: 'runs',
       isImposed: false,
       usage: { used: `${count + 1}`, remaining: '0', resetsAt: expect.any(String) },
+      usages: { nodes: [{ used: `${count + 1}` }] },
     },
   ]);
 });

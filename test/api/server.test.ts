@@ -68,6 +68,7 @@ describe('paths', () => {
       title: 'Not Found',
       status: 404,
       detail: 'There is nothing at GET /nothing.',
+      code: 'HWNTF',
     });
   });
 

@@ -131,7 +131,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
       createModel(input: { model: { name: "default", provider: "x", model: "x" } }) { model { id } }
     }`;
     const { errors } = await ask(api, twice, {}, keys.ofTenant);
-    expect(errors).toMatchObject([{ extensions: { code: '23505' } }]);
+    expect(errors).toMatchObject([{ extensions: { code: 'HWCNF' } }]);
   },
   ...[0, 1, 5].map((turns) => async ({ token }: Party) => {
     const leaving = new AbortController();

@@ -53,6 +53,28 @@ describe('howdah export-run', () => {
     expect(JSON.parse(short.stdout)).toEqual(JSON.parse(stdout));
   });
 
+  test('with --redact writes what a replay refuses', async () => {
+    const path = join(folder, 'redacted.json');
+    await cli('export-run', id, '--redact', '--out', path);
+    const text = await readFile(path, 'utf8');
+    expect(text).not.toContain('Hello there');
+    expect(JSON.parse(text)).toMatchObject({ contents: 'redacted', execution: { id } });
+    const { status, stderr } = await runCli(NOWHERE, 'replay', path);
+    expect(status).toBe(2);
+    expect(stderr).toContain('without --redact');
+  });
+
+  test('into what is no folder says so', async () => {
+    const path = join(folder, 'nowhere', 'run.json');
+    const { status, stderr } = await cli('export-run', id, '--out', path);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`there is no folder ${join(folder, 'nowhere')}`);
+    expect((await cli('export-run', id, '--out', folder)).stderr).toContain('it is a folder');
+    expect((await cli('export-run', id, '--out', join(file, 'x'))).stderr).toContain(
+      'is no folder',
+    );
+  });
+
   test('of a run that nobody knows exits 3, and of what is no id 2', async () => {
     expect((await cli('export-run', UNKNOWN)).status).toBe(3);
     expect((await cli('export-run', '4711')).status).toBe(2);

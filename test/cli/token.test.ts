@@ -99,6 +99,31 @@ describe('is refused', () => {
     expect(stderr).toContain('acme, beta, default');
   });
 
+  test('for a user or a tenant that is not active, saying which', async () => {
+    await database.pool.query(
+      `insert into howdah.tenants (slug, name, is_active) values ('closed', 'Closed', false)`,
+    );
+    await database.pool.query(
+      `insert into howdah.users (tenant_id, username, is_active)
+       select id, 'gone', false from howdah.tenants where slug = 'acme'`,
+    );
+    for (const [argv, words] of [
+      [['--tenant', 'acme', '--user', 'gone'], "the user 'gone' is not active"],
+      [['--tenant', 'closed', '--user', 'x', '--create'], "the tenant 'closed' is not active"],
+    ] as const) {
+      const { status, stdout, stderr } = await token(...argv);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+      expect(stderr).toContain(words);
+      expect(stderr).toContain('is_active');
+    }
+  });
+
+  test.each(['', 'a\nb', '\u001b[2J'])('for a new user called %j', async (name) => {
+    const { status, stdout, stderr } = await token('--tenant', 'beta', '--user', name, '--create');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('username of users');
+  });
+
   test('for an unknown user, naming those of that tenant alone', async () => {
     const { status, stderr } = await token('--tenant', 'default', '--user', 'eve');
     expect(status).toBe(3);

@@ -43,6 +43,22 @@ test('export-user prints everything about a person, one document a line', async 
   expect(readFileSync(file, 'utf8')).toBe(stdout);
 });
 
+test('export-user with --redact has nothing that was said', async () => {
+  const { status, stdout } = await howdah('export-user', 'ada', '--redact');
+  expect(status).toBe(0);
+  expect(stdout).toContain(run);
+  expect(stdout).not.toContain('song');
+});
+
+test('export-user into a folder that is not there says so', async () => {
+  const { status, stderr } = await howdah(
+    ...['export-user', 'ada', '--out', join(folder, 'nowhere', 'ada.jsonl')],
+  );
+  expect(status).toBe(2);
+  expect(stderr).toContain(`there is no folder ${join(folder, 'nowhere')}`);
+  expect(stderr).toContain('leave --out away');
+});
+
 test('erase-user refuses while a run is live, then says what it did', async () => {
   const erase = (...more: string[]) => howdah('erase-user', 'ada', '--mode', 'delete', ...more);
   expect((await howdah('erase-user', 'ada')).status).toBe(2);

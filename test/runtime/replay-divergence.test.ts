@@ -205,6 +205,11 @@ test('what is no exported run is refused, and told why', async () => {
   await expect(replayRun({ id: 1 })).rejects.toMatchObject({ code: 'HWINV' });
   const { messages: _, ...others } = run();
   await expect(replayRun(others)).rejects.toThrow('this is no exported run: messages is missing');
+  await expect(replayRun({ ...run(), contents: 'redacted' })).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining('redacted'),
+    hint: expect.stringContaining('without --redact'),
+  });
 });
 
 describe('a unified diff', () => {

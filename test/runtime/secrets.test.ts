@@ -30,6 +30,8 @@ let api: Api;
 const log: string[] = [];
 /** What the server wants to be sent; anything else is refused with the words of what was sent. */
 let accepted: string | null;
+/** A server that says the key in a good answer. */
+let isTalkative = false;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -37,7 +39,7 @@ beforeAll(async () => {
     const key = headers.authorization?.replace('Bearer ', '') ?? 'none';
     const message = `no such key: ${key} (${JSON.stringify(key)} ${encodeURIComponent(key)})`;
     return accepted === null || key === accepted
-      ? { content: 'Hello.' }
+      ? { content: isTalkative ? `You sent ${key}, did you not?` : 'Hello.' }
       : { status: 401, error: { message, code: key, type: key } };
   });
   const logger: Logger = pino({ level: 'trace' }, { write: (line: string) => void log.push(line) });
@@ -54,6 +56,7 @@ afterAll(async () => {
 beforeEach(() => {
   vi.stubEnv('HOWDAH_SECRET_KEY', asText(first));
   accepted = null;
+  isTalkative = false;
 });
 afterEach(() => vi.unstubAllEnvs());
 
@@ -327,6 +330,14 @@ describe('the value is nowhere', () => {
       JSON.stringify(await secret(['list'])),
       JSON.stringify(await stepsOf(database.pool, run.id)),
     );
+  });
+
+  test('a run whose server repeats it in a good answer', async () => {
+    isTalkative = true;
+    const agent = await keyed('canary', server.url);
+    const run = await ended(database.pool, await insertRun(database.pool, agent));
+    expect(lastKey()).toBe(`Bearer ${canary}`);
+    expect(run).toMatchObject({ status: 'completed', output: 'You sent ***, did you not?' });
   });
 
   test('introspection, and every row and column GraphQL gives', async () => {

@@ -26,7 +26,7 @@ const DEFINERS_OF_THE_OWNER = [
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
   'howdah_private.erase_answer_log(uuid,text)',
-  'howdah_private.erase_log(uuid[])',
+  'howdah_private.erase_log(uuid[],boolean)',
   'howdah_private.rename_author(uuid,text,text)',
 ];
 
@@ -110,6 +110,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'user_id, agent_id, session_id and api_key_id are made of it and carry the keys',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
+  'howdah_private.erasures_due.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',
@@ -117,8 +118,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'what waited at a limit that is gone goes on, when the job that looks finds it here',
   'howdah_private.parked_runs.quota_id':
     'what waited at a quota that is gone goes on, when the job that looks finds it here',
+  'howdah_private.parked_runs.quota_subject_id': 'of many tables; whose counter it waits for',
   'howdah_private.quota_counters.quota_id':
     'commits write them and wait for nobody who deletes a quota; what is left over is removed',
+  'howdah_private.quota_counters.subject_id': 'of many tables; written as quota_id is',
+  'howdah_private.quota_recounts.quota_id': 'a quota that is gone is not counted again',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',

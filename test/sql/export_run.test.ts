@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
+  all,
   answer,
   asRole,
   brokenRules,
@@ -12,6 +13,7 @@ import {
   makeRun,
   makeSession,
   makeTenant,
+  makeTool,
   makeWorker,
   one,
   refusal,
@@ -154,6 +156,111 @@ describe('the document of a run', () => {
     expect((await exportOf(db.pool, id)).questions).toMatchObject([
       { id: UNKNOWN, prompt: 'Which one?', status: 'open' },
     ]);
+  });
+});
+
+describe('redacted', () => {
+  const redacted = async (id: string) =>
+    (await one(db.pool, 'select howdah.export_run($1, redact => true) as run', [id])).run;
+  const SAID = 'a canary sings';
+
+  test('has neither what was said, before and in it, nor what the agent is told, and all else', async () => {
+    const agent_id = await makeAgent(db.pool, {
+      name: 'redacted',
+      instruction: SAID,
+      description: SAID,
+      output_schema: JSON.stringify({ type: 'object', description: SAID }),
+    });
+    const tool = await makeTool(db.pool, {
+      name: 'look_up',
+      aliases: ['find'],
+      description: SAID,
+      configuration: JSON.stringify({ note: SAID, most: 7 }),
+    });
+    await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
+      agent_id,
+      tool,
+    ]);
+    const columns = { agent_id, session_id: await makeSession(db.pool), input: SAID };
+    await finish(db.pool, worker, await makeRun(db.pool, columns));
+    const id = await makeRun(db.pool, columns);
+    await finish(db.pool, worker, id);
+    const [run, plain] = [await redacted(id), await exportOf(db.pool, id)];
+    expect(JSON.stringify(plain)).toContain(SAID);
+    expect(JSON.stringify(run)).not.toContain(SAID);
+    expect(JSON.stringify(run)).not.toContain('on its way');
+    expect(run).toMatchObject({
+      contents: 'redacted',
+      execution: { id, agent_id, status: 'completed', turn: 2, input: '[redacted]', metadata: {} },
+      agent: { name: 'redacted', version: plain.agent.version },
+      definition: {
+        agent: { name: 'redacted', instruction: '[redacted]', max_steps: null },
+        tools: [
+          { name: 'look_up', kind: 'custom', configuration: { note: '[redacted]', most: 7 } },
+        ],
+      },
+      history: [
+        { role: 'user', content: '[redacted]' },
+        { role: 'assistant', content: '[redacted]' },
+      ],
+      steps: [
+        { seq: 1, kind: 'model', name: 'default', tokens_in: 10, worker },
+        { seq: 2, kind: 'output', output: '[redacted]' },
+      ],
+    });
+    expect(run.definition.tools[0].aliases).toEqual(['find']);
+    expect(run.definition.models).toMatchObject([{ name: 'default' }]);
+    const { contents: _, ...fields } = run;
+    expect(Object.keys(fields)).toEqual(Object.keys(plain));
+    expect(Object.keys(run.execution)).toEqual(Object.keys(plain.execution));
+    expect(Object.keys(run.steps[0])).toEqual(Object.keys(plain.steps[0] ?? {}));
+  });
+
+  test('keeps no text but names and ids, whichever columns there are', async () => {
+    const columns = await all(
+      db.pool,
+      `select c.relname || '.' || a.attname as name
+       from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+       where c.oid = any ('{howdah.executions,howdah.steps,howdah.messages,howdah.questions,howdah.sessions,howdah.todos,
+           howdah.resources,howdah.schedules,howdah.agents,howdah.users,howdah.api_keys,howdah.grants}'::regclass[])
+         and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'text[]'::regtype)
+         and a.attname <> all (howdah_private.content_columns(c.oid)) order by 1`,
+    );
+    // a column that is new is redacted; one that is a name stands here
+    expect(columns.map(({ name }) => name)).toEqual([
+      'agents.name',
+      'api_keys.created_by',
+      'api_keys.name',
+      'api_keys.prefix',
+      'api_keys.scopes',
+      'executions.created_by',
+      'executions.parent_call_id',
+      'messages.tool_call_id',
+      'questions.answered_by',
+      'questions.call_id',
+      'questions.escalate_to',
+      'resources.created_by',
+      'resources.sha256',
+      'resources.type',
+      'schedules.cron',
+      'schedules.name',
+      'schedules.timezone',
+      'steps.call_id',
+      'steps.name',
+      'users.username',
+    ]);
+  });
+
+  test('is for those who may read the run, with the rights they have', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const agent_id = await makeAgent(db.pool, { tenant_id });
+    const id = await makeRun(db.pool, { tenant_id, agent_id });
+    for (const role of ['howdah_app', 'howdah_analyst']) {
+      const { run } = await asRole(db.pool, role, { 'howdah.tenant_id': tenant_id }, (client) =>
+        one(client, 'select howdah.export_run($1, true) as run', [id]),
+      );
+      expect(run).toMatchObject({ contents: 'redacted', execution: { input: '[redacted]' } });
+    }
   });
 });
 

@@ -256,6 +256,25 @@ describe('permissions', () => {
     });
   });
 
+  test('a refusal for want of a scope names the scope, and not the role', async () => {
+    await as(
+      people.owner,
+      async (client) => {
+        const refused = await refusedInside(client, WRITES.models ?? '');
+        expect(refused).toMatchObject({
+          code: 'HWDEN',
+          message: 'the API key may not manage models: it lacks the scope manage',
+          hint: 'It has the scopes read,run; make a key that has manage too, or one without scopes.',
+        });
+        expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+          scopes: 'read,run',
+          required_scope: 'manage',
+        });
+      },
+      { 'howdah.scopes': 'read,run' },
+    );
+  });
+
   test('a member leaves the runs and sessions of others alone, an admin need not', async () => {
     const theirs = (client: pg.PoolClient) =>
       client.query(

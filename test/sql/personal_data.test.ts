@@ -403,6 +403,64 @@ test('an export has everything in it, one JSON document a line', async () => {
   expect(JSON.stringify(lines[3].messages)).toContain(canary);
 });
 
+test('a redacted export has the same structure, and nothing that was said', async () => {
+  const [ada, bob] = [await makeUser(), await makeUser()];
+  const canary = `redacted song of ${ada.name}`;
+  const { run, child } = await talk(ada, canary);
+  const { run: his } = await talk(bob, `song of ${bob.name}`);
+  await ask(ada, his, canary);
+  const rows = await all(db.pool, 'select howdah.export_user_data($1, true) as line', [ada.id]);
+  const lines = rows.map(({ line }) => line);
+  const plain = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
+  const kinds = ['user', 'api_key', 'session', 'run', 'run', 'answer', 'resource'];
+  expect(plain.map(({ kind }) => kind)).toEqual(kinds);
+  expect(lines.map(({ kind }) => kind)).toEqual(kinds);
+  for (const line of lines.filter(({ kind }) => kind !== 'api_key')) {
+    expect(JSON.stringify(line)).not.toContain(canary);
+  }
+  expect(lines[0]).toMatchObject({ username: ada.name, email: '[redacted]', contents: 'redacted' });
+  expect(lines[1].name).toBe(canary); // what somebody called it
+  expect(lines[2]).toMatchObject({
+    title: '[redacted]',
+    state: '[redacted]',
+    todos: [{ status: 'open', title: '[redacted]' }],
+  });
+  expect(lines[3]).toMatchObject({
+    contents: 'redacted',
+    execution: {
+      id: run,
+      input: '[redacted]',
+      output_data: '[redacted]',
+      metrics: { finish_reason: 'stop' },
+      tokens_in: plain[3].execution.tokens_in,
+      completed_at: plain[3].execution.completed_at,
+    },
+    children: [{ execution: { id: child }, contents: 'redacted' }],
+  });
+  const call = { id: 'a', name: 'look_up', arguments: '[redacted]' };
+  expect(lines[3].messages[1]).toMatchObject({
+    role: 'assistant',
+    content: '[redacted]',
+    tool_calls: [call, { ...call, id: 'b' }],
+  });
+  expect(lines[3].questions).toMatchObject([
+    { status: 'answered', answered_by: ada.name, prompt: '[redacted]', tool_call: call },
+  ]);
+  expect(lines[4].execution.error).toEqual({
+    code: 'provider',
+    message: '[redacted]',
+    retryable: false,
+    cause: { reason: 'ENOTFOUND' },
+  });
+  expect(lines[5]).toMatchObject({ question_kind: 'question', answer: '[redacted]' });
+  expect(lines[6]).toMatchObject({ name: '[redacted]', type: 'text/plain' });
+  // field by field the same, but for the contents
+  for (const [at, line] of lines.entries()) {
+    const { contents: _, ...fields } = line;
+    expect(Object.keys(fields).toSorted()).toEqual(Object.keys(plain[at]).toSorted());
+  }
+});
+
 test('every column that names a person is one that erasure knows', async () => {
   const columns = await all(
     db.pool,
@@ -484,7 +542,7 @@ describe('who may', () => {
         expect(
           await refusal(
             asRole(db.pool, role, {}, (client) =>
-              client.query('select howdah_private.erase_log($1)', [[run]]),
+              client.query('select howdah_private.erase_log($1, true)', [[run]]),
             ),
           ),
         ).toMatchObject({ code: '42501' });

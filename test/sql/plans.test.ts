@@ -224,6 +224,7 @@ describe('with a history of several months', () => {
     test.each([
       'select howdah_private.heal_queue()',
       'select howdah_private.tick()',
+      'select howdah_private.erase_ended()',
       'select howdah_private.reap_workers()',
       `select howdah_private.release_executions(howdah.uuid_v7(), null, true)`,
     ])('has chores that make no sequential scan: %s', async (text) => {

@@ -29,6 +29,7 @@ type Quota = {
   metric: string;
   period?: string | null;
   max_value: number;
+  is_per_tenant?: boolean;
 };
 
 describe('quotas', () => {
@@ -63,13 +64,14 @@ describe('quotas', () => {
     metric,
     period = 'day',
     max_value,
+    is_per_tenant = false,
   }: Quota) =>
     (
       await one(
         db.pool,
-        `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value)
-         values ($1, $2, $3, $4, $5, $6) returning id`,
-        [tenant, scope, subject_id, metric, period, max_value],
+        `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value, is_per_tenant)
+         values ($1, $2, $3, $4, $5, $6, $7) returning id`,
+        [tenant, scope, subject_id, metric, period, max_value, is_per_tenant],
       )
     ).id as string;
   const run = (columns: Record<string, unknown> = {}) =>
@@ -264,8 +266,9 @@ describe('quotas', () => {
       await committed(db.pool, async (db) => {
         await db.query('delete from howdah_private.quota_counters where quota_id = $1', [id]);
         await db.query(
-          `insert into howdah_private.quota_counters select $1, howdah_private.quota_begins('minute', now() + n * interval '1 minute'), 1 from generate_series(0, 1) as n`,
-          [id],
+          `insert into howdah_private.quota_counters (quota_id, started_at, subject_id, used)
+           select $1, howdah_private.quota_begins('minute', now() + n * interval '1 minute'), $2, 1 from generate_series(0, 1) as n`,
+          [id, tenant],
         );
       });
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
@@ -746,12 +749,299 @@ describe('quotas', () => {
     });
   });
 
+  describe('for each', () => {
+    const makeUser = async () =>
+      (
+        await one(
+          db.pool,
+          'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
+          [tenant, unique('user')],
+        )
+      ).id as string;
+    const usages = async (id: string) =>
+      Object.fromEntries(
+        (
+          await all(
+            db.pool,
+            'select subject_id, used, remaining from howdah.quota_usage where quota_id = $1',
+            [id],
+          )
+        ).map((row) => [row.subject_id, [Number(row.used), Number(row.remaining)]]),
+      );
+
+    test('user, agent and session refuse the one that is beyond, and nobody else', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      const other = await makeAgent(db.pool, { tenant_id: tenant });
+      const [here, there] = [
+        await makeSession(db.pool, { tenant_id: tenant }),
+        await makeSession(db.pool, { tenant_id: tenant }),
+      ];
+      for (const [scope, column, first, second] of [
+        ['user', 'user_id', ada, bob],
+        ['agent', 'agent_id', agent, other],
+        ['session', 'session_id', here, there],
+      ] as const) {
+        const id = await quota({ scope, metric: 'runs', period: 'hour', max_value: 2 });
+        await db.pool.query('delete from howdah_private.quota_counters where quota_id = $1', [id]);
+        await runs(2, { [column]: first });
+        await run({ [column]: second });
+        const refused = await refusal(run({ [column]: first }));
+        expect(refused).toMatchObject({
+          code: 'HWQTA',
+          message: expect.stringContaining(`the quota of ${scope} ${first} is used up: at most 2`),
+          hint: expect.stringContaining('one for this subject alone takes its place'),
+        });
+        expect(JSON.parse(refused.detail as string)).toMatchObject({
+          quota_id: id,
+          scope,
+          subject_id: first,
+          used: 2,
+          retry_at: expect.any(String),
+        });
+        expect(await usages(id)).toMatchObject({ [first]: [2, 0], [second]: [1, 1] });
+        await db.pool.query('delete from howdah.quotas');
+      }
+    });
+
+    test('hold among 64 sessions at once, for each of its users alone', async () => {
+      const users = await Promise.all(Array.from({ length: 4 }, makeUser));
+      const id = await quota({ scope: 'user', metric: 'runs', max_value: 20 });
+      const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
+      try {
+        const insert = `insert into howdah.executions (tenant_id, agent_id, user_id, input)
+          select $1, $2, u.id, 'x' from unnest($3::uuid[]) as u (id)`;
+        const outcomes = await Promise.all(
+          clients.flatMap((client, n) =>
+            // of two users in one statement, in either order, and of one alone
+            [[users[n % 4], users[(n + 1) % 4]], [users[n % 4]]].map((whose) =>
+              client.query(insert, [tenant, agent, whose]).then(
+                () => 'made',
+                (error) => error.code,
+              ),
+            ),
+          ),
+        );
+        expect(new Set(outcomes)).toEqual(new Set(['made', 'HWQTA']));
+      } finally {
+        await Promise.all(clients.map((client) => client.end()));
+      }
+      const made = await all(
+        db.pool,
+        'select user_id, count(*)::int from howdah.executions where tenant_id = $1 group by 1',
+        [tenant],
+      );
+      for (const { user_id, count } of made) {
+        expect((await usages(id))[user_id]).toEqual([count, 20 - count]);
+        while ((await usages(id))[user_id]?.[1]) await run({ user_id });
+        expect(await refusal(run({ user_id }))).toMatchObject({ code: 'HWQTA' });
+      }
+      expect(await usages(id)).toEqual(Object.fromEntries(users.map((user) => [user, [20, 0]])));
+    });
+
+    test('give way to a quota of the subject’s own, higher or lower, and hold again when that goes', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      await run({ user_id: ada });
+      const id = await quota({ scope: 'user', metric: 'runs', max_value: 2 });
+      const more = await quota({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 3 });
+      await quota({ scope: 'user', subject_id: bob, metric: 'runs', max_value: 0 });
+      await runs(2, { user_id: ada });
+      for (const user_id of [ada, bob]) {
+        expect(await refusal(run({ user_id }))).toMatchObject({ code: 'HWQTA' });
+      }
+      expect([await usages(id), await usages(more)]).toEqual([{}, { [ada]: [3, 0] }]);
+      await db.pool.query('delete from howdah.quotas where id <> $1', [id]);
+      expect(await usages(id)).toEqual({ [ada]: [3, 0] });
+      expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
+      await runs(2, { user_id: bob });
+    });
+
+    test('that an owner imposed give way to nothing that the tenant writes', async () => {
+      const ada = await makeUser();
+      await quota({ scope: 'user', metric: 'runs', max_value: 1 });
+      const own = await quota({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
+      await db.pool.query('update howdah.quotas set is_imposed = false where id = $1', [own]);
+      await run({ user_id: ada });
+      expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
+    });
+
+    test('of tokens park the runs of one user, and let his alone go on when he gets more', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      const id = await quota({ scope: 'user', metric: 'tokens', max_value: 15 });
+      const [first, second] = await runs(2, { user_id: ada });
+      const [third] = await runs(1, { user_id: bob });
+      const mine = [first, second] as string[];
+      expect(await claim([...mine, third as string])).toHaveLength(3);
+      expect(await spend(first as string)).toMatchObject({ over_quota: true });
+      expect(await spend(third as string, [], { status: 'queued' })).toMatchObject({
+        over_quota: false,
+      });
+      await park(first as string);
+      await park(second as string);
+      const waits = await run({ user_id: ada });
+      expect(await claim([waits])).toEqual([]);
+      expect(await states([...mine, waits])).toEqual(['quota', 'quota', 'quota']);
+      expect(await admit()).toBe(0);
+      expect(await brokenRules(db.pool)).toEqual([]);
+      const more = await quota({ scope: 'user', subject_id: ada, metric: 'tokens', max_value: 16 });
+      expect(await admit()).toBe(3);
+      expect(await claim([waits])).toHaveLength(1);
+      expect(await spend(waits)).toMatchObject({ over_quota: true });
+      await db.pool.query('delete from howdah.quotas where id = $1', [more]);
+      await park(waits);
+      expect(await states([waits])).toEqual(['quota']);
+      await turn(id);
+      await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
+      expect(await admit()).toBe(1);
+    });
+
+    test('let nobody wait for the runs of another one, however many those are', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      const id = await quota({ scope: 'user', metric: 'tokens', max_value: 0 });
+      await db.pool.query(
+        `insert into howdah.executions (tenant_id, agent_id, user_id, input) select $1, $2, $3, 'x' from generate_series(1, 230)`,
+        [tenant, agent, ada],
+      );
+      const last = await run({ user_id: bob });
+      const waiting = await all(db.pool, 'select id from howdah.executions where tenant_id = $1', [
+        tenant,
+      ]);
+      await claim(waiting.map((row) => row.id));
+      await quota({ scope: 'user', subject_id: bob, metric: 'tokens', max_value: 1 });
+      expect(await admit()).toBe(1);
+      expect(await states([last])).toEqual(['queued']);
+      await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+      const some = () =>
+        one(db.pool, 'select howdah_private.admit_parked($1, $2) as admitted', [id, tenant]);
+      expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
+    });
+
+    test('of cost: they count what was spent before and while they were made, for each', async () => {
+      const [ada, bob, eve] = [await makeUser(), await makeUser(), await makeUser()];
+      const model = await makeModel(db.pool, { input_price: 10_000, output_price: 10_000 });
+      const step = { ...answer, model_id: model };
+      const [before] = await runs(1, { user_id: ada });
+      const [beside, again] = await runs(2, { user_id: bob });
+      const [after] = await runs(1, { user_id: eve });
+      await claim([before, beside, again, after] as string[]);
+      await spend(before as string, [step]);
+      const fence = (
+        await one(db.pool, 'select fence from howdah.executions where id = $1', [beside])
+      ).fence;
+      const client = await openSession(db.url);
+      await client.query('begin');
+      await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+        worker,
+        JSON.stringify([{ id: beside, fence, after: 0, steps: [step] }]),
+      ]);
+      const id = await quota({ scope: 'user', metric: 'cost', max_value: 9 });
+      expect(await usages(id)).toEqual({ [ada]: [0.15, 8.85] });
+      await admit();
+      await spend(again as string, [step]);
+      await spend(after as string, [step]);
+      await client.query('commit');
+      await client.end();
+      await vi.waitFor(async () => {
+        await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
+        await admit();
+        expect(await usages(id)).toEqual({
+          [ada]: [0.15, 8.85],
+          [bob]: [0.3, 8.7],
+          [eve]: [0.15, 8.85],
+        });
+      }, 20_000);
+    });
+
+    test('count a child for the session and the user of its root', async () => {
+      const ada = await makeUser();
+      const session = await makeSession(db.pool, { tenant_id: tenant });
+      const [root] = await runs(1, { session_id: session, user_id: ada });
+      const [claimed] = await claim([root as string]);
+      const from = { id: root as string, fence: claimed?.fence, after: 0 };
+      const child = await spawn(db.pool, worker, from, agent);
+      const [ofSession, ofUser] = [
+        await quota({ scope: 'session', metric: 'tokens', max_value: 100 }),
+        await quota({ scope: 'user', metric: 'tokens', max_value: 100 }),
+      ];
+      await claim([child]);
+      await spend(child);
+      expect([await usages(ofSession), await usages(ofUser)]).toEqual([
+        { [session]: [15, 85] },
+        { [ada]: [15, 85] },
+      ]);
+    });
+
+    test('tenant hold for each of the installation, unless an owner wrote one for it', async () => {
+      const other = await makeTenant(db.pool, `quota-${randomUUID()}`);
+      const theirs = { tenant_id: other, agent_id: await makeAgent(db.pool, { tenant_id: other }) };
+      await run(theirs);
+      const id = await quota({
+        scope: 'system',
+        metric: 'runs',
+        period: 'hour',
+        max_value: 2,
+        is_per_tenant: true,
+      });
+      await runs(2);
+      await run(theirs);
+      expect(await refusal(run(theirs))).toMatchObject({
+        code: 'HWQTA',
+        message: expect.stringContaining('the quota of each tenant is used up: at most 2 runs'),
+      });
+      expect(await usages(id)).toMatchObject({ [tenant]: [2, 0], [other]: [2, 0] });
+      const own = await quota({ metric: 'runs', period: 'hour', max_value: 3 });
+      await run();
+      expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
+      expect(Object.keys(await usages(id))).not.toContain(tenant);
+      // what a tenant writes itself takes no place
+      await db.pool.query('update howdah.quotas set is_imposed = false where id = $1', [own]);
+      expect(Object.keys(await usages(id))).toContain(tenant);
+    });
+
+    test('of requests and of storage hold for each', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      await quota({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
+      const asked = await all(
+        db.pool,
+        'select * from howdah_private.count_requests($1, $2, $3) as refused',
+        [Array(4).fill(tenant), [ada, ada, bob, null], Array(4).fill(null)],
+      );
+      expect(asked.map(({ refused }) => refused?.detail.subject_id)).toEqual([
+        undefined,
+        ada,
+        undefined,
+        undefined,
+      ]);
+      const sessions = [
+        await makeSession(db.pool, { tenant_id: tenant }),
+        await makeSession(db.pool, { tenant_id: tenant }),
+      ];
+      const id = await quota({ scope: 'session', metric: 'storage', period: null, max_value: 10 });
+      const store = (session: string) =>
+        db.pool.query(
+          `insert into howdah.resources (tenant_id, session_id, name, type, bytes) values ($1, $2, 'f', 'text/plain', '12345678')`,
+          [tenant, session],
+        );
+      for (const session of sessions) await store(session);
+      expect(await refusal(store(sessions[0] as string))).toMatchObject({ code: 'HWQTA' });
+      await db.pool.query('delete from howdah.sessions where id = $1', [sessions[1]]);
+      await db.pool.query('select howdah_private.heal_queue()');
+      expect(
+        await all(
+          db.pool,
+          'select subject_id from howdah_private.quota_counters where quota_id = $1',
+          [id],
+        ),
+      ).toEqual([{ subject_id: sessions[0] }]);
+    });
+  });
+
   test('counters of periods that are over, and of quotas that are gone, are removed', async () => {
     const kept = await quota({ metric: 'runs', max_value: 9 });
     const gone = await quota({ metric: 'runs', period: null, max_value: 9 });
+    await run();
     await db.pool.query(
-      `insert into howdah_private.quota_counters select quota_id, started_at - interval '2 days', 1
-       from howdah_private.quota_counters where quota_id = $1`,
+      `insert into howdah_private.quota_counters (quota_id, started_at, subject_id, used)
+       select quota_id, started_at - interval '2 days', subject_id, 1 from howdah_private.quota_counters where quota_id = $1`,
       [kept],
     );
     await db.pool.query('delete from howdah.quotas where id = $1', [gone]);
@@ -794,7 +1084,12 @@ describe('quotas', () => {
       );
 
     test.each<[string, Partial<Quota>, string]>([
-      ['of nobody', { scope: 'agent' }, 'all_but_a_tenant_and_the_system_have_a_subject'],
+      [
+        'of the system about somebody',
+        { scope: 'system', subject_id: randomUUID() },
+        'a_tenant_and_the_system_have_no_subject',
+      ],
+      ['of a tenant per tenant', { is_per_tenant: true }, 'a_quota_per_tenant_is_of_the_system'],
       ['below zero', { max_value: -1 }, 'max_value_is_zero_or_more'],
       [
         'of storage within a day',

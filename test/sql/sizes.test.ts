@@ -4,11 +4,11 @@ import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support
 
 /** Limited by a check or trigger of its own, and how it says so. */
 const OF_THEIR_OWN: Record<string, string> = {
-  'executions.idempotency_key': 'refuse_large_run',
+  'executions.idempotency_key': 'refuse_unfit_run',
   'executions.input': 'tg_executions__prepare',
-  'executions.input_data': 'refuse_large_run',
+  'executions.input_data': 'refuse_unfit_run',
   'executions.input_parts': 'refuse_parts',
-  'executions.metadata': 'refuse_large_run',
+  'executions.metadata': 'refuse_unfit_run',
   'resources.name': 'name_is_one_short_line',
   'resources.sha256': 'sha256_is_hex',
   'resources.type': 'type_is_a_mime_type',

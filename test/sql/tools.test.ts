@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { asRole, makeModel } from './support.ts';
+import { asRole, makeAgent, makeModel, makeRun } from './support.ts';
 
 let db: TestDatabase;
 
@@ -189,6 +189,40 @@ describe('keys never stand in a row', () => {
       'configuration',
       `insert into howdah.tools (name, kind, configuration) values ('keyed', 'custom', '{"password": "x"}')`,
     ],
+    [
+      'metadata',
+      `insert into howdah.executions (agent_id, input, metadata)
+       values (howdah.agent('development'), 'Hi', '{"order": 4711, "auth": {"token": "x"}}')`,
+    ],
+    [
+      'metadata',
+      `select howdah.run('development', 'Hi', metadata => '{"tags": ["mail", "sk-abcdefgh12345678"]}')`,
+    ],
+    [
+      'metadata',
+      `insert into howdah.schedules (name, cron, agent_id, input, metadata)
+       values ('keyed', '@daily', howdah.agent('development'), 'Hi', '{"api_key": "x"}')`,
+    ],
+    [
+      'metadata',
+      `insert into howdah.resources (name, type, bytes, metadata) values ('a', 'text/plain', 'a', '{"password": "x"}')`,
+    ],
+    [
+      'instruction',
+      `insert into howdah.agents (name, instruction) values ('keyed', 'Call it with sk-proj-A1b2C3d4E5f6G7h8I9j0.')`,
+    ],
+    [
+      'system_prompt',
+      `insert into howdah.agents (name, system_prompt) values ('keyed', 'The key: AKIAIOSFODNN7EXAMPLE')`,
+    ],
+    [
+      'description',
+      `insert into howdah.agents (name, description) values ('keyed', 'postgres://me:correcthorse99@db/shop')`,
+    ],
+    [
+      'description',
+      `insert into howdah.tools (name, kind, description) values ('keyed', 'custom', 'Send Bearer A1b2C3d4E5f6G7h8I9j0 along')`,
+    ],
   ])('in %s', async (field, statement) => {
     const refusal = await db.pool.query(statement).catch((error) => error);
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
@@ -219,6 +253,28 @@ describe('keys never stand in a row', () => {
     ...['sk-', 'sk-proj-', 'ghs_', 'ghp_', 'github_pat_', 'glpat-', 'hf_', 'gsk_', 'AIza'].map(
       (begin) => ({ text: `my key is ${begin}${LONG}` }),
     ),
+    ...[
+      'r8_',
+      'xai-',
+      'pplx-',
+      'npm_',
+      'dop_v1_',
+      'hwd_',
+      'lin_api_',
+      'ntn_',
+      'ya29.',
+      'SG.',
+      'gho_',
+      'ghu_',
+      'ghr_',
+    ].map((begin) => ({ text: `my key is ${begin}${LONG}` })),
+    { text: 'rk_live_1' },
+    { text: 'Basic bWU6cHc=' },
+    { url: 'https://example.com/v1?a=b&signature=abcdefgh' },
+    { GITLAB_PAT: 'x' },
+    { DB_PWD: 'x' },
+    { AWS_CREDENTIALS: 'x' },
+    { 'Set-Cookie': 'x' },
     { text: 'AKIAIOSFODNN7EXAMPLE' },
     { text: `whsec_${LONG}` },
     { text: 'xoxb-123456789012-abcdef' },
@@ -265,8 +321,94 @@ describe('keys never stand in a row', () => {
     await expect(refused).rejects.toThrow(field);
   });
 
-  test.each(['http://user:pw@example.com/v1', 'http://example.com/v1 x', 'ftp://example.com'])(
-    'a base_url is no place for one, nor for nonsense: %s',
+  test.each(['', 'Use it: ', 'word\n'])(
+    'of prose by their shapes alone, after %j',
+    async (before) => {
+      const keys = [
+        ...[
+          'sk-',
+          'sk-proj-',
+          'sk-ant-api03-',
+          'ghs_',
+          'ghp_',
+          'glpat-',
+          'hf_',
+          'gsk_',
+          'npm_',
+        ].map((begin) => begin + LONG),
+        `github_pat_11A1B2C3D4_${LONG}`,
+        `sk_live_${LONG}`,
+        `AIza${LONG.slice(0, 35)}`,
+        'AKIAIOSFODNN7EXAMPLE',
+        `whsec_${LONG}`,
+        'xoxb-123456789012-abcdef',
+        'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLXNpZw',
+        `-----BEGIN PRIVATE KEY-----\n${LONG}${LONG}`,
+        `https://example.com/?api_key=${LONG}`,
+        `https://me:${LONG}@example.com`,
+      ];
+      const { rows } = await db.pool.query(
+        'select k.key from unnest($1::text[]) as k (key) where not howdah_private.prose_holds_a_key($2 || k.key || $3)',
+        [keys, before, '.'],
+      );
+      expect(rows).toEqual([]);
+    },
+  );
+
+  test('prose may speak of keys', async () => {
+    const words = [
+      'sk-learn is a library; keys of OpenAI begin with sk- or sk-proj-.',
+      'sk-learn-pipelines-with-20-steps, npm-check-updates-v16 and hf-transformers-4-bit-models',
+      'Bearer documents are no tokens. Send the header Authorization: Bearer <token>.',
+      'Basic assistant: answers basic questions about passwords and API keys. password: never ask for it.',
+      'Connect to postgres://user:password@host:5432/db or https://user:pass@host.',
+      'https://api.example.com/v1?api_key=YOUR_API_KEY_HERE&key=value',
+      'Never print -----BEGIN PRIVATE KEY----- blocks, nor AKIA… or eyJ… strings.',
+      'The digest e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 of 01980000-0000-7000-8000-000000000000',
+      'ghp_ and github_pat_ tokens, xoxb- tokens, whsec_ secrets',
+      'ASIA and AKIA are prefixes; ASIAPACIFICREGION too',
+    ];
+    const { rows } = await db.pool.query(
+      'select w.word from unnest($1::text[]) as w (word) where howdah_private.prose_holds_a_key(w.word)',
+      [words],
+    );
+    expect(rows).toEqual([]);
+    await makeAgent(db.pool, { instruction: words.join('\n'), description: words[3] });
+    await db.pool.query(
+      `insert into howdah.tools (name, kind, description) values ('talks_of_keys', 'custom', $1)`,
+      [words.join('\n')],
+    );
+  });
+
+  test('what people say is theirs to say, and a fork repeats what was let in', async () => {
+    const said = `my key is sk-proj-${LONG}`;
+    const id = await makeRun(db.pool, { input: said, input_data: JSON.stringify({ token: said }) });
+    await db.pool.query(`update howdah.executions set metadata = '{"token": "x"}' where id = $1`, [
+      id,
+    ]);
+    await db.pool.query('select howdah.fork_execution($1, 0)', [id]);
+    await db.pool.query(
+      `select howdah.cancel_execution(id) from howdah.executions where $1 in (id::uuid, forked_from_execution_id)`,
+      [id],
+    );
+  });
+
+  test.each([
+    ['https://user:pw@example.com/v1', 'https://example.com/v1'],
+    ['HTTPS://sk-abcdef@example.com:8443/v1?key=abcdefgh', 'HTTPS://example.com:8443/v1'],
+  ])('before the host of a base_url: %s', async (base_url, without) => {
+    const refused = await makeModel(db.pool, { base_url }).catch((error) => error);
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('base_url'),
+      detail: JSON.stringify({ field: 'base_url' }).replace(':', ': '),
+      hint: expect.stringContaining(`Leave it out: ${without}.`),
+    });
+    expect(refused.hint).not.toMatch(/pw|sk-|abcdefgh/);
+  });
+
+  test.each(['http://example.com/v1 x', 'ftp://example.com'])(
+    'a base_url is no place for nonsense: %s',
     async (url) => {
       const made = db.pool.query(
         `insert into howdah.models (name, provider, model, base_url) values ('x', 'openai', 'x', $1)`,

@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
 
 /** What a client is told of a failure: nothing of our SQL, and no tables but the one he addressed. */
 export type ClientError = {
@@ -12,37 +12,108 @@ export type PgError = {
   message: string;
   detail?: string;
   hint?: string;
+  schema?: string;
   table?: string;
   column?: string;
   constraint?: string;
 };
 
-/** What the client is told of an error of the database; undefined when it is not his business. */
+type Words = { code: string; message: string; hint?: string; detail?: JsonObject };
+
+/** What the client is told of an error of the database, by a code of ours; undefined when it is not his business. */
 export function explain(error: PgError): ClientError | undefined {
   if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
     return { message: error.message, extensions: refusalOf(error) };
   }
-  if (error.code === '22021' || error.code === '22P05') return unstorable;
-  const sentence = sentences[error.code] ?? (/^22/.test(error.code) ? messageOf : undefined);
-  return sentence && { message: sentence(error), extensions: { code: error.code } };
+  const words = wordsFor[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
+  if (!words) return undefined;
+  const { message, detail = {}, ...rest } = words(error);
+  const where = whereOf(error);
+  const told = { ...where, ...detail };
+  return {
+    message,
+    extensions: { ...rest, ...(Object.keys(told).length > 0 && { detail: told }) },
+  };
 }
 
-/** Written in the operation itself; in variables it is found before the database sees it. */
-const unstorable: ClientError = {
-  message: 'a text holds a character that cannot be stored, such as U+0000',
-  extensions: { code: 'HWINV', hint: 'Leave it out.' },
+/** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
+const wordsFor: Readonly<Record<string, (error: PgError) => Words>> = {
+  '22021': unstorable,
+  '22P05': unstorable,
+  '23001': foreignKey,
+  '23502': ({ column = 'a value' }) => ({
+    code: 'HWINV',
+    message: `${column} is missing`,
+    hint: `Give ${column} a value.`,
+    detail: { field: column },
+  }),
+  '23503': foreignKey,
+  '23505': (error) => ({
+    code: 'HWCNF',
+    message: `there is a row with this ${wordsOf(error)} already`,
+    hint: `Take another ${wordsOf(error)}, or change the row that has it.`,
+  }),
+  '23514': ({ constraint = 'a rule' }) => ({
+    code: 'HWINV',
+    message: `the row is refused: ${constraint.replaceAll('_', ' ')}`,
+    hint: 'Give it values for which that is true.',
+  }),
+  '40001': again,
+  '40P01': again,
+  '42501': () => ({ code: 'HWDEN', message: 'this is not allowed' }),
+  '55P03': again,
+  '57014': ({ code }) => ({
+    code,
+    message: 'the request took too long and was stopped',
+    hint: 'Ask for less at once.',
+  }),
 };
 
-/** The errors of Postgres that a client causes. Class 22 (bad values) says itself what is wrong. */
-const sentences: Readonly<Record<string, (error: PgError) => string>> = {
-  '23502': ({ column }) => `${column ?? 'a value'} is missing`,
-  '23503': foreignKeySentence,
-  '23505': (error) => `there is a row with this ${columnsOf(error)} already`,
-  '23514': ({ constraint }) =>
-    `the row is refused: ${(constraint ?? 'check').replaceAll('_', ' ')}`,
-  '42501': () => 'this is not allowed',
-  '57014': () => 'the request took too long and was stopped; ask for less at once',
-};
+/** Written in the operation itself; in variables it is found before the database sees it. */
+function unstorable(): Words {
+  return {
+    code: 'HWINV',
+    message: 'a text holds a character that cannot be stored, such as U+0000',
+    hint: 'Leave it out.',
+  };
+}
+
+/** Class 22: Postgres says itself what is wrong with a value. */
+function badValue({ message }: PgError): Words {
+  return { code: 'HWINV', message };
+}
+
+function again(): Words {
+  return {
+    code: 'HWCNF',
+    message: 'somebody else was changing the same rows',
+    hint: 'Try again.',
+  };
+}
+
+/** A row that others need cannot go; a row cannot name one that does not exist. */
+function foreignKey(error: PgError): Words {
+  if (error.code === '23001' || /^(update or )?delete/.test(error.message)) {
+    return {
+      code: 'HWCNF',
+      message: `the row is still used by ${whereOf(error).table ?? 'others'}`,
+      hint: 'Change or delete those first.',
+    };
+  }
+  return {
+    code: 'HWNTF',
+    message: `${wordsOf(error)} names a row that does not exist`,
+    hint: 'Take the id of one that you see.',
+    detail: { field: columnsOf(error) },
+  };
+}
+
+/** Only tables that everybody knows. */
+function whereOf({ schema, table, constraint }: PgError): JsonObject {
+  return schema === 'howdah' && table
+    ? { table, ...(constraint !== undefined && { constraint }) }
+    : {};
+}
 
 /** The detail of our own errors is JSON for code. */
 function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
@@ -61,27 +132,19 @@ function parsed(detail: string): Json {
   }
 }
 
-function messageOf({ message }: PgError): string {
-  return message;
-}
-
-/** A row that others need cannot go; a row cannot name one that does not exist. */
-function foreignKeySentence(error: PgError): string {
-  return /^(update or )?delete/.test(error.message)
-    ? 'the row is still used by others'
-    : `${columnsOf(error)} names a row that does not exist`;
+function wordsOf(error: PgError): string {
+  return columnsOf(error).replaceAll('_', ' ') || 'key';
 }
 
 /**
  * `Key (tenant_id, name)=(…) already exists.` gives `name`. Postgres tells no key of a table with policies; there the
  * constraint is called after its columns: `models_tenant_id_name_key`.
  */
-function columnsOf({ detail, constraint, table }: PgError): string {
+function columnsOf({ detail, constraint = '', table }: PgError): string {
   const columns = /^Key \(([^)]*)\)/.exec(detail ?? '')?.[1]?.split(', ') ?? [];
-  const words = (constraint ?? '')
+  const named = constraint
     .replace(`${table}_`, '')
     .replace('tenant_id_', '')
-    .replace(/_?[pf]?key$/, '')
-    .replaceAll('_', ' ');
-  return columns.filter((column) => column !== 'tenant_id').join(', ') || words || 'key';
+    .replace(/_?[pf]?key$/, '');
+  return columns.filter((column) => column !== 'tenant_id').join(', ') || named;
 }

@@ -5,6 +5,7 @@ import { GraphQLError } from 'postgraphile/graphql';
 import { isConnectionLoss } from '../../db/sqlstate.ts';
 import { BUSY } from '../admission.ts';
 import { type ClientError, explain, type PgError } from './database-errors.ts';
+import { withoutChoices } from './plugins/inputs.ts';
 
 /** Writes down what a client was not told, with the id that he was. */
 export type ErrorLog = (error: unknown, id: string) => void;
@@ -21,8 +22,10 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
       const told = restated(error, withoutValue(error.message, cause), cause.extensions);
       return error.path ? told : asInvalid(told);
     }
-    if (cause instanceof Error && isSafeError(cause))
-      return restated(error, cause.message, { code: 'HWINV', ...cause.extensions });
+    if (cause instanceof Error && isSafeError(cause)) {
+      const { statusCode: _, ...extensions } = cause.extensions ?? {};
+      return restated(error, cause.message, { code: 'HWINV', ...extensions });
+    }
     const told = isPgError(cause)
       ? (explain(cause) ?? explainWaiting(cause))
       : (explainMissing(cause) ?? explainWaiting(cause));
@@ -44,7 +47,7 @@ export function asInvalid(error: GraphQLError): GraphQLError {
 /** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
 export function withoutHelp(error: GraphQLError): GraphQLError {
   const [message = ''] = error.message.split(' Did you mean ');
-  return restated(error, message, error.extensions);
+  return restated(error, withoutChoices(message), error.extensions);
 }
 
 /** graphql-js quotes the whole value of a variable that does not fit, and it may hold a secret: place and reason do. */
@@ -73,7 +76,7 @@ export function restated(
 }
 
 /** What lies under an error of GraphQL, however often it was wrapped. */
-function causeOf(error: GraphQLError): unknown {
+export function causeOf(error: GraphQLError): unknown {
   let cause: unknown = error.originalError ?? undefined;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
   return cause;

@@ -13,9 +13,11 @@ import type { Identity } from '../login/verdict.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
+import { createAnswersPlugin } from './plugins/answers.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
+import { InputsPlugin } from './plugins/inputs.ts';
 import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
@@ -56,6 +58,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       FeedPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      InputsPlugin,
     ],
     pgServices: [
       makePgService({
@@ -88,6 +91,7 @@ export function servingPreset({
     plugins: [
       createLimitsPlugin(introspection),
       createAdmissionPlugin(admission),
+      createAnswersPlugin(),
       createRequestsPlugin(requests),
     ],
     grafserv: {

@@ -62,8 +62,10 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   };
 }
 
-function turnAway(socket: WebSocket, refusal: Refusal): void {
-  socket.close(refusal.status === 503 ? TRY_AGAIN_LATER : UNAUTHORIZED, closeReason(refusal));
+/** `onExpiry`: who was let in before may come back with a new token; who comes with an old one would come again and again. */
+function turnAway(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
+  const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
+  socket.close(refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
 }
 
 /** A socket's token has no leeway: it would be closed again at once. */
@@ -75,18 +77,15 @@ async function strictly(login: Login, authorization: unknown): Promise<Verdict<I
 
 async function check(socket: WebSocket, identity: Identity, { exists }: SocketLoginOptions) {
   if (identity.expiresAt === undefined && identity.apiKeyId === undefined) return; // without a login
-  if (hasExpired(identity)) {
-    socket.close(FORBIDDEN, closeReason(refused('expired').refusal));
-  } else if (!(await exists(identity))) {
-    turnAway(socket, refused('unknown').refusal);
-  }
+  const standing = hasExpired(identity) ? 'expired' : await exists(identity);
+  if (standing !== 'good') turnAway(socket, refused(standing).refusal, FORBIDDEN);
 }
 
 function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
   return expiresAt <= Date.now();
 }
 
-/** The protocol allows 123 bytes. */
-function closeReason({ reason, message }: Refusal): string {
-  return Buffer.byteLength(message) <= 123 ? message : `${reason} token`;
+/** The protocol allows 123 bytes: what is wrong, without what to do. */
+function closeReason({ message }: Refusal): string {
+  return message.split(':', 1)[0] as string;
 }

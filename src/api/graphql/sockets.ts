@@ -9,7 +9,7 @@ import type { HowdahError } from '../../contracts/errors.ts';
 import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import type { Identities } from '../login/identities.ts';
-import { refuseUpgrade } from '../problem.ts';
+import { answerBare } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
@@ -42,6 +42,9 @@ export type Sockets = {
 export function createSockets(serv: GrafservBase, options: SocketOptions): Sockets {
   const { bounds, admission } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
+  server.on('wsClientError', ({ message }, socket, { method }) => {
+    answerBare(socket, method === 'GET' ? 400 : 405, 'HWINV', `This is no WebSocket: ${message}.`);
+  });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
   // After a deploy every subscriber comes back at the same moment. To begin costs one short query, and takes from
   // requests no more than half of their connections.
@@ -63,6 +66,10 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings)),
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
+  server.on('connection', (client) => {
+    // ws has closed it already and said why (1009: too large, 1007: no UTF-8); graphql-ws would print a stack each time
+    client.removeAllListeners('error').on('error', () => {});
+  });
   return {
     upgrade(request, socket, head) {
       if (server.clients.size >= bounds.sockets) return refuseOneMore(socket, bounds.sockets);
@@ -85,7 +92,7 @@ function terminate(clients: ReadonlySet<WebSocket>): void {
 
 function refuseOneMore(socket: Duplex, most: number): void {
   const detail = `This server has ${most} WebSockets open, which is all it takes. Try again later.`;
-  refuseUpgrade(socket, 503, detail, { 'retry-after': '5' });
+  answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
 }
 
 function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'onSubscribe'> {

@@ -40,7 +40,8 @@ export function createLogin(options: LoginOptions): Login {
     const read = token === undefined ? refused('invalid') : await readToken(token);
     if (!read.ok) return read;
     try {
-      return (await exists(read.value)) ? read : refused('unknown');
+      const standing = await exists(read.value);
+      return standing === 'good' ? read : refused(standing);
     } catch (error) {
       onTrouble(error);
       return refused('unreachable');

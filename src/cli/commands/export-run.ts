@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { executionId } from '../ids.ts';
+import { putOut } from '../out-file.ts';
 import type { CliIo } from '../output.ts';
 
 /** `howdah export-run ID`: all that a replay needs of a run. The same run gives the same bytes. */
@@ -10,14 +10,11 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
     .option('--out <file>', 'write it there instead of to stdout')
-    .action(async (id: string, { out }: { out?: string }) => {
+    .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
+    .action(async (id: string, { out, redact }: { out?: string; redact?: boolean }) => {
       await withDatabase(io, async ({ db }) => {
-        const run = await exportRun(db, executionId(id), !io.json);
-        if (out === undefined) {
-          return io.out(run);
-        }
-        await writeFile(out, `${run}\n`);
-        io.err(`wrote ${out}`);
+        const how = { isForPeople: !io.json, redact };
+        await putOut(io, await exportRun(db, executionId(id), how), out);
       });
     });
 }

@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { exportUserData } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
+import { putOut } from '../out-file.ts';
 import type { CliIo } from '../output.ts';
 import { tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
+
+type Options = { tenant: string; out?: string; redact?: boolean };
 
 /** `howdah export-user NAME`: everything about a person, one JSON document a line. */
 export function register(command: Command, io: CliIo): void {
@@ -12,13 +14,11 @@ export function register(command: Command, io: CliIo): void {
     .argument('<name>', 'the user')
     .option('--tenant <slug>', "the user's tenant", 'default')
     .option('--out <file>', 'write it there instead of to stdout')
-    .action(async (name: string, { tenant, out }: { tenant: string; out?: string }) => {
+    .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
+    .action(async (name: string, { tenant, out, redact }: Options) => {
       await withDatabase(io, async ({ db, pool }) => {
         const user = await userOf(db, await tenantOf(db, tenant), name);
-        const text = (await exportUserData(pool, user.id)).join('\n');
-        if (out === undefined) return io.out(text);
-        await writeFile(out, `${text}\n`);
-        io.err(`wrote ${out}`);
+        await putOut(io, (await exportUserData(pool, user.id, redact)).join('\n'), out);
       });
     });
 }

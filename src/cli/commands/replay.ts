@@ -37,7 +37,7 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
     return { exported: file, definition: undefined };
   }
   return withDatabase(io, async ({ db }) => {
-    const exported = file ?? JSON.parse(await exportRun(db, run, false));
+    const exported = file ?? JSON.parse(await exportRun(db, run));
     const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
     if (agent !== undefined && !found) {
       throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {

@@ -1,7 +1,13 @@
 import { type Command, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { HowdahError } from '../../contracts/errors.ts';
-import { createUser, TOKEN_PARTY, type UserRole, userRoles } from '../../db/identity.ts';
+import {
+  createUser,
+  inactiveOf,
+  TOKEN_PARTY,
+  type UserRole,
+  userRoles,
+} from '../../db/identity.ts';
 import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
@@ -66,7 +72,24 @@ function sign(claims: Claims, secret: string): Promise<string> {
 async function namedOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  return atMost(await userOf(db, tenant, username, '--create makes this one.'), options.role);
+  const user = await userOf(db, tenant, username, '--create makes this one.');
+  await refuseInactive(db, tenant, user);
+  return atMost(user, options.role);
+}
+
+/** The API would let nobody in by such a token. */
+async function refuseInactive(
+  db: Queries,
+  tenant: { id: string; slug: string },
+  user: { id: string; username: string },
+): Promise<void> {
+  const inactive = await inactiveOf(db, tenant.id, user.id);
+  if (inactive === undefined) return;
+  const name = inactive === 'tenant' ? tenant.slug : user.username;
+  throw new HowdahError('HWCNF', `the ${inactive} '${name}' is not active`, {
+    hint: `Name an active one, or set is_active of the ${inactive} to true.`,
+    detail: { [inactive]: name },
+  });
 }
 
 /** The user, when a token may say this role: the API lets nobody do more than his row allows. */

@@ -1,16 +1,19 @@
 const MAX_TEXT = 400;
 
+/** What stands where a key stood. */
+export const REDACTED = '***';
+
 /** Takes the key out of a text, and whatever else looks like one (servers quote what they were sent). */
 export function redact(text: string, key: string | null): string {
   const known = key !== null && key.length >= 4 ? spellings(key) : [];
   return known
-    .reduce((rest, spelling) => rest.replaceAll(spelling, '***'), text)
-    .replace(/\b(sk|gsk|xai|pk)-[\w*.-]{6,}/g, '***')
+    .reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text)
+    .replace(/\b(sk|gsk|xai|pk)-[\w*.-]{6,}/g, REDACTED)
     .replace(/\bBearer\s+\S+/gi, 'Bearer ***');
 }
 
 /** A key as JSON and URLs write it, too: the longest first. */
-function spellings(key: string): string[] {
+export function spellings(key: string): string[] {
   const all = [key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)];
   return [...new Set(all)].sort((a, b) => b.length - a.length);
 }

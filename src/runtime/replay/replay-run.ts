@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ExportedRun } from '../../contracts/exported-run.ts';
-import { isJsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { advance } from '../advance.ts';
 import type { Divergence } from './divergence.ts';
 import { Judge } from './judge.ts';
@@ -90,7 +90,19 @@ export function readExportedRun(value: unknown): ExportedRun {
   if (missing.length > 0) {
     throw noRun(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`);
   }
+  if (value.contents !== undefined) {
+    throw withoutContents(value.contents);
+  }
   return value as unknown as ExportedRun;
+}
+
+function withoutContents(contents: Json): HowdahError {
+  const message = `what was said in this run is ${contents}, so it cannot be played again`;
+  const hint =
+    contents === 'redacted'
+      ? 'Export it whole: howdah export-run ID without --redact'
+      : 'Its contents were erased by hand or by howdah.retention_policies.';
+  return new HowdahError('HWINV', message, { hint, detail: { contents } });
 }
 
 function noRun(fault: string): HowdahError {

@@ -35,6 +35,7 @@ export function createRequestsPlugin({
         processGraphQLRequestBody(next, { body }) {
           refuseVariables(body.variableValues);
           if (operations) body.query = operations.find(body) ?? refuseUnknown();
+          else if (typeof body.query !== 'string') refuseTextless();
           return next();
         },
         ruruHTML(next, { htmlParts, request }) {
@@ -48,6 +49,14 @@ export function createRequestsPlugin({
       },
     },
   };
+}
+
+function refuseTextless(): never {
+  throw refusal(
+    'this server has no list of operations to find one by its id: `query` is missing',
+    { field: 'query' },
+    'Send the text of the operation, or set HOWDAH_GRAPHQL_OPERATIONS.',
+  );
 }
 
 function refuseUnknown(): never {

@@ -1,0 +1,136 @@
+-- Contents that a tenant does not keep (keep_contents_days = 0). A run that has ended is noted and, half a minute later, erased
+-- with its whole tree: whoever waits for the answer has it by then. Noted, because not every one may be erased yet: a
+-- session that goes on needs what was said in it, a person is still asked what became of an effect, a hook is still to be told.
+
+-- What workers do about each second; gives how many noted runs were looked at. Where no tenant wants this it is a look at
+-- two indexes without entries. Elsewhere one worker at a time has the mark, which says for all tenants how far this has come;
+-- it is a row, since anybody may hold an advisory lock. What a transaction ended that stayed open for longer than the
+-- grace, or what ended before anybody asked for this, the night finds (retain).
+create or replace function howdah_private.erase_ended(batch int default 100, grace interval default '30 seconds') returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_wanted boolean := exists (select from howdah.retention_policies as p where p.keep_contents_days = 0);
+  v_until timestamptz := now() - erase_ended.grace;
+  v_since timestamptz;
+  v_noted record;
+begin
+  if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
+    return 0;
+  end if;
+  select greatest(m.reached_at, v_until - interval '1 hour') into v_since
+  from howdah_private.erasure_mark as m for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  if v_is_wanted then
+    select * into v_noted from howdah_private.note_ended(v_since, v_until, 1000);
+    update howdah_private.erasure_mark as m
+    set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end
+    where v_noted.runs > 0 or m.reached_at < v_until - interval '10 seconds';
+  end if;
+  return howdah_private.erase_due(erase_ended.batch);
+end $$;
+
+-- Root runs that ended in this time and are not noted yet, the oldest first; how many it was, and when the last of them ended.
+create or replace function howdah_private.note_ended(
+  since timestamptz, until timestamptz, batch int, tenant_id uuid default null, out runs int, out last_at timestamptz
+)
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with ended as (
+    select e.id::uuid as id, e.tenant_id, e.completed_at
+    from howdah.executions as e
+    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+    where e.completed_at >= coalesce(note_ended.since, '-infinity') and e.completed_at < note_ended.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+      and (note_ended.tenant_id is null or e.tenant_id = note_ended.tenant_id)
+      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+    order by e.completed_at limit note_ended.batch
+  ),
+  noted as (
+    insert into howdah_private.erasures_due (execution_id, tenant_id)
+    select n.id, n.tenant_id from ended as n
+    on conflict do nothing
+  )
+  select count(*)::int, max(n.completed_at) from ended as n
+$$;
+
+-- Erases what is due and may go; at what may not it looks again later. Runs are locked before their sessions, as everybody
+-- does it, and nobody is waited for: what somebody is just retrying, forking or writing to comes next time. Who writes to
+-- a session that is being erased waits, and then begins anew in it.
+create or replace function howdah_private.erase_due(batch int) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_due uuid[] := array(
+    select d.execution_id from howdah_private.erasures_due as d
+    where d.due_at <= now() order by d.due_at limit erase_due.batch
+  );
+  v_roots uuid[];
+  v_sessions uuid[];
+begin
+  v_roots := array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_due) order by e.id for update skip locked
+  );
+  v_sessions := array(
+    select s.id from howdah.sessions as s
+    where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_roots))
+    order by s.id for no key update skip locked
+  );
+  -- what runs again, is gone, erased or kept by now is not due any more
+  delete from howdah_private.erasures_due as d
+  where d.execution_id = any (v_due) and not exists (
+    select from howdah.executions as e
+    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+    where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
+  );
+  update howdah_private.erasures_due as d
+  set due_at = coalesce(howdah_private.contents_kept_until(e), now() + interval '1 second')
+  from howdah.executions as e
+  where d.execution_id = any (v_due) and e.id = d.execution_id and (
+    howdah_private.contents_kept_until(e) is not null or e.id <> all (v_roots)
+    or (e.session_id is not null and e.session_id <> all (v_sessions))
+  );
+  with gone as (
+    delete from howdah_private.erasures_due as d
+    where d.execution_id = any (v_due) and d.due_at <= now() returning d.execution_id as id
+  )
+  select array_agg(g.id), array_agg(distinct e.session_id) filter (where e.session_id is not null)
+  into v_roots, v_sessions from gone as g join howdah.executions as e on e.id = g.id;
+  if v_roots is not null then
+    perform howdah_private.erase_runs(v_roots || array(
+      select c.id::uuid from howdah.executions as c
+      where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
+    ), keep_keys => true);
+    perform howdah_private.erase_sessions(coalesce(v_sessions, '{}'), false);
+  end if;
+  return cardinality(v_due);
+end $$;
+
+-- Until when somebody needs the contents of a root run that has ended; null when nobody does. A hook that cannot be called
+-- for an hour has had its time.
+create or replace function howdah_private.contents_kept_until(e howdah.executions) returns timestamptz
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select greatest(
+    (select case when s.live_execution_id is not null then now() + interval '1 minute'
+        else nullif(greatest(s.last_activity_at + make_interval(mins => p.keep_sessions_minutes), now()), now()) end
+      from howdah.sessions as s join howdah.retention_policies as p on p.tenant_id = s.tenant_id
+      where s.id = e.session_id),
+    case when exists (
+        select from howdah.questions as q
+        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open' and q.kind = 'effect'
+      ) or exists (
+        select from howdah_private.ended_runs as r join howdah.executions as x on x.id = r.execution_id
+        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id and r.created_at > now() - interval '1 hour'
+      ) or exists (
+        select from howdah.executions as c
+        where c.root_execution_id = e.id and c.parent_execution_id is not null and c.completed_at is null
+      ) then now() + interval '1 minute' end
+  )
+$$;

@@ -1,0 +1,80 @@
+import { afterAll, expect, test } from 'vitest';
+import { openaiProvider } from '../../src/providers/openai.ts';
+import {
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeServer,
+  startOpenAiServer,
+} from '../support/openai-server.ts';
+import { answerOf, modelRequest, never } from './requests.ts';
+
+/** A server that says the key it was sent in an answer that is a good one. */
+
+const KEY = 'sk-echo-0123456789-abcdef';
+const open: FakeServer[] = [];
+afterAll(() => Promise.all(open.map((server) => server.close())));
+
+const keyOf = ({ headers }: FakeRequest) => headers.authorization?.replace('Bearer ', '') ?? '';
+const piece = (content: string, finish_reason: string | null = null) =>
+  ({ choices: [{ index: 0, delta: { content }, finish_reason }] }) as never;
+
+async function answerTo(say: (key: string) => FakeAnswer, key = KEY) {
+  const server = await startOpenAiServer((request) => say(keyOf(request)));
+  open.push(server);
+  const provider = openaiProvider({ env: { baseUrl: server.url, apiKey: key } });
+  const streamed: string[] = [];
+  const outcome = await provider.generate(modelRequest('Hi'), {
+    signal: never(),
+    onToken: (text) => streamed.push(text),
+  });
+  expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${key}`);
+  return { answer: answerOf(outcome), streamed: streamed.join('') };
+}
+
+test('its text is answered and streamed without the key', async () => {
+  const { answer, streamed } = await answerTo((key) => ({ content: `Yours is ${key}, ${key}!` }));
+  expect(answer.content).toBe('Yours is ***, ***!');
+  expect(streamed).toBe(answer.content);
+});
+
+test('wherever a stream cuts the key, and however often it only begins', async () => {
+  const text = `s sk sk-echo- ${KEY.slice(0, -1)} ${KEY}${KEY} sk-echo`;
+  const told = `s sk sk-echo- ${KEY.slice(0, -1)} ****** sk-echo`;
+  for (let at = 0; at <= text.length; at += 1) {
+    const chunks = [piece(text.slice(0, at)), piece(text.slice(at)), piece('', 'stop')];
+    const { answer, streamed } = await answerTo(() => ({ chunks }));
+    expect({ content: answer.content, streamed }).toEqual({ content: told, streamed: told });
+  }
+  const chunks = [...[...text].map((letter) => piece(letter)), piece('', 'stop')];
+  expect((await answerTo(() => ({ chunks }))).streamed).toBe(told);
+});
+
+test('its calls are made without it, also where the key is one that JSON escapes', async () => {
+  const key = 'quoted"and\\slashed-0123456789';
+  const { answer } = await answerTo(
+    (sent) => ({
+      tool_calls: [
+        { id: `call-${sent}`, name: 'send', arguments: { to: 'me', text: `key: ${sent}` } },
+      ],
+    }),
+    key,
+  );
+  expect(answer.tool_calls).toEqual([
+    { id: 'call-***', name: 'send', arguments: '{"to":"me","text":"key: ***"}' },
+  ]);
+});
+
+test('an answer that comes whole is no other', async () => {
+  const { answer, streamed } = await answerTo((key) => ({
+    raw: JSON.stringify({
+      choices: [{ index: 0, message: { content: `It is ${key}` }, finish_reason: 'stop' }],
+    }),
+    headers: { 'content-type': 'application/json' },
+  }));
+  expect([answer.content, streamed]).toEqual(['It is ***', 'It is ***']);
+});
+
+test('a word that stands for no key is a word', async () => {
+  const { answer, streamed } = await answerTo(() => ({ content: 'ollama runs models' }), 'ollama');
+  expect([answer.content, streamed]).toEqual(Array(2).fill('ollama runs models'));
+});
