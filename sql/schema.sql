@@ -13269,10 +13269,10 @@ CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[],
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select q.place, coalesce(
-    (select e.agent_id <> all (h.agents) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
+    (select coalesce(e.agent_id <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
     (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
       where s.id = q.id and s.tenant_id = q.tenant_id),
-    false)
+    true)
   from rows from (
     unnest(who_sees.tenants), unnest(who_sees.users), unnest(who_sees.roles), unnest(who_sees.ids)
   ) with ordinality as q (tenant_id, user_id, role, id, place)
