@@ -96,6 +96,7 @@ comment on constraint type_is_a_mime_type on howdah.resources is 'Write type as 
 comment on constraint timeout_is_up_to_a_minute on howdah.hooks is 'Set timeout_ms to 1 to 60000 milliseconds.';
 comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant on howdah.concurrency_limits is 'Give agent_id or model_id, or neither for the whole tenant.';
 comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is 'Set max_running to 1 or more; to stop an agent set its is_active to false.';
+comment on constraint a_grant_is_of_an_agent_or_of_a_workflow on howdah.grants is 'Set one of agent_id and workflow_id.';
 comment on constraint a_grant_is_to_a_user_or_to_a_role on howdah.grants is 'Give either user_id or role, not both.';
 
 comment on constraint hash_is_a_sha_256 on howdah.api_keys is 'Make keys by howdah.create_api_key(name) or: howdah key create NAME.';

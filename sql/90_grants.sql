@@ -144,7 +144,7 @@ grant execute on function howdah.label_agent_version(uuid, int, text), howdah.la
 
 -- Teams.
 grant select (
-  id, tenant_id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds,
+  id, tenant_id, name, description, type, instruction, configuration, is_active, is_restricted, max_steps, max_tokens, max_cost, max_seconds,
   current_version_id, created_at, updated_at, deleted_at
 ) on howdah.workflows to howdah_app, howdah_analyst;
 grant insert (
@@ -167,13 +167,13 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
-  howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
+  howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
   howdah_private.permit_tool(uuid), howdah_private.is_harmless_configuration(jsonb),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;
 grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
 grant select (is_restricted) on howdah.agents to howdah_app, howdah_analyst;
-grant insert (agent_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
+grant insert (agent_id, workflow_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
 grant insert (username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
 
 -- API keys: made and revoked by functions; the hash is for nobody to read.

@@ -355,22 +355,26 @@ CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (t
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  agent_id uuid not null,
+  agent_id uuid,
   user_id uuid,
   role howdah.user_role,
   permission howdah.grant_permission not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint grants_tenant_id_agent_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, user_id, role),
+  workflow_id uuid,
+  constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, user_id, role),
   constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint grants_pkey PRIMARY KEY (id),
   constraint grants_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint grants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint grants_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_grant_is_of_an_agent_or_of_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint a_grant_is_to_a_user_or_to_a_role CHECK ((num_nonnulls(user_id, role) = 1))
 );
 alter table howdah.grants enable row level security, force row level security;
 CREATE INDEX grants_user_id_idx ON howdah.grants USING btree (tenant_id, user_id);
+CREATE INDEX grants_workflow_id_idx ON howdah.grants USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.hooks (
   id uuid default howdah.uuid_v7() not null,
@@ -901,6 +905,7 @@ create table howdah.workflows (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  is_restricted boolean default false not null,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_pkey PRIMARY KEY (id),
@@ -914,6 +919,7 @@ create table howdah.workflows (
 alter table howdah.workflows enable row level security, force row level security;
 CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
 
 create table howdah_private.applied_sql (
   is_current boolean default true not null,
@@ -1560,6 +1566,7 @@ declare
   v_workflow howdah.workflows;
 begin
   perform howdah_private.permit('workflows', 'edit');
+  perform howdah_private.permit_agent(delete_workflow.id, 'edit', 'workflow');
   update howdah.workflows as w set deleted_at = now(), is_active = false
   where w.id = delete_workflow.id and w.tenant_id = v_tenant_id and w.deleted_at is null
   returning w.* into v_workflow;
@@ -1655,7 +1662,7 @@ begin
   -- what an agent that is hidden from the one who asks did and said is not his to read
   v_runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
+    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)) order by e.id);
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)
     || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;
@@ -2797,15 +2804,20 @@ declare
   v_role howdah.user_role := howdah.current_user_role();
   v_is_restricted boolean;
 begin
-  select a.is_restricted into v_is_restricted from howdah.agents as a
-  where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id;
+  select x.is_restricted into v_is_restricted from (
+    select a.is_restricted from howdah.agents as a
+    where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id
+    union all
+    select w.is_restricted from howdah.workflows as w
+    where w.id = agent_permission.agent_id and w.tenant_id = v_tenant_id
+  ) as x;
   if not found then
     return null;
   elsif v_role <= 'admin' then
     return 'edit';
   elsif v_is_restricted then
     return (select max(g.permission) from howdah_private.own_grants() as g
-      where g.agent_id = agent_permission.agent_id);
+      where coalesce(g.agent_id, g.workflow_id) = agent_permission.agent_id);
   end if;
   return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
 end $function$
@@ -2965,7 +2977,7 @@ declare
 begin
   select q.* into v_question from howdah.questions as q
   where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
-    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
+    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
@@ -3524,7 +3536,7 @@ begin
   asked := '{}';
   withdrawn := '{}';
   if v_run.compensates_execution_id is null then
-    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, e.agent_id)
+    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, coalesce(e.agent_id, e.workflow_id))
       then 'the user of the run may not run its agent any more' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
@@ -4102,7 +4114,7 @@ declare
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id)
+    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
@@ -4113,7 +4125,8 @@ begin
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
-  perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
+  perform howdah_private.permit_control('execution', v_execution.id,
+    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
   return v_execution;
 end $function$
 ;
@@ -5146,7 +5159,7 @@ declare
   v_execution howdah.executions;
 begin
   select e.* into v_execution from howdah.executions as e
-  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id);
+  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   return v_execution;
 end $function$
 ;
@@ -5957,15 +5970,20 @@ CREATE OR REPLACE FUNCTION howdah_private.hidden_agents()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if not exists (select from howdah.agents as a where a.is_restricted) then
+  if not exists (select from howdah.agents as a where a.is_restricted)
+    and not exists (select from howdah.workflows as w where w.is_restricted) then
     return '{}';
   elsif howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
     return '{}';
   end if;
   return coalesce((
-    select array_agg(a.id) from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.is_restricted and not exists (
-      select from howdah_private.own_grants() as g where g.agent_id = a.id
+    select array_agg(a.id) from (
+      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
+      union all
+      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
+    ) as a
+    where a.tenant_id = howdah.current_tenant() and not exists (
+      select from howdah_private.own_grants() as g where coalesce(g.agent_id, g.workflow_id) = a.id
     )
   ), '{}');
 end $function$
@@ -5980,7 +5998,8 @@ AS $function$
 declare
   v_role howdah.user_role := hidden_from.role;
 begin
-  if not exists (select from howdah.agents as a where a.is_restricted) then
+  if not exists (select from howdah.agents as a where a.is_restricted)
+    and not exists (select from howdah.workflows as w where w.is_restricted) then
     return '{}';
   end if;
   if hidden_from.user_id is not null then
@@ -5988,10 +6007,14 @@ begin
     where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
   end if;
   return case when v_role <= 'admin' then '{}' else array(
-    select a.id from howdah.agents as a
-    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+    select a.id from (
+      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
+      union all
+      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
+    ) as a
+    where a.tenant_id = hidden_from.tenant_id and not exists (
       select from howdah.grants as g
-      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
     )) end;
 end $function$
 ;
@@ -7827,8 +7850,8 @@ AS $function$
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
     ('version_labels', 'edit', 'member', true),
-    ('workflows', 'edit', 'member', false),
-    ('workflow_agents', 'edit', 'member', false),
+    ('workflows', 'edit', 'member', true),
+    ('workflow_agents', 'edit', 'member', true),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
@@ -7879,7 +7902,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action text)
+CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action text, what text DEFAULT 'agent'::text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -7896,11 +7919,12 @@ begin
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
-    message = case when v_permission is null then format('there is no agent %s', permit_agent.agent_id)
-      else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
-    detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
+    message = case when v_permission is null then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
+      else format('%s may not %s %s %s', howdah_private.whoever(), permit_agent.action, permit_agent.what,
+        permit_agent.agent_id) end,
+    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
-    hint = case when v_permission is null then 'Those there are stand in howdah.agents.'
+    hint = case when v_permission is null then format('Those there are stand in howdah.%ss.', permit_agent.what)
       else 'An admin may grant it by a row of howdah.grants.' end;
 end $function$
 ;
@@ -7952,8 +7976,8 @@ AS $function$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
-  where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id and t.agent_id is not null;
+  perform howdah_private.permit_agent(t.agent_id, 'run'), howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
+  from howdah.tools as t where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id;
 end $function$
 ;
 
@@ -10846,13 +10870,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__permit_agent()
 AS $function$
 declare
   v_key constant text := tg_argv[1];
-  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name = 'agents';
+  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name in ('agents', 'workflows');
+  v_what constant text := case when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows' then 'workflow' else 'agent' end;
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0])
+    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_what) where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_what)
     where tg_op <> 'DELETE' and not v_is_new;
-    perform howdah_private.permit('agents', 'edit', by_grant => false) where v_is_new;
+    perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
   end if;
   return case tg_op when 'DELETE' then old else new end;
 end $function$
@@ -11542,7 +11567,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit_agents()
 AS $function$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
-    perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
+    perform howdah_private.permit_agent(n.agent_id, 'run'), howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
+    from (select distinct agent_id, workflow_id from new_rows) as n;
     perform howdah_private.permit_session(n.session_id)
     from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;
@@ -11640,7 +11666,7 @@ begin
       detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
   end if;
   select w.* into v_workflow from howdah.workflows as w
-  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id and (not w.is_restricted or howdah_private.sees_agent(w.id));
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
       detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
@@ -11774,8 +11800,8 @@ declare
   v_refused text[];
 begin
   select case
-    when n.agent_id is null then array[null, 'agent_id']
     when n.permission is null then array[null, 'permission']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_grant_is_of_an_agent_or_of_a_workflow', null]
     when not (num_nonnulls(user_id, role) = 1) then array['a_grant_is_to_a_user_or_to_a_role', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -11795,6 +11821,9 @@ begin
   update howdah.agents as a
   set is_restricted = exists (select from howdah.grants as g where g.agent_id = a.id)
   where a.id in (old.agent_id, new.agent_id);
+  update howdah.workflows as w
+  set is_restricted = exists (select from howdah.grants as g where g.workflow_id = w.id)
+  where w.id in (old.workflow_id, new.workflow_id);
   return null;
 end $function$
 ;
@@ -13165,15 +13194,19 @@ CREATE OR REPLACE FUNCTION howdah_private.user_may_run(user_id uuid, agent_id uu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select u.is_active and case when u.role <= 'admin' then true when a.is_restricted is not true then u.role = 'member'
+    select u.is_active and case when u.role <= 'admin' then true when not a.is_restricted then u.role = 'member'
       else exists (
         select from howdah.grants as g
-        where g.tenant_id = a.tenant_id and g.agent_id = a.id and g.permission >= 'run'
+        where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and g.permission >= 'run'
           and (g.user_id = u.id or g.role >= u.role)
       ) end
     from howdah.users as u
-    left join howdah.agents as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
-    where u.id = user_may_run.user_id and (a.id is not null or user_may_run.agent_id is null)
+    join (
+      select r.id, r.tenant_id, r.is_restricted from howdah.agents as r
+      union all
+      select w.id, w.tenant_id, w.is_restricted from howdah.workflows as w
+    ) as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
+    where u.id = user_may_run.user_id
   ), false)
 $function$
 ;
@@ -13269,7 +13302,7 @@ CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[],
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select q.place, coalesce(
-    (select coalesce(e.agent_id <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
+    (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
     (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
       where s.id = q.id and s.tenant_id = q.tenant_id),
     true)
@@ -13854,7 +13887,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FO
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _500_restrict AFTER INSERT OR DELETE OR UPDATE OF agent_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__restrict();
+CREATE TRIGGER _500_restrict AFTER INSERT OR DELETE OR UPDATE OF agent_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__restrict();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -13862,7 +13895,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -14106,6 +14139,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_l
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
+CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((octet_length(new.label) > 1048576)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -14120,7 +14155,11 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
-CREATE TRIGGER _020_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+
+CREATE TRIGGER _021_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+
+CREATE TRIGGER _022_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'member_workflow_id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, configuration ON howdah.workflow_agents FOR EACH ROW WHEN ((((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR (octet_length(new.role) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('question', '1048576', 'bytes', 'role', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
@@ -14147,6 +14186,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflow_id, version, definition, digest, created_by ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
+
+CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
@@ -14346,14 +14387,14 @@ create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
@@ -14648,14 +14689,14 @@ create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((((ten
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
@@ -14680,14 +14721,14 @@ create policy tenant on howdah.version_labels to howdah_analyst, howdah_app usin
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
@@ -14700,39 +14741,55 @@ create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app usi
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflows to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.workflows to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END));
 
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
@@ -15224,6 +15281,8 @@ grant insert on column howdah.grants.role to howdah_app;
 
 grant insert on column howdah.grants.user_id to howdah_app;
 
+grant insert on column howdah.grants.workflow_id to howdah_app;
+
 grant insert, update on column howdah.models.base_url to howdah_app;
 
 grant insert, update on column howdah.models.capabilities to howdah_app;
@@ -15407,6 +15466,10 @@ grant insert, select, update on column howdah.workflows.instruction to howdah_ap
 grant select on column howdah.workflows.is_active to howdah_analyst;
 
 grant insert, select, update on column howdah.workflows.is_active to howdah_app;
+
+grant select on column howdah.workflows.is_restricted to howdah_analyst;
+
+grant select on column howdah.workflows.is_restricted to howdah_app;
 
 grant select on column howdah.workflows.max_cost to howdah_analyst;
 
@@ -16010,9 +16073,9 @@ grant execute on function howdah_private.permit(text,text,boolean) to howdah_ana
 
 grant execute on function howdah_private.permit(text,text,boolean) to howdah_app;
 
-grant execute on function howdah_private.permit_agent(uuid,text) to howdah_analyst;
+grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_analyst;
 
-grant execute on function howdah_private.permit_agent(uuid,text) to howdah_app;
+grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_app;
 
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_analyst;
 
@@ -17049,6 +17112,8 @@ comment on column howdah.workflows.deleted_at is 'Workflows are deleted softly: 
 
 comment on column howdah.workflows.instruction is 'What the deciding model of router, orchestrator and evaluator is told besides its task.';
 
+comment on column howdah.workflows.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
+
 comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
 
 comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
@@ -17189,7 +17254,7 @@ comment on table howdah.executions is '@foreignKey (agent_id) references howdah.
 @foreignKey (workflow_version_id) references howdah.workflow_versions (id)
 Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
-comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent. An agent without grants is open to its tenant, as roles allow.';
+comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent or a workflow. One without grants is open to its tenant, as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
 

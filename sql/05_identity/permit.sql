@@ -78,7 +78,8 @@ begin
 end $$;
 
 -- The most this session may do with an agent of its tenant; null: not even see it. A restricted agent is whom its
--- grants name; any other one everybody's as roles go.
+-- grants name; any other one everybody's as roles go. A workflow is judged as an agent is, by its id: here and in all that
+-- follows `agent_id` may be one.
 create or replace function howdah_private.agent_permission(agent_id uuid) returns howdah.grant_permission
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -88,21 +89,26 @@ declare
   v_role howdah.user_role := howdah.current_user_role();
   v_is_restricted boolean;
 begin
-  select a.is_restricted into v_is_restricted from howdah.agents as a
-  where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id;
+  select x.is_restricted into v_is_restricted from (
+    select a.is_restricted from howdah.agents as a
+    where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id
+    union all
+    select w.is_restricted from howdah.workflows as w
+    where w.id = agent_permission.agent_id and w.tenant_id = v_tenant_id
+  ) as x;
   if not found then
     return null;
   elsif v_role <= 'admin' then
     return 'edit';
   elsif v_is_restricted then
     return (select max(g.permission) from howdah_private.own_grants() as g
-      where g.agent_id = agent_permission.agent_id);
+      where coalesce(g.agent_id, g.workflow_id) = agent_permission.agent_id);
   end if;
   return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
 end $$;
 
 -- Refuses before any index or key is asked, which would tell a foreign agent from one that is not there.
-create or replace function howdah_private.permit_agent(agent_id uuid, action text) returns void
+create or replace function howdah_private.permit_agent(agent_id uuid, action text, what text default 'agent') returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -117,11 +123,12 @@ begin
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
-    message = case when v_permission is null then format('there is no agent %s', permit_agent.agent_id)
-      else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
-    detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
+    message = case when v_permission is null then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
+      else format('%s may not %s %s %s', howdah_private.whoever(), permit_agent.action, permit_agent.what,
+        permit_agent.agent_id) end,
+    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
-    hint = case when v_permission is null then 'Those there are stand in howdah.agents.'
+    hint = case when v_permission is null then format('Those there are stand in howdah.%ss.', permit_agent.what)
       else 'An admin may grant it by a row of howdah.grants.' end;
 end $$;
 
@@ -160,7 +167,7 @@ begin
   end if;
 end $$;
 
--- A tool that is an agent is given away by whoever may run that agent.
+-- A tool that is an agent or a workflow is given away by whoever may run that.
 create or replace function howdah_private.permit_tool(tool_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -168,8 +175,8 @@ as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
-  where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id and t.agent_id is not null;
+  perform howdah_private.permit_agent(t.agent_id, 'run'), howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
+  from howdah.tools as t where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id;
 end $$;
 
 -- Whether a row about this agent is there for this session, for functions that row-level security does not ask.
@@ -181,22 +188,27 @@ begin
   return sees_agent.agent_id is null or sees_agent.agent_id <> all (howdah_private.hidden_agents());
 end $$;
 
--- Agents of the tenant whose grants leave this session out. Policies ask for it once per statement and table: where no
+-- Agents and workflows of the tenant whose grants leave this session out. Policies ask for it once per statement and table: where no
 -- agent of any tenant is restricted that is one look at an empty index.
 create or replace function howdah_private.hidden_agents() returns uuid[]
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from howdah.agents as a where a.is_restricted) then
+  if not exists (select from howdah.agents as a where a.is_restricted)
+    and not exists (select from howdah.workflows as w where w.is_restricted) then
     return '{}';
   elsif howdah.current_user_role() <= 'admin' or howdah_private.is_trusted() then
     return '{}';
   end if;
   return coalesce((
-    select array_agg(a.id) from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.is_restricted and not exists (
-      select from howdah_private.own_grants() as g where g.agent_id = a.id
+    select array_agg(a.id) from (
+      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
+      union all
+      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
+    ) as a
+    where a.tenant_id = howdah.current_tenant() and not exists (
+      select from howdah_private.own_grants() as g where coalesce(g.agent_id, g.workflow_id) = a.id
     )
   ), '{}');
 end $$;
@@ -210,7 +222,8 @@ as $$
 declare
   v_role howdah.user_role := hidden_from.role;
 begin
-  if not exists (select from howdah.agents as a where a.is_restricted) then
+  if not exists (select from howdah.agents as a where a.is_restricted)
+    and not exists (select from howdah.workflows as w where w.is_restricted) then
     return '{}';
   end if;
   if hidden_from.user_id is not null then
@@ -218,9 +231,13 @@ begin
     where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
   end if;
   return case when v_role <= 'admin' then '{}' else array(
-    select a.id from howdah.agents as a
-    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+    select a.id from (
+      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
+      union all
+      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
+    ) as a
+    where a.tenant_id = hidden_from.tenant_id and not exists (
       select from howdah.grants as g
-      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
     )) end;
 end $$;

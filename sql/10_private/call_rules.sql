@@ -19,7 +19,7 @@ begin
   asked := '{}';
   withdrawn := '{}';
   if v_run.compensates_execution_id is null then
-    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, e.agent_id)
+    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, coalesce(e.agent_id, e.workflow_id))
       then 'the user of the run may not run its agent any more' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
@@ -42,21 +42,25 @@ begin
   return next;
 end $$;
 
--- Whether a user may run an agent, who is not asked himself: as agent_permission says it of whom is. A workflow (null) is
--- for everybody who may run anything.
+-- Whether a user may run an agent, who is not asked himself: as agent_permission says it of whom is. A workflow is
+-- judged in the same way.
 create or replace function howdah_private.user_may_run(user_id uuid, agent_id uuid) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
-    select u.is_active and case when u.role <= 'admin' then true when a.is_restricted is not true then u.role = 'member'
+    select u.is_active and case when u.role <= 'admin' then true when not a.is_restricted then u.role = 'member'
       else exists (
         select from howdah.grants as g
-        where g.tenant_id = a.tenant_id and g.agent_id = a.id and g.permission >= 'run'
+        where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and g.permission >= 'run'
           and (g.user_id = u.id or g.role >= u.role)
       ) end
     from howdah.users as u
-    left join howdah.agents as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
-    where u.id = user_may_run.user_id and (a.id is not null or user_may_run.agent_id is null)
+    join (
+      select r.id, r.tenant_id, r.is_restricted from howdah.agents as r
+      union all
+      select w.id, w.tenant_id, w.is_restricted from howdah.workflows as w
+    ) as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
+    where u.id = user_may_run.user_id
   ), false)
 $$;

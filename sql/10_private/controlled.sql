@@ -10,7 +10,7 @@ declare
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id)
+    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
@@ -21,7 +21,8 @@ begin
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
-  perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
+  perform howdah_private.permit_control('execution', v_execution.id,
+    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
   return v_execution;
 end $$;
 

@@ -9,6 +9,6 @@ declare
   v_execution howdah.executions;
 begin
   select e.* into v_execution from howdah.executions as e
-  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id);
+  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   return v_execution;
 end $$;

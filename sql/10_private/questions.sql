@@ -12,7 +12,7 @@ declare
 begin
   select q.* into v_question from howdah.questions as q
   where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
-    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
+    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),

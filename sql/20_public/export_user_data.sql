@@ -22,7 +22,7 @@ begin
   -- what an agent that is hidden from the one who asks did and said is not his to read
   v_runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
+    where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)) order by e.id);
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)
     || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;

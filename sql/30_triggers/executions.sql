@@ -93,7 +93,7 @@ begin
       detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
   end if;
   select w.* into v_workflow from howdah.workflows as w
-  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id and (not w.is_restricted or howdah_private.sees_agent(w.id));
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
       detail = jsonb_build_object('workflow_id', new.workflow_id)::text,

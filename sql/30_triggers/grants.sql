@@ -1,4 +1,4 @@
--- An agent is restricted while it has grants.
+-- An agent or a workflow is restricted while it has grants.
 create or replace function howdah_private.tg_grants__restrict() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -7,9 +7,12 @@ begin
   update howdah.agents as a
   set is_restricted = exists (select from howdah.grants as g where g.agent_id = a.id)
   where a.id in (old.agent_id, new.agent_id);
+  update howdah.workflows as w
+  set is_restricted = exists (select from howdah.grants as g where g.workflow_id = w.id)
+  where w.id in (old.workflow_id, new.workflow_id);
   return null;
 end $$;
 create or replace trigger _100_stamp before update on howdah.grants
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _500_restrict after insert or update of agent_id or delete on howdah.grants
+create or replace trigger _500_restrict after insert or update of agent_id, workflow_id or delete on howdah.grants
   for each row execute function howdah_private.tg_grants__restrict();

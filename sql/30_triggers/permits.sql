@@ -31,13 +31,14 @@ create or replace function howdah_private.tg__permit_agent() returns trigger
 as $$
 declare
   v_key constant text := tg_argv[1];
-  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name = 'agents';
+  v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name in ('agents', 'workflows');
+  v_what constant text := case when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows' then 'workflow' else 'agent' end;
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0]) where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0])
+    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_what) where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_what)
     where tg_op <> 'DELETE' and not v_is_new;
-    perform howdah_private.permit('agents', 'edit', by_grant => false) where v_is_new;
+    perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
   end if;
   return case tg_op when 'DELETE' then old else new end;
 end $$;
@@ -52,8 +53,16 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
-create or replace trigger _020_permit_agent before insert or update on howdah.workflow_agents
+create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflows
+  for each row execute function howdah_private.tg__permit_agent('edit', 'id');
+create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflow_agents
+  for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
+create or replace trigger _020_permit_workflow before insert or update or delete on howdah.version_labels
+  for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
+create or replace trigger _021_permit_agent before insert or update on howdah.workflow_agents
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
+create or replace trigger _022_permit_member before insert or update on howdah.workflow_agents
+  for each row execute function howdah_private.tg__permit_agent('run', 'member_workflow_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
 
@@ -82,7 +91,8 @@ create or replace function howdah_private.tg_executions__permit_agents() returns
 as $$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
-    perform howdah_private.permit_agent(n.agent_id, 'run') from (select distinct agent_id from new_rows) as n;
+    perform howdah_private.permit_agent(n.agent_id, 'run'), howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
+    from (select distinct agent_id, workflow_id from new_rows) as n;
     perform howdah_private.permit_session(n.session_id)
     from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;

@@ -28,11 +28,13 @@ begin
     -- what the row has to belong to so that an agent may hide it; steps and messages are their run's
     hidden as (
       select t.oid, case
-        when t.relname = 'agents' then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
+        when t.relname in ('agents', 'workflows') then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
         when t.relname in ('grants', 'concurrency_limits') then ''
         else concat_ws(' and ',
           case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
             then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when 'workflow_id' = any (t.columns)
+            then '(workflow_id is null or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when 'execution_id' = any (t.columns) then
             '(execution_id is null or exists (select from howdah.executions as e where e.id = execution_id))' end,
           case when 'session_id' = any (t.columns) and t.relname not in ('executions', 'messages', 'questions') then

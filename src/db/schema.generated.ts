@@ -625,7 +625,7 @@ export interface ExecutionTree {
 }
 
 export interface Grants {
-  agent_id: string;
+  agent_id: string | null;
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   permission: GrantPermission;
@@ -639,6 +639,7 @@ export interface Grants {
    * To this user.
    */
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface Hooks {
@@ -1291,6 +1292,10 @@ export interface Workflows {
    */
   instruction: Generated<string>;
   is_active: Generated<boolean>;
+  /**
+   * True while there are grants for it: then only they, admins and owners reach it and its runs.
+   */
+  is_restricted: Generated<boolean>;
   /**
    * Cost a run may have with all its members.
    */

@@ -1,7 +1,9 @@
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeTeam, startTeam } from '../runtime/teams.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { makeTenant, makeAgent as makeTenantAgent, one, rolledBack, takeRole } from './support.ts';
 
 let database: TestDatabase;
 let agent: string;
@@ -157,5 +159,110 @@ test('a person is asked with settings every question has', async () => {
   await expect(ask({ prompt: 'May I?', expires_in_seconds: -1 })).rejects.toMatchObject({
     code: 'HWINV',
     message: expect.stringContaining('expires_in_seconds'),
+  });
+});
+
+describe('a workflow with grants', () => {
+  let tenant_id: string;
+  let workflow_id: string;
+  let people: Record<'admin' | 'member' | 'viewer', string>;
+
+  beforeAll(async () => {
+    const { pool } = database;
+    tenant_id = await makeTenant(pool);
+    const user = async (role: string) =>
+      (
+        await one(
+          pool,
+          `insert into howdah.users (tenant_id, username, role) values ($1, $2::text, $2::text::howdah.user_role) returning id`,
+          [tenant_id, role],
+        )
+      ).id;
+    people = {
+      admin: await user('admin'),
+      member: await user('member'),
+      viewer: await user('viewer'),
+    };
+    const desk = await makeTenantAgent(pool, { tenant_id, name: 'desk' });
+    workflow_id = (
+      await one(
+        pool,
+        `insert into howdah.workflows (tenant_id, name, type) values ($1, 'nightly', 'chain') returning id`,
+        [tenant_id],
+      )
+    ).id;
+    await pool.query(
+      'insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id) values ($1, $2, $3)',
+      [tenant_id, workflow_id, desk],
+    );
+    await pool.query(
+      `insert into howdah.executions (tenant_id, workflow_id, input) values ($1, $2, 'secret')`,
+      [tenant_id, workflow_id],
+    );
+    await pool.query(
+      `insert into howdah.grants (tenant_id, workflow_id, role, permission) values ($1, $2, 'viewer', 'run')`,
+      [tenant_id, workflow_id],
+    );
+    await pool.query(
+      `insert into howdah.grants (tenant_id, workflow_id, user_id, permission) values ($1, $2, $3, 'edit')`,
+      [tenant_id, workflow_id, people.member],
+    );
+  });
+
+  const as = <T>(who: keyof typeof people, work: (client: pg.PoolClient) => Promise<T>) =>
+    rolledBack(database.pool, async (client) => {
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant_id,
+        'howdah.user_id': people[who],
+      });
+      return work(client);
+    });
+  const run = (client: pg.PoolClient) =>
+    client.query('insert into howdah.executions (workflow_id, input) values ($1, $2)', [
+      workflow_id,
+      'x',
+    ]);
+  const edit = (client: pg.PoolClient) =>
+    client.query(`update howdah.workflows set description = 'x' where id = $1`, [workflow_id]);
+
+  test('is run by whom they let run it, and edited by whom they let edit it', async () => {
+    await as('viewer', async (client) => {
+      expect((await run(client)).rowCount).toBe(1);
+      await expect(edit(client)).rejects.toMatchObject({ code: 'HWDEN' });
+    });
+    await as('member', async (client) => {
+      expect((await edit(client)).rowCount).toBe(1);
+      await client.query(`update howdah.workflow_agents set role = 'x' where workflow_id = $1`, [
+        workflow_id,
+      ]);
+    });
+  });
+
+  test('is not there for anybody else, nor are its runs', async () => {
+    const { pool } = database;
+    await pool.query(`delete from howdah.grants where tenant_id = $1 and role = 'viewer'`, [
+      tenant_id,
+    ]);
+    await as('viewer', async (client) => {
+      for (const table of ['workflows', 'workflow_agents', 'workflow_versions', 'executions']) {
+        const { rowCount } = await client.query(`select from howdah.${table}`);
+        expect({ table, rowCount }).toEqual({ table, rowCount: 0 });
+      }
+      await expect(run(client)).rejects.toMatchObject({
+        code: 'HWNTF',
+        message: `there is no workflow ${workflow_id}`,
+      });
+    });
+    await as('admin', async (client) => {
+      expect((await client.query('select from howdah.executions')).rowCount).toBe(1);
+    });
+  });
+
+  test('is everybody’s again when the last grant is gone', async () => {
+    await database.pool.query('delete from howdah.grants where tenant_id = $1', [tenant_id]);
+    await as('viewer', async (client) => {
+      expect((await client.query('select from howdah.workflows')).rowCount).toBe(1);
+      await expect(run(client)).rejects.toMatchObject({ code: 'HWDEN' });
+    });
   });
 });
