@@ -1,11 +1,11 @@
 -- Who may do what. Everything is revoked first; what is not named here nobody has.
 revoke all on all tables in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool;
 revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool;
 
 -- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
--- log to the eraser.
+-- log to the eraser; the one that runs SQL of others to whom that runs as.
 do $$
 declare
   v_function regprocedure;
@@ -15,7 +15,7 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound')
       and p.proowner <> 'howdah_engine'::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -25,6 +25,13 @@ alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
+grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
+alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
+revoke create on schema howdah_private from howdah_tool;
+grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
+grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
+  howdah_private.refuse_leftovers(text)
+  to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
@@ -42,7 +49,8 @@ grant execute on all functions in schema howdah, howdah_private to howdah_engine
 grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),
   howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid),
   howdah_private.fit_the_wire(text[]), howdah_private.is_operator(), howdah_private.is_trusted(),
-  howdah_private.may_act_for(uuid), howdah.current_user_role(), howdah_private.hidden_agents()
+  howdah_private.may_act_for(uuid), howdah.current_user_role(), howdah_private.hidden_agents(),
+  howdah_private.is_bound(), howdah_private.bound()
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
 
 grant select on howdah.questions, howdah.approvals to howdah_app, howdah_analyst;
@@ -121,6 +129,42 @@ grant insert (
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
 
+-- Default agents.
+grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
+grant select (is_default) on howdah.agents to howdah_analyst;
+grant execute on function howdah.current_agent(uuid), howdah_private.agent_row(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah.set_default_agent(text) to howdah_app;
+
+-- Versions.
+grant select on howdah.version_labels to howdah_app, howdah_analyst;
+grant insert (agent_id, workflow_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
+grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
+  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb)
+  to howdah_app;
+
+-- Teams.
+grant select (
+  id, tenant_id, name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds,
+  current_version_id, created_at, updated_at, deleted_at
+) on howdah.workflows to howdah_app, howdah_analyst;
+grant insert (
+  name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
+), update (
+  name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
+) on howdah.workflows to howdah_app;
+grant select on howdah.workflow_agents, howdah.workflow_versions to howdah_app, howdah_analyst;
+grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration),
+  update (agent_id, member_workflow_id, question, sequence_order, role, configuration), delete
+  on howdah.workflow_agents to howdah_app;
+grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
+grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (workflow_id) on howdah.executions to howdah_app;
+grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
+grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
+  howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
+  howdah_private.refuse_sub_run_settings(jsonb)
+  to howdah_app;
+
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
@@ -142,7 +186,9 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
   to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
-grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_schema(text, jsonb),
+grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
+  howdah_private.size_fix(int, text, text),
+  howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.refuse_key(text, text), howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
@@ -187,7 +233,8 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
-  howdah_private.register_worker(uuid, text, text, int, text), howdah_private.heartbeat(uuid),
+  howdah_private.register_worker(uuid, text, text, int, text),
+  howdah_private.register_worker(uuid, text, text, int, text, int), howdah_private.channel(text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
   howdah_private.announce_tokens(jsonb),
@@ -210,9 +257,10 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
-grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb) to howdah_worker;
+grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
+  howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
-grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
+grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
 grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)

@@ -8,6 +8,8 @@ create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
 create type howdah.catchup_policy as enum ('skip', 'one', 'all');
 
+create type howdah.child_wake as enum ('each', 'failure', 'last');
+
 create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
@@ -51,6 +53,8 @@ create type howdah.trust as enum ('system', 'user', 'internal', 'external');
 create type howdah.user_role as enum ('owner', 'admin', 'member', 'viewer');
 
 create type howdah.waiting_reason as enum ('child', 'question', 'timer', 'turn', 'quota');
+
+create type howdah.workflow_type as enum ('chain', 'parallel', 'router', 'orchestrator', 'evaluator_optimizer', 'voting', 'map', 'graph');
 
 -- tables
 
@@ -96,6 +100,7 @@ create table howdah.agent_versions (
   created_by text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
+  constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_versions_pkey PRIMARY KEY (id),
   constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
@@ -129,6 +134,7 @@ create table howdah.agents (
   human_input boolean default false not null,
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
+  is_default boolean default false not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
@@ -136,11 +142,13 @@ create table howdah.agents (
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
+  constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
   constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text))
 );
 alter table howdah.agents enable row level security, force row level security;
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
+CREATE UNIQUE INDEX agents_default_key ON howdah.agents USING btree (tenant_id, user_id) NULLS NOT DISTINCT WHERE (is_default AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
@@ -245,8 +253,8 @@ CREATE INDEX concurrency_limits_model_id_idx ON howdah.concurrency_limits USING 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  agent_id uuid not null,
-  agent_version_id uuid not null,
+  agent_id uuid,
+  agent_version_id uuid,
   session_id uuid,
   turn integer,
   user_id uuid,
@@ -305,10 +313,16 @@ create table howdah.executions (
   moves integer default 0 not null,
   input_parts jsonb,
   contents_erased_at timestamp with time zone,
+  workflow_id uuid,
+  workflow_version_id uuid,
+  wakes_on howdah.child_wake,
+  members_at_once integer,
+  overrides jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
+  constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)) NOT VALID,
   constraint completed_runs_have_an_output CHECK (((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL))),
   constraint ended_runs_say_when CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL))),
   constraint ended_runs_say_why CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL))),
@@ -334,7 +348,9 @@ CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent
 CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
+CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -431,6 +447,7 @@ create table howdah.models (
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
   constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
+  constraint prices_are_finite CHECK (((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric))),
   constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
 );
 alter table howdah.models enable row level security, force row level security;
@@ -505,15 +522,17 @@ CASE scope
 END,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  is_per_tenant boolean default false not null,
   constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period),
+  constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period, is_per_tenant),
   constraint quotas_pkey PRIMARY KEY (id),
   constraint quotas_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint quotas_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
-  constraint all_but_a_tenant_and_the_system_have_a_subject CHECK (((scope <> ALL (ARRAY['tenant'::howdah.quota_scope, 'system'::howdah.quota_scope])) = (subject_id IS NOT NULL))),
+  constraint a_quota_per_tenant_is_of_the_system CHECK (((NOT is_per_tenant) OR (scope = 'system'::howdah.quota_scope))),
+  constraint a_tenant_and_the_system_have_no_subject CHECK (((scope <> ALL (ARRAY['tenant'::howdah.quota_scope, 'system'::howdah.quota_scope])) OR (subject_id IS NULL))),
   constraint api_keys_have_quotas_of_requests_alone CHECK (((scope <> 'api_key'::howdah.quota_scope) OR (metric = 'requests'::howdah.quota_metric))),
   constraint max_value_is_zero_or_more CHECK (((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric))),
   constraint requests_are_not_of_an_agent_or_a_session CHECK (((metric <> 'requests'::howdah.quota_metric) OR (scope <> ALL (ARRAY['agent'::howdah.quota_scope, 'session'::howdah.quota_scope])))),
@@ -569,13 +588,16 @@ create table howdah.retention_policies (
   runs_reached_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  keep_sessions_minutes integer default 60 not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
   constraint retention_policies_pkey PRIMARY KEY (id),
   constraint retention_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint what_is_kept_is_kept_for_a_day_at_least CHECK (((keep_contents_days >= 1) AND (keep_runs_days >= 1)))
+  constraint runs_are_kept_for_a_day_at_least CHECK (((keep_contents_days >= 0) AND (keep_runs_days >= 1))),
+  constraint sessions_are_kept_for_up_to_a_day CHECK (((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)))
 );
 alter table howdah.retention_policies enable row level security, force row level security;
+CREATE INDEX retention_policies_at_once_idx ON howdah.retention_policies USING btree (tenant_id) WHERE (keep_contents_days = 0);
 
 create table howdah.schedules (
   id uuid default howdah.uuid_v7() not null,
@@ -751,24 +773,28 @@ create table howdah.tools (
   updated_at timestamp with time zone default now() not null,
   agent_id uuid,
   compensation_tool_id uuid,
+  workflow_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint tools_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint compensation_is_another_tool CHECK ((compensation_tool_id <> id)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_builtin_sql_custom_and_agent_tools_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind]))),
+  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
-  constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000)))
+  constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000))),
+  constraint workflow_tools_name_their_workflow CHECK (((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)))
 );
 alter table howdah.tools enable row level security, force row level security;
 CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
 CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
+CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
 create table howdah.users (
   id uuid default howdah.uuid_v7() not null,
@@ -785,6 +811,109 @@ create table howdah.users (
   constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.users enable row level security, force row level security;
+
+create table howdah.version_labels (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid,
+  workflow_id uuid,
+  label text not null,
+  version integer not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint version_labels_tenant_id_agent_id_workflow_id_label_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, label),
+  constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint version_labels_pkey PRIMARY KEY (id),
+  constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_workflow_id_version_fkey FOREIGN KEY (tenant_id, workflow_id, version) REFERENCES howdah.workflow_versions(tenant_id, workflow_id, version) ON DELETE CASCADE,
+  constraint a_label_is_a_word CHECK ((label ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+  constraint a_label_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1))
+);
+alter table howdah.version_labels enable row level security, force row level security;
+CREATE INDEX version_labels_agent_id_idx ON howdah.version_labels USING btree (tenant_id, agent_id, version);
+CREATE INDEX version_labels_workflow_id_idx ON howdah.version_labels USING btree (tenant_id, workflow_id, version);
+
+create table howdah.workflow_agents (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  workflow_id uuid not null,
+  agent_id uuid,
+  member_workflow_id uuid,
+  question jsonb,
+  sequence_order integer default 1 not null,
+  role text,
+  configuration jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint workflow_agents_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint workflow_agents_tenant_id_workflow_id_sequence_order_key UNIQUE (tenant_id, workflow_id, sequence_order),
+  constraint workflow_agents_pkey PRIMARY KEY (id),
+  constraint workflow_agents_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint workflow_agents_tenant_id_member_workflow_id_fkey FOREIGN KEY (tenant_id, member_workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
+  constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_member_is_an_agent_a_workflow_or_a_question CHECK ((num_nonnulls(agent_id, member_workflow_id, question) = 1)),
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint question_is_an_object CHECK ((jsonb_typeof(question) = 'object'::text)),
+  constraint role_is_not_empty CHECK (((role ~ '\S'::text) AND (length(role) <= 200))),
+  constraint sequence_order_counts_from_one CHECK ((sequence_order >= 1))
+);
+alter table howdah.workflow_agents enable row level security, force row level security;
+CREATE INDEX workflow_agents_agent_id_idx ON howdah.workflow_agents USING btree (tenant_id, agent_id);
+CREATE INDEX workflow_agents_member_workflow_id_idx ON howdah.workflow_agents USING btree (tenant_id, member_workflow_id);
+
+create table howdah.workflow_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  workflow_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
+  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, version),
+  constraint workflow_versions_pkey PRIMARY KEY (id),
+  constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.workflow_versions enable row level security, force row level security;
+CREATE INDEX workflow_versions_workflow_id_idx ON howdah.workflow_versions USING btree (tenant_id, workflow_id);
+
+create table howdah.workflows (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  type howdah.workflow_type not null,
+  instruction text default ''::text not null,
+  configuration jsonb default '{}'::jsonb not null,
+  is_active boolean default true not null,
+  max_steps integer,
+  max_tokens bigint,
+  max_cost numeric,
+  max_seconds integer,
+  current_version_id uuid,
+  version_is_stale boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint workflows_pkey PRIMARY KEY (id),
+  constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
+  constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200)))
+);
+alter table howdah.workflows enable row level security, force row level security;
+CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
+CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 
 create table howdah_private.applied_sql (
   is_current boolean default true not null,
@@ -844,6 +973,14 @@ create unlogged table howdah_private.audit_pending (
 );
 alter table howdah_private.audit_pending enable row level security, force row level security;
 
+create table howdah_private.binding_keys (
+  is_current boolean default true not null,
+  key bytea default sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) not null,
+  constraint binding_keys_pkey PRIMARY KEY (is_current),
+  constraint there_is_one CHECK (is_current)
+);
+alter table howdah_private.binding_keys enable row level security, force row level security;
+
 create table howdah_private.channels (
   is_current boolean default true not null,
   suffix text default replace((gen_random_uuid())::text, '-'::text, ''::text) not null,
@@ -851,6 +988,12 @@ create table howdah_private.channels (
   constraint there_is_one CHECK (is_current)
 );
 alter table howdah_private.channels enable row level security, force row level security;
+
+create table howdah_private.chores (
+  name text not null,
+  constraint chores_pkey PRIMARY KEY (name)
+);
+alter table howdah_private.chores enable row level security, force row level security;
 
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
@@ -882,6 +1025,25 @@ create table howdah_private.ended_runs (
 );
 alter table howdah_private.ended_runs enable row level security, force row level security;
 CREATE INDEX ended_runs_tenant_id_idx ON howdah_private.ended_runs USING btree (tenant_id);
+
+create table howdah_private.erasure_mark (
+  is_current boolean default true not null,
+  reached_at timestamp with time zone default now() not null,
+  constraint erasure_mark_pkey PRIMARY KEY (is_current),
+  constraint there_is_one CHECK (is_current)
+);
+alter table howdah_private.erasure_mark enable row level security, force row level security;
+
+create table howdah_private.erasures_due (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  due_at timestamp with time zone default now() not null,
+  constraint erasures_due_pkey PRIMARY KEY (execution_id),
+  constraint erasures_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.erasures_due enable row level security, force row level security;
+CREATE INDEX erasures_due_due_at_idx ON howdah_private.erasures_due USING btree (due_at);
+CREATE INDEX erasures_due_tenant_id_idx ON howdah_private.erasures_due USING btree (tenant_id);
 
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null,
@@ -937,13 +1099,15 @@ create table howdah_private.parked_runs (
   priority smallint not null,
   due_at timestamp with time zone not null,
   quota_id uuid,
+  quota_subject_id uuid,
   constraint parked_runs_pkey PRIMARY KEY (execution_id),
   constraint parked_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint a_run_is_parked_at_a_limit_or_at_a_quota CHECK ((num_nonnulls(concurrency_limit_id, quota_id) = 1))
+  constraint a_run_is_parked_at_a_limit_or_at_a_quota CHECK ((num_nonnulls(concurrency_limit_id, quota_id) = 1)),
+  constraint a_run_is_parked_for_a_subject_of_the_quota CHECK (((quota_id IS NULL) = (quota_subject_id IS NULL)))
 );
 alter table howdah_private.parked_runs enable row level security, force row level security;
 CREATE INDEX parked_runs_concurrency_limit_id_idx ON howdah_private.parked_runs USING btree (concurrency_limit_id, priority, due_at, execution_id);
-CREATE INDEX parked_runs_quota_id_idx ON howdah_private.parked_runs USING btree (quota_id, priority, due_at, execution_id) WHERE (quota_id IS NOT NULL);
+CREATE INDEX parked_runs_quota_id_idx ON howdah_private.parked_runs USING btree (quota_id, quota_subject_id, priority, due_at, execution_id) WHERE (quota_id IS NOT NULL);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
 
 create table howdah_private.queue_sweep (
@@ -961,10 +1125,17 @@ create table howdah_private.quota_counters (
   quota_id uuid not null,
   started_at timestamp with time zone not null,
   used numeric not null,
-  recount_after xid8,
-  constraint quota_counters_pkey PRIMARY KEY (quota_id, started_at)
+  subject_id uuid not null,
+  constraint quota_counters_pkey PRIMARY KEY (quota_id, started_at, subject_id)
 );
 alter table howdah_private.quota_counters enable row level security, force row level security;
+
+create table howdah_private.quota_recounts (
+  quota_id uuid not null,
+  after xid8,
+  constraint quota_recounts_pkey PRIMARY KEY (quota_id)
+);
+alter table howdah_private.quota_recounts enable row level security, force row level security;
 
 create table howdah_private.sealed_secrets (
   secret_id uuid not null,
@@ -1021,6 +1192,7 @@ create table howdah_private.workers (
   release text not null,
   started_at timestamp with time zone default clock_timestamp() not null,
   heartbeat_at timestamp with time zone default clock_timestamp() not null,
+  protocol integer default 3 not null,
   constraint workers_lock_key_key UNIQUE (lock_key),
   constraint workers_pkey PRIMARY KEY (id)
 );
@@ -1079,7 +1251,9 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no agent named %L', agent.name),
     detail = jsonb_build_object('agent', agent.name)::text,
-    hint = coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.');
+    hint = case when howdah.current_tenant() is null
+      then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
+      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
 end $function$
 ;
 
@@ -1206,7 +1380,7 @@ begin
         else 'a key has a name of at most 100 characters' end,
       detail = jsonb_build_object('field',
         case when create_api_key.expires_at <= now() then 'expires_at' else 'name' end)::text,
-      hint = 'For example: select (howdah.create_api_key(''ci'', expires_at => now() + interval ''30 days'')).key';
+      hint = 'Say what it is for, and when it ends: a time to come, or none.';
   end if;
   insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes, expires_at, created_by)
   values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
@@ -1215,6 +1389,36 @@ begin
   v_key := v_key || '_' || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);
   return row(v_row.id, v_key, v_row.name, v_row.prefix, v_row.user_id, v_row.role, v_row.scopes,
     v_row.expires_at)::howdah.new_api_key;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.current_agent(session_id uuid DEFAULT NULL::uuid)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  if current_agent.session_id is not null then
+    select s.agent_id into v_id from howdah.sessions as s
+    where s.id = current_agent.session_id and s.tenant_id = howdah.current_tenant();
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = format('there is no session %s', current_agent.session_id),
+        detail = jsonb_build_object('session_id', current_agent.session_id)::text,
+        hint = 'Those there are stand in howdah.sessions.';
+    end if;
+  end if;
+  if v_id is null then
+    select a.id into v_id from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null and a.is_active
+      and (a.is_default or a.name = 'development')
+      and (a.user_id is null or a.user_id = howdah.current_user_id())
+    order by a.is_default desc, a.user_id is null, a.name limit 1;
+  end if;
+  return howdah_private.agent_row(v_id);
 end $function$
 ;
 
@@ -1227,6 +1431,9 @@ AS $function$
 declare
   v_tenant_id uuid;
 begin
+  if howdah_private.is_bound() then
+    return (select b.tenant_id from howdah_private.bound() as b);
+  end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
     if v_tenant_id is not null then
@@ -1261,6 +1468,9 @@ AS $function$
 declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
 begin
+  if howdah_private.is_bound() then
+    return (select b.user_id from howdah_private.bound() as b);
+  end if;
   if v_user_id is not null and (
     pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member')
@@ -1284,6 +1494,15 @@ declare
 begin
   if howdah_private.is_operator() then
     return 'owner';
+  end if;
+  if howdah_private.is_bound() then
+    v_user_id := howdah.current_user_id();
+    if v_user_id is null then
+      return case when howdah.current_tenant() is not null then 'member' end;
+    end if;
+    select greatest(u.role, 'member') into v_role from howdah.users as u
+    where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
+    return v_role;
   end if;
   select l.role into v_role from howdah_private.login_tenants as l where l.login = session_user;
   if found then
@@ -1310,20 +1529,47 @@ CREATE OR REPLACE FUNCTION howdah.delete_agent(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.agents as x where x.id = delete_agent.id) else howdah.current_tenant() end;
   v_agent howdah.agents;
 begin
   perform howdah_private.permit('agents', 'edit');
   perform howdah_private.permit_agent(delete_agent.id, 'edit');
-  update howdah.agents as a set deleted_at = now(), is_active = false
-  where a.id = delete_agent.id and a.deleted_at is null and howdah_private.may_act_for(a.tenant_id)
+  update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
+  where a.id = delete_agent.id and a.tenant_id = v_tenant_id and a.deleted_at is null
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent %s', delete_agent.id),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
-      hint = 'select id, name from howdah.agents where deleted_at is null';
+      hint = 'Those there are stand in howdah.agents.';
   end if;
   return v_agent;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.delete_workflow(id uuid)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.workflows as x where x.id = delete_workflow.id) else howdah.current_tenant() end;
+  v_workflow howdah.workflows;
+begin
+  perform howdah_private.permit('workflows', 'edit');
+  update howdah.workflows as w set deleted_at = now(), is_active = false
+  where w.id = delete_workflow.id and w.tenant_id = v_tenant_id and w.deleted_at is null
+  returning w.* into v_workflow;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no workflow %s', delete_workflow.id),
+      detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
+      hint = 'Those there are stand in howdah.workflows.';
+  end if;
+  return v_workflow;
 end $function$
 ;
 
@@ -1367,26 +1613,26 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.export_run(id uuid)
+CREATE OR REPLACE FUNCTION howdah.export_run(id uuid, redact boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_run jsonb := howdah_private.exported_run(export_run.id, 0);
+  v_run jsonb := howdah_private.exported_run(export_run.id, 0, coalesce(export_run.redact, false));
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', export_run.id),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+      hint = 'Those there are stand in howdah.executions.';
   end if;
   return v_run;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.export_user_data(user_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION howdah.export_user_data(user_id uuid DEFAULT NULL::uuid, redact boolean DEFAULT false)
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -1395,6 +1641,7 @@ CREATE OR REPLACE FUNCTION howdah.export_user_data(user_id uuid DEFAULT NULL::uu
 AS $function$
 declare
   v_id uuid := coalesce(export_user_data.user_id, howdah.current_user_id());
+  v_redact boolean := coalesce(export_user_data.redact, false);
   v_user howdah.users;
   v_runs uuid[];
 begin
@@ -1409,23 +1656,31 @@ begin
   v_runs := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (howdah_private.runs_of_user(v_user)) and howdah_private.sees_agent(e.agent_id) order by e.id);
-  return next jsonb_build_object('kind', 'user', 'format', 'howdah-user', 'version', 1) || to_jsonb(v_user);
-  return query select jsonb_build_object('kind', 'grant') || to_jsonb(g) from howdah.grants as g
+  return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
+    || jsonb_build_object('format', 'howdah-user', 'version', 1)
+    || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;
+  return query select howdah_private.exported_row('grant', to_jsonb(g), 'howdah.grants', v_redact)
+    from howdah.grants as g
     where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
-  return query select jsonb_build_object('kind', 'api_key') || to_jsonb(k) - 'hash' from howdah.api_keys as k
+  return query select howdah_private.exported_row('api_key', to_jsonb(k) - 'hash', 'howdah.api_keys', v_redact)
+    from howdah.api_keys as k
     where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
-  return query select jsonb_build_object('kind', 'session', 'todos', coalesce((
-      select jsonb_agg(to_jsonb(t) order by t.position) from howdah.todos as t where t.session_id = s.id
-    ), '[]')) || to_jsonb(s)
+  return query select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
+      || jsonb_build_object('todos', coalesce((
+        select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact) order by t.position)
+        from howdah.todos as t where t.session_id = s.id
+      ), '[]'))
     from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id order by s.id;
-  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0)
+  return query select jsonb_build_object('kind', 'run') || howdah_private.exported_run(e.id, 0, v_redact)
     from howdah.executions as e
     where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
     order by e.id;
-  return query select jsonb_build_object('kind', 'answer') || to_jsonb(q) from howdah.questions as q
+  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', v_redact)
+      || jsonb_build_object('question_kind', q.kind)
+    from howdah.questions as q
     where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
     order by q.id;
-  return query select jsonb_build_object('kind', 'resource') || to_jsonb(r)
+  return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
     from (
       select x.id, x.tenant_id, x.name, x.type, x.storage_path, x.size, x.sha256, x.metadata, x.execution_id,
         x.session_id, x.created_by, x.created_at
@@ -1434,9 +1689,11 @@ begin
         or x.session_id in (
           select s.id from howdah.sessions as s where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
     ) as r order by r.id;
-  return query select jsonb_build_object('kind', 'schedule') || to_jsonb(c) from howdah.schedules as c
+  return query select howdah_private.exported_row('schedule', to_jsonb(c), 'howdah.schedules', v_redact)
+    from howdah.schedules as c
     where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
-  return query select jsonb_build_object('kind', 'agent') || to_jsonb(a) from howdah.agents as a
+  return query select howdah_private.exported_row('agent', to_jsonb(a), 'howdah.agents', v_redact)
+    from howdah.agents as a
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $function$
 ;
@@ -1457,10 +1714,12 @@ declare
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
+    v_id, v_execution.tenant_id, v_execution.agent_id,
+    case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
+    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
@@ -1489,6 +1748,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.version_labels (agent_id, version, label)
+  values (label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
+  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
+  returning *
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.version_labels (workflow_id, version, label)
+  values (label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
+  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
+  returning *
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -1512,6 +1795,18 @@ begin
   perform howdah_private.note_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.quotas_usage(quota howdah.quotas)
+ RETURNS howdah.quota_usage
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select u.* from howdah.quota_usage as u
+  where u.quota_id = quota.id and not quota.is_per_tenant
+    and (quota.subject_id is not null or quota.scope in ('tenant', 'system'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
@@ -1626,7 +1921,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no resource %s', resource_text.id),
       detail = jsonb_build_object('resource_id', resource_text.id)::text,
-      hint = 'The resources: select id, name, type from howdah.resources.';
+      hint = 'The resources stand in howdah.resources.';
   end if;
   v_reason := case
     when v_resource.storage_path is not null then 'its content is in a file of the workers, not in the database'
@@ -1643,6 +1938,55 @@ begin
     message = format('resource %L cannot be read as text: %s', v_resource.name, v_reason),
     detail = jsonb_build_object('resource_id', resource_text.id, 'type', v_resource.type)::text,
     hint = 'Text is text/*, JSON, XML, YAML and the like, in UTF-8; other content is in resources.bytes.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_agent_version(agent_id uuid, version integer)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_definition jsonb;
+  v_gone text;
+begin
+  select v.definition into v_definition from howdah.agent_versions as v
+  where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
+    and v.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = 'Those there are stand in howdah.agent_versions.';
+  end if;
+  select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
+    select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
+    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    union all
+    select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
+    where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
+  ) as g;
+  if v_gone is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s cannot be restored: there is no %s any more', restore_agent_version.version, v_gone),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = 'Make it again under that name and give it to the agent by hand.';
+  end if;
+  perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
+  update howdah.agents as a
+  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+    max_seconds, capabilities, domain) = (
+    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain
+    from jsonb_to_record(v_definition -> 'agent') as r (
+      name text, description text, instruction text, system_prompt text, use_history boolean,
+      context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
+      max_seconds int, capabilities text[], domain text
+    )
+  )
+  where a.id = restore_agent_version.agent_id;
+  return howdah_private.agent_row(restore_agent_version.agent_id);
 end $function$
 ;
 
@@ -1671,6 +2015,9 @@ begin
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
   where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
+  perform howdah_private.admit_members(e.id) from howdah.executions as e
+  where e.members_at_once is not null and e.completed_at is null
+    and (e.id = any (v_family) or e.id = v_execution.parent_execution_id);
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
@@ -1726,17 +2073,19 @@ CREATE OR REPLACE FUNCTION howdah.revoke_api_key(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.api_keys as x where x.id = revoke_api_key.id) else howdah.current_tenant() end;
   v_row howdah.api_keys;
 begin
   perform howdah_private.permit('api_keys', 'manage');
   update howdah.api_keys as k set revoked_at = coalesce(k.revoked_at, now())
-  where k.id = revoke_api_key.id and howdah_private.may_act_for(k.tenant_id)
+  where k.id = revoke_api_key.id and k.tenant_id = v_tenant_id
   returning k.* into v_row;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no API key %s', revoke_api_key.id),
       detail = jsonb_build_object('api_key_id', revoke_api_key.id)::text,
-      hint = 'Those there are: select id, name, prefix from howdah.api_keys.';
+      hint = 'Those there are stand in howdah.api_keys.';
   end if;
   v_row.hash := null; -- the row goes to who may not read it
   return v_row;
@@ -1759,13 +2108,12 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      id, agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
-      input_parts
+      agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_id, v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'),
-      run.input_parts
-    );
+      v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
+    )
+    returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $function$
@@ -1778,22 +2126,51 @@ CREATE OR REPLACE FUNCTION howdah.run_schedule(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.schedules as x where x.id = run_schedule.id) else howdah.current_tenant() end;
   v_schedule howdah.schedules;
   v_id uuid := howdah.uuid_v7();
 begin
   select s.* into v_schedule from howdah.schedules as s
-  where s.id = run_schedule.id and howdah_private.may_act_for(s.tenant_id);
+  where s.id = run_schedule.id and s.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no schedule %s', run_schedule.id),
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
-      hint = 'select id, name from howdah.schedules';
+      hint = 'The schedules stand in howdah.schedules.';
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow_id uuid := howdah.workflow(run_workflow.workflow);
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run_workflow.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_workflow.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+    ) values (
+      v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.metadata, '{}')
+    )
+    returning executions.id into v_first;
+  end if;
+  return howdah_private.execution_row(v_first);
 end $function$
 ;
 
@@ -1840,7 +2217,7 @@ begin
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
-        hint = format('Give it one: select howdah.switch_agent(%L, ''support'')', v_session.id);
+        hint = 'Give it one by howdah.switch_agent(id, agent).';
     end if;
     insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
@@ -1876,6 +2253,19 @@ begin
     ),
     'blocker', howdah_private.session_blocker(v_session)
   );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.set_default_agent(agent text)
+ RETURNS howdah.agents
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah.agent(set_default_agent.agent);
+begin
+  update howdah.agents as a set is_default = true where a.id = v_id and not a.is_default;
+  return howdah_private.agent_row(v_id);
 end $function$
 ;
 
@@ -1926,7 +2316,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', todolist_markdown.session_id),
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
-      hint = 'The sessions: select id, title from howdah.sessions.';
+      hint = 'The sessions stand in howdah.sessions.';
   end if;
   select string_agg(
     case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
@@ -1959,6 +2349,107 @@ AS $function$
   $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.workflow(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_known text[];
+begin
+  select w.id into v_id from howdah.workflows as w
+  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  if v_id is not null then
+    return v_id;
+  end if;
+  v_known := array(
+    select w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name limit 100);
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no workflow named %L', workflow.name),
+    detail = jsonb_build_object('workflow', workflow.name)::text,
+    hint = coalesce('Did you mean ' || howdah_private.nearest_word(workflow.name, v_known) || '?',
+      'The workflows here are: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'This tenant has no workflows yet.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.workflow_schema(type howdah.workflow_type)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    '$schema', 'https://json-schema.org/draft/2020-12/schema',
+    'title', format('configuration of a workflow of type %s', workflow_schema.type),
+    'type', 'object', 'additionalProperties', false,
+    'properties', case workflow_schema.type
+      when 'chain' then '{
+        "cumulative": {"type": "boolean", "default": false,
+          "description": "Each member is told the task and all answers before it, instead of the last answer alone."},
+        "stop_when": {"type": "string", "minLength": 1,
+          "description": "An expression over output, data and member: when it holds after a member, its answer is the chain''s."}
+      }'::jsonb
+      when 'parallel' then '{
+        "max_concurrency": {"type": "integer", "minimum": 1, "description": "Members at work at once; all when absent."},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
+        "quorum": {"type": "integer", "minimum": 1, "description": "With on_failure quorum: so many have to answer."},
+        "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."},
+        "template": {"type": "string", "minLength": 1,
+          "description": "The answer, or what the aggregator is told: {{name}} stands for a member''s answer, {{input}} for the task, {{outputs}} for all."}
+      }'
+      when 'router' then '{
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
+        "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
+        "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+        "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
+      }'
+      when 'orchestrator' then '{
+        "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
+        "planning": {"enum": ["full", "iterative"], "default": "full"},
+        "max_plans": {"type": "integer", "minimum": 1, "default": 5, "description": "Plans that may be made, the first included."},
+        "max_tasks": {"type": "integer", "minimum": 1, "default": 50},
+        "max_concurrency": {"type": "integer", "minimum": 1}
+      }'
+      when 'evaluator_optimizer' then '{
+        "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."},
+        "max_rounds": {"type": "integer", "minimum": 1, "default": 3},
+        "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8, "description": "An answer with this score is good enough."},
+        "model": {"type": "string", "minLength": 1,
+          "description": "Judges when there is no second member, and makes a verdict of what it says in words."},
+        "request_params": {"type": "object"}
+      }'
+      when 'voting' then '{
+        "method": {"enum": ["majority", "weighted", "ranked"], "default": "majority"},
+        "ties": {"enum": ["first", "fail"], "default": "first"},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "ignore"},
+        "quorum": {"type": "integer", "minimum": 1},
+        "max_concurrency": {"type": "integer", "minimum": 1}
+      }'
+      when 'map' then '{
+        "query": {"type": "string", "minLength": 1, "description": "A SQL query; each row of it, as JSON, is one task. Without it the list in input_data is."},
+        "max_concurrency": {"type": "integer", "minimum": 1, "default": 8},
+        "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
+        "quorum": {"type": "integer", "minimum": 1},
+        "template": {"type": "string", "minLength": 1, "description": "What the member is told: {{item}}, {{item.column}}, {{input}}."}
+      }'
+      when 'graph' then '{
+        "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "edges": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": {
+          "from": {"type": "string", "minLength": 1}, "to": {"type": "string", "minLength": 1},
+          "when": {"type": "string", "minLength": 1, "description": "An expression over output, data and member."}
+        }}},
+        "joins": {"type": "object", "additionalProperties": {"enum": ["any", "all"]}, "description": "Of a member with several edges to it: begins after any of them, or after all."},
+        "max_visits": {"type": "integer", "minimum": 1, "default": 10, "description": "How often a member may run: the bound of loops."}
+      }'
+    end
+  ) || case workflow_schema.type when 'graph' then '{"required": ["edges"]}'::jsonb else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1972,7 +2463,7 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is not active', active_agent.name),
       detail = jsonb_build_object('agent_id', v_id, 'agent', active_agent.name)::text,
-      hint = format('update howdah.agents set is_active = true where id = %L', v_id);
+      hint = 'Set its is_active to true, or name another one.';
   end if;
   return v_id;
 end $function$
@@ -2086,24 +2577,25 @@ AS $function$
 declare
   v_most constant int := 200;
   v_quota howdah.quotas;
+  v_subjects uuid[] := array(select s.id from howdah_private.parked_subjects(admit_at_quota.quota_id) as s (id));
+  v_served uuid[];
   v_parked uuid[];
   v_admitted uuid[];
 begin
   select q.* into v_quota from howdah.quotas as q where q.id = admit_at_quota.quota_id;
-  if found and not howdah_private.recount(v_quota) then
-    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
-      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
-  end if;
-  if v_quota.id is not null and howdah_private.is_used_up(v_quota, clock_timestamp()) then
+  v_served := array(
+    select s.id from unnest(v_subjects) as s (id)
+    where v_quota.id is null or not howdah_private.is_used_up(v_quota, s.id, clock_timestamp())
+  );
+  if cardinality(v_served) < cardinality(v_subjects) and v_quota.period is not null then
     perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
       run_at => howdah_private.quota_ends(v_quota.period, clock_timestamp()),
-      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768)
-    where v_quota.period is not null;
-    return 0;
+      job_key => 'quota ' || v_quota.id || ' turns', priority => -32768);
   end if;
   v_parked := array(
     select p.execution_id from howdah_private.parked_runs as p
-    where p.quota_id = admit_at_quota.quota_id order by p.priority, p.due_at, p.execution_id limit v_most
+    where p.quota_id = admit_at_quota.quota_id and p.quota_subject_id = any (v_served)
+    order by p.priority, p.due_at, p.execution_id limit v_most
   );
   with free as (
     select e.id from howdah.executions as e where e.id = any (v_parked) order by e.id for no key update skip locked
@@ -2127,8 +2619,40 @@ begin
   -- one that somebody holds is passed over and looked at again
   perform graphile_worker.add_job('admit', json_build_object('id', admit_at_quota.quota_id, 'tenant_id', p.tenant_id),
     run_at => clock_timestamp() + (v_most - coalesce(cardinality(v_admitted), 0)) * interval '1 millisecond')
-  from howdah_private.parked_runs as p where p.quota_id = admit_at_quota.quota_id limit 1;
+  from howdah_private.parked_runs as p
+  where p.quota_id = admit_at_quota.quota_id and p.quota_subject_id = any (v_served) limit 1;
   return coalesce(cardinality(v_admitted), 0);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.admit_members(parent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_admitted uuid[];
+begin
+  with admitted as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = any (array(
+      select c.id::uuid from howdah.executions as c
+      where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
+      order by c.id
+      limit (
+        select greatest(p.members_at_once - (
+          select count(*) from howdah.executions as w
+          where w.parent_execution_id = p.id and w.completed_at is null
+            and coalesce(w.waiting_for, w.paused_from) is distinct from 'turn'
+        ), 0)
+        from howdah.executions as p where p.id = admit_members.parent_id
+      )
+    ))
+    returning e.id::uuid as id
+  )
+  select array_agg(a.id order by a.id) into v_admitted from admitted as a;
+  perform howdah_private.enqueue_advance(v_admitted) where v_admitted is not null;
 end $function$
 ;
 
@@ -2146,6 +2670,7 @@ declare
   v_held int := 0;
   v_admitted uuid[] := '{}';
 begin
+  perform howdah_private.catch_up_quota(admit_parked.limit_id);
   if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
     or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
     return howdah_private.admit_at_quota(admit_parked.limit_id);
@@ -2268,11 +2793,12 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_role howdah.user_role := howdah.current_user_role();
   v_is_restricted boolean;
 begin
   select a.is_restricted into v_is_restricted from howdah.agents as a
-  where a.id = agent_permission.agent_id and a.tenant_id = howdah.current_tenant();
+  where a.id = agent_permission.agent_id and a.tenant_id = v_tenant_id;
   if not found then
     return null;
   elsif v_role <= 'admin' then
@@ -2285,6 +2811,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.agent_row(id uuid)
+ RETURNS howdah.agents
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.* from howdah.agents as a
+  where a.id = agent_row.id and howdah_private.may_act_for(a.tenant_id) and howdah_private.sees_agent(a.id)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -2292,6 +2829,8 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select v.definition from howdah.agent_versions as v where v.id = agent_version.id
+  union all
+  select v.definition from howdah.workflow_versions as v where v.id = agent_version.id
 $function$
 ;
 
@@ -2356,12 +2895,14 @@ CREATE OR REPLACE FUNCTION howdah_private.approved_tools(execution_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  v_run howdah.executions;
+  v_run record;
   v_session_id uuid;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
+  select e.id, e.tenant_id, e.agent_id, e.session_id, e.ancestors, e.parent_execution_id, e.root_execution_id
+  into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
   v_session_id := v_run.session_id;
   if v_run.parent_execution_id is not null then
     select e.session_id into v_session_id from howdah.executions as e where e.id = v_run.root_execution_id;
@@ -2418,16 +2959,18 @@ CREATE OR REPLACE FUNCTION howdah_private.asked(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.questions as x where x.id = asked.id) else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and howdah_private.may_act_for(q.tenant_id) and exists (
+  where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
     select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(e.agent_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
       detail = jsonb_build_object('question_id', asked.id)::text,
-      hint = 'select id, kind, prompt from howdah.questions where status = ''open''';
+      hint = 'Those there are stand in howdah.questions.';
   end if;
   perform howdah_private.lock_lineage(array[v_question.execution_id]);
   select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
@@ -2445,7 +2988,8 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if pg_has_role(session_user, 'howdah_owner', 'member') or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
@@ -2518,6 +3062,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_members(parent howdah.executions, children jsonb, move jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.executions as e
+  set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
+    members_at_once = (begin_members.move ->> 'members_at_once')::int
+  where e.id = begin_members.parent.id and e.completed_at is null;
+  begin
+    insert into howdah.executions (
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+    )
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+      (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
+      (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
+    from jsonb_to_recordset(begin_members.children) as c (
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb, budget jsonb
+    )
+    where not exists (select from howdah.executions as e where e.id = c.id)
+    order by c.id;
+  exception when others then
+    if sqlstate ~ '^(40|53|55|57|58|XX)' then
+      raise;
+    end if;
+    perform howdah_private.spawn_child(parent, c.child)
+    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
+  end;
+  perform howdah_private.admit_members(parent.id) where begin_members.move ->> 'members_at_once' is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_quota(quota howdah.quotas)
  RETURNS void
  LANGUAGE plpgsql
@@ -2533,10 +3112,13 @@ begin
   end if;
   delete from howdah_private.quota_counters as c where c.quota_id = quota.id;
   v_began_at := howdah_private.quota_begins(quota.period, clock_timestamp());
-  insert into howdah_private.quota_counters (quota_id, started_at, used, recount_after)
-  values (quota.id, v_began_at, howdah_private.used_since(quota, v_began_at),
-    case when quota.metric in ('tokens', 'cost') then pg_current_xact_id() end);
-  perform howdah_private.enqueue_admission(quota.id, quota.tenant_id) where quota.metric in ('tokens', 'cost');
+  insert into howdah_private.quota_counters (quota_id, started_at, subject_id, used)
+  select quota.id, v_began_at, u.subject_id, u.used from howdah_private.used_since(quota, v_began_at) as u;
+  if quota.metric in ('tokens', 'cost') then
+    insert into howdah_private.quota_recounts (quota_id) values (quota.id)
+    on conflict (quota_id) do update set after = null;
+    perform howdah_private.enqueue_admission(quota.id, quota.tenant_id);
+  end if;
 exception when lock_not_available then
   raise exception using errcode = 'HWCNF',
     message = 'a transaction that uses what the quota is about has not ended for two seconds',
@@ -2555,6 +3137,63 @@ begin
   update howdah.executions as e set at_risk = true, updated_at = now()
   where e.id = begin_risk.id and e.owner_worker = begin_risk.worker and e.fence = begin_risk.fence;
   return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.binding(tenant_id uuid, execution_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_user_id uuid;
+  v_said text;
+begin
+  perform pg_current_xact_id(); -- from here on it has one
+  select e.user_id into v_user_id from howdah.executions as e
+  where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
+  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-');
+  return v_said || ' ' || howdah_private.binding_seal(v_said);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.binding_seal(said text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select encode(sha256(k.key || sha256(k.key || convert_to(
+    pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
+  from howdah_private.binding_keys as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound()
+ RETURNS TABLE(tenant_id uuid, user_id uuid)
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+begin
+  if v_parts[3] = howdah_private.binding_seal(v_parts[1] || ' ' || v_parts[2]) then
+    return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound_state()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select concat_ws(' ', p.oid, p.xmin, p.ctid) from pg_catalog.pg_proc as p
+    where p.proname = 'run_bound' and p.pronamespace = 'howdah_private'::regnamespace);
 end $function$
 ;
 
@@ -2603,7 +3242,7 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
@@ -2721,6 +3360,11 @@ AS $function$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  from runs as r left join howdah.workflow_versions as v on v.id = r.workflow_version_id
+  where r.workflow_version_id is not null
+    and (v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex'))
+  union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
@@ -2728,7 +3372,15 @@ AS $function$
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null and r.parent_execution_id is null
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
+  from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
+  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > (
+    select count(*) from howdah.executions as o
+    where o.parent_execution_id = p.id and o.completed_at is null
+      and coalesce(o.waiting_for, o.paused_from) is distinct from 'turn'
+  )
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s
@@ -2782,7 +3434,8 @@ AS $function$
     select from howdah_private.room_left(array[r.tenant_id]) as l
     where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
   ) and not exists (
-    select from howdah.quotas as q where q.id = p.quota_id and howdah_private.is_used_up(q, clock_timestamp())
+    select from howdah.quotas as q
+    where q.id = p.quota_id and howdah_private.is_used_up(q, p.quota_subject_id, clock_timestamp())
   ) and not exists (
     select from graphile_worker._private_jobs as j
     where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
@@ -2854,6 +3507,47 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_rules(execution_id uuid)
+ RETURNS TABLE(approved text[], asked text[], withdrawn jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_run record;
+  v_refusal text;
+begin
+  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  from howdah.executions as e where e.id = call_rules.execution_id;
+  approved := howdah_private.approved_tools(call_rules.execution_id);
+  asked := '{}';
+  withdrawn := '{}';
+  if v_run.compensates_execution_id is null then
+    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, e.agent_id)
+      then 'the user of the run may not run its agent any more' end
+    into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
+    select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
+      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}')
+    into asked, withdrawn
+    from (
+      select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
+        coalesce(v_refusal, case when t.id is null then 'it was deleted'
+          when not t.is_active then 'it is not active any more'
+          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+            then 'it was taken from the agent' end) as reason
+      from howdah.agent_versions as v
+      join howdah.agents as a on a.id = v.agent_id
+      cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
+      left join howdah.tools as t on t.id = (d.tool ->> 'id')::uuid
+      left join howdah.agent_tools as g on g.agent_id = v.agent_id and g.tool_id = t.id
+      where v.id = v_run.agent_version_id
+    ) as p;
+  end if;
+  return next;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2883,6 +3577,23 @@ begin
         format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.catch_up_quota(quota_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_quota howdah.quotas;
+begin
+  select q.* into v_quota from howdah.quotas as q where q.id = catch_up_quota.quota_id;
+  if found and not howdah_private.recount(v_quota) then
+    perform graphile_worker.add_job('admit', json_build_object('id', v_quota.id, 'tenant_id', v_quota.tenant_id),
+      run_at => clock_timestamp() + interval '1 second', job_key => 'quota ' || v_quota.id || ' recount');
+  end if;
 end $function$
 ;
 
@@ -2977,13 +3688,16 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select c.* from howdah_private.claim_executions(
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.root_execution_id, c.is_child,
+    c.is_compensation, c.metadata, c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages_at_retry,
+    c.refused, c.messages, c.history, c.attempts, c.is_new, c.hooks
+  from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3037,7 +3751,7 @@ begin
   end if;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, coalesce(e.agent_version_id, e.workflow_version_id), e.session_id,
     e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
@@ -3048,10 +3762,13 @@ begin
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
-    case when e.step_count > 0 then howdah_private.attempts_since_last_answer(e.id) else '[]' end,
+    case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
+      else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
+    e.overrides
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -3173,11 +3890,10 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      nullif(r.input, 'null'), nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id,
-      coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
     from moved as m
     cross join lateral rows from (
       jsonb_to_recordset(m.steps) as (
@@ -3206,7 +3922,8 @@ begin
     cross join lateral (
       select s.kind, s.position as step, s.tokens_in, s.tokens_out, t.role, t.content, t.parts, t.tool_calls,
         t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
-        m.messages_before + row_number() over (order by s.position, t.position) as seq
+        m.messages_before + t.position
+          + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
         jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, messages jsonb)
       ) with ordinality as s (kind, tokens_in, tokens_out, messages, position)
@@ -3227,9 +3944,9 @@ begin
     coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
     case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
-    (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
+    (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and howdah_private.over_quota(i.id) is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -3322,11 +4039,54 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.content_columns(relation regclass)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg(a.attname::text)
+  from pg_catalog.pg_attribute as a join pg_catalog.pg_type as t on t.oid = a.atttypid
+  where a.attrelid = content_columns.relation and a.attnum > 0 and not a.attisdropped
+    and t.typcategory not in ('N', 'B', 'D', 'T', 'E') -- numbers, truths, times, words of a fixed list
+    and coalesce(nullif(t.typbasetype, 0), nullif(t.typelem, 0), t.oid) <> 'uuid'::regtype
+    and (a.attname <> all (array[
+      'name', 'username', 'created_by', 'answered_by', 'escalate_to', 'call_id', 'tool_call_id', 'parent_call_id',
+      'prefix', 'scopes', 'cron', 'timezone', 'type', 'sha256'
+    ]) or (a.attname = 'name' and content_columns.relation = 'howdah.resources'::regclass))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.content_digest(content jsonb)
  RETURNS bytea
  LANGUAGE sql
  IMMUTABLE
 RETURN sha256(convert_to((content)::text, 'UTF8'::name))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.contents_kept_until(e howdah.executions)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select greatest(
+    (select case when s.live_execution_id is not null then now() + interval '1 minute'
+        else nullif(greatest(s.last_activity_at + make_interval(mins => p.keep_sessions_minutes), now()), now()) end
+      from howdah.sessions as s join howdah.retention_policies as p on p.tenant_id = s.tenant_id
+      where s.id = e.session_id),
+    case when exists (
+        select from howdah.questions as q
+        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open' and q.kind = 'effect'
+      ) or exists (
+        select from howdah_private.ended_runs as r join howdah.executions as x on x.id = r.execution_id
+        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id and r.created_at > now() - interval '1 hour'
+      ) or exists (
+        select from howdah.executions as c
+        where c.root_execution_id = e.id and c.parent_execution_id is not null and c.completed_at is null
+      ) then now() + interval '1 minute' end
+  )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
@@ -3336,11 +4096,13 @@ CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = controlled.id) else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
+    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id)
   ) then
     perform howdah_private.lock_lineage(array[controlled.id]);
     select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
@@ -3349,7 +4111,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', controlled.id),
       detail = jsonb_build_object('execution_id', controlled.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+      hint = 'Those there are stand in howdah.executions.';
   end if;
   perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
   return v_execution;
@@ -3453,39 +4215,38 @@ begin
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
   return exists (
-    select from howdah.quotas as q
-    where q.metric in ('tokens', 'cost') and (q.scope = 'system' or q.tenant_id in (
-      select e.tenant_id from howdah.executions as e where e.id = any (count_spending.ids)
-        and e.id between count_spending.ids[1] and count_spending.ids[cardinality(count_spending.ids)]))
-      and howdah_private.is_used_up(q, clock_timestamp())
-  );
+    select from unnest(count_spending.ids) as i (id) where (howdah_private.over_quota(i.id)).quota_id is not null);
 end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_uses(uses jsonb)
- RETURNS TABLE(quota_id uuid, started_at timestamp with time zone, used numeric, amount numeric)
+ RETURNS TABLE(quota_id uuid, subject_id uuid, used numeric, amount numeric)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with amounts as materialized (
-    select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, sum(u.amount) as amount
+    select q.id, howdah_private.quota_begins(q.period, u.at) as started_at, s.id as subject_id, sum(u.amount) as amount
     from jsonb_to_recordset(count_uses.uses) as u (
       metric howdah.quota_metric, amount numeric, at timestamptz, tenant_id uuid, user_id uuid, agent_id uuid,
       session_id uuid, api_key_id uuid
     )
     cross join lateral howdah_private.quotas_of(u.tenant_id, array[u.metric]) as q
-    where howdah_private.is_quota_of(q, u.tenant_id, u.user_id, u.agent_id, u.session_id, u.api_key_id)
-    group by 1, 2
+    cross join lateral (
+      values (howdah_private.quota_subject(q, u.tenant_id, u.user_id, u.agent_id, u.session_id, u.api_key_id))
+    ) as s (id)
+    where s.id is not null
+    group by 1, 2, 3
   ),
   counted as (
-    insert into howdah_private.quota_counters as c (quota_id, started_at, used)
-    select a.id, a.started_at, a.amount from amounts as a order by a.id, a.started_at
-    on conflict (quota_id, started_at) do update set used = c.used + excluded.used
-    returning c.quota_id, c.started_at, c.used
+    insert into howdah_private.quota_counters as c (quota_id, started_at, subject_id, used)
+    select a.id, a.started_at, a.subject_id, a.amount from amounts as a order by a.id, a.started_at, a.subject_id
+    on conflict (quota_id, started_at, subject_id) do update set used = c.used + excluded.used
+    returning c.quota_id, c.started_at, c.subject_id, c.used
   )
-  select c.quota_id, c.started_at, c.used, a.amount
-  from counted as c join amounts as a on a.id = c.quota_id and a.started_at = c.started_at
+  select c.quota_id, c.subject_id, c.used, a.amount
+  from counted as c
+  join amounts as a on a.id = c.quota_id and a.started_at = c.started_at and a.subject_id = c.subject_id
 $function$
 ;
 
@@ -3692,7 +4453,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_beside(ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.delete_beside(ids uuid[], keep_keys boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3702,7 +4463,7 @@ declare
   v_found jsonb;
 begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
-  where e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  where not delete_beside.keep_keys and e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
   delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
   with gone as (
@@ -3998,8 +4759,10 @@ declare
     select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
   );
 begin
-  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
-  where e.id = any (end_runs.ids) and e.owner_worker is not null;
+  perform pg_notify(
+    case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
+  from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
+  where e.id = any (end_runs.ids);
   -- in the order of ids, as everybody touches them
   perform graphile_worker.remove_job(i.id::text) from (
     select e.id from howdah.executions as e
@@ -4076,7 +4839,7 @@ declare
   v_name text;
   v_made int := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
+  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   foreach v_table in array array['executions', 'steps', 'messages'] loop
     v_name := v_table || to_char(v_from, '_YYYY_MM');
     if to_regclass('howdah_private.' || v_name) is null then
@@ -4128,6 +4891,59 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.erase_due(batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due uuid[] := array(
+    select d.execution_id from howdah_private.erasures_due as d
+    where d.due_at <= now() order by d.due_at limit erase_due.batch
+  );
+  v_roots uuid[];
+  v_sessions uuid[];
+begin
+  v_roots := array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_due) order by e.id for update skip locked
+  );
+  v_sessions := array(
+    select s.id from howdah.sessions as s
+    where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_roots))
+    order by s.id for no key update skip locked
+  );
+  -- what runs again, is gone, erased or kept by now is not due any more
+  delete from howdah_private.erasures_due as d
+  where d.execution_id = any (v_due) and not exists (
+    select from howdah.executions as e
+    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+    where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
+  );
+  update howdah_private.erasures_due as d
+  set due_at = coalesce(howdah_private.contents_kept_until(e), now() + interval '1 second')
+  from howdah.executions as e
+  where d.execution_id = any (v_due) and e.id = d.execution_id and (
+    howdah_private.contents_kept_until(e) is not null or e.id <> all (v_roots)
+    or (e.session_id is not null and e.session_id <> all (v_sessions))
+  );
+  with gone as (
+    delete from howdah_private.erasures_due as d
+    where d.execution_id = any (v_due) and d.due_at <= now() returning d.execution_id as id
+  )
+  select array_agg(g.id), array_agg(distinct e.session_id) filter (where e.session_id is not null)
+  into v_roots, v_sessions from gone as g join howdah.executions as e on e.id = g.id;
+  if v_roots is not null then
+    perform howdah_private.erase_runs(v_roots || array(
+      select c.id::uuid from howdah.executions as c
+      where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
+    ), keep_keys => true);
+    perform howdah_private.erase_sessions(coalesce(v_sessions, '{}'), false);
+  end if;
+  return cardinality(v_due);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erase_elsewhere(u howdah.users, runs uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4161,7 +4977,37 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], OUT steps bigint, OUT messages bigint, OUT executions bigint)
+CREATE OR REPLACE FUNCTION howdah_private.erase_ended(batch integer DEFAULT 100, grace interval DEFAULT '00:00:30'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_is_wanted boolean := exists (select from howdah.retention_policies as p where p.keep_contents_days = 0);
+  v_until timestamptz := now() - erase_ended.grace;
+  v_since timestamptz;
+  v_noted record;
+begin
+  if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
+    return 0;
+  end if;
+  select greatest(m.reached_at, v_until - interval '1 hour') into v_since
+  from howdah_private.erasure_mark as m for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  if v_is_wanted then
+    select * into v_noted from howdah_private.note_ended(v_since, v_until, 1000);
+    update howdah_private.erasure_mark as m
+    set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end
+    where v_noted.runs > 0 or m.reached_at < v_until - interval '10 seconds';
+  end if;
+  return howdah_private.erase_due(erase_ended.batch);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], keep_keys boolean, OUT steps bigint, OUT messages bigint, OUT executions bigint)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4181,7 +5027,8 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', idempotency_key = null,
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
+    idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
   where e.id = any (erase_log.ids);
@@ -4189,14 +5036,14 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erase_runs(ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.erase_runs(ids uuid[], keep_keys boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids);
+  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids, erase_runs.keep_keys);
   v_questions bigint;
 begin
   update howdah.questions as q
@@ -4206,7 +5053,7 @@ begin
     status = case q.status when 'open' then 'cancelled' else q.status end
   where q.execution_id = any (erase_runs.ids);
   get diagnostics v_questions = row_count;
-  return to_jsonb(howdah_private.erase_log(erase_runs.ids)) || jsonb_build_object('questions', v_questions) || v_beside;
+  return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
 end $function$
 ;
 
@@ -4242,26 +5089,26 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb, arguments text DEFAULT '{}'::text)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
-    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', '{}') order by c.place), '[]') end
+    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', erased_calls.arguments) order by c.place), '[]') end
   from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erased_error(error jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.erased_error(error jsonb, word text DEFAULT '[erased]'::text)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
-    'code', error -> 'code', 'message', '[erased]', 'retryable', error -> 'retryable',
+    'code', error -> 'code', 'message', erased_error.word, 'retryable', error -> 'retryable',
     'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
       then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
 $function$
@@ -4289,13 +5136,19 @@ AS $function$ select e.* from howdah.executions as e where e.id = execution_now.
 
 CREATE OR REPLACE FUNCTION howdah_private.execution_row(id uuid)
  RETURNS howdah.executions
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select e.* from howdah.executions as e
-  where e.id = execution_row.id and howdah_private.may_act_for(e.tenant_id) and howdah_private.sees_agent(e.agent_id)
-$function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = execution_row.id) else howdah.current_tenant() end;
+  v_execution howdah.executions;
+begin
+  select e.* into v_execution from howdah.executions as e
+  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(e.agent_id);
+  return v_execution;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.execution_states(ids uuid[])
@@ -4395,7 +5248,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
  SET "TimeZone" TO 'UTC'
 AS $function$
   select to_jsonb(x) from (
-    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
@@ -4407,38 +5260,69 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.exported_run(id uuid, depth integer)
+CREATE OR REPLACE FUNCTION howdah_private.exported_row(kind text, document jsonb, relation regclass, redact boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.redacted(
+    exported_row.document, case when exported_row.redact then howdah_private.content_columns(exported_row.relation) end
+  ) || jsonb_build_object('kind', exported_row.kind)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exported_run(id uuid, depth integer, redact boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
+  with contents as materialized (
+    select case when exported_run.redact then howdah_private.content_columns('howdah.executions') end as of_runs,
+      case when exported_run.redact then howdah_private.content_columns('howdah.steps') end as of_steps,
+      case when exported_run.redact then howdah_private.content_columns('howdah.messages') end as of_messages,
+      case when exported_run.redact then howdah_private.content_columns('howdah.questions') end as of_questions
+  )
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
-    'execution', howdah_private.exported_execution(e.id),
-    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
-    'definition', v.definition,
-    'history', howdah_private.session_history(e.session_id, e.turn),
+    'execution', howdah_private.redacted(howdah_private.exported_execution(e.id), c.of_runs),
+    case when e.workflow_id is null then 'agent' else 'workflow' end,
+    jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
+    'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
+    'history', case when exported_run.redact then (
+      select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
+      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
+    ) else howdah_private.session_history(e.session_id, e.turn) end,
     'steps', coalesce((
-      select jsonb_agg(to_jsonb(s) - '{tenant_id,execution_id}'::text[] order by s.seq)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[] order by m.seq)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
+        order by m.seq)
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[] order by q.id)
+      select jsonb_agg(howdah_private.redacted(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
+        order by q.id)
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
     'children', coalesce((
-      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1) order by c.id)
+      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
     ), '[]')
-  )
+  ) || case
+    when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
+    when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
-  join howdah.agent_versions as v on v.id = e.agent_version_id
+  cross join lateral (
+    select a.version, a.definition from howdah.agent_versions as a where a.id = e.agent_version_id
+    union all
+    select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
+  ) as v
+  cross join contents as c
   where e.id = exported_run.id
 $function$
 ;
@@ -4458,9 +5342,13 @@ declare
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
+  v_ids uuid[] := array(select i.id from unnest(fair_swaps.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   select e.tenant_id into v_named from howdah.executions as e
-  where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+  where e.id = any (v_ids) and e.id between v_first and v_last
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
   if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
@@ -4473,12 +5361,13 @@ begin
   -- those whose turn is far are no rivals today, but a wake-up may come for them
   v_tenants := v_tenants || array(
     select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and e.tenant_id <> all (v_tenants)
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
   v_at_work := howdah_private.runs_at_work(v_tenants);
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
@@ -4701,7 +5590,7 @@ begin
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or s.step ? 'child'
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
   loop
     if v_step.question is not null then
@@ -4710,6 +5599,16 @@ begin
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
+  perform howdah_private.begin_members(e, t.children, c."to")
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence and e.workflow_id is not null
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+      and l.worker = follow_commit.worker and s.step ? 'child'
+  ) as t
+  where t.children is not null;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -4731,14 +5630,16 @@ declare
   v_free uuid[];
 begin
   with waiting as materialized (
-    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, howdah_private.over_quota(e.id) as quota_id
-    from howdah.executions as e
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id
+    from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, priority, due_at)
-    select w.id, w.tenant_id, w.quota_id, w.priority, w.run_at from waiting as w where w.quota_id is not null
-    on conflict (execution_id) do update set quota_id = excluded.quota_id, concurrency_limit_id = null
+    insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, quota_subject_id, priority, due_at)
+    select w.id, w.tenant_id, w.quota_id, w.subject_id, w.priority, w.run_at
+    from waiting as w where w.quota_id is not null
+    on conflict (execution_id) do update set quota_id = excluded.quota_id,
+      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null
   ),
   freed as (
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
@@ -4761,13 +5662,18 @@ CREATE OR REPLACE FUNCTION howdah_private.forget_counters()
 AS $function$
   delete from howdah_private.quota_counters as c
   using (
-    select o.quota_id, o.started_at from howdah_private.quota_counters as o
+    select o.quota_id, o.started_at, o.subject_id from howdah_private.quota_counters as o
     left join howdah.quotas as q on q.id = o.quota_id
     where q.id is null
       or o.started_at < howdah_private.quota_begins(q.period, clock_timestamp()) - interval '1 day'
+      or (q.period is null and howdah_private.is_for_each(q) and not case q.scope
+        when 'system' then exists (select from howdah.tenants as t where t.id = o.subject_id)
+        when 'user' then exists (select from howdah.users as u where u.id = o.subject_id)
+        when 'agent' then exists (select from howdah.agents as a where a.id = o.subject_id)
+        else exists (select from howdah.sessions as s where s.id = o.subject_id) end)
     for update of o skip locked
   ) as old
-  where c.quota_id = old.quota_id and c.started_at = old.started_at
+  where c.quota_id = old.quota_id and c.started_at = old.started_at and c.subject_id = old.subject_id
 $function$
 ;
 
@@ -4807,16 +5713,22 @@ CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, ve
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := e.agent_version_id;
+  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
 begin
   if forked_version.version is not null then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.agent_id = e.agent_id and v.version = forked_version.version;
+    select x.id into v_id from (
+      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      union all
+      select v.id from howdah.workflow_versions as v
+      where v.workflow_id = e.workflow_id and v.version = forked_version.version
+    ) as x;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('the agent has no version %s', forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id)::text,
-        hint = format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id);
+        message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
+          forked_version.version),
+        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
+          else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
   end if;
   return v_id;
@@ -5059,6 +5971,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_role howdah.user_role := hidden_from.role;
+begin
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  end if;
+  if hidden_from.user_id is not null then
+    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
+    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
+  end if;
+  return case when v_role <= 'admin' then '{}' else array(
+    select a.id from howdah.agents as a
+    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+      select from howdah.grants as g
+      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+    )) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -5211,6 +6148,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_bound()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (current_setting('role'::text) = 'howdah_tool'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((q).is_per_tenant OR (((q).subject_id IS NULL) AND ((q).scope <> ALL (ARRAY['tenant'::howdah.quota_scope, 'system'::howdah.quota_scope]))))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -5286,11 +6237,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_quota_of(q howdah.quotas, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid, api_key_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION howdah_private.is_replaced(q howdah.quotas, subject_id uuid)
  RETURNS boolean
  LANGUAGE sql
- IMMUTABLE
-RETURN CASE (q).scope WHEN 'system'::howdah.quota_scope THEN true WHEN 'tenant'::howdah.quota_scope THEN ((q).tenant_id = tenant_id) WHEN 'user'::howdah.quota_scope THEN ((q).subject_id = user_id) WHEN 'agent'::howdah.quota_scope THEN ((q).subject_id = agent_id) WHEN 'session'::howdah.quota_scope THEN ((q).subject_id = session_id) ELSE ((q).subject_id = api_key_id) END
+ STABLE
+RETURN (howdah_private.is_for_each(q) AND (EXISTS (SELECT FROM howdah.quotas o WHERE ((o.metric = (is_replaced.q).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.q).period)) AND (o.is_imposed OR (NOT (is_replaced.q).is_imposed)) AND CASE WHEN (is_replaced.q).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.quota_scope)) ELSE ((o.tenant_id = (is_replaced.q).tenant_id) AND (o.scope = (is_replaced.q).scope) AND (o.subject_id = is_replaced.subject_id)) END))))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_spending_counted(ids uuid[])
@@ -5347,11 +6298,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_used_up(q howdah.quotas, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION howdah_private.is_used_up(q howdah.quotas, subject_id uuid, at timestamp with time zone)
  RETURNS boolean
  LANGUAGE sql
  STABLE
-RETURN (COALESCE((SELECT c.used FROM howdah_private.quota_counters c WHERE ((c.quota_id = (is_used_up.q).id) AND (c.started_at = howdah_private.quota_begins((is_used_up.q).period, is_used_up.at)))), (0)::numeric) >= (q).max_value)
+RETURN ((COALESCE((SELECT c.used FROM howdah_private.quota_counters c WHERE ((c.quota_id = (is_used_up.q).id) AND (c.started_at = howdah_private.quota_begins((is_used_up.q).period, is_used_up.at)) AND (c.subject_id = is_used_up.subject_id))), (0)::numeric) >= (q).max_value) AND (NOT howdah_private.is_replaced(q, subject_id)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
@@ -6245,6 +7196,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_workflows_stale(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.workflows as w set version_is_stale = true
+  where w.id = any (mark_workflows_stale.ids) and not w.version_is_stale
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.markdown_line(content text)
  RETURNS text
  LANGUAGE sql
@@ -6309,6 +7271,57 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.may_hold_a_key(document jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.member_definition(x howdah.workflow_agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
+    'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
+    'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
+    'capabilities', to_jsonb(a.capabilities)
+  )) || jsonb_build_object('configuration', x.configuration)
+  from (values (1)) as one
+  left join howdah.agents as a on a.id = x.agent_id
+  left join howdah.workflows as w on w.id = x.member_workflow_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, most bigint)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
+  from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
+    with ordinality as s (messages, position)
+  where s.position <= messages_in_steps.most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_definition(m howdah.models, request_params jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+    'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
+  ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -6360,6 +7373,13 @@ begin
   end loop;
   return v_runs;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (name !~ '\S'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
@@ -6479,6 +7499,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.note_ended(since timestamp with time zone, until timestamp with time zone, batch integer, tenant_id uuid DEFAULT NULL::uuid, OUT runs integer, OUT last_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with ended as (
+    select e.id::uuid as id, e.tenant_id, e.completed_at
+    from howdah.executions as e
+    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+    where e.completed_at >= coalesce(note_ended.since, '-infinity') and e.completed_at < note_ended.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+      and (note_ended.tenant_id is null or e.tenant_id = note_ended.tenant_id)
+      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+    order by e.completed_at limit note_ended.batch
+  ),
+  noted as (
+    insert into howdah_private.erasures_due (execution_id, tenant_id)
+    select n.id, n.tenant_id from ended as n
+    on conflict do nothing
+  )
+  select count(*)::int, max(n.completed_at) from ended as n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
  RETURNS void
  LANGUAGE sql
@@ -6490,23 +7535,41 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid)
- RETURNS uuid
+CREATE OR REPLACE FUNCTION howdah_private.note_missed(p howdah.retention_policies, batch integer)
+ RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_noted record;
+begin
+  select * into v_noted
+  from howdah_private.note_ended(p.contents_reached_at, now() - interval '1 minute', note_missed.batch, p.tenant_id);
+  update howdah.retention_policies as x
+  set contents_reached_at = case when v_noted.runs = note_missed.batch then v_noted.last_at
+    else greatest(x.contents_reached_at, now() - interval '1 day') end
+  where x.id = p.id;
+  return v_noted.runs;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid, OUT quota_id uuid, OUT subject_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
   v_now timestamptz := clock_timestamp();
 begin
-  return (
-    select q.id from howdah.executions as e
-    cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
-    where e.id = over_quota.id
-      and howdah_private.is_quota_of(q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e))
-      and howdah_private.is_used_up(q, v_now)
-    order by q.period desc nulls first, q.id limit 1
-  );
+  select q.id, s.id into over_quota.quota_id, over_quota.subject_id from howdah.executions as e
+  cross join lateral howdah_private.quotas_of(e.tenant_id, '{tokens,cost}') as q
+  cross join lateral (values (howdah_private.quota_subject(
+    q, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
+  where e.id = over_quota.id and s.id is not null and howdah_private.is_used_up(q, s.id, v_now)
+  order by q.period desc nulls first, q.id limit 1;
 end $function$
 ;
 
@@ -6566,7 +7629,7 @@ begin
         order by r.place);
     end if;
   end loop;
-  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, false) else '{}' end;
+  return case when cardinality(v_over) > 0 then howdah_private.park_runs(v_over, v_reached, null) else '{}' end;
 end $function$
 ;
 
@@ -6579,10 +7642,12 @@ AS $function$
 declare
   v_over uuid[];
   v_reached uuid[];
+  v_subjects uuid[];
 begin
-  select array_agg(o.id), array_agg(o.quota_id) into v_over, v_reached
+  select array_agg(o.id), array_agg(o.quota_id), array_agg(o.subject_id) into v_over, v_reached, v_subjects
   from (
-    select e.id::uuid as id, howdah_private.over_quota(e.id) as quota_id from howdah.executions as e
+    select e.id::uuid as id, q.quota_id, q.subject_id
+    from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (park_over_quota.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
@@ -6591,13 +7656,13 @@ begin
   if v_over is null then
     return '{}';
   end if;
-  v_over := howdah_private.park_runs(v_over, v_reached, true);
+  v_over := howdah_private.park_runs(v_over, v_reached, v_subjects);
   perform howdah_private.look_at_quotas(v_reached);
   return v_over;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[], are_quotas boolean)
+CREATE OR REPLACE FUNCTION howdah_private.park_runs(ids uuid[], limits uuid[], subjects uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6607,9 +7672,9 @@ declare
   v_parked uuid[];
 begin
   with free as (
-    select e.id, case when not park_runs.are_quotas then o.limit_id end as concurrency_limit_id,
-      case when park_runs.are_quotas then o.limit_id end as quota_id
-    from unnest(park_runs.ids, park_runs.limits) as o (id, limit_id)
+    select e.id, case when o.subject_id is null then o.limit_id end as concurrency_limit_id,
+      case when o.subject_id is not null then o.limit_id end as quota_id, o.subject_id
+    from unnest(park_runs.ids, park_runs.limits, park_runs.subjects) as o (id, limit_id, subject_id)
     join howdah.executions as e on e.id = o.id
     where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     order by e.id
@@ -6619,18 +7684,41 @@ begin
     update howdah.executions as e
     set status = 'waiting', waiting_for = 'quota', wake_at = null, updated_at = now()
     from free as f where e.id = f.id and e.id = any (park_runs.ids)
-    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, e.priority, e.run_at
+    returning e.id::uuid as id, e.tenant_id, f.concurrency_limit_id, f.quota_id, f.subject_id, e.priority, e.run_at
   ),
   noted as (
-    insert into howdah_private.parked_runs (execution_id, tenant_id, concurrency_limit_id, quota_id, priority, due_at)
-    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update
-    set concurrency_limit_id = excluded.concurrency_limit_id, quota_id = excluded.quota_id
+    insert into howdah_private.parked_runs
+      (execution_id, tenant_id, concurrency_limit_id, quota_id, quota_subject_id, priority, due_at)
+    select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.subject_id, p.priority, p.run_at from parked as p
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id,
+      quota_id = excluded.quota_id, quota_subject_id = excluded.quota_subject_id
   )
   select array_agg(p.id) into v_parked from parked as p;
   perform howdah_private.announce_watched(v_parked);
   return coalesce(v_parked, '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.parked_subjects(quota_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive subjects as (
+    (
+      select p.quota_subject_id as id from howdah_private.parked_runs as p
+      where p.quota_id = parked_subjects.quota_id order by p.quota_subject_id limit 1
+    )
+    union all
+    select (
+      select p.quota_subject_id from howdah_private.parked_runs as p
+      where p.quota_id = parked_subjects.quota_id and p.quota_subject_id > s.id
+      order by p.quota_subject_id limit 1
+    ) from subjects as s where s.id is not null
+  )
+  select s.id from subjects as s where s.id is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.parse_cron(cron text, OUT minutes integer[], OUT hours integer[], OUT days integer[], OUT months integer[], OUT weekdays integer[], OUT is_either boolean, OUT is_interval boolean)
@@ -6738,6 +7826,9 @@ AS $function$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('schedules', 'edit', 'member', true),
+    ('version_labels', 'edit', 'member', true),
+    ('workflows', 'edit', 'member', false),
+    ('workflow_agents', 'edit', 'member', false),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
@@ -6761,6 +7852,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text, by_gr
 AS $function$
 declare
   v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_lacks_scope boolean := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
   v_role howdah.user_role;
 begin
   if howdah_private.may(permit.object, permit.action, permit.by_grant) then
@@ -6769,18 +7861,21 @@ begin
   if howdah.current_tenant() is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object),
+    message = case when v_lacks_scope
+      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
+      else format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
-      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes)::text,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
+      'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
-      when permit.action <> all (string_to_array(v_scopes, ','))
-        then format('The API key has the scopes %s; this takes %s.', v_scopes, permit.action)
-      else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
+      when v_lacks_scope
+        then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
+      else format('It takes the role %s. Who may do what stands in howdah.permissions.', coalesce(v_role, 'owner')) end;
 end $function$
 ;
 
@@ -6805,8 +7900,8 @@ begin
       else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
     detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
-    hint = case when v_permission is null then 'The agents: select id, name from howdah.agents.'
-      else 'An admin may grant it: insert into howdah.grants (agent_id, user_id, permission) values (…).' end;
+    hint = case when v_permission is null then 'Those there are stand in howdah.agents.'
+      else 'An admin may grant it by a row of howdah.grants.' end;
 end $function$
 ;
 
@@ -6854,9 +7949,11 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_tool(tool_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
 begin
   perform howdah_private.permit_agent(t.agent_id, 'run') from howdah.tools as t
-  where t.id = permit_tool.tool_id and t.tenant_id = howdah.current_tenant() and t.agent_id is not null;
+  where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id and t.agent_id is not null;
 end $function$
 ;
 
@@ -6951,6 +8048,27 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
 RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.prose_holds_a_key(prose text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select prose ~ ('(^|[^A-Za-z0-9_-])('
+      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
+      || '(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9+/]{16}'
+      || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
+      || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
+      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{16}'
+      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+      || ')')
+    or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
+    or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
+    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint text, last_four text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -7029,28 +8147,47 @@ CREATE OR REPLACE FUNCTION howdah_private.quota_ends(period howdah.quota_period,
 RETURN ((date_trunc((period)::text, (at AT TIME ZONE 'UTC'::text)) + (('1 '::text || period))::interval) AT TIME ZONE 'UTC'::text)
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.quota_use(quota_id uuid, OUT used numeric, OUT started_at timestamp with time zone, OUT resets_at timestamp with time zone)
- RETURNS record
+CREATE OR REPLACE FUNCTION howdah_private.quota_subject(q howdah.quotas, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid, api_key_id uuid DEFAULT NULL::uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (SELECT s.id FROM (VALUES (CASE (quota_subject.q).scope WHEN 'system'::howdah.quota_scope THEN CASE WHEN (quota_subject.q).is_per_tenant THEN quota_subject.tenant_id ELSE (quota_subject.q).id END WHEN 'tenant'::howdah.quota_scope THEN quota_subject.tenant_id WHEN 'user'::howdah.quota_scope THEN quota_subject.user_id WHEN 'agent'::howdah.quota_scope THEN quota_subject.agent_id WHEN 'session'::howdah.quota_scope THEN quota_subject.session_id ELSE quota_subject.api_key_id END)) s(id) WHERE ((COALESCE((quota_subject.q).subject_id, s.id) = s.id) AND (((quota_subject.q).scope = 'system'::howdah.quota_scope) OR ((quota_subject.q).tenant_id = quota_subject.tenant_id))))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quota_use(quota_id uuid)
+ RETURNS TABLE(subject_id uuid, used numeric, started_at timestamp with time zone, resets_at timestamp with time zone)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.quotas as x where x.id = quota_use.quota_id) else howdah.current_tenant() end;
   v_quota howdah.quotas;
+  v_began_at timestamptz;
 begin
   select q.* into v_quota from howdah.quotas as q
-  where q.id = quota_use.quota_id and howdah_private.may_act_for(q.tenant_id);
-  if found then
-    started_at := howdah_private.quota_begins(v_quota.period, clock_timestamp());
-    resets_at := howdah_private.quota_ends(v_quota.period, clock_timestamp());
-    used := coalesce((
-      select c.used from howdah_private.quota_counters as c
-      where c.quota_id = v_quota.id and c.started_at = quota_use.started_at
-    ), 0);
-    started_at := nullif(started_at, '-infinity');
-    if v_quota.scope = 'system' and not howdah_private.is_operator() then
-      used := null; -- it is of all tenants
-    end if;
+  where q.id = quota_use.quota_id and q.tenant_id = v_tenant_id;
+  v_began_at := howdah_private.quota_begins(v_quota.period, clock_timestamp());
+  if howdah_private.is_for_each(v_quota) then
+    return query
+    select c.subject_id, c.used, nullif(v_began_at, '-infinity'),
+      howdah_private.quota_ends(v_quota.period, clock_timestamp())
+    from howdah_private.quota_counters as c
+    where c.quota_id = v_quota.id and c.started_at = v_began_at and c.used > 0
+      and not howdah_private.is_replaced(v_quota, c.subject_id)
+      and (not v_quota.is_per_tenant or howdah_private.is_operator() or c.subject_id = howdah.current_tenant());
+  elsif v_quota.id is not null then
+    return query
+    select v_quota.subject_id, case when v_quota.scope <> 'system' or howdah_private.is_operator() -- it is of all tenants
+        then coalesce((
+          select c.used from howdah_private.quota_counters as c
+          where c.quota_id = v_quota.id and c.started_at = v_began_at
+            and c.subject_id = howdah_private.quota_subject(v_quota, v_quota.tenant_id, v_quota.user_id,
+              v_quota.agent_id, v_quota.session_id, v_quota.api_key_id)
+        ), 0) end,
+      nullif(v_began_at, '-infinity'), howdah_private.quota_ends(v_quota.period, clock_timestamp());
   end if;
 end $function$
 ;
@@ -7080,7 +8217,8 @@ BEGIN ATOMIC
      q.session_id,
      q.api_key_id,
      q.created_at,
-     q.updated_at
+     q.updated_at,
+     q.is_per_tenant
     FROM howdah.quotas q
    WHERE ((q.tenant_id = quotas_of.tenant_id) AND (q.metric = ANY (quotas_of.metrics)) AND (q.scope <> 'system'::howdah.quota_scope))
  UNION ALL
@@ -7097,7 +8235,8 @@ BEGIN ATOMIC
      q.session_id,
      q.api_key_id,
      q.created_at,
-     q.updated_at
+     q.updated_at,
+     q.is_per_tenant
     FROM howdah.quotas q
    WHERE ((q.scope = 'system'::howdah.quota_scope) AND (q.metric = ANY (quotas_of.metrics)));
 END
@@ -7187,20 +8326,94 @@ CREATE OR REPLACE FUNCTION howdah_private.recount(quota howdah.quotas)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_counter howdah_private.quota_counters;
+  v_pending howdah_private.quota_recounts;
+  v_began_at timestamptz := howdah_private.quota_begins(quota.period, clock_timestamp());
+  v_subjects uuid[];
 begin
-  select c.* into v_counter from howdah_private.quota_counters as c
-  where c.quota_id = quota.id and c.recount_after is not null for update;
-  if found and pg_snapshot_xmin(pg_current_snapshot()) <= v_counter.recount_after then
-    return false;
-  elsif found then
-    update howdah_private.quota_counters as c
-    set recount_after = null,
-      used = case when c.started_at = howdah_private.quota_begins(quota.period, clock_timestamp())
-        then howdah_private.used_since(quota, c.started_at) else c.used end
-    where c.quota_id = quota.id and c.started_at = v_counter.started_at;
+  select r.* into v_pending from howdah_private.quota_recounts as r where r.quota_id = quota.id for update;
+  if not found then
+    return true;
   end if;
+  v_pending.after := coalesce(v_pending.after, pg_current_xact_id());
+  if pg_snapshot_xmin(pg_current_snapshot()) < v_pending.after then
+    update howdah_private.quota_recounts as r set after = v_pending.after where r.quota_id = quota.id;
+    return false;
+  end if;
+  with locked as (
+    insert into howdah_private.quota_counters as c (quota_id, started_at, subject_id, used)
+    select quota.id, v_began_at, u.subject_id, 0 from howdah_private.used_since(quota, v_began_at) as u
+    order by u.subject_id
+    on conflict (quota_id, started_at, subject_id) do update set used = c.used
+    returning c.subject_id
+  )
+  select array_agg(l.subject_id) into v_subjects from locked as l;
+  update howdah_private.quota_counters as c set used = u.used
+  from howdah_private.used_since(quota, v_began_at) as u
+  where c.quota_id = quota.id and c.started_at = v_began_at and c.subject_id = u.subject_id
+    and c.subject_id = any (v_subjects);
+  delete from howdah_private.quota_recounts as r where r.quota_id = quota.id;
   return true;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.redacted(document jsonb, columns text[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when redacted.columns is null then redacted.document else (
+    select jsonb_object_agg(f.key, case
+      when f.key <> all (redacted.columns) or f.value in ('null', '""', '{}', '[]') then f.value
+      when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
+      when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
+      when f.key = 'tool_call' then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
+      when f.key = 'metrics' and f.value ? 'finish_reason'
+        then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
+      else '"[redacted]"' end)
+    from jsonb_each(redacted.document) as f
+  ) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.redacted_definition(definition jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.redacted_texts(redacted_definition.definition) || jsonb_build_object(
+    'agent', howdah_private.with_names(redacted_definition.definition -> 'agent'),
+    'models', (
+      select coalesce(jsonb_agg(howdah_private.with_names(m.value) order by m.place), '[]')
+      from jsonb_array_elements(redacted_definition.definition -> 'models') with ordinality as m (value, place)
+    ),
+    'tools', (
+      select coalesce(jsonb_agg(howdah_private.with_names(t.value) || case when t.value ? 'compensation'
+        then jsonb_build_object('compensation', howdah_private.with_names(t.value -> 'compensation'))
+        else '{}' end order by t.place), '[]')
+      from jsonb_array_elements(redacted_definition.definition -> 'tools') with ordinality as t (value, place)
+    ))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.redacted_texts(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return case jsonb_typeof(document)
+    when 'string' then to_jsonb('[redacted]'::text)
+    when 'object' then (
+      select coalesce(jsonb_object_agg(f.key, howdah_private.redacted_texts(f.value)), '{}') from jsonb_each(document) as f
+    )
+    when 'array' then (
+      select coalesce(jsonb_agg(howdah_private.redacted_texts(x.value) order by x.place), '[]')
+      from jsonb_array_elements(document) with ordinality as x (value, place)
+    )
+    else document end;
 end $function$
 ;
 
@@ -7239,6 +8452,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refresh_workflow_version(workflow_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+  v_definition jsonb;
+  v_digest text;
+  v_version_id uuid;
+begin
+  select * into v_workflow from howdah.workflows as w where w.id = refresh_workflow_version.workflow_id
+  for no key update;
+  if not found then
+    return null; -- made and unmade in one transaction
+  end if;
+  v_definition := howdah_private.workflow_definition(v_workflow.id);
+  v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
+  select v.id into v_version_id from howdah.workflow_versions as v
+  where v.id = v_workflow.current_version_id and v.digest = v_digest;
+  if v_version_id is null then
+    insert into howdah.workflow_versions (tenant_id, workflow_id, version, definition, digest, created_by)
+    select v_workflow.tenant_id, v_workflow.id, coalesce(max(v.version), 0) + 1, v_definition, v_digest,
+      howdah_private.actor()
+    from howdah.workflow_versions as v where v.workflow_id = v_workflow.id
+    returning id into v_version_id;
+  end if;
+  update howdah.workflows as w
+  set current_version_id = v_version_id, version_is_stale = false
+  where w.id = v_workflow.id and (w.version_is_stale or w.current_version_id is distinct from v_version_id);
+  return v_version_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
@@ -7262,6 +8510,11 @@ begin
       message = format('the deadline of question %s has passed', q.id),
       detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
       hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+  end if;
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN', message = format('a tool may not answer question %s: people do', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Let whoever it is for answer it, or give it a default: docs/people.md.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
@@ -7295,17 +8548,25 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_api_key(role howdah.user_role, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_own howdah.user_role := howdah.current_user_role();
   v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
   v_user howdah.users;
+  v_inactive text := (
+    select t.slug from howdah.tenants as t where t.id = howdah.current_tenant() and not t.is_active);
 begin
+  if v_inactive is not null then
+    raise exception using errcode = 'HWCNF', message = format('the tenant %s is not active', v_inactive),
+      detail = jsonb_build_object('tenant', v_inactive)::text,
+      hint = 'Nobody would be let in by this key. An owner of the database lets the tenant in again by its is_active.';
+  end if;
   if refuse_api_key.user_id is not null then
     select u.* into v_user from howdah.users as u
-    where u.id = refuse_api_key.user_id and u.tenant_id = howdah.current_tenant();
+    where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF', message = format('there is no user %s', refuse_api_key.user_id),
         detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
-        hint = 'Those there are: select id, username from howdah.users.';
+        hint = 'Those there are stand in howdah.users.';
     elsif not v_user.is_active or refuse_api_key.role < v_user.role then
       raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
         message = case when v_user.is_active
@@ -7313,7 +8574,7 @@ begin
           else format('%s is not active', v_user.username) end,
         detail = jsonb_build_object('field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
         hint = case when v_user.is_active then format('Give role => %L, or make the user more.', v_user.role)
-          else 'Let the user in again: update howdah.users set is_active = true where …' end;
+          else 'Name an active user, or let this one in again by its is_active.' end;
     end if;
   end if;
   if least(refuse_api_key.role, v_user.role) < v_own then
@@ -7378,11 +8639,10 @@ begin
     message = format('execution %s has already ended: %s', e.id, e.status),
     detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
     hint = case when e.status = 'completed'
-      then format('Only runs that %s can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
-        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end,
-        refuse_ended.what, e.id, e.step_count)
-      else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
-        refuse_ended.what, e.id) end;
+      then format('Only runs that %s can be %s. Fork it to go on from it: howdah.fork_execution.',
+        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end, refuse_ended.what)
+      else format('Only runs that have not ended can be %s. Retry it to go on with it: howdah.retry_execution.',
+        refuse_ended.what) end;
 end $function$
 ;
 
@@ -7414,15 +8674,20 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
       detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
-      hint = format('Fork the run itself: select howdah.fork_execution(%L, 0)', e.compensates_execution_id);
+      hint = format('Fork the run itself, %s.', e.compensates_execution_id);
   end if;
   if refuse_fork.seq not between 0 and e.step_count then
     raise exception using errcode = 'HWINV',
       message = format('execution %s has %s steps, so it cannot be forked after step %s',
         e.id, e.step_count, refuse_fork.seq),
       detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
-      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
-        'where execution_id = %L', e.step_count, e.id);
+      hint = format('Name a seq from 0 to %s; the steps stand in howdah.execution_timeline.', e.step_count);
+  end if;
+  if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'a workflow has no conversation that could go on with another input',
+      detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
+      hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
   if octet_length(refuse_fork.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -7433,27 +8698,78 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_large_run(idempotency_key text, input_data jsonb, metadata jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_large record;
 begin
-  select * into v_large
-  from (values
-    ('idempotency_key', length(idempotency_key), 500, 'characters'),
-    ('input_data', octet_length(input_data::text), 1048576, 'bytes'),
-    ('metadata', octet_length(metadata::text), 1048576, 'bytes')
-  ) as f (field, size, most, unit)
-  where f.size > f.most;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
-      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = 'Put large texts and files into howdah.resources and name them here.';
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_input.input is null then 'input is missing'
+      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
+    detail = jsonb_build_object('field', 'input')::text,
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_key(field text, path text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s holds a key, and keys never stand in a row', refuse_key.path),
+    detail = jsonb_build_object('field', refuse_key.field, 'path', refuse_key.path)::text,
+    hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
+      ' such as secret_name of a model.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_key_in_prose(field text, prose text)
+ RETURNS void
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.refuse_key(refuse_key_in_prose.field, refuse_key_in_prose.field)
+  where howdah_private.prose_holds_a_key(refuse_key_in_prose.prose)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  -- by an index, where pg_proc has none; there are hardly ever any
+  v_functions oid[] := array(
+    select d.objid from pg_catalog.pg_shdepend as d
+    where d.refclassid = 'pg_catalog.pg_authid'::regclass
+      and d.refobjid in ('howdah_tool'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
+      and d.classid = 'pg_catalog.pg_proc'::regclass
+      and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+      and d.objid <> split_part(refuse_leftovers.state, ' ', 1)::oid
+  );
+  v_reason text := case
+    when howdah_private.bound_state() is distinct from refuse_leftovers.state
+      then 'it changed howdah_private.run_bound'
+    when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
+    when v_functions <> '{}' and exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgfoid = any (v_functions) and t.tgdeferrable and not t.tgisinternal
+    ) then 'there is a deferrable trigger whose function belongs to the application'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
+      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it.';
   end if;
 end $function$
 ;
@@ -7474,8 +8790,34 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
-      hint = 'Wait for their end, or cancel them: howdah.erase_user(…, cancel_live => true).';
+      hint = 'Wait for their end, or say that they are to be cancelled (cancel_live).';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_member_question(question jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case
+    when refuse_member_question.question is null then null
+    when jsonb_typeof(question) <> 'object' then 'is not an object'
+    when jsonb_typeof(question -> 'prompt') is distinct from 'string' or question ->> 'prompt' !~ '\S' then 'has no prompt'
+    when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
+      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")')) then 'has options that are no list of texts'
+  end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = 'question ' || v_fault,
+      detail = jsonb_build_object('field', 'question')::text,
+      hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
+  end if;
+  perform howdah_private.refuse_question_settings(
+    jsonb_build_object('question', question - array['prompt', 'options']), true)
+  where question is not null;
 end $function$
 ;
 
@@ -7490,7 +8832,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = format('select howdah.answer_question(%L, …)', q.id);
+      hint = 'Answer it instead, by howdah.answer_question.';
   end if;
 end $function$
 ;
@@ -7535,7 +8877,7 @@ begin
       message = format('input_parts[%s].resource_id: there is no resource %s', v_fault.index, v_fault.id),
       detail = jsonb_build_object('field', format('input_parts[%s].resource_id', v_fault.index),
         'resource_id', v_fault.id)::text,
-      hint = 'The resources: select id, name, type from howdah.resources.';
+      hint = 'Those there are stand in howdah.resources.';
   end if;
 end $function$
 ;
@@ -7549,6 +8891,9 @@ AS $function$
 declare
   v_path text;
 begin
+  if not howdah_private.may_hold_a_key(refuse_plain_keys.document) then
+    return;
+  end if;
   with recursive entries (path, name, value) as (
     select refuse_plain_keys.field, ''::text, refuse_plain_keys.document
     union all
@@ -7569,11 +8914,7 @@ begin
   )
   limit 1;
   if v_path is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s holds a key, and keys never stand in a row', v_path),
-      detail = jsonb_build_object('field', refuse_plain_keys.field, 'path', v_path)::text,
-      hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
-        ' such as secret_name of a model.';
+    perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
   end if;
 end $function$
 ;
@@ -7703,16 +9044,16 @@ AS $function$
 declare
   v_over record;
 begin
-  select q as quota, coalesce(c.used, 0) as used into v_over
+  select q as quota, s.id as subject_id, coalesce(c.used, 0) as used into v_over
   from howdah_private.quotas_of(refuse_request.tenant_id, '{requests}') as q
-  left join howdah_private.quota_counters as c on c.quota_id = q.id
+  cross join lateral (values (howdah_private.quota_subject(
+    q, refuse_request.tenant_id, refuse_request.user_id, null, null, refuse_request.api_key_id))) as s (id)
+  left join howdah_private.quota_counters as c on c.quota_id = q.id and c.subject_id = s.id
     and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
-  where howdah_private.is_quota_of(q, refuse_request.tenant_id, refuse_request.user_id, null, null,
-      refuse_request.api_key_id)
-    and coalesce(c.used, 0) + 1 > q.max_value
+  where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
   end if;
 end $function$
 ;
@@ -7748,11 +9089,42 @@ begin
       detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
         'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
       hint = case
-        when e.status = 'paused' then format('select howdah.resume_execution(%L)', e.id)
+        when e.status = 'paused' then 'Resume it: howdah.resume_execution.'
         when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
-        when e.parent_execution_id is not null then format('select howdah.retry_execution(%L)', e.root_execution_id)
-        else format('Begin anew: select howdah.fork_execution(%L, 0)', e.id) end;
+        when e.parent_execution_id is not null then format('Retry the whole of it, %s.', e.root_execution_id)
+        else 'Begin anew: fork it at 0, howdah.fork_execution.' end;
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_row(relation regclass, rule name, field name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table name := (select c.relname from pg_class as c where c.oid = refuse_row.relation);
+  v_fields jsonb;
+  v_fix text;
+begin
+  if refuse_row.rule is null then
+    v_fields := jsonb_build_array(refuse_row.field);
+    select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
+    from pg_attribute as a where a.attrelid = refuse_row.relation and a.attname = refuse_row.field;
+  else
+    select obj_description(c.oid, 'pg_constraint'),
+      (select jsonb_agg(a.attname order by a.attnum) from pg_attribute as a
+       where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
+    into v_fix, v_fields
+    from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = coalesce(format('the row of %s is refused: ', v_table) || replace(refuse_row.rule, '_', ' '),
+      format('%s of %s is missing', refuse_row.field, v_table)),
+    detail = jsonb_build_object('table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
+    hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
+    schema = 'howdah', table = v_table, column = coalesce(refuse_row.field, ''), constraint = coalesce(refuse_row.rule, '');
 end $function$
 ;
 
@@ -7770,6 +9142,35 @@ begin
       message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
       detail = jsonb_build_object('field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
       hint = 'Draft 2020-12: https://json-schema.org/draft/2020-12';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_sub_run_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "properties": {
+      "mission_override": {"type": "string", "minLength": 1},
+      "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
+      "suppress_markdown": {"type": "boolean"},
+      "weight": {"type": "number", "exclusiveMinimum": 0},
+      "budget": {"type": "object", "additionalProperties": false, "properties": {
+        "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},
+        "max_cost": {"type": "number", "exclusiveMinimum": 0}, "max_seconds": {"type": "integer", "minimum": 1}
+      }}
+    }
+  }', refuse_sub_run_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, "suppress_markdown": true}';
   end if;
 end $function$
 ;
@@ -7825,6 +9226,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_run(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_large record;
+begin
+  if jsonb_typeof(e.metadata) is distinct from 'object' then
+    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
+  select * into v_large
+  from (values
+    ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
+    ('input_data', octet_length(e.input_data::text), 1048576, 'bytes'),
+    ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
+  ) as f (field, size, most, unit)
+  where f.size > f.most;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
+      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
+      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
+  end if;
+  if e.forked_from_execution_id is null then
+    perform howdah_private.refuse_plain_keys('metadata', e.metadata);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_tool(p pg_proc, schema name)
  RETURNS void
  LANGUAGE plpgsql
@@ -7870,12 +9302,12 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no secret %L', refuse_unknown_secret.name),
     detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
-    hint = format('Store it: howdah secret set %s (the value comes from stdin). select name from howdah.secrets',
+    hint = format('Store it: howdah secret set %s (the value comes from stdin). Those there are stand in howdah.secrets.',
       refuse_unknown_secret.name);
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, used numeric, amount numeric)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7887,21 +9319,25 @@ declare
 begin
   raise exception using errcode = 'HWQTA',
     message = format('the quota of %s is used up: at most %s %s%s, %s are used and %s more asked for%s',
-      case quota.scope when 'tenant' then 'the tenant' when 'system' then 'this installation'
-        else format('%s %s', replace(quota.scope::text, '_', ' '), quota.subject_id) end,
+      case when quota.is_per_tenant then 'each tenant' when quota.scope = 'tenant' then 'the tenant'
+        when quota.scope = 'system' then 'this installation'
+        else format('%s %s', replace(quota.scope::text, '_', ' '), refuse_use.subject_id) end,
       v_max, case quota.metric when 'storage' then 'bytes of resources' else quota.metric::text end,
       ' per ' || quota.period, trim_scale(refuse_use.used), trim_scale(refuse_use.amount),
       '; free again at ' || v_moment),
-    detail = jsonb_build_object('quota_id', quota.id, 'scope', quota.scope, 'subject_id', quota.subject_id,
+    detail = jsonb_build_object('quota_id', quota.id, 'scope', quota.scope,
+      'subject_id', case when howdah_private.is_for_each(quota) then refuse_use.subject_id else quota.subject_id end,
       'metric', quota.metric, 'period', quota.period, 'max_value', quota.max_value, 'used', refuse_use.used,
       'retry_at', v_moment, 'retry_after_seconds', case when v_ends_at is not null
         then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
     hint = case
       when refuse_use.amount > quota.max_value and quota.max_value > 0
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
-      else format('%s it raised: update howdah.quotas set max_value = … where id = %L',
+      else format('%s its max_value raised%s: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
-          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end, quota.id) end;
+          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
+        case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
+        quota.id) end;
 end $function$
 ;
 
@@ -7934,6 +9370,17 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text)
  RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
+    register_worker.pid, register_worker.release, 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer)
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7942,9 +9389,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release)
+      register_worker.release, register_worker.protocol)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -8207,6 +9654,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.restore_checkpoints(checkpoints jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
+  select c.tenant_id, c.seq, l.hash, decode(c.hmac, 'hex'), c.signed_by
+  from jsonb_to_recordset(restore_checkpoints.checkpoints)
+    as c (tenant_id uuid, seq bigint, hash text, hmac text, signed_by text)
+  join howdah.audit_log as l on l.tenant_id = c.tenant_id and l.seq = c.seq and l.hash = decode(c.hash, 'hex')
+  on conflict do nothing
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.restore_parts(agent_id uuid, definition jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
+  insert into howdah.agent_models (agent_id, model_id, position, request_params)
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
+  -- an agent without models uses the one named default, which is no choice of its own
+  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
+    select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
+  );
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select restore_parts.agent_id, t.id, coalesce((
+      select jsonb_object_agg(k.key, k.value) from jsonb_each(d -> 'configuration') as k
+      where t.configuration -> k.key is distinct from k.value
+    ), '{}'), nullif((d ->> 'requires_approval')::boolean, t.requires_approval)
+  from jsonb_array_elements(restore_parts.definition -> 'tools') as d
+  join howdah.tools as t on t.id = (d ->> 'id')::uuid
+  where not exists (
+      select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
+    )
+    and not (t.kind = 'builtin' and t.name = 'ask_user'
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.retain(batch integer DEFAULT 200)
  RETURNS integer
  LANGUAGE plpgsql
@@ -8222,7 +9714,9 @@ begin
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
-    if v_policy.keep_contents_days is not null then
+    if v_policy.keep_contents_days = 0 then
+      v_done := v_done + howdah_private.note_missed(v_policy, retain.batch);
+    elsif v_policy.keep_contents_days is not null then
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
     end if;
@@ -8315,6 +9809,19 @@ AS $function$
   where l.tenant_id = any (room_left.tenants)
   order by l.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('search_path', run_bound.path, true);
+  return query execute run_bound.statement using run_bound.argument;
+  set constraints all immediate;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
@@ -8568,6 +10075,7 @@ AS $function$
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
+      and e.contents_erased_at is null
   )
   select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
   from earlier as r
@@ -8610,15 +10118,17 @@ CREATE OR REPLACE FUNCTION howdah_private.session_of(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id) else howdah.current_tenant() end;
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and howdah_private.may_act_for(s.tenant_id) and howdah_private.sees_agent(s.agent_id);
+  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(s.agent_id);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
       detail = jsonb_build_object('session_id', session_of.id)::text,
-      hint = 'Begin one: select howdah.start_session(''support''). Those there are: select id, title from howdah.sessions.';
+      hint = 'Begin one by howdah.start_session(agent). Those there are stand in howdah.sessions.';
   end if;
   return v_session;
 end $function$
@@ -8837,6 +10347,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(case
+    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_fix.type = 'string' then
+      'Keep it within %s %s. A longer text is stored in howdah.resources, and the agent reads it by a tool, piece by piece.'
+    when size_fix.type = 'array' then 'Keep the list within %s %s: fewer entries, or shorter ones.'
+    else 'Keep the document within %s %s. Large texts and files are stored in howdah.resources, and their ids stand here.'
+  end, size_fix.most, size_fix.unit)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.size_limits()
  RETURNS TABLE(table_name text, column_name text, most integer, unit text)
  LANGUAGE sql
@@ -8889,10 +10415,12 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, parent_execution_id, parent_call_id, input, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, parent.id, child ->> 'call_id', child ->> 'input',
-    parent.user_id, parent.priority
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
+    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -8933,7 +10461,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',
       detail = jsonb_build_object('field', 'input_parts', 'question_id', v_question_id)::text,
-      hint = format('Answer it first; or show them to the run: select howdah.add_input(%L, …, …)', v_run.id);
+      hint = 'Answer it first, or show them to the run by howdah.add_input.';
   else
     perform howdah.answer_question(v_question_id, steer.content);
   end if;
@@ -9002,7 +10530,9 @@ AS $function$
 declare
   v_live uuid;
 begin
-  if e.paused_from = 'turn' then
+  if e.paused_from = 'turn' and e.session_id is null then
+    return 'turn'; -- a member; admit_members is asked when all are resumed
+  elsif e.paused_from = 'turn' then
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
     for no key update;
     update howdah.sessions as s set live_execution_id = e.id
@@ -9187,6 +10717,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
@@ -9218,6 +10749,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
+  where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
+    s.kind in ('child', 'answer', 'model') or s.seq > coalesce((
+      select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
+    ), 0)
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -9228,10 +10774,10 @@ AS $function$
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
     select e.tenant_id, e.id, jsonb_build_object(
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
-      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'session_id', e.session_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
       'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
       'output_data', null, 'error', e.error)
-    from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+    from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
@@ -9364,10 +10910,24 @@ begin
           tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
         detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
           'unit', tg_argv[v_at + 2])::text,
-        hint = 'Put large texts and files into howdah.resources and name them here.';
+        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_unreadable_name()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s of %s %s', tg_argv[0], tg_table_name,
+      howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
+    detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
+    hint = 'A name is one line of text that can be read.';
 end $function$
 ;
 
@@ -9390,8 +10950,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__await_edit()
 AS $function$
 begin
   perform from howdah.models as m
-  where m.id = new.model_id
-    or (m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and m.name = 'default')
+  where m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and (m.id = new.model_id or m.name = 'default')
   order by m.id
   for share;
   return case tg_op when 'DELETE' then old else new end;
@@ -9405,6 +10964,27 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.model_id is null then array[null, 'model_id']
+    when not ("position" >= 1) then array['position_counts_from_one', null]
+    when not (jsonb_typeof(request_params) = 'object'::text) then array['request_params_are_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
   return new;
 end $function$
 ;
@@ -9428,7 +11008,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform from howdah.tools as t where t.id = new.tool_id for share;
+  perform from howdah.tools as t where t.id = new.tool_id and t.tenant_id = new.tenant_id for share;
   return new;
 end $function$
 ;
@@ -9440,6 +11020,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   return new;
@@ -9467,6 +11049,26 @@ AS $function$
 begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit_tool(new.tool_id);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.tool_id is null then array[null, 'tool_id']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
 end $function$
@@ -9507,6 +11109,56 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
+    when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (jsonb_typeof(output_schema) = 'object'::text) then array['output_schema_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_key_in_prose('instruction', new.instruction);
+  perform howdah_private.refuse_key_in_prose('system_prompt', new.system_prompt);
+  perform howdah_private.refuse_key_in_prose('description', new.description);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__unset_default()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- one at a time: two that become the default at once would each not see the other
+  perform pg_advisory_xact_lock(hashtextextended('howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+  update howdah.agents as a set is_default = false
+  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id and a.is_default and a.id <> new.id;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -9516,6 +11168,52 @@ AS $function$
 begin
   perform howdah_private.refresh_agent_version(new.id);
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.hash is null then array[null, 'hash']
+    when n.name is null then array[null, 'name']
+    when n.prefix is null then array[null, 'prefix']
+    when not (octet_length(hash) = 32) then array['hash_is_a_sha_256', null]
+    when not ((name ~ '\S'::text) AND (length(name) <= 100)) then array['name_is_not_blank_and_at_most_100_long', null]
+    when not (prefix ~ '^hwd_[0-9A-Za-z]{12}$'::text) then array['prefix_is_hwd_and_an_id', null]
+    when not ((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])) then array['scopes_are_actions', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.scope is null then array[null, 'scope']
+    when n.tool is null then array[null, 'tool']
+    when not (((scope = 'run'::howdah.approval_scope) = (execution_id IS NOT NULL)) AND ((scope = 'session'::howdah.approval_scope) = (session_id IS NOT NULL)) AND ((scope = 'agent'::howdah.approval_scope) = (agent_id IS NOT NULL))) then array['an_approval_names_what_it_is_for', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -9551,6 +11249,26 @@ AS $function$
 begin
   perform howdah_private.enqueue_admission(old.id, old.tenant_id);
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.max_running is null then array[null, 'max_running']
+    when not (num_nonnulls(agent_id, model_id) <= 1) then array['a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant', null]
+    when not (max_running >= 1) then array['at_least_one_run_may_be_at_work', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -9634,13 +11352,25 @@ begin
   new.user_id := coalesce(new.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
     new.status := 'paused'; -- it goes on when its parent does
+    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+  elsif v_parent.members_at_once is not null then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent as it was when the root began
-  new.agent_version_id := coalesce((
-    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
-    where v.agent_id = new.agent_id and v.created_at <= r.created_at
-    order by v.version desc limit 1
-  ), new.agent_version_id);
+  -- a child knows its agent, or workflow, as it was when the root began
+  if new.workflow_id is null then
+    new.agent_version_id := coalesce((
+      select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.agent_id = new.agent_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.agent_version_id);
+  else
+    new.workflow_version_id := coalesce((
+      select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.workflow_version_id);
+  end if;
   update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $function$
@@ -9666,14 +11396,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if not exists (
+  if new.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id and v.tenant_id = new.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
+        hint = 'Those there are stand in howdah.workflow_versions.';
+    end if;
+  elsif not exists (
     select from howdah.agent_versions as v
     where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
   ) then
     raise exception using errcode = 'foreign_key_violation',
       message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
-      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+      hint = 'Those there are stand in howdah.agent_versions.';
   end if;
   return new;
 end $function$
@@ -9838,7 +11578,7 @@ begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select a.name, a.deleted_at, a.is_active,
     case when not a.version_is_stale then a.current_version_id end, 'queued',
@@ -9854,8 +11594,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
-        'The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
@@ -9863,30 +11602,83 @@ begin
       message = format('agent %L is %s', v_agent_name,
         case when v_deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
-      hint = case when v_deleted_at is not null
-        then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
+      hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+    perform howdah_private.refuse_input(new.input);
   end if;
-  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500 then
-    perform howdah_private.refuse_large_run(new.idempotency_key, new.input_data, new.metadata);
+  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
+    or jsonb_typeof(new.metadata) is distinct from 'object' or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());
     new.created_by := howdah_private.actor();
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare_workflow()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+  v_fault text;
+begin
+  if new.agent_id is not null then
+    raise exception using errcode = 'HWINV', message = 'a run is of an agent or of a workflow, not of both',
+      detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
+  end if;
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
+      detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
+      hint = 'Those there are stand in howdah.workflows.';
+  end if;
+  if v_workflow.deleted_at is not null or not v_workflow.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is %s', v_workflow.name,
+        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+      hint = case when v_workflow.deleted_at is not null
+        then 'A deleted workflow stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    perform howdah_private.refuse_input(new.input);
+  end if;
+  perform howdah_private.refuse_unfit_run(new);
+  if new.forked_from_execution_id is null then
+    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+      else v_workflow.current_version_id end;
+    select howdah_private.workflow_fault(v.definition) into v_fault
+    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
+    if v_fault is not null then
+      raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+        hint = 'Its members stand in howdah.workflow_agents.';
+    end if;
+  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
   return new;
 end $function$
 ;
@@ -9897,15 +11689,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_parent howdah.executions;
 begin
   update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
-  where e.id = new.parent_execution_id and e.completed_at is null;
+  where e.id = new.parent_execution_id and e.completed_at is null
+  returning e.* into v_parent;
   if found then
     insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
     values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
       'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
       'output_data', new.output_data, 'error', new.error));
+    if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
+      and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
+      perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
+      return null;
+    end if;
     perform howdah_private.wake_runs(array[new.parent_execution_id]);
+    perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
   end if;
   return null;
 end $function$
@@ -9944,13 +11745,13 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'Make one: insert into howdah.sessions default values returning id.';
+      hint = 'Begin one by howdah.start_session(agent); those there are stand in howdah.sessions.';
   end if;
   if v_live <> new.id and v_policy = 'reject' then
     raise exception using errcode = 'HWCNF',
       message = format('a run of session %s is live, and its policy is to reject', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id, 'execution_id', v_live)::text,
-      hint = 'Wait for its end, cancel it, or update howdah.sessions set policy = ''queue''.';
+      hint = 'Wait for its end, cancel it, or give the session the policy queue.';
   end if;
   update howdah.sessions as s
   set turns = new.turn, live_execution_id = v_live, last_activity_at = now()
@@ -9960,6 +11761,26 @@ begin
     new.waiting_for := 'turn';
   end if;
   perform howdah_private.announce_watched(array[new.session_id]);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.permission is null then array[null, 'permission']
+    when not (num_nonnulls(user_id, role) = 1) then array['a_grant_is_to_a_user_or_to_a_role', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
   return new;
 end $function$
 ;
@@ -10013,6 +11834,69 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.event is null then array[null, 'event']
+    when n.function is null then array[null, 'function']
+    when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['timeout_is_up_to_a_minute', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__refuse_unfit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text;
+begin
+  select case
+    when not r.rolcanlogin then format('%s is a role that cannot log in', r.rolname)
+    when r.rolsuper then format('%s is a superuser, whom no tenant bounds', r.rolname)
+    when g.name is not null then format('%s is in %s, which acts for every tenant', r.rolname, g.name)
+  end into v_fault
+  from (select) as nothing
+  left join pg_roles as r on r.rolname = new.login
+  left join lateral (
+    select s.name from unnest('{howdah_owner,howdah_worker,howdah_authenticator}'::name[]) as s (name)
+    where pg_has_role(r.oid, s.name, 'member') limit 1
+  ) as g on true
+  where r.rolname is null or not r.rolcanlogin or g.name is not null;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = coalesce(v_fault, format('there is no login %s', new.login)),
+      detail = jsonb_build_object('field', 'login', 'login', new.login)::text,
+      hint = 'Bind a login of its own, that is no superuser: create role NAME login password …; grant howdah_app to NAME.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_members__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(x.workflow_id))
+  from howdah.workflow_agents as x where new.id in (x.agent_id, x.member_workflow_id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__adopt()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10059,12 +11943,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__mark_workflows_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(w.id))
+  from howdah.workflows as w
+  where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
+    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.model is null then array[null, 'model']
+    when n.name is null then array[null, 'name']
+    when n.provider is null then array[null, 'provider']
+    when not (base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['base_url_is_http', null]
+    when not (jsonb_typeof(capabilities) = 'object'::text) then array['capabilities_are_an_object', null]
+    when not (context_tokens > 0) then array['context_tokens_are_positive', null]
+    when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['prices_are_finite', null]
+    when not ((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)) then array['prices_are_not_negative', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_keys()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  if new.base_url ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV', message = 'base_url holds a user name or a password before its host',
+      detail = jsonb_build_object('field', 'base_url')::text,
+      hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
+        regexp_replace(new.base_url, '^(https?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
+  end if;
   perform howdah_private.refuse_plain_keys('base_url',
     to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
@@ -10100,6 +12030,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__begin()
 AS $function$
 begin
   perform howdah_private.begin_quota(new);
+  perform howdah_private.enqueue_admission(q.id, q.tenant_id) from howdah.quotas as q
+  where q.metric = new.metric and q.metric in ('tokens', 'cost')
+    and howdah_private.is_replaced(q, coalesce(new.subject_id, new.tenant_id));
   return null;
 end $function$
 ;
@@ -10134,6 +12067,33 @@ begin
   raise exception using errcode = 'HWDEN', message = 'this quota was written by an owner of the database',
     detail = jsonb_build_object('quota_id', old.id, 'field', 'is_imposed')::text,
     hint = 'Ask who runs the installation. A lower one of your own is possible with another period.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.max_value is null then array[null, 'max_value']
+    when n.metric is null then array[null, 'metric']
+    when not ((NOT is_per_tenant) OR (scope = 'system'::howdah.quota_scope)) then array['a_quota_per_tenant_is_of_the_system', null]
+    when not ((scope <> ALL (ARRAY['tenant'::howdah.quota_scope, 'system'::howdah.quota_scope])) OR (subject_id IS NULL)) then array['a_tenant_and_the_system_have_no_subject', null]
+    when not ((scope <> 'api_key'::howdah.quota_scope) OR (metric = 'requests'::howdah.quota_metric)) then array['api_keys_have_quotas_of_requests_alone', null]
+    when not ((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric)) then array['max_value_is_zero_or_more', null]
+    when not ((metric <> 'requests'::howdah.quota_metric) OR (scope <> ALL (ARRAY['agent'::howdah.quota_scope, 'session'::howdah.quota_scope]))) then array['requests_are_not_of_an_agent_or_a_session', null]
+    when not ((metric <> 'requests'::howdah.quota_metric) OR (period IS NOT NULL)) then array['requests_have_a_period', null]
+    when not ((metric <> 'storage'::howdah.quota_metric) OR (scope = ANY (ARRAY['tenant'::howdah.quota_scope, 'session'::howdah.quota_scope, 'system'::howdah.quota_scope]))) then array['storage_is_of_a_tenant_a_session_or_the_system', null]
+    when not ((metric <> 'storage'::howdah.quota_metric) OR (period IS NULL)) then array['storage_is_what_there_is_and_has_no_period', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -10224,6 +12184,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.name is null then array[null, 'name']
+    when n.sha256 is null then array[null, 'sha256']
+    when n.size is null then array[null, 'size']
+    when n.type is null then array[null, 'type']
+    when not (octet_length(bytes) <= 8388608) then array['bytes_are_at_most_8_mb', null]
+    when not (num_nonnulls(bytes, storage_path) = 1) then array['bytes_are_in_the_row_or_in_a_file', null]
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
+    when not ((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text)) then array['name_is_one_short_line', null]
+    when not (sha256 ~ '^[0-9a-f]{64}$'::text) then array['sha256_is_hex', null]
+    when not (size >= 0) then array['size_is_not_negative', null]
+    when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text)) then array['storage_path_is_relative', null]
+    when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['type_is_a_mime_type', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_rewrite()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10249,6 +12250,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_retention_policies__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when not ((keep_contents_days >= 0) AND (keep_runs_days >= 1)) then array['runs_are_kept_for_a_day_at_least', null]
+    when not ((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)) then array['sessions_are_kept_for_up_to_a_day', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10260,8 +12280,8 @@ begin
       message = case when new.input is null then 'input is missing'
         else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
       detail = jsonb_build_object('field', 'input')::text,
-      hint = 'The text for the agent: insert into howdah.schedules (name, cron, agent_id, input) values '
-        '(''report'', ''0 9 * * MON-FRI'', howdah.agent(''support''), ''What is new?'').';
+      hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
+        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   if not exists (
     select from howdah.agents as a
@@ -10271,8 +12291,9 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
-      hint = 'Name it: howdah.agent(''support''). The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
+  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
   return new;
@@ -10312,6 +12333,71 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.cron is null then array[null, 'cron']
+    when n.input is null then array[null, 'input']
+    when n.name is null then array[null, 'name']
+    when not (octet_length(input) <= 1048576) then array['input_is_at_most_1_mb', null]
+    when not (jsonb_typeof(last_error) = 'object'::text) then array['last_error_is_an_object', null]
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (is_active OR (next_at IS NULL)) then array['paused_schedules_have_no_next_time', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.fingerprint is null then array[null, 'fingerprint']
+    when n.name is null then array[null, 'name']
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text) then array['name_is_a_word', null]
+    when not (version > 0) then array['version_is_positive', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when not (jsonb_typeof(state) = 'object'::text) then array['state_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10321,7 +12407,47 @@ begin
   raise exception using errcode = 'HWCNF',
     message = format('session %s has a live run', old.id),
     detail = jsonb_build_object('session_id', old.id, 'execution_id', old.live_execution_id)::text,
-    hint = format('select howdah.cancel_execution(%L)', old.live_execution_id);
+    hint = format('Cancel the run %s, or wait for its end.', old.live_execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_status_transitions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.cause is null then array[null, 'cause']
+    when n.from_status is null then array[null, 'from_status']
+    when n.to_status is null then array[null, 'to_status']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.slug is null then array[null, 'slug']
+    when not (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text) then array['slug_is_short_and_lower_case', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -10361,7 +12487,7 @@ begin
       message = case when new.session_id is null then 'session_id is missing'
         else format('there is no session %s', new.session_id) end,
       detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'A todo list belongs to a session: insert into howdah.sessions default values returning id.';
+      hint = 'A todo list belongs to a session: those there are stand in howdah.sessions.';
   end if;
   return new;
 end $function$
@@ -10384,6 +12510,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_todos__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n."position" is null then array[null, 'position']
+    when n.session_id is null then array[null, 'session_id']
+    when n.title is null then array[null, 'title']
+    when not (char_length(note) <= 4000) then array['note_has_at_most_4000_characters', null]
+    when not (("position" >= 1) AND ("position" <= 1000000)) then array['position_counts_from_one', null]
+    when not ((char_length(title) <= 500) AND (title ~ '\S'::text)) then array['title_has_1_to_500_characters', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_todos__take_position()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10403,6 +12552,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_schema('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
@@ -10429,6 +12579,34 @@ begin
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
   ) as u;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.kind is null then array[null, 'kind']
+    when n.name is null then array[null, 'name']
+    when not ((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL)) then array['agent_tools_name_their_agent', null]
+    when not howdah_private.fit_the_wire(aliases) then array['aliases_fit_the_wire', null]
+    when not (compensation_tool_id <> id) then array['compensation_is_another_tool', null]
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+    when not howdah_private.fit_the_wire(ARRAY[name]) then array['name_fits_the_wire', null]
+    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
+    when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['parameters_are_a_schema_of_an_object', null]
+    when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['timeout_is_between_a_millisecond_and_an_hour', null]
+    when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['workflow_tools_name_their_workflow', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -10502,6 +12680,210 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_users__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.username is null then array[null, 'username']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.label is null then array[null, 'label']
+    when n.version is null then array[null, 'version']
+    when not (label ~ '^[a-z][a-z0-9_-]{0,62}$'::text) then array['a_label_is_a_word', null]
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_label_is_of_an_agent_or_a_workflow', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration);
+  perform howdah_private.refuse_member_question(new.question);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_workflows_stale(array[old.workflow_id, new.workflow_id]);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- edits of teams of one tenant are looked at one after the other: two could close a circle together
+  perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
+  if exists (
+    with recursive below as (
+      select new.member_workflow_id as id
+      union
+      select x.member_workflow_id from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+    )
+    select from below as b where b.id = new.workflow_id
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('workflow %s would be a member of itself', new.workflow_id),
+      detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
+        'member_workflow_id', new.member_workflow_id)::text,
+      hint = 'Give it a member that does not contain it.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.workflow_id is null then array[null, 'workflow_id']
+    when not (num_nonnulls(agent_id, member_workflow_id, question) = 1) then array['a_member_is_an_agent_a_workflow_or_a_question', null]
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+    when not (jsonb_typeof(question) = 'object'::text) then array['question_is_an_object', null]
+    when not ((role ~ '\S'::text) AND (length(role) <= 200)) then array['role_is_not_empty', null]
+    when not (sequence_order >= 1) then array['sequence_order_counts_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.definition is null then array[null, 'definition']
+    when n.digest is null then array[null, 'digest']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when n.workflow_id is null then array[null, 'workflow_id']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(howdah.workflow_schema(new.type), new.configuration);
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.workflow_schema(%L).', new.type);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.version_is_stale := true;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.type is null then array[null, 'type']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
+    when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refresh_workflow_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -10509,10 +12891,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if coalesce(tick.chore, 'schedules') = 'schedules' and pg_try_advisory_xact_lock(1214871364, -1) then
+  perform from howdah_private.chores as c
+  where c.name = 'schedules' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
     perform howdah_private.fire_schedules();
   end if;
-  if coalesce(tick.chore, 'questions') = 'questions' and pg_try_advisory_xact_lock(1214871364, -2) then
+  perform from howdah_private.chores as c
+  where c.name = 'questions' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
     perform howdah_private.expire_questions();
   end if;
 end $function$
@@ -10567,7 +12953,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, con
 AS $function$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
-    'agent_id', tool.agent_id, 'parameters', tool.parameters,
+    'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
     'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
@@ -10715,35 +13101,38 @@ AS $function$
 declare
   v_over record;
 begin
-  select q as quota, c.used - c.amount as used, c.amount into v_over
+  select q as quota, c.subject_id, c.used - c.amount as used, c.amount into v_over
   from howdah_private.count_uses(use_quotas.uses) as c join howdah.quotas as q on q.id = c.quota_id
-  where c.used > q.max_value and c.amount > 0
-  order by q.period desc nulls first, q.id limit 1;
+  where c.used > q.max_value and c.amount > 0 and not howdah_private.is_replaced(q, c.subject_id)
+  order by q.period desc nulls first, q.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.used, v_over.amount);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount);
   end if;
 end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.used_since(quota howdah.quotas, since timestamp with time zone)
- RETURNS numeric
+ RETURNS TABLE(subject_id uuid, used numeric)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
 declare
   v_first uuid := howdah.uuid_v7_floor(greatest(used_since.since, '2000-01-02') - interval '1 day');
-  v_used numeric;
 begin
   case quota.metric
     when 'runs' then
-      select count(*) into v_used from howdah.executions as e
+      return query select s.id, count(*)::numeric
+      from howdah.executions as e
+      cross join lateral (
+        values (howdah_private.quota_subject(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
       where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
         and e.id >= v_first and e.created_at >= used_since.since
-        and e.parent_execution_id is null and e.compensates_execution_id is null
-        and howdah_private.is_quota_of(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id);
+        and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
+      group by s.id;
     when 'tokens', 'cost' then
-      select sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end) into v_used
+      return query select b.id, sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end)
       from (
         select l as e from howdah.executions as l
         where (quota.scope = 'system' or l.tenant_id = quota.tenant_id)
@@ -10753,17 +13142,40 @@ begin
         where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= used_since.since
       ) as r
       join howdah.steps as s on s.execution_id = (r.e).id and s.finished_at >= used_since.since
-      where howdah_private.is_quota_of(
-          quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e));
+      cross join lateral (values (howdah_private.quota_subject(
+        quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e)))) as b (id)
+      where b.id is not null
+      group by b.id having sum(s.tokens_in + s.tokens_out) > 0;
     when 'storage' then
-      select sum(r.size) into v_used from howdah.resources as r
-      where (quota.scope = 'system' or r.tenant_id = quota.tenant_id)
-        and howdah_private.is_quota_of(quota, r.tenant_id, null, null, r.session_id);
+      return query select s.id, sum(r.size)
+      from howdah.resources as r
+      cross join lateral (values (howdah_private.quota_subject(quota, r.tenant_id, null, null, r.session_id))) as s (id)
+      where (quota.scope = 'system' or r.tenant_id = quota.tenant_id) and s.id is not null
+      group by s.id;
     else
-      v_used := 0; -- requests leave no rows
+      null; -- requests leave no rows
   end case;
-  return coalesce(v_used, 0);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.user_may_run(user_id uuid, agent_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select u.is_active and case when u.role <= 'admin' then true when a.is_restricted is not true then u.role = 'member'
+      else exists (
+        select from howdah.grants as g
+        where g.tenant_id = a.tenant_id and g.agent_id = a.id and g.permission >= 'run'
+          and (g.user_id = u.id or g.role >= u.role)
+      ) end
+    from howdah.users as u
+    left join howdah.agents as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
+    where u.id = user_may_run.user_id and (a.id is not null or user_may_run.agent_id is null)
+  ), false)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
@@ -10773,14 +13185,16 @@ CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id) else howdah.current_tenant() end;
   v_user howdah.users;
 begin
   select u.* into v_user from howdah.users as u
-  where u.id = user_of_tenant.id and howdah_private.may_act_for(u.tenant_id);
+  where u.id = user_of_tenant.id and u.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
       detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
-      hint = 'select id, username from howdah.users';
+      hint = 'Those there are stand in howdah.users.';
   end if;
   return v_user;
 end $function$
@@ -10816,6 +13230,12 @@ CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uu
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_ids uuid[] := array(
+    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
@@ -10823,7 +13243,7 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
+  where e.id = any (v_ids) and e.id between v_first and v_last
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
@@ -10842,6 +13262,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
+ RETURNS TABLE(place bigint, sees boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select q.place, coalesce(
+    (select coalesce(e.agent_id <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
+    (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
+      where s.id = q.id and s.tenant_id = q.tenant_id),
+    true)
+  from rows from (
+    unnest(who_sees.tenants), unnest(who_sees.users), unnest(who_sees.roles), unnest(who_sees.ids)
+  ) with ordinality as q (tenant_id, user_id, role, id, place)
+  cross join lateral howdah_private.hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.whoever()
  RETURNS text
  LANGUAGE sql
@@ -10850,6 +13288,20 @@ CREATE OR REPLACE FUNCTION howdah_private.whoever()
 AS $function$
   select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
     else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.with_names(part jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.redacted_texts(with_names.part) || coalesce((
+    select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
+    where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model', 'secret_name',
+      'context_policy')
+  ), '{}')
 $function$
 ;
 
@@ -10873,6 +13325,88 @@ AS $function$
     ) then 'the run has ended, so the call cannot be made again'
   end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_definition(workflow_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agent', jsonb_build_object(
+      'name', w.name, 'description', w.description, 'instruction', w.instruction, 'system_prompt', null,
+      'use_history', false, 'context_policy', 'none', 'output_schema', null, 'max_steps', w.max_steps,
+      'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
+    ),
+    'models', coalesce((
+      select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
+      where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
+    ), '[]'),
+    'tools', '[]'::jsonb,
+    'workflow', jsonb_build_object(
+      'type', w.type, 'configuration', w.configuration, 'members', coalesce((
+        select jsonb_agg(howdah_private.member_definition(x) order by x.sequence_order)
+        from howdah.workflow_agents as x where x.workflow_id = w.id
+      ), '[]')
+    )
+  )
+  from howdah.workflows as w where w.id = workflow_definition.workflow_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_fault(definition jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_type text := workflow_fault.definition #>> '{workflow,type}';
+  v_configuration jsonb := definition #> '{workflow,configuration}';
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
+  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
+  v_named record;
+  v_unknown text;
+begin
+  if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
+    return format('a workflow of type %s has %s, this one has %s', v_type,
+      case v_type when 'voting' then 'two members or more' when 'map' then 'one member, the worker'
+        when 'evaluator_optimizer' then 'one member or two: generator and evaluator' else 'at least one member' end,
+      case cardinality(v_names) when 0 then 'none' else cardinality(v_names)::text end);
+  end if;
+  select n.name into v_unknown from unnest(v_names) as n (name) group by n.name having count(*) > 1 limit 1;
+  if found then
+    return format('two members are called %L: give them a role each', v_unknown);
+  end if;
+  for v_named in
+    select n.place, n.name from (
+      select 'aggregator', v_configuration ->> 'aggregator'
+      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select format('start[%s]', s.place - 1), s.name #>> '{}'
+        from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
+      union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
+        from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
+        cross join (values ('from'), ('to')) as k (key)
+      union all select 'joins.' || j.name, j.name from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
+    ) as n (place, name)
+    where n.name is not null and n.name <> all (v_names)
+    limit 1
+  loop
+    return format('configuration.%s names %L, which is no member%s', v_named.place, v_named.name,
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
+        '; the members: ' || array_to_string(v_names, ', ')));
+  end loop;
+  if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
+    return 'configuration.quorum is missing: on_failure is quorum';
+  end if;
+  if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
+    return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
+  end if;
+  return null;
+end $function$
 ;
 
 -- views
@@ -10903,15 +13437,18 @@ create view howdah.daily_usage with (security_invoker=true) as
     (e.created_at)::date AS day,
     e.agent_id,
     a.name AS agent,
+    e.workflow_id,
+    w.name AS workflow,
     count(*) AS runs,
     sum(e.step_count) AS steps,
     sum(e.tokens_in) AS tokens_in,
     sum(e.tokens_out) AS tokens_out,
     sum(e.cost) AS cost
-   FROM (howdah.executions e
-     JOIN howdah.agents a ON ((a.id = e.agent_id)))
+   FROM ((howdah.executions e
+     LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
+     LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
   WHERE (e.compensates_execution_id IS NULL)
-  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name;
+  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name, e.workflow_id, w.name;
 
 create view howdah.effects with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -11008,6 +13545,7 @@ create view howdah.execution_tree with (security_invoker=true) as
     t.depth,
     t.path,
     a.name AS agent,
+    w.name AS workflow,
     t.status,
     t.waiting_for,
     t.stop_reason,
@@ -11019,8 +13557,9 @@ create view howdah.execution_tree with (security_invoker=true) as
     (t.cost + t.children_cost) AS total_cost,
     t.started_at,
     t.completed_at
-   FROM (( SELECT e.tenant_id,
+   FROM ((( SELECT e.tenant_id,
             e.agent_id,
+            e.workflow_id,
             (e.id)::uuid AS root_execution_id,
             (e.id)::uuid AS execution_id,
             e.parent_execution_id,
@@ -11042,6 +13581,7 @@ create view howdah.execution_tree with (security_invoker=true) as
         UNION ALL
          SELECT e.tenant_id,
             e.agent_id,
+            e.workflow_id,
             e.root_execution_id,
             e.id,
             e.parent_execution_id,
@@ -11060,7 +13600,8 @@ create view howdah.execution_tree with (security_invoker=true) as
             e.completed_at
            FROM howdah.executions e
           WHERE (e.parent_execution_id IS NOT NULL)) t
-     JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))));
+     LEFT JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))))
+     LEFT JOIN howdah.workflows w ON (((w.tenant_id = t.tenant_id) AND (w.id = t.workflow_id))));
 
 create view howdah.model_usage with (security_invoker=true) as
  SELECT s.tenant_id,
@@ -11100,7 +13641,7 @@ create view howdah.quota_usage with (security_invoker=true) as
  SELECT q.tenant_id,
     q.id AS quota_id,
     q.scope,
-    q.subject_id,
+    u.subject_id,
     q.metric,
     q.period,
     q.max_value,
@@ -11109,7 +13650,7 @@ create view howdah.quota_usage with (security_invoker=true) as
     u.started_at,
     u.resets_at
    FROM (howdah.quotas q
-     CROSS JOIN LATERAL howdah_private.quota_use(q.id) u(used, started_at, resets_at));
+     CROSS JOIN LATERAL howdah_private.quota_use(q.id) u(subject_id, used, started_at, resets_at));
 
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
@@ -11149,6 +13690,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -11175,6 +13718,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_tools REFERENCING 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'tool_id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, tool_id, configuration ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__refuse_invalid();
+
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -11193,6 +13738,12 @@ CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities,
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
+
+CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
+
+CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -11200,6 +13751,10 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agents REFERENCING OLD T
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
@@ -11211,6 +13766,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.api_keys REFERENCING NEW
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prefix, hash, scopes, created_by ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.approvals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -11218,6 +13777,8 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.approvals REFERENCING OL
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.approvals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, tool, execution_id, session_id, agent_id, created_by ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.audit_log FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -11241,21 +13802,25 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.concurrency_limits REFER
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.concurrency_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, max_running ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_invalid();
+
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('executions', 'run');
 
 CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit_agents();
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
 
-CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
+
+CREATE TRIGGER _100_prepare_workflow BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare_workflow();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id ON howdah.executions FOR EACH ROW WHEN ((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id ON howdah.executions FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id)) OR (old.workflow_id IS DISTINCT FROM new.workflow_id)) OR (old.workflow_version_id IS DISTINCT FROM new.workflow_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
-CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (new.agent_version_id IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (COALESCE(new.agent_version_id, new.workflow_version_id) IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
@@ -11265,7 +13830,7 @@ CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW
 
 CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
 
-CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
+CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -11297,6 +13862,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check BEFORE INSERT OR UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__check();
@@ -11308,6 +13875,8 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.hooks REFERENCING OLD TA
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -11333,11 +13902,17 @@ CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN (
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
+CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.models REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, base_url, capabilities, input_price, output_price, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -11351,7 +13926,7 @@ CREATE TRIGGER _210_refuse_imposed BEFORE DELETE OR UPDATE ON howdah.quotas FOR 
 
 CREATE TRIGGER _500_begin AFTER INSERT ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__begin();
 
-CREATE TRIGGER _510_begin_anew AFTER UPDATE OF tenant_id, scope, subject_id, metric, period ON howdah.quotas FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period))) EXECUTE FUNCTION howdah_private.tg_quotas__begin();
+CREATE TRIGGER _510_begin_anew AFTER UPDATE OF tenant_id, scope, subject_id, metric, period, is_per_tenant ON howdah.quotas FOR EACH ROW WHEN (((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period)) OR (old.is_per_tenant IS DISTINCT FROM new.is_per_tenant))) EXECUTE FUNCTION howdah_private.tg_quotas__begin();
 
 CREATE TRIGGER _520_look AFTER DELETE OR UPDATE ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__look();
 
@@ -11360,6 +13935,8 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.quotas REFERENCING OLD T
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id, metric, period, max_value, is_per_tenant ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
@@ -11373,7 +13950,11 @@ CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage
 
 CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
 
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_resources__refuse_keys();
+
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
 
@@ -11384,6 +13965,8 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.retention_policies REFER
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.retention_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_runs_days, keep_sessions_minutes ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
 
@@ -11397,7 +13980,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE
 
 CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
@@ -11406,6 +13989,10 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.schedules REFERENCING OL
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
@@ -11416,6 +14003,10 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.secrets REFERENCING OLD 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, fingerprint, version ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.secrets FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
@@ -11428,6 +14019,10 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON h
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -11443,6 +14038,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tenants REFERENCING NEW 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.tenants FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -11457,6 +14056,8 @@ CREATE TRIGGER _500_count_inserts AFTER INSERT ON howdah.todos REFERENCING NEW T
 
 CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
@@ -11467,7 +14068,7 @@ CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH 
 
 CREATE TRIGGER _200_refuse_unknown_builtin BEFORE INSERT OR UPDATE OF name, kind ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'builtin'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin();
 
-CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF description, parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
@@ -11478,6 +14079,8 @@ CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tools REFERENCING OLD TA
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, parameters, configuration, timeout_ms, agent_id, compensation_tool_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
 
@@ -11495,7 +14098,81 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.users REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW WHEN ((howdah_private.name_fault(new.username) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('username');
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((octet_length(new.label) > 1048576)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, configuration ON howdah.workflow_agents FOR EACH ROW WHEN ((((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR (octet_length(new.role) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('question', '1048576', 'bytes', 'role', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_cycle BEFORE INSERT OR UPDATE OF workflow_id, member_workflow_id ON howdah.workflow_agents FOR EACH ROW WHEN ((new.member_workflow_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF configuration, question ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.workflow_agents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflow_agents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflow_agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_invalid();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflow_id, version, definition, digest, created_by ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_workflows__mark_stale();
+
+CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF type, configuration ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__check_configuration();
+
+CREATE TRIGGER _500_mark_users_stale AFTER UPDATE OF name, description ON howdah.workflows FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.workflows DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_workflows__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.workflows REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflows REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflows REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.workflows FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
+
+CREATE TRIGGER _300_refuse_unfit BEFORE INSERT OR UPDATE OF login ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_unfit();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.login_tenants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
 
@@ -11515,11 +14192,17 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11529,11 +14212,17 @@ create policy engine on howdah.agent_tools to howdah_engine using (true) with ch
 
 create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11545,11 +14234,17 @@ create policy eraser on howdah.agent_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11559,11 +14254,17 @@ create policy engine on howdah.agents to howdah_engine using (true) with check (
 
 create policy operator on howdah.agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
@@ -11573,13 +14274,22 @@ create policy engine on howdah.api_keys to howdah_engine using (true) with check
 
 create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
+create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.approvals to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.approvals to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11587,7 +14297,10 @@ CASE
       WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11601,13 +14314,25 @@ create policy engine on howdah.audit_log to howdah_engine using (true) with chec
 
 create policy operator on howdah.audit_log to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
+create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.concurrency_limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -11615,11 +14340,17 @@ create policy eraser on howdah.executions to howdah_eraser using (true) with che
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.executions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11629,17 +14360,29 @@ create policy engine on howdah.grants to howdah_engine using (true) with check (
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.grants to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.grants to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11651,13 +14394,19 @@ create policy eraser on howdah.messages to howdah_eraser using (true) with check
 
 create policy operator on howdah.messages to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.messages to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.messages to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = messages.execution_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11669,19 +14418,31 @@ create policy engine on howdah.models to howdah_engine using (true) with check (
 
 create policy operator on howdah.models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.models to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.questions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.questions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = questions.execution_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11693,13 +14454,19 @@ create policy engine on howdah.quotas to howdah_engine using (true) with check (
 
 create policy operator on howdah.quotas to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.quotas to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.quotas to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = quotas.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -11711,7 +14478,10 @@ create policy engine on howdah.resources to howdah_engine using (true) with chec
 
 create policy operator on howdah.resources to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.resources to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.resources to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11719,7 +14489,10 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11733,19 +14506,31 @@ create policy engine on howdah.retention_policies to howdah_engine using (true) 
 
 create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.schedules to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -11757,17 +14542,29 @@ create policy engine on howdah.secrets to howdah_engine using (true) with check 
 
 create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.secrets to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.sessions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11785,13 +14582,19 @@ create policy eraser on howdah.steps to howdah_eraser using (true) with check (t
 
 create policy operator on howdah.steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.steps to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.steps to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = steps.execution_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -11803,19 +14606,31 @@ create policy engine on howdah.tenants to howdah_engine using (true) with check 
 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.tenants to howdah_analyst, howdah_app using (((id, id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((id, id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.todos to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.todos to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.todos to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.todos to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -11827,11 +14642,17 @@ create policy engine on howdah.tools to howdah_engine using (true) with check (t
 
 create policy operator on howdah.tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -11841,7 +14662,77 @@ create policy engine on howdah.users to howdah_engine using (true) with check (t
 
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.users to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.version_labels to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.version_labels to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflow_agents to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.workflows to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
@@ -11863,9 +14754,17 @@ create policy engine on howdah_private.audit_pending to howdah_engine using (tru
 
 create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.binding_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.binding_keys to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.channels to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.channels to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.chores to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.chores to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
 
@@ -11874,6 +14773,14 @@ create policy operator on howdah_private.data_keys to howdah_owner using (true) 
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.erasure_mark to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.erasure_mark to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.erasures_due to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.erasures_due to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
 
@@ -11902,6 +14809,10 @@ create policy operator on howdah_private.queue_sweep to howdah_owner using (true
 create policy engine on howdah_private.quota_counters to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.quota_counters to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.quota_recounts to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.quota_recounts to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
 
@@ -11977,7 +14888,7 @@ grant insert, select, update on column howdah.agents.human_input to howdah_app;
 
 grant select on column howdah.agents.id to howdah_analyst;
 
-grant insert, select on column howdah.agents.id to howdah_app;
+grant select on column howdah.agents.id to howdah_app;
 
 grant select on column howdah.agents.instruction to howdah_analyst;
 
@@ -11986,6 +14897,10 @@ grant insert, select, update on column howdah.agents.instruction to howdah_app;
 grant select on column howdah.agents.is_active to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.is_active to howdah_app;
+
+grant select on column howdah.agents.is_default to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.is_default to howdah_app;
 
 grant select on column howdah.agents.is_restricted to howdah_analyst;
 
@@ -12085,8 +15000,6 @@ grant select on column howdah.api_keys.user_id to howdah_app;
 
 grant insert on column howdah.concurrency_limits.agent_id to howdah_app;
 
-grant insert on column howdah.concurrency_limits.id to howdah_app;
-
 grant insert, update on column howdah.concurrency_limits.max_running to howdah_app;
 
 grant insert on column howdah.concurrency_limits.model_id to howdah_app;
@@ -12157,7 +15070,7 @@ grant select on column howdah.executions.forked_from_seq to howdah_app;
 
 grant select on column howdah.executions.id to howdah_analyst;
 
-grant insert, select on column howdah.executions.id to howdah_app;
+grant select on column howdah.executions.id to howdah_app;
 
 grant select on column howdah.executions.idempotency_key to howdah_analyst;
 
@@ -12222,6 +15135,10 @@ grant select on column howdah.executions.output to howdah_app;
 grant select on column howdah.executions.output_data to howdah_analyst;
 
 grant select on column howdah.executions.output_data to howdah_app;
+
+grant select on column howdah.executions.overrides to howdah_analyst;
+
+grant select on column howdah.executions.overrides to howdah_app;
 
 grant select on column howdah.executions.parent_execution_id to howdah_analyst;
 
@@ -12291,9 +15208,15 @@ grant select on column howdah.executions.wake_at to howdah_analyst;
 
 grant select on column howdah.executions.wake_at to howdah_app;
 
-grant insert on column howdah.grants.agent_id to howdah_app;
+grant select on column howdah.executions.workflow_id to howdah_analyst;
 
-grant insert on column howdah.grants.id to howdah_app;
+grant insert, select on column howdah.executions.workflow_id to howdah_app;
+
+grant select on column howdah.executions.workflow_version_id to howdah_analyst;
+
+grant select on column howdah.executions.workflow_version_id to howdah_app;
+
+grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
 
@@ -12309,8 +15232,6 @@ grant insert, update on column howdah.models.context_tokens to howdah_app;
 
 grant insert, update on column howdah.models.domain to howdah_app;
 
-grant insert on column howdah.models.id to howdah_app;
-
 grant insert, update on column howdah.models.input_price to howdah_app;
 
 grant insert, update on column howdah.models.model to howdah_app;
@@ -12324,8 +15245,6 @@ grant insert, update on column howdah.models.provider to howdah_app;
 grant insert, update on column howdah.models.purpose to howdah_app;
 
 grant insert, update on column howdah.models.secret_name to howdah_app;
-
-grant insert on column howdah.quotas.id to howdah_app;
 
 grant insert, update on column howdah.quotas.max_value to howdah_app;
 
@@ -12341,8 +15260,6 @@ grant insert on column howdah.resources.bytes to howdah_app;
 
 grant insert on column howdah.resources.execution_id to howdah_app;
 
-grant insert on column howdah.resources.id to howdah_app;
-
 grant insert, update on column howdah.resources.metadata to howdah_app;
 
 grant insert, update on column howdah.resources.name to howdah_app;
@@ -12353,19 +15270,17 @@ grant insert on column howdah.resources.sha256 to howdah_app;
 
 grant insert on column howdah.resources.type to howdah_app;
 
-grant insert on column howdah.retention_policies.id to howdah_app;
-
 grant insert, update on column howdah.retention_policies.keep_contents_days to howdah_app;
 
 grant insert, update on column howdah.retention_policies.keep_runs_days to howdah_app;
+
+grant insert, update on column howdah.retention_policies.keep_sessions_minutes to howdah_app;
 
 grant insert, update on column howdah.schedules.agent_id to howdah_app;
 
 grant insert, update on column howdah.schedules.catchup_policy to howdah_app;
 
 grant insert, update on column howdah.schedules.cron to howdah_app;
-
-grant insert on column howdah.schedules.id to howdah_app;
 
 grant insert, update on column howdah.schedules.input to howdah_app;
 
@@ -12387,8 +15302,6 @@ grant insert, update on column howdah.schedules.timezone to howdah_app;
 
 grant insert on column howdah.sessions.agent_id to howdah_app;
 
-grant insert on column howdah.sessions.id to howdah_app;
-
 grant insert, update on column howdah.sessions.policy to howdah_app;
 
 grant insert, update on column howdah.sessions.state to howdah_app;
@@ -12398,8 +15311,6 @@ grant insert, update on column howdah.sessions.title to howdah_app;
 grant insert on column howdah.sessions.user_id to howdah_app;
 
 grant insert, update on column howdah.todos."position" to howdah_app;
-
-grant insert on column howdah.todos.id to howdah_app;
 
 grant insert, update on column howdah.todos.note to howdah_app;
 
@@ -12421,8 +15332,6 @@ grant insert, update on column howdah.tools.description to howdah_app;
 
 grant insert, update on column howdah.tools.effect to howdah_app;
 
-grant insert on column howdah.tools.id to howdah_app;
-
 grant insert, update on column howdah.tools.is_active to howdah_app;
 
 grant insert on column howdah.tools.kind to howdah_app;
@@ -12435,15 +15344,101 @@ grant insert, update on column howdah.tools.requires_approval to howdah_app;
 
 grant insert, update on column howdah.tools.timeout_ms to howdah_app;
 
-grant insert, update on column howdah.users.email to howdah_app;
+grant insert, update on column howdah.tools.workflow_id to howdah_app;
 
-grant insert on column howdah.users.id to howdah_app;
+grant insert, update on column howdah.users.email to howdah_app;
 
 grant update on column howdah.users.is_active to howdah_app;
 
 grant insert, update on column howdah.users.role to howdah_app;
 
 grant insert, update on column howdah.users.username to howdah_app;
+
+grant insert on column howdah.version_labels.agent_id to howdah_app;
+
+grant insert on column howdah.version_labels.label to howdah_app;
+
+grant insert, update on column howdah.version_labels.version to howdah_app;
+
+grant insert on column howdah.version_labels.workflow_id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.agent_id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.configuration to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.member_workflow_id to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.question to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.role to howdah_app;
+
+grant insert, update on column howdah.workflow_agents.sequence_order to howdah_app;
+
+grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
+
+grant select on column howdah.workflows.configuration to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.configuration to howdah_app;
+
+grant select on column howdah.workflows.created_at to howdah_analyst;
+
+grant select on column howdah.workflows.created_at to howdah_app;
+
+grant select on column howdah.workflows.current_version_id to howdah_analyst;
+
+grant select on column howdah.workflows.current_version_id to howdah_app;
+
+grant select on column howdah.workflows.deleted_at to howdah_analyst;
+
+grant select on column howdah.workflows.deleted_at to howdah_app;
+
+grant select on column howdah.workflows.description to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.description to howdah_app;
+
+grant select on column howdah.workflows.id to howdah_analyst;
+
+grant select on column howdah.workflows.id to howdah_app;
+
+grant select on column howdah.workflows.instruction to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.instruction to howdah_app;
+
+grant select on column howdah.workflows.is_active to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.is_active to howdah_app;
+
+grant select on column howdah.workflows.max_cost to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_cost to howdah_app;
+
+grant select on column howdah.workflows.max_seconds to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_seconds to howdah_app;
+
+grant select on column howdah.workflows.max_steps to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_steps to howdah_app;
+
+grant select on column howdah.workflows.max_tokens to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.max_tokens to howdah_app;
+
+grant select on column howdah.workflows.name to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.name to howdah_app;
+
+grant select on column howdah.workflows.tenant_id to howdah_analyst;
+
+grant select on column howdah.workflows.tenant_id to howdah_app;
+
+grant select on column howdah.workflows.type to howdah_analyst;
+
+grant insert, select, update on column howdah.workflows.type to howdah_app;
+
+grant select on column howdah.workflows.updated_at to howdah_analyst;
+
+grant select on column howdah.workflows.updated_at to howdah_app;
 
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
@@ -12462,6 +15457,12 @@ grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 grant execute on function howdah.check_all() to howdah_engine;
 
 grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
+
+grant execute on function howdah.current_agent(uuid) to howdah_analyst;
+
+grant execute on function howdah.current_agent(uuid) to howdah_app;
+
+grant execute on function howdah.current_agent(uuid) to howdah_engine;
 
 grant execute on function howdah.current_tenant() to howdah_analyst;
 
@@ -12491,19 +15492,35 @@ grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.delete_workflow(uuid) to howdah_app;
+
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
-grant execute on function howdah.export_run(uuid) to howdah_analyst;
+grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
 
-grant execute on function howdah.export_run(uuid) to howdah_app;
+grant execute on function howdah.export_run(uuid,boolean) to howdah_app;
 
-grant execute on function howdah.export_run(uuid) to howdah_engine;
+grant execute on function howdah.export_run(uuid,boolean) to howdah_engine;
 
-grant execute on function howdah.export_user_data(uuid) to howdah_app;
+grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
 
+grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
+
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
+
+grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_analyst;
+
+grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app;
+
+grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_engine;
 
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
@@ -12517,6 +15534,10 @@ grant execute on function howdah.resource_text(uuid) to howdah_app;
 
 grant execute on function howdah.resource_text(uuid) to howdah_engine;
 
+grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_engine;
+
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
 grant execute on function howdah.retry_execution(uuid) to howdah_app;
@@ -12529,6 +15550,10 @@ grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zo
 
 grant execute on function howdah.run_schedule(uuid) to howdah_app;
 
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
+
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_engine;
+
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_engine;
@@ -12536,6 +15561,10 @@ grant execute on function howdah.schedule_times(text,text,timestamp with time zo
 grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.session_state(uuid) to howdah_app;
+
+grant execute on function howdah.set_default_agent(text) to howdah_app;
+
+grant execute on function howdah.set_default_agent(text) to howdah_engine;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_app;
 
@@ -12569,6 +15598,18 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
+grant execute on function howdah.workflow(text) to howdah_analyst;
+
+grant execute on function howdah.workflow(text) to howdah_app;
+
+grant execute on function howdah.workflow(text) to howdah_engine;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_analyst;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_app;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_engine;
+
 grant execute on function howdah_private.active_agent(text) to howdah_app;
 
 grant execute on function howdah_private.active_agent(text) to howdah_engine;
@@ -12580,6 +15621,10 @@ grant execute on function howdah_private.add_counts(jsonb,jsonb) to howdah_engin
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.agent_row(uuid) to howdah_app;
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
@@ -12599,13 +15644,31 @@ grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howda
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.binding(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.bound() to howdah_analyst;
+
+grant execute on function howdah_private.bound() to howdah_app;
+
+grant execute on function howdah_private.bound() to howdah_authenticator;
+
+grant execute on function howdah_private.bound() to howdah_worker;
+
+grant execute on function howdah_private.bound_state() to howdah_engine;
+
+grant execute on function howdah_private.bound_state() to howdah_worker;
+
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
+
+grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
+
+grant execute on function howdah_private.channel(text) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
@@ -12618,6 +15681,12 @@ grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_work
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
+
+grant execute on function howdah_private.content_columns(regclass) to howdah_analyst;
+
+grant execute on function howdah_private.content_columns(regclass) to howdah_app;
+
+grant execute on function howdah_private.content_columns(regclass) to howdah_engine;
 
 grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
 
@@ -12657,15 +15726,25 @@ grant execute on function howdah_private.ensure_partitions(integer) to howdah_wo
 
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
-grant execute on function howdah_private.erase_log(uuid[]) to howdah_engine;
+grant execute on function howdah_private.erase_ended(integer,interval) to howdah_worker;
 
-grant execute on function howdah_private.erased_calls(jsonb) to howdah_engine;
+grant execute on function howdah_private.erase_log(uuid[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.erased_calls(jsonb) to howdah_eraser;
+grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_analyst;
 
-grant execute on function howdah_private.erased_error(jsonb) to howdah_engine;
+grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_app;
 
-grant execute on function howdah_private.erased_error(jsonb) to howdah_eraser;
+grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_eraser;
+
+grant execute on function howdah_private.erased_error(jsonb,text) to howdah_analyst;
+
+grant execute on function howdah_private.erased_error(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.erased_error(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.erased_error(jsonb,text) to howdah_eraser;
 
 grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 
@@ -12679,11 +15758,13 @@ grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
 
 grant execute on function howdah_private.exported_execution(uuid) to howdah_engine;
 
-grant execute on function howdah_private.exported_run(uuid,integer) to howdah_analyst;
+grant execute on function howdah_private.exported_row(text,jsonb,regclass,boolean) to howdah_engine;
 
-grant execute on function howdah_private.exported_run(uuid,integer) to howdah_app;
+grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_analyst;
 
-grant execute on function howdah_private.exported_run(uuid,integer) to howdah_engine;
+grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_app;
+
+grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
@@ -12733,6 +15814,18 @@ grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
+grant execute on function howdah_private.is_bound() to howdah_analyst;
+
+grant execute on function howdah_private.is_bound() to howdah_app;
+
+grant execute on function howdah_private.is_bound() to howdah_authenticator;
+
+grant execute on function howdah_private.is_bound() to howdah_engine;
+
+grant execute on function howdah_private.is_bound() to howdah_worker;
+
+grant execute on function howdah_private.is_for_each(howdah.quotas) to howdah_engine;
+
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
@@ -12751,7 +15844,7 @@ grant execute on function howdah_private.is_operator() to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
 
-grant execute on function howdah_private.is_quota_of(howdah.quotas,uuid,uuid,uuid,uuid,uuid) to howdah_engine;
+grant execute on function howdah_private.is_replaced(howdah.quotas,uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 
@@ -12769,7 +15862,7 @@ grant execute on function howdah_private.is_trusted() to howdah_engine;
 
 grant execute on function howdah_private.is_trusted() to howdah_worker;
 
-grant execute on function howdah_private.is_used_up(howdah.quotas,timestamp with time zone) to howdah_engine;
+grant execute on function howdah_private.is_used_up(howdah.quotas,uuid,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
 
@@ -12873,7 +15966,19 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
+grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_app;
+
+grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
+
+grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.name_fault(text) to howdah_app;
+
+grant execute on function howdah_private.name_fault(text) to howdah_engine;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
@@ -12925,11 +16030,17 @@ grant execute on function howdah_private.postgres_pattern(text) to howdah_engine
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
+grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
+
+grant execute on function howdah_private.prose_holds_a_key(text) to howdah_engine;
+
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.quota_begins(howdah.quota_period,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.quota_ends(howdah.quota_period,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.quota_subject(howdah.quotas,uuid,uuid,uuid,uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.quota_use(uuid) to howdah_analyst;
 
@@ -12943,6 +16054,24 @@ grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
+grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_app;
+
+grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.redacted_definition(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.redacted_definition(jsonb) to howdah_app;
+
+grant execute on function howdah_private.redacted_definition(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.redacted_texts(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
+
+grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
@@ -12953,7 +16082,21 @@ grant execute on function howdah_private.refuse_erased(howdah.executions) to how
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_large_run(text,jsonb,jsonb) to howdah_engine;
+grant execute on function howdah_private.refuse_input(text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_key(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
+
+grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
@@ -12971,9 +16114,17 @@ grant execute on function howdah_private.refuse_question_settings(jsonb,boolean)
 
 grant execute on function howdah_private.refuse_retry(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
+
+grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_engine;
+
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
@@ -12981,13 +16132,17 @@ grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unfit_run(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_use(howdah.quotas,numeric,numeric) to howdah_engine;
+grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
+
+grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
@@ -13001,7 +16156,15 @@ grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
+grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
+
+grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.retain(integer) to howdah_worker;
+
+grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -13033,6 +16196,10 @@ grant execute on function howdah_private.shared_ids() to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
+
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
@@ -13057,9 +16224,13 @@ grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 
+grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
+
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_models__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
 
@@ -13067,19 +16238,39 @@ grant execute on function howdah_private.tg_agent_tools__permit_approval() to ho
 
 grant execute on function howdah_private.tg_agent_tools__permit_sub_agent() to howdah_engine;
 
+grant execute on function howdah_private.tg_agent_tools__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__refuse_keys() to howdah_engine;
+
+grant execute on function howdah_private.tg_api_keys__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_approvals__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_concurrency_limits__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_concurrency_limits__refuse_tenant() to howdah_engine;
 
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
+grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
+grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to howdah_engine;
+
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
+
+grant execute on function howdah_private.tg_models__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engine;
 
@@ -13087,13 +16278,21 @@ grant execute on function howdah_private.tg_models__refuse_private() to howdah_e
 
 grant execute on function howdah_private.tg_quotas__refuse_imposed() to howdah_engine;
 
+grant execute on function howdah_private.tg_quotas__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_quotas__sign() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__measure() to howdah_engine;
 
+grant execute on function howdah_private.tg_resources__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_resources__refuse_keys() to howdah_engine;
+
 grant execute on function howdah_private.tg_resources__refuse_rewrite() to howdah_engine;
+
+grant execute on function howdah_private.tg_retention_policies__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
 
@@ -13101,17 +16300,47 @@ grant execute on function howdah_private.tg_schedules__own() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
 
+grant execute on function howdah_private.tg_schedules__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 
+grant execute on function howdah_private.tg_status_transitions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_tenants__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_todos__check_session() to howdah_engine;
+
+grant execute on function howdah_private.tg_todos__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_todos__take_position() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
+grant execute on function howdah_private.tg_tools__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
 grant execute on function howdah_private.tg_users__permit_owner() to howdah_engine;
+
+grant execute on function howdah_private.tg_users__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_version_labels__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflow_agents__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflow_agents__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflow_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflows__check_configuration() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflows__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_workflows__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tick(text) to howdah_worker;
 
@@ -13138,6 +16367,14 @@ grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenti
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
+
+grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.with_names(jsonb) to howdah_app;
+
+grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
@@ -13291,6 +16528,26 @@ grant select on table howdah.users to howdah_app;
 
 grant delete, insert, select, update on table howdah.users to howdah_engine;
 
+grant select on table howdah.version_labels to howdah_analyst;
+
+grant delete, select on table howdah.version_labels to howdah_app;
+
+grant delete, insert, select, update on table howdah.version_labels to howdah_engine;
+
+grant select on table howdah.workflow_agents to howdah_analyst;
+
+grant delete, select on table howdah.workflow_agents to howdah_app;
+
+grant delete, insert, select, update on table howdah.workflow_agents to howdah_engine;
+
+grant select on table howdah.workflow_versions to howdah_analyst;
+
+grant select on table howdah.workflow_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.workflow_versions to howdah_engine;
+
+grant delete, insert, select, update on table howdah.workflows to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.audit_checkpoints to howdah_engine;
@@ -13301,11 +16558,19 @@ grant delete, insert, select, update on table howdah_private.audit_inbox to howd
 
 grant delete, insert, select, update on table howdah_private.audit_pending to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.binding_keys to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.channels to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.chores to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.erasure_mark to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.erasures_due to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
@@ -13320,6 +16585,8 @@ grant delete, insert, select, update on table howdah_private.parked_runs to howd
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.quota_counters to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.quota_recounts to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
@@ -13408,6 +16675,8 @@ comment on column howdah.agents.human_input is 'Whether it may ask people: true 
 comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
 
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
+
+comment on column howdah.agents.is_default is 'The one that is meant when nobody names one: of its user, or of the tenant when it is nobody''s. Setting one unsets the other.';
 
 comment on column howdah.agents.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
 
@@ -13529,6 +16798,8 @@ comment on column howdah.executions.max_seconds is 'Seconds this run may be acti
 
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 
+comment on column howdah.executions.members_at_once is 'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
+
 comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
 
 comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
@@ -13543,6 +16814,8 @@ comment on column howdah.executions.moves is 'Changes of its status so far; a pa
 comment on column howdah.executions.output is 'The answer.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
+
+comment on column howdah.executions.overrides is 'How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.';
 
 comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
 
@@ -13565,6 +16838,10 @@ comment on column howdah.executions.turn is 'Its place in the session.';
 comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).';
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
+
+comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
+
+comment on column howdah.executions.workflow_id is 'Whose run it is, when it is no agent''s.';
 
 comment on column howdah.grants.role is 'To everybody of this role or a higher one.';
 
@@ -13626,11 +16903,15 @@ comment on column howdah.quota_usage.resets_at is 'When the next period begins a
 
 comment on column howdah.quota_usage.started_at is 'When the period began; null without one.';
 
+comment on column howdah.quota_usage.subject_id is 'The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.';
+
 comment on column howdah.quotas.agent_id is 'The subject, when it is an agent.';
 
 comment on column howdah.quotas.api_key_id is 'The subject, when it is an API key.';
 
 comment on column howdah.quotas.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it.';
+
+comment on column howdah.quotas.is_per_tenant is 'Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.';
 
 comment on column howdah.quotas.max_value is 'So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.';
 
@@ -13640,7 +16921,7 @@ comment on column howdah.quotas.scope is 'Whose use counts. system: of the whole
 
 comment on column howdah.quotas.session_id is 'The subject, when it is a session.';
 
-comment on column howdah.quotas.subject_id is 'The user, agent, session or API key; none for a tenant or the system.';
+comment on column howdah.quotas.subject_id is 'The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.';
 
 comment on column howdah.quotas.user_id is 'The subject, when it is a user.';
 
@@ -13661,9 +16942,11 @@ comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
 
 comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
 
-comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; null: never.';
+comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.';
 
 comment on column howdah.retention_policies.keep_runs_days is 'Days after the end of a run until it is deleted with all below it; null: never.';
+
+comment on column howdah.retention_policies.keep_sessions_minutes is 'Where keep_contents_days is 0: minutes after the last activity in a session until what was said in it is erased.';
 
 comment on column howdah.retention_policies.runs_reached_at is 'Runs that ended before it are deleted; what is older is not looked at again.';
 
@@ -13746,13 +17029,45 @@ comment on column howdah.tools.parameters is 'A JSON Schema; arguments are check
 
 comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
 
+comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
+
 comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
 
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
+comment on column howdah.workflow_agents.configuration is 'By type of the workflow: what applies to this member alone.';
+
+comment on column howdah.workflow_agents.question is 'The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.';
+
+comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
+
+comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
+
+comment on column howdah.workflows.deleted_at is 'Workflows are deleted softly: their versions and runs stay.';
+
+comment on column howdah.workflows.instruction is 'What the deciding model of router, orchestrator and evaluator is told besides its task.';
+
+comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
+
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
+
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null means 50.';
+
+comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
+
+comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
 
-comment on column howdah_private.quota_counters.recount_after is 'The transaction that made the quota: what those beside it have spent is counted when they are over.';
+comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use the quota is used up.';
+
+comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: the tenant, user, agent, session or API key; the quota itself where it is of all tenants together.';
+
+comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
+
+comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
 
@@ -13772,6 +17087,8 @@ Broken promises of all runs ever; empty, always. Owners only.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
 
+comment on routine howdah.current_agent(uuid) is 'The agent that is meant when nobody is named: of the session, else the user''s default, else the tenant''s, else development.';
+
 comment on routine howdah.current_tenant() is '@behavior -*
 The tenant this session acts for: of the token, the API key or the database login; an owner''s is "default" unless set.';
 
@@ -13783,15 +17100,23 @@ The role this session acts with: of the token, the API key or the database login
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
 
-comment on routine howdah.export_run(uuid) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads.';
+comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
-comment on routine howdah.export_user_data(uuid) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents.';
+comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, files (without content), schedules, agents. With redact without what was said.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
 
+comment on routine howdah.label_agent_version(uuid,integer,text) is 'Names a version of an agent (production, candidate, …); the name moves when it was given before.';
+
+comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
+
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
+
+comment on routine howdah.quotas_usage(howdah.quotas) is 'What was used of it in the period of now; null for a quota for each: see usages.';
 
 comment on routine howdah.register_sql_tool(text) is '@behavior -*
 Makes a SQL function a tool, described by the catalogue. Owners only. Calling it again takes over changes of the function.';
@@ -13801,6 +17126,8 @@ comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question
 comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
 
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
+
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models and tools.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -13812,12 +17139,16 @@ comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,inte
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run.';
+
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 The next times of a cron expression in a time zone. None, when it names a day that never comes.';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Says something in a session: a new run of its agent, or what the session''s policy says while one is live.';
 
 comment on routine howdah.session_state(uuid) is 'How a session stands: {version, tasks, awaiting_user_input, blocker}; version grows with every change of it.';
+
+comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
 comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb) is 'Begins a conversation with the agent of this name; send_message says something in it.';
 
@@ -13830,6 +17161,11 @@ A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
 
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 The smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+
+comment on routine howdah.workflow(text) is '@behavior -*
+The id of the workflow with this name in the current tenant; HWNTF when there is none.';
+
+comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
 
@@ -13849,7 +17185,9 @@ comment on table howdah.concurrency_limits is 'How many runs of an agent, of a m
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
-Runs. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+@foreignKey (workflow_id) references howdah.workflows (id)
+@foreignKey (workflow_version_id) references howdah.workflow_versions (id)
+Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent. An agent without grants is open to its tenant, as roles allow.';
 
@@ -13889,6 +17227,14 @@ comment on table howdah.tools is 'What agents can do. kind sql: a function of th
 
 comment on table howdah.users is 'People of a tenant.';
 
+comment on table howdah.version_labels is 'Names for versions of agents and workflows, such as production and candidate. A label names one version; moving it is an update.';
+
+comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
+
+comment on table howdah.workflow_versions is 'What a workflow was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.workflows is 'Teams of agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
 comment on table howdah_private.audit_checkpoints is 'How far each audit log was at times, signed where there is a key. Workers write the same to a file, which a superuser of the database does not reach.';
@@ -13899,11 +17245,19 @@ comment on table howdah_private.audit_inbox is 'What a transaction has done so f
 
 comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
 
+comment on table howdah_private.binding_keys is 'What workers sign with for whom a transaction runs SQL that is not ours, other in each database.';
+
 comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
+
+comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
 
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 
 comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose hooks of execution_complete are still to be called.';
+
+comment on table howdah_private.erasure_mark is 'Runs that ended before it were looked at: they are noted in erasures_due.';
+
+comment on table howdah_private.erasures_due is 'Root runs that have ended and whose contents are to be erased soon.';
 
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
 
@@ -13919,6 +17273,8 @@ comment on table howdah_private.queue_sweep is 'How far the search for runs with
 
 comment on table howdah_private.quota_counters is 'What was used of a quota in the period that began then; changed in the transaction that uses it, under the lock of the row.';
 
+comment on table howdah_private.quota_recounts is 'New quotas of tokens and cost: what those have spent who did not see them yet is counted when they are over.';
+
 comment on table howdah_private.sealed_secrets is 'The values of secrets, encrypted (AES-256-GCM) under their tenant, id, name and version: none opens in the place of another.';
 
 comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
@@ -13931,7 +17287,7 @@ comment on table howdah_private.workers is 'Worker processes alive. Presence is 
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
-comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent, without runs that take effects back.';
+comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent or workflow, without runs that take effects back.';
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
@@ -13945,9 +17301,8 @@ comment on view howdah.permissions is 'The least role that may do something to t
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
 
-comment on view howdah.quota_usage is '@unique quota_id
-@foreignKey (quota_id) references howdah.quotas (id)|@foreignSingleFieldName usage
-What was used of each quota in the period of now. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
+comment on view howdah.quota_usage is '@foreignKey (quota_id) references howdah.quotas (id)|@foreignFieldName usages
+What was used of each quota in the period of now; of a quota for each, a row for each that used something and has none of its own. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
 

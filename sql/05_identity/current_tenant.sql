@@ -1,7 +1,8 @@
--- Who is asking. Two rules protect the boundary between tenants:
+-- Who is asking. Three rules protect the boundary between tenants:
 --   1. a login bound in login_tenants acts for that tenant, whatever its settings say;
 --   2. the setting howdah.tenant_id counts only in sessions that were opened by a trusted login: an owner,
 --      the API (howdah_authenticator) or a worker. Everybody else could set it themselves.
+--   3. SQL of tools and hooks, in a worker's session, acts for whom the worker bound it to (bound.sql), and no setting counts.
 -- An owner without a setting acts for the tenant "default"; anybody else for nobody. In plpgsql, since it is the default of
 -- every tenant_id: a SQL function that cannot be inlined costs twice as much per row. An insert of executions looks it up
 -- once for all its rows (pin_tenant), which counts for owners only: they may write any tenant_id anyhow.
@@ -12,6 +13,9 @@ as $$
 declare
   v_tenant_id uuid;
 begin
+  if howdah_private.is_bound() then
+    return (select b.tenant_id from howdah_private.bound() as b);
+  end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
     if v_tenant_id is not null then

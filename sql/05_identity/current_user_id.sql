@@ -1,4 +1,4 @@
--- The user of the token; trusted under the same rule as the tenant's setting.
+-- The user of the token, or of the run a tool is called in; trusted under the same rules as the tenant.
 create or replace function howdah.current_user_id() returns uuid
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -6,6 +6,9 @@ as $$
 declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
 begin
+  if howdah_private.is_bound() then
+    return (select b.user_id from howdah_private.bound() as b);
+  end if;
   if v_user_id is not null and (
     pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member')

@@ -1,6 +1,6 @@
 -- The role of this session in its tenant; null is nobody. Of a login bound in login_tenants it is the one written there;
 -- of a request the weaker one of what its token or key says and what the user's row says now. Settings count as they
--- do for the tenant. A worker's own session that runs somebody's SQL is never more than a member.
+-- do for the tenant. SQL that a worker runs for an agent is never more than a member, nor than the user of the run is now.
 create or replace function howdah.current_user_role() returns howdah.user_role
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -12,6 +12,15 @@ declare
 begin
   if howdah_private.is_operator() then
     return 'owner';
+  end if;
+  if howdah_private.is_bound() then
+    v_user_id := howdah.current_user_id();
+    if v_user_id is null then
+      return case when howdah.current_tenant() is not null then 'member' end;
+    end if;
+    select greatest(u.role, 'member') into v_role from howdah.users as u
+    where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
+    return v_role;
   end if;
   select l.role into v_role from howdah_private.login_tenants as l where l.login = session_user;
   if found then

@@ -40,7 +40,7 @@ begin
   if howdah.current_tenant() is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
@@ -54,7 +54,7 @@ begin
     hint = case
       when v_lacks_scope
         then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
-      else format('It takes the role %s. Who may do what: select * from howdah.permissions', coalesce(v_role, 'owner')) end;
+      else format('It takes the role %s. Who may do what stands in howdah.permissions.', coalesce(v_role, 'owner')) end;
 end $$;
 
 -- As whom a refusal speaks of the caller.
@@ -121,8 +121,8 @@ begin
       else format('%s may not %s agent %s', howdah_private.whoever(), permit_agent.action, permit_agent.agent_id) end,
     detail = jsonb_build_object('agent_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
-    hint = case when v_permission is null then 'The agents: select id, name from howdah.agents.'
-      else 'An admin may grant it: insert into howdah.grants (agent_id, user_id, permission) values (…).' end;
+    hint = case when v_permission is null then 'Those there are stand in howdah.agents.'
+      else 'An admin may grant it by a row of howdah.grants.' end;
 end $$;
 
 -- A run is controlled, and a session spoken in, by its user, by admins and owners; by whoever may run its agent when it is
@@ -199,4 +199,28 @@ begin
       select from howdah_private.own_grants() as g where g.agent_id = a.id
     )
   ), '{}');
+end $$;
+
+-- The same of somebody who is not asking: a user with what his token says of his role at most, or who speaks for a tenant.
+create or replace function howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+  returns uuid[]
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_role howdah.user_role := hidden_from.role;
+begin
+  if not exists (select from howdah.agents as a where a.is_restricted) then
+    return '{}';
+  end if;
+  if hidden_from.user_id is not null then
+    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
+    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
+  end if;
+  return case when v_role <= 'admin' then '{}' else array(
+    select a.id from howdah.agents as a
+    where a.tenant_id = hidden_from.tenant_id and a.is_restricted and not exists (
+      select from howdah.grants as g
+      where g.tenant_id = a.tenant_id and g.agent_id = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+    )) end;
 end $$;

@@ -75,3 +75,18 @@ as $$
   where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
     and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $$;
+
+-- All that a workflow's strategy looks at: whom it began, how they ended, what people answered, and what was tried to get
+-- its deciding model's answer. Answers of that model are among the messages, in the order of these steps. Of what a fork
+-- copied only ends count: what had none there is begun anew.
+create or replace function howdah_private.team_log(execution_id uuid) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
+  where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
+    s.kind in ('child', 'answer', 'model') or s.seq > coalesce((
+      select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
+    ), 0)
+  )
+$$;

@@ -70,7 +70,7 @@ create or replace function howdah_private.tool_definition(
 as $$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
-    'agent_id', tool.agent_id, 'parameters', tool.parameters,
+    'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
     'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,

@@ -1,7 +1,9 @@
--- A pinned definition. It never changes, so a worker may keep it for ever.
+-- A pinned definition, of an agent or of a workflow. It never changes, so a worker may keep it for ever.
 create or replace function howdah_private.agent_version(id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select v.definition from howdah.agent_versions as v where v.id = agent_version.id
+  union all
+  select v.definition from howdah.workflow_versions as v where v.id = agent_version.id
 $$;

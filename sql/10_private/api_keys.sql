@@ -73,7 +73,7 @@ begin
     if not found then
       raise exception using errcode = 'HWNTF', message = format('there is no user %s', refuse_api_key.user_id),
         detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
-        hint = 'Those there are: select id, username from howdah.users.';
+        hint = 'Those there are stand in howdah.users.';
     elsif not v_user.is_active or refuse_api_key.role < v_user.role then
       raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
         message = case when v_user.is_active
@@ -81,7 +81,7 @@ begin
           else format('%s is not active', v_user.username) end,
         detail = jsonb_build_object('field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
         hint = case when v_user.is_active then format('Give role => %L, or make the user more.', v_user.role)
-          else 'Let the user in again: update howdah.users set is_active = true where …' end;
+          else 'Name an active user, or let this one in again by its is_active.' end;
     end if;
   end if;
   if least(refuse_api_key.role, v_user.role) < v_own then

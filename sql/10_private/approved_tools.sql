@@ -1,15 +1,16 @@
 -- Tools whose calls need not be asked about in a run, since an approval sticks: for the run or one above it, for the
--- session its root belongs to, or for its agent. A worker asks before each round of calls that may need one, since
--- approvals are given and taken back while the run is at work.
+-- session its root belongs to, or for its agent. Approvals are given and taken back while the run is at work. Workers of
+-- protocol 3 ask for it; see call_rules.sql.
 create or replace function howdah_private.approved_tools(execution_id uuid) returns text[]
   language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_run howdah.executions;
+  v_run record;
   v_session_id uuid;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
+  select e.id, e.tenant_id, e.agent_id, e.session_id, e.ancestors, e.parent_execution_id, e.root_execution_id
+  into v_run from howdah.executions as e where e.id = approved_tools.execution_id;
   v_session_id := v_run.session_id;
   if v_run.parent_execution_id is not null then
     select e.session_id into v_session_id from howdah.executions as e where e.id = v_run.root_execution_id;

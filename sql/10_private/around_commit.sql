@@ -47,7 +47,7 @@ begin
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or s.step ? 'child'
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
   loop
     if v_step.question is not null then
@@ -56,6 +56,16 @@ begin
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
+  perform howdah_private.begin_members(e, t.children, c."to")
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence and e.workflow_id is not null
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+      and l.worker = follow_commit.worker and s.step ? 'child'
+  ) as t
+  where t.children is not null;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -100,10 +110,12 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, parent_execution_id, parent_call_id, input, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, parent.id, child ->> 'call_id', child ->> 'input',
-    parent.user_id, parent.priority
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
+    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -115,4 +127,67 @@ exception when others then
     'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
       'code', 'tool_failed', 'message', v_message, 'retryable', false)));
   perform howdah_private.wake_runs(array[parent.id]);
+end $$;
+
+-- The members a workflow's run begins with one commit: all in one statement, or one by one when one of them is refused, so
+-- that only that one fails. Of those that may not be at work at the same time all wait for their turn first.
+create or replace function howdah_private.begin_members(parent howdah.executions, children jsonb, move jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.executions as e
+  set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
+    members_at_once = (begin_members.move ->> 'members_at_once')::int
+  where e.id = begin_members.parent.id and e.completed_at is null;
+  begin
+    insert into howdah.executions (
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+    )
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+      (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
+      (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
+    from jsonb_to_recordset(begin_members.children) as c (
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb, budget jsonb
+    )
+    where not exists (select from howdah.executions as e where e.id = c.id)
+    order by c.id;
+  exception when others then
+    if sqlstate ~ '^(40|53|55|57|58|XX)' then
+      raise;
+    end if;
+    perform howdah_private.spawn_child(parent, c.child)
+    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
+  end;
+  perform howdah_private.admit_members(parent.id) where begin_members.move ->> 'members_at_once' is not null;
+end $$;
+
+-- Lets members begin whose turn it is: as many as may be at work at once. The caller holds the lock of their parent.
+create or replace function howdah_private.admit_members(parent_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_admitted uuid[];
+begin
+  with admitted as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = any (array(
+      select c.id::uuid from howdah.executions as c
+      where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
+      order by c.id
+      limit (
+        select greatest(p.members_at_once - (
+          select count(*) from howdah.executions as w
+          where w.parent_execution_id = p.id and w.completed_at is null
+            and coalesce(w.waiting_for, w.paused_from) is distinct from 'turn'
+        ), 0)
+        from howdah.executions as p where p.id = admit_members.parent_id
+      )
+    ))
+    returning e.id::uuid as id
+  )
+  select array_agg(a.id order by a.id) into v_admitted from admitted as a;
+  perform howdah_private.enqueue_advance(v_admitted) where v_admitted is not null;
 end $$;

@@ -14,7 +14,8 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if pg_has_role(session_user, 'howdah_owner', 'member') or pg_has_role(session_user, 'howdah_authenticator', 'member') then
+  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
@@ -157,6 +158,20 @@ as $$
     select from howdah_private.audit_checkpoints as c where c.tenant_id = h.tenant_id and c.seq = h.seq
   )
   order by h.tenant_id
+$$;
+
+-- Checkpoints that were written down outside and not kept here, since a worker was killed in between; of those that the log bears
+-- out, and of no other database.
+create or replace function howdah_private.restore_checkpoints(checkpoints jsonb) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.audit_checkpoints (tenant_id, seq, hash, hmac, signed_by)
+  select c.tenant_id, c.seq, l.hash, decode(c.hmac, 'hex'), c.signed_by
+  from jsonb_to_recordset(restore_checkpoints.checkpoints)
+    as c (tenant_id uuid, seq bigint, hash text, hmac text, signed_by text)
+  join howdah.audit_log as l on l.tenant_id = c.tenant_id and l.seq = c.seq and l.hash = decode(c.hash, 'hex')
+  on conflict do nothing
 $$;
 
 create or replace function howdah_private.keep_checkpoints(checkpoints jsonb) returns void

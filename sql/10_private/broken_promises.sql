@@ -10,7 +10,7 @@ as $$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
@@ -128,6 +128,11 @@ as $$
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
+  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  from runs as r left join howdah.workflow_versions as v on v.id = r.workflow_version_id
+  where r.workflow_version_id is not null
+    and (v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex'))
+  union all
   select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
@@ -135,7 +140,15 @@ as $$
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null and r.parent_execution_id is null
+  union all
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
+  from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
+  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > (
+    select count(*) from howdah.executions as o
+    where o.parent_execution_id = p.id and o.completed_at is null
+      and coalesce(o.waiting_for, o.paused_from) is distinct from 'turn'
+  )
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s

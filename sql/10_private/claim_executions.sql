@@ -8,6 +8,8 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
+-- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone.
+--
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
@@ -16,7 +18,8 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
-    messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb
+    messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
+    overrides jsonb
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -67,7 +70,7 @@ begin
   end if;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, e.agent_version_id, e.session_id,
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, coalesce(e.agent_version_id, e.workflow_version_id), e.session_id,
     e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
     e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
@@ -78,10 +81,13 @@ begin
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
-    case when e.step_count > 0 then howdah_private.attempts_since_last_answer(e.id) else '[]' end,
+    case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
+      else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
+    e.overrides
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
@@ -110,6 +116,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
@@ -146,6 +153,12 @@ create or replace function howdah_private.wake_skipped(ids uuid[], except_ids uu
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_ids uuid[] := array(
+    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
@@ -153,7 +166,7 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  where e.id = any (wake_skipped.ids) and e.id <> all (wake_skipped.except_ids)
+  where e.id = any (v_ids) and e.id between v_first and v_last
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;

@@ -117,11 +117,10 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      nullif(r.input, 'null'), nullif(r.output, 'null'), nullif(r.error, 'null'), r.model_id,
-      coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, nullif(r.annotations, 'null')
+      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
     from moved as m
     cross join lateral rows from (
       jsonb_to_recordset(m.steps) as (
@@ -150,7 +149,8 @@ begin
     cross join lateral (
       select s.kind, s.position as step, s.tokens_in, s.tokens_out, t.role, t.content, t.parts, t.tool_calls,
         t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
-        m.messages_before + row_number() over (order by s.position, t.position) as seq
+        m.messages_before + t.position
+          + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
         jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, messages jsonb)
       ) with ordinality as s (kind, tokens_in, tokens_out, messages, position)
@@ -171,7 +171,7 @@ begin
     coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
     case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
-    (select count(*) > 0 from howdah_private.watchers as w where w.execution_id = i.id),
+    (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
   from input as i
@@ -183,3 +183,15 @@ begin
     perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
   end if;
 end $$;
+
+-- How many messages the first steps of a commit say. Most commits have one step: counting those before a later one when
+-- there is one is cheaper than to number all messages of every run in a window.
+create or replace function howdah_private.messages_in_steps(steps jsonb, most bigint) returns int
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
+  from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
+    with ordinality as s (messages, position)
+  where s.position <= messages_in_steps.most
+$$;

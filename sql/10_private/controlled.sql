@@ -19,7 +19,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', controlled.id),
       detail = jsonb_build_object('execution_id', controlled.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+      hint = 'Those there are stand in howdah.executions.';
   end if;
   perform howdah_private.permit_control('execution', v_execution.id, v_execution.agent_id, v_execution.user_id);
   return v_execution;
@@ -34,9 +34,8 @@ begin
     message = format('execution %s has already ended: %s', e.id, e.status),
     detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
     hint = case when e.status = 'completed'
-      then format('Only runs that %s can be %s. Go on from it: select howdah.fork_execution(%L, %s)',
-        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end,
-        refuse_ended.what, e.id, e.step_count)
-      else format('Only runs that have not ended can be %s. Go on with it: select howdah.retry_execution(%L)',
-        refuse_ended.what, e.id) end;
+      then format('Only runs that %s can be %s. Fork it to go on from it: howdah.fork_execution.',
+        case refuse_ended.what when 'retried' then 'failed or were cancelled' else 'have not ended' end, refuse_ended.what)
+      else format('Only runs that have not ended can be %s. Retry it to go on with it: howdah.retry_execution.',
+        refuse_ended.what) end;
 end $$;

@@ -16,7 +16,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
       detail = jsonb_build_object('session_id', session_of.id)::text,
-      hint = 'Begin one: select howdah.start_session(''support''). Those there are: select id, title from howdah.sessions.';
+      hint = 'Begin one by howdah.start_session(agent). Those there are stand in howdah.sessions.';
   end if;
   return v_session;
 end $$;
@@ -33,7 +33,7 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is not active', active_agent.name),
       detail = jsonb_build_object('agent_id', v_id, 'agent', active_agent.name)::text,
-      hint = format('update howdah.agents set is_active = true where id = %L', v_id);
+      hint = 'Set its is_active to true, or name another one.';
   end if;
   return v_id;
 end $$;
@@ -107,7 +107,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',
       detail = jsonb_build_object('field', 'input_parts', 'question_id', v_question_id)::text,
-      hint = format('Answer it first; or show them to the run: select howdah.add_input(%L, …, …)', v_run.id);
+      hint = 'Answer it first, or show them to the run by howdah.add_input.';
   else
     perform howdah.answer_question(v_question_id, steer.content);
   end if;

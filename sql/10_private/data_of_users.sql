@@ -35,7 +35,7 @@ begin
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
       detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
-      hint = 'select id, username from howdah.users';
+      hint = 'Those there are stand in howdah.users.';
   end if;
   return v_user;
 end $$;
@@ -55,7 +55,7 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
-      hint = 'Wait for their end, or cancel them: howdah.erase_user(…, cancel_live => true).';
+      hint = 'Wait for their end, or say that they are to be cancelled (cancel_live).';
   end if;
 end $$;
 

@@ -12,8 +12,10 @@ declare
     select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
   );
 begin
-  perform pg_notify('howdah_control', e.id::text) from howdah.executions as e
-  where e.id = any (end_runs.ids) and e.owner_worker is not null;
+  perform pg_notify(
+    case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
+  from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
+  where e.id = any (end_runs.ids);
   -- in the order of ids, as everybody touches them
   perform graphile_worker.remove_job(i.id::text) from (
     select e.id from howdah.executions as e

@@ -26,7 +26,7 @@ declare
   v_name text;
   v_made int := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0));
+  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   foreach v_table in array array['executions', 'steps', 'messages'] loop
     v_name := v_table || to_char(v_from, '_YYYY_MM');
     if to_regclass('howdah_private.' || v_name) is null then

@@ -182,9 +182,13 @@ declare
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
+  v_ids uuid[] := array(select i.id from unnest(fair_swaps.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
 begin
   select e.tenant_id into v_named from howdah.executions as e
-  where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+  where e.id = any (v_ids) and e.id between v_first and v_last
+    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
   if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
@@ -197,12 +201,13 @@ begin
   -- those whose turn is far are no rivals today, but a wake-up may come for them
   v_tenants := v_tenants || array(
     select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and e.tenant_id <> all (v_tenants)
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
   v_at_work := howdah_private.runs_at_work(v_tenants);
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
-    where e.id = any (fair_swaps.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop

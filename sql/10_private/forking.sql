@@ -4,16 +4,22 @@ create or replace function howdah_private.forked_version(e howdah.executions, ve
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := e.agent_version_id;
+  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
 begin
   if forked_version.version is not null then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.agent_id = e.agent_id and v.version = forked_version.version;
+    select x.id into v_id from (
+      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      union all
+      select v.id from howdah.workflow_versions as v
+      where v.workflow_id = e.workflow_id and v.version = forked_version.version
+    ) as x;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('the agent has no version %s', forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id)::text,
-        hint = format('select version, created_at from howdah.agent_versions where agent_id = %L', e.agent_id);
+        message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
+          forked_version.version),
+        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
+          else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
   end if;
   return v_id;
@@ -31,15 +37,20 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
       detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
-      hint = format('Fork the run itself: select howdah.fork_execution(%L, 0)', e.compensates_execution_id);
+      hint = format('Fork the run itself, %s.', e.compensates_execution_id);
   end if;
   if refuse_fork.seq not between 0 and e.step_count then
     raise exception using errcode = 'HWINV',
       message = format('execution %s has %s steps, so it cannot be forked after step %s',
         e.id, e.step_count, refuse_fork.seq),
       detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
-      hint = format('Name a seq from 0 to %s: select seq, kind, name, said from howdah.execution_timeline '
-        'where execution_id = %L', e.step_count, e.id);
+      hint = format('Name a seq from 0 to %s; the steps stand in howdah.execution_timeline.', e.step_count);
+  end if;
+  if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'a workflow has no conversation that could go on with another input',
+      detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
+      hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
   if octet_length(refuse_fork.input) > 1048576 then
     raise exception using errcode = 'HWINV',

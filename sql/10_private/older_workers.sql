@@ -50,7 +50,10 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select c.* from howdah_private.claim_executions(
+  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.root_execution_id, c.is_child,
+    c.is_compensation, c.metadata, c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages_at_retry,
+    c.refused, c.messages, c.history, c.attempts, c.is_new, c.hooks
+  from howdah_private.claim_executions(
     claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
 $$;
 
@@ -79,3 +82,14 @@ begin
       v_result.step_count, v_result.exhausted, v_result.active_ms_left, v_result.watched;
   end loop;
 end $$;
+
+-- Up to protocol 3 a worker listens to a channel whose name everybody knows: it alone is told there (end_runs).
+create or replace function howdah_private.register_worker(
+  id uuid, pool_id text, host text, pid int, release text
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
+    register_worker.pid, register_worker.release, 3)
+$$;

@@ -17,7 +17,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', asked.id),
       detail = jsonb_build_object('question_id', asked.id)::text,
-      hint = 'select id, kind, prompt from howdah.questions where status = ''open''';
+      hint = 'Those there are stand in howdah.questions.';
   end if;
   perform howdah_private.lock_lineage(array[v_question.execution_id]);
   select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
@@ -34,13 +34,14 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = format('select howdah.answer_question(%L, …)', q.id);
+      hint = 'Answer it instead, by howdah.answer_question.';
   end if;
 end $$;
 
 -- Who may answer: a question its run's user, admin or owner; an approval or an effect admin, owner or the role it
 -- requires; after the deadline also whom it escalated to. The database's owner always, viewers never. Where nobody is
--- logged in as a user, the role of the login or the key counts, and nobody's runs are its own.
+-- logged in as a user, the role of the login or the key counts, and nobody's runs are its own. Tools in SQL answer none:
+-- an agent would answer itself.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -62,6 +63,11 @@ begin
       message = format('the deadline of question %s has passed', q.id),
       detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
       hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+  end if;
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN', message = format('a tool may not answer question %s: people do', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Let whoever it is for answer it, or give it a default: docs/people.md.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;

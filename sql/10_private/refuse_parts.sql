@@ -66,6 +66,6 @@ begin
       message = format('input_parts[%s].resource_id: there is no resource %s', v_fault.index, v_fault.id),
       detail = jsonb_build_object('field', format('input_parts[%s].resource_id', v_fault.index),
         'resource_id', v_fault.id)::text,
-      hint = 'The resources: select id, name, type from howdah.resources.';
+      hint = 'Those there are stand in howdah.resources.';
   end if;
 end $$;

@@ -6,6 +6,6 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no secret %L', refuse_unknown_secret.name),
     detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
-    hint = format('Store it: howdah secret set %s (the value comes from stdin). select name from howdah.secrets',
+    hint = format('Store it: howdah secret set %s (the value comes from stdin). Those there are stand in howdah.secrets.',
       refuse_unknown_secret.name);
 end $$;

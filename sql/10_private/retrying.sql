@@ -42,10 +42,10 @@ begin
       detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
         'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
       hint = case
-        when e.status = 'paused' then format('select howdah.resume_execution(%L)', e.id)
+        when e.status = 'paused' then 'Resume it: howdah.resume_execution.'
         when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
-        when e.parent_execution_id is not null then format('select howdah.retry_execution(%L)', e.root_execution_id)
-        else format('Begin anew: select howdah.fork_execution(%L, 0)', e.id) end;
+        when e.parent_execution_id is not null then format('Retry the whole of it, %s.', e.root_execution_id)
+        else 'Begin anew: fork it at 0, howdah.fork_execution.' end;
   end if;
 end $$;
 

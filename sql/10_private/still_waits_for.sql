@@ -6,7 +6,9 @@ as $$
 declare
   v_live uuid;
 begin
-  if e.paused_from = 'turn' then
+  if e.paused_from = 'turn' and e.session_id is null then
+    return 'turn'; -- a member; admit_members is asked when all are resumed
+  elsif e.paused_from = 'turn' then
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
     for no key update;
     update howdah.sessions as s set live_execution_id = e.id

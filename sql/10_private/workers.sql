@@ -3,7 +3,7 @@
 -- cut off. A worker whose row is gone has been declared dead and must drop everything it holds. Anybody who is
 -- connected can take an advisory lock: so none is waited for. A key somebody else holds is passed over.
 create or replace function howdah_private.register_worker(
-  id uuid, pool_id text, host text, pid int, release text
+  id uuid, pool_id text, host text, pid int, release text, protocol int
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -12,9 +12,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release)
+      register_worker.release, register_worker.protocol)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;

@@ -31,7 +31,9 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no agent named %L', agent.name),
     detail = jsonb_build_object('agent', agent.name)::text,
-    hint = coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.');
+    hint = case when howdah.current_tenant() is null
+      then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
+      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
 end $$;
 comment on function howdah.agent(text) is
   E'@behavior -*\nThe id of the agent with this name in the current tenant; HWNTF when there is none.';

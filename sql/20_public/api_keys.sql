@@ -25,7 +25,7 @@ begin
         else 'a key has a name of at most 100 characters' end,
       detail = jsonb_build_object('field',
         case when create_api_key.expires_at <= now() then 'expires_at' else 'name' end)::text,
-      hint = 'For example: select (howdah.create_api_key(''ci'', expires_at => now() + interval ''30 days'')).key';
+      hint = 'Say what it is for, and when it ends: a time to come, or none.';
   end if;
   insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes, expires_at, created_by)
   values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
@@ -56,7 +56,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no API key %s', revoke_api_key.id),
       detail = jsonb_build_object('api_key_id', revoke_api_key.id)::text,
-      hint = 'Those there are: select id, name, prefix from howdah.api_keys.';
+      hint = 'Those there are stand in howdah.api_keys.';
   end if;
   v_row.hash := null; -- the row goes to who may not read it
   return v_row;

@@ -10,14 +10,14 @@ declare
 begin
   perform howdah_private.permit('agents', 'edit');
   perform howdah_private.permit_agent(delete_agent.id, 'edit');
-  update howdah.agents as a set deleted_at = now(), is_active = false
+  update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
   where a.id = delete_agent.id and a.tenant_id = v_tenant_id and a.deleted_at is null
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent %s', delete_agent.id),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
-      hint = 'select id, name from howdah.agents where deleted_at is null';
+      hint = 'Those there are stand in howdah.agents.';
   end if;
   return v_agent;
 end $$;

@@ -11,7 +11,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', export_run.id),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
-      hint = 'select id, status from howdah.executions order by id desc limit 10';
+      hint = 'Those there are stand in howdah.executions.';
   end if;
   return v_run;
 end $$;
@@ -34,7 +34,8 @@ as $$
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
     'execution', howdah_private.redacted(howdah_private.exported_execution(e.id), c.of_runs),
-    'agent', jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
+    case when e.workflow_id is null then 'agent' else 'workflow' end,
+    jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
@@ -62,7 +63,11 @@ as $$
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
-  join howdah.agent_versions as v on v.id = e.agent_version_id
+  cross join lateral (
+    select a.version, a.definition from howdah.agent_versions as a where a.id = e.agent_version_id
+    union all
+    select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
+  ) as v
   cross join contents as c
   where e.id = exported_run.id
 $$;
@@ -74,7 +79,7 @@ create or replace function howdah_private.exported_execution(id uuid) returns js
   set timezone = 'UTC'
 as $$
   select to_jsonb(x) from (
-    select e.id, e.agent_id, e.agent_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
+    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,

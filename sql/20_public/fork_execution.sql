@@ -17,10 +17,12 @@ declare
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id, v_version_id, v_execution.id, v_seq,
+    v_id, v_execution.tenant_id, v_execution.agent_id,
+    case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
+    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,

@@ -13,7 +13,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no resource %s', resource_text.id),
       detail = jsonb_build_object('resource_id', resource_text.id)::text,
-      hint = 'The resources: select id, name, type from howdah.resources.';
+      hint = 'The resources stand in howdah.resources.';
   end if;
   v_reason := case
     when v_resource.storage_path is not null then 'its content is in a file of the workers, not in the database'

@@ -23,6 +23,9 @@ begin
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
   where e.id = w.id and e.id = any (v_family); -- said twice, so that only their partition is opened
+  perform howdah_private.admit_members(e.id) from howdah.executions as e
+  where e.members_at_once is not null and e.completed_at is null
+    and (e.id = any (v_family) or e.id = v_execution.parent_execution_id);
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);

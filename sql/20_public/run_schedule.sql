@@ -16,7 +16,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no schedule %s', run_schedule.id),
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
-      hint = 'select id, name from howdah.schedules';
+      hint = 'The schedules stand in howdah.schedules.';
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');

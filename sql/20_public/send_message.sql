@@ -18,7 +18,7 @@ begin
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
-        hint = format('Give it one: select howdah.switch_agent(%L, ''support'')', v_session.id);
+        hint = 'Give it one by howdah.switch_agent(id, agent).';
     end if;
     insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),

@@ -23,7 +23,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', todolist_markdown.session_id),
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
-      hint = 'The sessions: select id, title from howdah.sessions.';
+      hint = 'The sessions stand in howdah.sessions.';
   end if;
   select string_agg(
     case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '

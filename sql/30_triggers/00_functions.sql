@@ -35,6 +35,20 @@ as $$
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
 $$;
 
+-- What to do about a value that is too large, by what it is: a name, a text, a list, a document.
+create or replace function howdah_private.size_fix(most int, unit text, type text) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format(case
+    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_fix.type = 'string' then
+      'Keep it within %s %s. A longer text is stored in howdah.resources, and the agent reads it by a tool, piece by piece.'
+    when size_fix.type = 'array' then 'Keep the list within %s %s: fewer entries, or shorter ones.'
+    else 'Keep the document within %s %s. Large texts and files are stored in howdah.resources, and their ids stand here.'
+  end, size_fix.most, size_fix.unit)
+$$;
+
 -- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger
   language plpgsql volatile
@@ -53,7 +67,7 @@ begin
           tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
         detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
           'unit', tg_argv[v_at + 2])::text,
-        hint = 'Put large texts and files into howdah.resources and name them here.';
+        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;

@@ -33,6 +33,22 @@ create constraint trigger _900_write_version after insert or update on howdah.ag
   for each row when (new.version_is_stale)
   execute function howdah_private.tg_agents__write_version();
 
+-- One default for a user and one for the tenant: the new one takes the place of the other.
+create or replace function howdah_private.tg_agents__unset_default() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- one at a time: two that become the default at once would each not see the other
+  perform pg_advisory_xact_lock(hashtextextended('howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+  update howdah.agents as a set is_default = false
+  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id and a.is_default and a.id <> new.id;
+  return new;
+end $$;
+create or replace trigger _400_unset_default before insert or update of is_default, user_id on howdah.agents
+  for each row when (new.is_default and new.deleted_at is null)
+  execute function howdah_private.tg_agents__unset_default();
+
 create or replace function howdah_private.tg_agent_parts__mark_stale() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -92,6 +108,9 @@ create or replace trigger _100_refuse_change before update or delete on howdah.a
 create or replace trigger _100_refuse_truncate before truncate on howdah.agent_versions
   for each statement execute function howdah_private.tg__refuse_change();
 
+create or replace trigger _100_stamp before update on howdah.version_labels
+  for each row execute function howdah_private.tg__stamp();
+
 create or replace function howdah_private.tg_agents__check_output_schema() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -136,6 +155,8 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   return new;

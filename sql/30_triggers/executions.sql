@@ -33,7 +33,7 @@ begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'Bind it: insert into howdah_private.login_tenants (login, tenant_id) values (…).';
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
   select a.name, a.deleted_at, a.is_active,
     case when not a.version_is_stale then a.current_version_id end, 'queued',
@@ -49,8 +49,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it: insert into howdah.executions (agent_id, input) values (howdah.agent(''support''), …). '
-        'The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
@@ -59,24 +58,19 @@ begin
         case when v_deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
-        else format('update howdah.agents set is_active = true where id = %L', new.agent_id) end;
+        else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+    perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' then
+  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());
@@ -85,9 +79,78 @@ begin
   return new;
 end $$;
 
--- What 95_sizes.sql says for other tables, asked here only of rows that may be too large or hold a key (what a fork copies
--- was let in before): a trigger of its own costs every insert 4 µs of 55, even where its condition is never true; this
--- look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
+-- The same for the run of a workflow.
+create or replace function howdah_private.tg_executions__prepare_workflow() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_workflow howdah.workflows;
+  v_fault text;
+begin
+  if new.agent_id is not null then
+    raise exception using errcode = 'HWINV', message = 'a run is of an agent or of a workflow, not of both',
+      detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
+  end if;
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
+      detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
+      hint = 'Those there are stand in howdah.workflows.';
+  end if;
+  if v_workflow.deleted_at is not null or not v_workflow.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is %s', v_workflow.name,
+        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+      hint = case when v_workflow.deleted_at is not null
+        then 'A deleted workflow stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  if new.input is null or octet_length(new.input) > 1048576 then
+    perform howdah_private.refuse_input(new.input);
+  end if;
+  perform howdah_private.refuse_unfit_run(new);
+  if new.forked_from_execution_id is null then
+    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+      else v_workflow.current_version_id end;
+    select howdah_private.workflow_fault(v.definition) into v_fault
+    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
+    if v_fault is not null then
+      raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
+        hint = 'Its members stand in howdah.workflow_agents.';
+    end if;
+  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  new.created_by := howdah_private.actor();
+  return new;
+end $$;
+
+create or replace function howdah_private.refuse_input(input text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_input.input is null then 'input is missing'
+      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
+    detail = jsonb_build_object('field', 'input')::text,
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+end $$;
+
+-- What 95_sizes.sql and 65_refusals.sql say for other tables, asked here only of rows that may be too large, hold a key (what a
+-- fork copies was let in before) or have other metadata than an object: a trigger of its own costs every insert 4 µs of 55, even
+-- where its condition is never true; this look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
 create or replace function howdah_private.refuse_unfit_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -95,6 +158,9 @@ as $$
 declare
   v_large record;
 begin
+  if jsonb_typeof(e.metadata) is distinct from 'object' then
+    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
@@ -106,7 +172,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = 'Put large texts and files into howdah.resources and name them here.';
+      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
   end if;
   if e.forked_from_execution_id is null then
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
@@ -121,14 +187,24 @@ create or replace function howdah_private.tg_executions__check_version() returns
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (
+  if new.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id and v.tenant_id = new.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
+        hint = 'Those there are stand in howdah.workflow_versions.';
+    end if;
+  elsif not exists (
     select from howdah.agent_versions as v
     where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
   ) then
     raise exception using errcode = 'foreign_key_violation',
       message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
-      hint = format('select id, version, created_at from howdah.agent_versions where agent_id = %L', new.agent_id);
+      hint = 'Those there are stand in howdah.agent_versions.';
   end if;
   return new;
 end $$;
@@ -161,13 +237,25 @@ begin
   new.user_id := coalesce(new.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
     new.status := 'paused'; -- it goes on when its parent does
+    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+  elsif v_parent.members_at_once is not null then
+    new.status := 'waiting';
+    new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent as it was when the root began
-  new.agent_version_id := coalesce((
-    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
-    where v.agent_id = new.agent_id and v.created_at <= r.created_at
-    order by v.version desc limit 1
-  ), new.agent_version_id);
+  -- a child knows its agent, or workflow, as it was when the root began
+  if new.workflow_id is null then
+    new.agent_version_id := coalesce((
+      select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.agent_id = new.agent_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.agent_version_id);
+  else
+    new.workflow_version_id := coalesce((
+      select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
+      where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
+      order by v.version desc limit 1
+    ), new.workflow_version_id);
+  end if;
   update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
   return new;
 end $$;
@@ -237,17 +325,22 @@ create or replace trigger _050_pin_tenant before insert on howdah.executions
 -- A row that says when it ended is no run to begin but one that was: history, written as it is. Only an owner may write
 -- that column; the constraints hold for it as for every other.
 create or replace trigger _100_prepare before insert on howdah.executions
-  for each row when (new.completed_at is null) execute function howdah_private.tg_executions__prepare();
+  for each row when (new.completed_at is null and new.workflow_id is null)
+  execute function howdah_private.tg_executions__prepare();
+create or replace trigger _100_prepare_workflow before insert on howdah.executions
+  for each row when (new.completed_at is null and new.workflow_id is not null)
+  execute function howdah_private.tg_executions__prepare_workflow();
 create or replace trigger _110_check_version before insert on howdah.executions
   for each row when (
     new.forked_from_execution_id is not null or new.compensates_execution_id is not null
-    or (new.completed_at is not null and new.agent_version_id is not null)
+    or (new.completed_at is not null and coalesce(new.agent_version_id, new.workflow_version_id) is not null)
   )
   execute function howdah_private.tg_executions__check_version();
-create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id on howdah.executions
+create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id
+  on howdah.executions
   for each row when (
-    (old.tenant_id, old.agent_id, old.agent_version_id)
-    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id)
+    (old.tenant_id, old.agent_id, old.agent_version_id, old.workflow_id, old.workflow_version_id)
+    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id, new.workflow_id, new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _200_check_parent before insert on howdah.executions
@@ -270,7 +363,7 @@ create or replace trigger _100_refuse_delete before delete on howdah.executions
 create or replace trigger _100_refuse_truncate before truncate on howdah.executions
   for each statement execute function howdah_private.tg__refuse_change();
 create or replace trigger _300_refuse_rewrite
-  before update of id, tenant_id, agent_id, agent_version_id, input, input_data, output, output_data,
+  before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data,
     stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();

@@ -1,19 +1,29 @@
 -- What the end of a run means for others. Whoever ends runs holds the locks of their ancestors (lock_lineage).
 
--- A child has ended: its parent is told, and goes on if it waits for that.
+-- A child has ended: its parent is told, and goes on if it waits for that. A workflow's run may want to hear of failures and
+-- of the last end alone (wakes_on): then what the others left waits in its inbox. The next member has its turn.
 create or replace function howdah_private.tg_executions__report_to_parent() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_parent howdah.executions;
 begin
   update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
-  where e.id = new.parent_execution_id and e.completed_at is null;
+  where e.id = new.parent_execution_id and e.completed_at is null
+  returning e.* into v_parent;
   if found then
     insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
     values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
       'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
       'output_data', new.output_data, 'error', new.error));
+    if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
+      and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
+      perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
+      return null;
+    end if;
     perform howdah_private.wake_runs(array[new.parent_execution_id]);
+    perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
   end if;
   return null;
 end $$;

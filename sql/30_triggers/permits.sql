@@ -48,8 +48,12 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_tools
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.version_labels
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update on howdah.workflow_agents
+  for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
 

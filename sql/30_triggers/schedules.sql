@@ -10,8 +10,8 @@ begin
       message = case when new.input is null then 'input is missing'
         else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
       detail = jsonb_build_object('field', 'input')::text,
-      hint = 'The text for the agent: insert into howdah.schedules (name, cron, agent_id, input) values '
-        '(''report'', ''0 9 * * MON-FRI'', howdah.agent(''support''), ''What is new?'').';
+      hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
+        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
   if not exists (
     select from howdah.agents as a
@@ -21,7 +21,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
-      hint = 'Name it: howdah.agent(''support''). The agents: select id, name from howdah.agents.';
+      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
   end if;
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);

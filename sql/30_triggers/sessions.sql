@@ -7,7 +7,7 @@ begin
   raise exception using errcode = 'HWCNF',
     message = format('session %s has a live run', old.id),
     detail = jsonb_build_object('session_id', old.id, 'execution_id', old.live_execution_id)::text,
-    hint = format('select howdah.cancel_execution(%L)', old.live_execution_id);
+    hint = format('Cancel the run %s, or wait for its end.', old.live_execution_id);
 end $$;
 
 create or replace trigger _100_stamp before update on howdah.sessions

@@ -23,7 +23,7 @@ begin
       message = case when new.session_id is null then 'session_id is missing'
         else format('there is no session %s', new.session_id) end,
       detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'A todo list belongs to a session: insert into howdah.sessions default values returning id.';
+      hint = 'A todo list belongs to a session: those there are stand in howdah.sessions.';
   end if;
   return new;
 end $$;

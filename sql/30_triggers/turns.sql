@@ -19,13 +19,13 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'Make one: insert into howdah.sessions default values returning id.';
+      hint = 'Begin one by howdah.start_session(agent); those there are stand in howdah.sessions.';
   end if;
   if v_live <> new.id and v_policy = 'reject' then
     raise exception using errcode = 'HWCNF',
       message = format('a run of session %s is live, and its policy is to reject', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id, 'execution_id', v_live)::text,
-      hint = 'Wait for its end, cancel it, or update howdah.sessions set policy = ''queue''.';
+      hint = 'Wait for its end, cancel it, or give the session the policy queue.';
   end if;
   update howdah.sessions as s
   set turns = new.turn, live_execution_id = v_live, last_activity_at = now()

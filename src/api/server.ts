@@ -22,6 +22,7 @@ import { answerClientError } from './client-errors.ts';
 import { dispatch } from './dispatch.ts';
 import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
+import { createSight } from './graphql/sight.ts';
 import { healthRoutes, isMigrated } from './health.ts';
 import { inBrackets } from './local-only.ts';
 import { createKeyReader } from './login/api-keys.ts';
@@ -93,6 +94,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
+    const sight = createSight(pool);
+    closers.push(async () => sight.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const admission = createAdmission(bounds);
     const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
@@ -101,6 +104,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       secrets,
       pool: requests,
       hub,
+      sight,
       admission,
       bounds,
       introspection: options.graphqlIntrospection,

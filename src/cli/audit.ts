@@ -23,7 +23,9 @@ export type AuditFinding = {
 };
 
 const RESTORE =
-  'Compare with a backup from before: somebody with the rights of a superuser wrote past the triggers.';
+  'Compare with a backup from before: somebody with the rights of a superuser wrote past the triggers. Keep the database as it is until that is known.';
+const DELETED =
+  'Nothing of ours deletes them: ask who has the rights of a superuser, and compare with a backup. A worker killed while it wrote one leaves it out, and the next that starts puts it in.';
 /** The chain of what belongs to no tenant; the same in every database. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
@@ -47,7 +49,8 @@ function chainFinding({ tenant_id, slug, rows, checkpoint, broken }: AuditedChai
     return { ...about, found: `${tenant}: ${rows} rows, unbroken, ${anchored}` };
   }
   const found = `${tenant}: ${rows} rows, broken at ${broken.seq}: ${broken.found} (${broken.fault})`;
-  return { ...about, found, fix: RESTORE, broken_at: broken.seq, fault: broken.fault };
+  const look = `Look: select * from howdah.audit_log where tenant_id = '${tenant_id}' and seq >= ${Math.max(1, broken.seq - 1)} order by seq limit 3.`;
+  return { ...about, found, fix: `${look} ${RESTORE}`, broken_at: broken.seq, fault: broken.fault };
 }
 
 type FileCheckpoints = { path: string; checkpoints: Checkpoint[]; unreadable: number };
@@ -72,6 +75,10 @@ async function checkpointFinding(
   const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
   const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
+  const deleted = isForeign(file.checkpoints, chains)
+    ? []
+    : notKept(file.checkpoints, kept, chains);
+  const [first] = deleted;
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
   const found = [
     `${kept.length} in the database, ${file.checkpoints.length} in ${file.path}`,
@@ -79,8 +86,24 @@ async function checkpointFinding(
     ...(file.unreadable > 0 ? [`${file.unreadable} lines of it unreadable`] : []),
     ...(unproven > 0 ? [`${unproven} unsigned or signed with another key`] : []),
     ...(forged > 0 ? [`${forged} with a signature that is not ours`] : []),
+    ...(first
+      ? [
+          `${deleted.length} of the file are gone from the database, the first at row ${first.seq} of tenant ${first.tenant_id}`,
+        ]
+      : []),
   ].join(', ');
-  return { check: 'checkpoints', ok: forged === 0, found, ...(forged > 0 && { fix: RESTORE }) };
+  if (forged > 0) return { check: 'checkpoints', ok: false, found, fix: RESTORE };
+  return { check: 'checkpoints', ok: !first, found, ...(first && { fix: DELETED }) };
+}
+
+/** Those that were written to the file and are not in the database; a tenant that is gone is a finding of its own. */
+function notKept(written: Checkpoint[], kept: Checkpoint[], chains: AuditedChain[]): Checkpoint[] {
+  const name = ({ tenant_id, seq }: Checkpoint) => `${tenant_id} ${seq}`;
+  const there = new Set(kept.map(name));
+  const ours = new Set(chains.map(({ tenant_id }) => tenant_id));
+  return [...new Map(written.map((one) => [name(one), one])).values()].filter(
+    (one) => ours.has(one.tenant_id) && !there.has(name(one)),
+  );
 }
 
 /** A folder may have served another database before: then no tenant of the file is one of ours. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { withDatabase } from './database.ts';
-import { executionId } from './ids.ts';
+import { executionId, knownExecution } from './ids.ts';
 import { type CliIo, printJson } from './output.ts';
 
 /** A command that asks one thing of one run and prints where the run stands then. */
@@ -9,10 +9,11 @@ export function registerControl(
   io: CliIo,
   name: 'cancel' | 'pause' | 'resume' | 'retry',
 ): void {
-  command.argument('<id>', 'the execution').action(async (id: string) => {
-    await withDatabase(io, async ({ pool }) => {
+  command.argument('<id>', 'the execution').action(async (text: string) => {
+    const id = executionId(text);
+    await withDatabase(io, async ({ pool, db }) => {
       const { rows } = await pool.query(`select * from howdah.${name}_execution($1)`, [
-        executionId(id),
+        await knownExecution(db, id),
       ]);
       if (io.json) {
         printJson(io, rows[0]);

@@ -1,23 +1,72 @@
 import type { Config } from '../config.ts';
+import { HowdahError } from '../contracts/errors.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { type Queries, queriesOn } from '../db/queries.ts';
+import { type SchemaState, schemaState } from '../db/schema-state.ts';
+import { faultOf } from '../db/sqlstate.ts';
 import type { CliIo } from './output.ts';
 
-export type CliDatabase = { url: string; config: Config; pool: Pool; db: Queries };
+export type CliDatabase = {
+  url: string;
+  config: Config;
+  pool: Pool;
+  db: Queries;
+  /** The login looks after the whole database; otherwise it is a guest, with the rights of its roles and of its tenant. */
+  isOwner: boolean;
+};
 
-/** Opens the migrated database for one command and closes it afterwards, whatever happens. */
+/**
+ * Opens the database for one command and closes it afterwards, whatever happens. An owner finds it migrated; `isMaker` says that a
+ * database without our schema is given one, which is otherwise taken for the wrong one.
+ */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
+  { isMaker = false } = {},
 ): Promise<T> {
   const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
-  const { url } = await openDatabase(config, io.err);
-  await migrateDatabase(url);
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4 });
+  const { url, isEmbedded } = await openDatabase(config, io.err);
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
-    return await work({ url, config, pool, db: queriesOn(pool) });
+    const state = await schemaState(pool);
+    if (!state.isThere && !isEmbedded && !isMaker) throw noSchema(url);
+    if (state.isOwner) await migrateDatabase(url);
+    return await work({ url, config, pool, db: queriesOn(pool), isOwner: state.isOwner }).catch(
+      (error) => {
+        throw state.isOwner ? error : asGuest(error, state);
+      },
+    );
   } finally {
     await pool.end();
   }
+}
+
+function noSchema(url: string): HowdahError {
+  const name = decodeURIComponent(new URL(url).pathname.slice(1));
+  return new HowdahError('HWNTF', `there is no Howdah in the database ${name}`, {
+    hint: 'If it is the right one, give it the schema: howdah migrate up. Else check DATABASE_URL (or --database-url).',
+    detail: { database: name },
+  });
+}
+
+/** What Postgres itself says to a login without rights, and of functions and columns that are not there. */
+function asGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
+  const { code, message } = faultOf(error);
+  if (code === '42501') {
+    return new HowdahError('HWDEN', `the login ${login} may not do this: ${message}`, {
+      hint: isGuest
+        ? 'It takes an owner of the database: a login in howdah_owner.'
+        : 'It takes an owner of the database, or a login in howdah_app that is bound to a tenant (howdah_private.login_tenants).',
+      detail: { login },
+      cause: error,
+    });
+  }
+  if (['42883', '42P01', '42703'].includes(code)) {
+    return new HowdahError('HWCNF', `the schema is not the one of this program: ${message}`, {
+      hint: 'An owner of the database compares them: howdah migrate status',
+      cause: error,
+    });
+  }
+  return error;
 }

@@ -2,7 +2,14 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
 
 /** A failure as a person or a script is told of it. */
-export type ErrorReport = { code: string; message: string; hint?: string; detail?: Json };
+export type ErrorReport = {
+  code: string;
+  message: string;
+  hint?: string;
+  detail?: Json;
+  /** Of a command that was not understood: how it is written. */
+  usage?: string;
+};
 
 /** What the exit status of `howdah` means (contract section 7). */
 export const exitCodes = {
@@ -37,6 +44,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   '57P01': exitCodes.unreachable,
   '57P02': exitCodes.unreachable,
   '57P03': exitCodes.unreachable,
+  EINTERRUPTED: exitCodes.interrupted,
   EUNREACHABLE: exitCodes.unreachable,
   ECONNREFUSED: exitCodes.unreachable,
   ECONNRESET: exitCodes.unreachable,
@@ -49,8 +57,10 @@ const byCode: Readonly<Record<string, ExitCode>> = {
 
 /** The exit status for an error code: a SQLSTATE, a Node error code or a short word of ours. */
 export function exitCodeFor(code: string): ExitCode {
-  // SQLSTATE class 08 is "connection exception".
-  return byCode[code] ?? (/^08\w{3}$/.test(code) ? exitCodes.unreachable : exitCodes.error);
+  if (byCode[code] !== undefined) return byCode[code];
+  // SQLSTATE class 08 is "connection exception", 22 "data exception": a value that cannot be one.
+  if (/^08\w{3}$/.test(code)) return exitCodes.unreachable;
+  return /^22\w{3}$/.test(code) ? exitCodes.usage : exitCodes.error;
 }
 
 /**
@@ -89,6 +99,12 @@ function connectionReport(code: string, message: string, place: string) {
     return {
       message: `${place} refused the login: ${message}.`,
       hint: 'Check the user and the password in DATABASE_URL.',
+    };
+  }
+  if (code === '3D000') {
+    return {
+      message: `${place} answers, but ${message}.`,
+      hint: 'Check the name of the database at the end of DATABASE_URL (or --database-url), or make it: createdb NAME',
     };
   }
   if (exitCodeFor(code) !== exitCodes.unreachable) return undefined;

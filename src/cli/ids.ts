@@ -1,4 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
+import { findExecution, type Queries } from '../db/queries.ts';
+import { isThereQuestion } from '../db/questions.ts';
 
 /** Checks what should be the id of an execution before the database is asked. */
 export function executionId(text: string): string {
@@ -8,6 +10,21 @@ export function executionId(text: string): string {
 /** Checks what should be the id of a question before the database is asked. */
 export function questionId(text: string): string {
   return uuidOf(text, 'a question', ' List them: howdah questions');
+}
+
+/** The id, when there is such an execution. Throws `HWNTF`, saying which command lists them. */
+export async function knownExecution(db: Queries, id: string): Promise<string> {
+  if (!(await findExecution(db, id))) throw notFound(id);
+  return id;
+}
+
+/** The id, when there is such a question. Throws `HWNTF`, saying which command lists them. */
+export async function knownQuestion(db: Queries, id: string): Promise<string> {
+  if (await isThereQuestion(db, id)) return id;
+  throw new HowdahError('HWNTF', `there is no question ${id}`, {
+    hint: 'List them: howdah questions',
+    detail: { question_id: id },
+  });
 }
 
 /** Checks what should be the id of something. */

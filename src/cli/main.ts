@@ -2,9 +2,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import type { Config } from '../config.ts';
-import { HowdahError } from '../contracts/errors.ts';
 import { releaseVersion } from '../package-root.ts';
-import { type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { type CommandEntry, commands } from './registry.ts';
 
@@ -36,8 +35,8 @@ export async function main(
     if (thrown instanceof CommanderError && isHelp(thrown)) {
       return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
-    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
-    const report = reportOf(error, session.server());
+    const report =
+      thrown instanceof CommanderError ? usageReport(thrown) : reportOf(thrown, session.server());
     printError(session.io, report);
     return exitCodeFor(report.code);
   }
@@ -64,6 +63,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
     module?.register(command.helpCommand(false), io);
+    rememberCommands(command);
   });
 }
 
@@ -151,11 +151,34 @@ function isHelp(error: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code);
 }
 
+/** An error of usage, with the command it is about: commander keeps that to itself. */
+type UsageError = CommanderError & { command?: Command };
+
+function rememberCommands(command: Command): void {
+  command.exitOverride((error) => {
+    throw Object.assign(error, { command });
+  });
+  command.commands.forEach(rememberCommands);
+}
+
 /** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-function usageError(error: CommanderError): HowdahError {
-  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const hint = suggestion?.replace(/^\(|\)$/g, '') ?? '`howdah --help` lists commands and options.';
-  return new HowdahError('EUSAGE', message, { hint });
+function usageReport({ message: text, command }: UsageError): ErrorReport {
+  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const path = command ? ` ${pathOf(command)}` : '';
+  const hint =
+    suggestion?.replace(/^\(|\)$/g, '') ?? `\`howdah${path} --help\` lists commands and options.`;
+  return {
+    code: 'EUSAGE',
+    message,
+    hint,
+    ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
+  };
+}
+
+/** `key create`, as it is typed behind `howdah`. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
 }
 
 /** Runs this process's own command line. A reader that went away (`| head`) is no error and no news. */

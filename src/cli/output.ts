@@ -81,12 +81,20 @@ export function printError(io: Output, report: ErrorReport): void {
   io.err(`${paint(io, 'red', 'error:')} ${report.message}`);
   // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
   if (typeof report.detail === 'string') io.err(report.detail.replace(/^/gm, '        '));
+  if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
   if (report.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${report.hint}`);
 }
 
 /** `text` in a colour where the terminal shows one. */
 export function paint(io: Output, style: 'red' | 'cyan' | 'dim' | 'bold', text: string): string {
   return io.color ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** A number for people: all its digits, no exponent. */
+export function plainNumber(value: number | string): string {
+  return typeof value === 'string'
+    ? value
+    : value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 });
 }
 
 function wantsColor(stream: Stream): boolean {
@@ -100,5 +108,6 @@ function asLines(text: string): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'number') return plainNumber(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -1,17 +1,23 @@
-import { countWorkers } from '../db/queries.ts';
+import { isAnyWorkerAlive } from '../db/queries.ts';
 import type { CliDatabase } from './database.ts';
 import type { CliIo } from './output.ts';
 
 /**
  * Does the work with a worker of this process's own when none is alive, so that a single command is enough to get an
- * answer; otherwise leaves it to those that are.
+ * answer; otherwise leaves it to those that are. A guest of the database cannot be one.
  */
 export async function helpAsWorker<T>(
   io: CliIo,
-  { url, config, db }: CliDatabase,
+  { url, config, db, isOwner }: CliDatabase,
   work: () => Promise<T>,
 ): Promise<T> {
-  if ((await countWorkers(db)) > 0) {
+  if (await isAnyWorkerAlive(db)) {
+    return work();
+  }
+  if (!isOwner) {
+    io.err(
+      'No worker is running: this waits until an owner of the database starts one: howdah worker',
+    );
     return work();
   }
   const { createLog, followEnvironment, openWorker } = await import('../bootstrap.ts');

@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
-import { countWorkers } from '../db/queries.ts';
+import { isAnyWorkerAlive } from '../db/queries.ts';
 import type { Answered, Question } from '../db/questions.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
 import { type CliIo, printJson } from './output.ts';
@@ -31,7 +31,7 @@ export async function settle(
     }
     io.out(`${question.id} ${question.status}`);
     io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
-    if ((await countWorkers(database.db)) === 0) {
+    if (!(await isAnyWorkerAlive(database.db))) {
       io.err('No worker is running. Start one: howdah worker');
     }
   });

@@ -174,7 +174,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'token',
     summary: 'a token for the API, for one user of a tenant',
-    args: '--tenant SLUG --user NAME',
+    args: '--user NAME',
     load: () => import('./commands/token.ts'),
   },
   {

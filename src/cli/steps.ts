@@ -1,5 +1,5 @@
 import type { Execution, Step } from '../db/queries.ts';
-import { type CliIo, paint } from './output.ts';
+import { type CliIo, paint, plainNumber } from './output.ts';
 
 /** A step as one line of talk: what happened, how long it took, and what was said. */
 export function stepLine(io: CliIo, step: Step): string {
@@ -20,7 +20,7 @@ export function endLine(execution: Execution): string {
       ? ((execution.completed_at.getTime() - execution.started_at.getTime()) / 1000).toFixed(2)
       : '0';
   const tokens = Number(execution.tokens_in) + Number(execution.tokens_out);
-  return `${execution.status} (${execution.stop_reason}) · ${execution.step_count} steps · ${tokens} tokens · cost ${execution.cost} · ${seconds} s`;
+  return `${execution.status} (${execution.stop_reason}) · ${execution.step_count} steps · ${tokens} tokens · cost ${plainNumber(execution.cost)} · ${seconds} s`;
 }
 
 /** The message of an error column. */

@@ -1,18 +1,38 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { findTenant, listTenants } from '../db/identity.ts';
+import { findTenant, listTenants, ownTenant } from '../db/identity.ts';
 import type { Queries } from '../db/queries.ts';
 
 /** Names in a hint. */
 export const MOST_NAMES = 10;
 
-/** The tenant of this slug. Throws `HWNTF`, naming those there are. */
-export async function tenantOf(db: Queries, slug: string): Promise<{ id: string; slug: string }> {
-  const tenant = await findTenant(db, slug);
+/** How every command that can be about any tenant is told about which. */
+export const TENANT_OPTION = [
+  '--tenant <slug>',
+  'the tenant, instead of the one this login acts for (default: default)',
+] as const;
+
+/**
+ * The tenant of this slug, else the one the login acts for, which is `default` for an owner. Throws `HWNTF`, naming those there
+ * are, and `HWDEN` for a login that acts for none.
+ */
+export async function tenantOf(
+  db: Queries,
+  slug: string | undefined,
+): Promise<{ id: string; slug: string }> {
+  const tenant = await (slug === undefined ? ownTenant(db) : findTenant(db, slug));
   if (tenant) return tenant;
   const names = await listTenants(db, MOST_NAMES + 1);
+  if (slug === undefined) throw actsForNone(names);
   throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
-    hint: `There are: ${listed(names)}.`,
+    hint: names.length > 0 ? `There are: ${listed(names)}.` : 'This login sees none.',
     detail: { tenant: slug },
+  });
+}
+
+function actsForNone(names: readonly string[]): HowdahError {
+  const bind = 'An owner of the database binds a login by a row of howdah_private.login_tenants.';
+  return new HowdahError('HWDEN', 'this login acts for no tenant', {
+    hint: names.length > 0 ? `Name one: --tenant ${names[0]}` : bind,
   });
 }
 

@@ -37,5 +37,5 @@ function nodeLine(node: TreeNode): string {
   const reason = node.stop_reason ?? node.waiting_for;
   const status = reason && reason !== node.status ? `${node.status} (${reason})` : node.status;
   const tokens = total === own ? `${own} tokens` : `${own} tokens, ${total} in all`;
-  return `${oneLine(node.agent ?? '')}  ${status}  ${tokens}  ${node.execution_id}`;
+  return `${oneLine(node.agent ?? node.workflow ?? '')}  ${status}  ${tokens}  ${node.execution_id}`;
 }

@@ -1,8 +1,9 @@
+import type { Overrides } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
-import type { ModelRef } from './model.ts';
-import type { LoggedStep, StopReason } from './step.ts';
+import type { ModelRef, ToolSchema } from './model.ts';
+import type { ChildWake, LoggedStep, StopReason } from './step.ts';
 
 /** A step as a strategy looks at it. */
 export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
@@ -13,6 +14,8 @@ export type RunState = {
   readonly history: readonly Message[];
   /** The run's own conversation; the first message is the input. */
   readonly messages: readonly LoggedMessage[];
+  /** Of a workflow's run, whose `attempts` are its whole log: what it was told to do, text and data apart. */
+  readonly task?: { input: string; data: Json } | null;
   /** What was tried after the last model answer: failed attempts, guards, calls begun, questions and answers. */
   readonly attempts: readonly StepNote[];
   /** A used-up limit that forbids another model call. */
@@ -21,19 +24,50 @@ export type RunState = {
   readonly messages_at_retry: number;
   /** By model: our estimate of the shortest request that it refused as too long, in this run or the turns before. */
   readonly refused: Readonly<Record<string, number>>;
-  /** Tools whose calls need no approval any more, as it stood when calls that need one were last made. */
-  readonly approved_tools: readonly string[];
+  /** As they stood when calls were last made. */
+  readonly rules: CallRules;
+};
+
+/** What holds for calls now beside the version of the run, by names of its tools. */
+export type CallRules = {
+  /** Their calls need no approval any more. */
+  readonly approved: readonly string[];
+  /** Their calls need one, whatever the version says. */
+  readonly asked: readonly string[];
+  /** They may not be called any more; why. */
+  readonly withdrawn: Readonly<Record<string, string>>;
 };
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
 export type Action =
-  | { type: 'call_model'; model: ModelRef; attempt: number; messages: Message[] }
+  | {
+      type: 'call_model';
+      model: ModelRef;
+      attempt: number;
+      messages: Message[];
+      /** The one tool that is offered and has to be called, instead of the definition's. */
+      decision?: ToolSchema;
+    }
   /** The conversation outgrows the model: what stands from one message to another is summed up first. */
   | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
   | { type: 'call_tools'; calls: ToolCall[] }
+  /** Members of a workflow begin, each with its task. */
+  | { type: 'begin_members'; tasks: NewTask[]; wakes_on?: ChildWake; at_once?: number }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
   /** A guard speaks: its message is told to the model, which then goes on. */
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | { type: 'fail'; stop_reason: StopReason; error: RunError };
+
+/** What a member is given to do; `id` is unique within the run, and says its place in it. */
+export type NewTask = {
+  id: string;
+  member: string;
+  agent_id?: string;
+  workflow_id?: string;
+  question?: JsonObject;
+  input: string;
+  overrides?: Overrides;
+  budget?: JsonObject;
+};

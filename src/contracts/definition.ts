@@ -24,8 +24,9 @@ export type ToolDefinition = {
   effect: ToolEffect;
   timeout_ms: number;
   requires_approval: boolean;
-  /** Of kind agent: whose run does the work. */
+  /** Of kind agent or workflow: whose run does the work. */
   agent_id?: string | null;
+  workflow_id?: string | null;
   /** The tool that takes a finished call back when its run fails or is cancelled. */
   compensation?: ToolDefinition;
 };
@@ -47,4 +48,46 @@ export type AgentDefinition = {
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];
   tools: ToolDefinition[];
+  /** Of a workflow, whose run it is then: `agent` and `models` are those of its deciding model. */
+  workflow?: Team;
+};
+
+/** What whoever begins a run below its own may say of it: stands in the configuration of a tool or member. */
+export type Overrides = {
+  /** Instead of the agent's own instruction. */
+  mission_override?: string;
+  /** Of the agent's tools only these, by name. */
+  allowed_tools?: string[];
+  /** The answer is to be plain text. */
+  suppress_markdown?: boolean;
+};
+
+export type WorkflowType =
+  | 'chain'
+  | 'parallel'
+  | 'router'
+  | 'orchestrator'
+  | 'evaluator_optimizer'
+  | 'voting'
+  | 'map'
+  | 'graph';
+
+export type Team = {
+  type: WorkflowType;
+  /** As `howdah.workflow_schema(type)` says. */
+  configuration: JsonObject;
+  /** In their order. */
+  members: Member[];
+};
+
+/** An agent, a workflow or a person, by the name it has within its workflow. */
+export type Member = {
+  name: string;
+  agent_id?: string;
+  workflow_id?: string;
+  /** What the person is asked. */
+  question?: JsonObject;
+  description?: string;
+  capabilities?: string[];
+  configuration: JsonObject;
 };

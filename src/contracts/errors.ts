@@ -7,6 +7,7 @@ import type { Json } from './json.ts';
  * - `rate_limited`, `overloaded`, `unreachable`, `timeout`, `bad_answer`: worth another attempt
  * - `invalid_request`, `unauthorized`, `not_found`, `context_too_long`, `content_filtered`: not worth one
  * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person or a hook): told to the model, which may act on it
+ * - `member_failed`: a member of a workflow gave no answer, and the workflow cannot do without it
  * - `cancelled`: the caller's AbortSignal fired;  `script_mismatch`: the scripted model met a call it did not expect
  */
 export type ErrorCode =
@@ -23,6 +24,7 @@ export type ErrorCode =
   | 'invalid_arguments'
   | 'unknown_tool'
   | 'tool_failed'
+  | 'member_failed'
   | 'rejected'
   | 'invalid_output'
   | 'limit_reached'

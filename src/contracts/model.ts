@@ -26,6 +26,8 @@ export type ModelRequest = {
   model: ModelRef;
   messages: Message[];
   tools: ToolSchema[];
+  /** The tool that has to be called. */
+  tool_choice?: string;
   /** When set the answer's content must be JSON that satisfies it (checked by the runtime, not the provider). */
   output_schema: JsonSchema | null;
 };

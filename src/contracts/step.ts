@@ -1,4 +1,4 @@
-import type { ToolEffect } from './definition.ts';
+import type { Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
@@ -97,8 +97,19 @@ export type NewQuestion = {
 /** `question`: the agent wants to know; `approval`: may it; `effect`: did it, nobody saw the end of the call. */
 export type QuestionKind = 'question' | 'approval' | 'effect';
 
-/** A run to be, for one tool call of its parent. */
-export type NewChild = { id: string; agent_id: string; call_id: string; input: string };
+/** A run to be, for one tool call of its parent, or for one task of a workflow. */
+export type NewChild = {
+  id: string;
+  agent_id?: string;
+  workflow_id?: string;
+  call_id: string;
+  input: string;
+  overrides?: Overrides;
+  budget?: JsonObject;
+};
+
+/** Which ends of children a workflow's run wants to hear of while it waits: each, failures and the last, or the last. */
+export type ChildWake = 'each' | 'failure' | 'last';
 
 /** What a commit may do to the run besides logging: end it, or park it. */
 export type Transition =
@@ -112,7 +123,13 @@ export type Transition =
     }
   | { status: 'failed'; stop_reason: StopReason; error: RunError; metrics?: JsonObject }
   | { status: 'waiting'; waiting_for: 'timer'; delay_ms: number }
-  | { status: 'waiting'; waiting_for: 'question' | 'child' | 'quota' }
+  | {
+      status: 'waiting';
+      waiting_for: 'question' | 'child' | 'quota';
+      wakes_on?: ChildWake;
+      /** Of the members that begin with this commit, so many may be at work at once. */
+      members_at_once?: number;
+    }
   | { status: 'paused' };
 
 /** A step as it stands in the log. */

@@ -28,6 +28,11 @@ export async function keepCheckpoints(pool: Pool, checkpoints: Checkpoint[]): Pr
   await pool.query('select howdah_private.keep_checkpoints($1)', [JSON.stringify(checkpoints)]);
 }
 
+/** Keeps those of them that the database has not and its log bears out. */
+export async function restoreCheckpoints(pool: Pool, checkpoints: Checkpoint[]): Promise<void> {
+  await pool.query('select howdah_private.restore_checkpoints($1)', [JSON.stringify(checkpoints)]);
+}
+
 /** The checkpoints kept in the database. */
 export async function listCheckpoints(pool: Pool): Promise<Checkpoint[]> {
   const { rows } = await pool.query(

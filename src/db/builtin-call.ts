@@ -2,7 +2,8 @@ import type { Outcome } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
-import { type BeforeCall, FORGET_SESSION } from './sql-tool.ts';
+import { FORGET_SESSION } from './sandbox.ts';
+import type { BeforeCall } from './sql-tool.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** Built-in tools that are functions of our own schema, and what they are called there. */

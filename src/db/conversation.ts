@@ -29,9 +29,10 @@ export async function sendMessage(pool: Pool, session: string, text: string): Pr
       [session, text],
     );
     const { turns, live_execution_id } = sent.rows[0];
+    // of this transaction: nobody else begins a turn of the session meanwhile
     const begun = await client.query(
       `select e.id from howdah.executions as e
-       where e.session_id = $1 and e.turn = $2 and e.xmin = pg_current_xact_id()::xid`,
+       where e.session_id = $1 and e.turn = $2 and e.created_at = now()`,
       [session, turns],
     );
     await client.query('commit');
@@ -92,7 +93,7 @@ export async function* followTurn(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<TurnEvent> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
   const bell = await listenFor(url, [id], signal);
   let cursor = after;

@@ -10,9 +10,12 @@ import {
   stepsAfter,
 } from './queries.ts';
 import { type Question, questionsInTheWay } from './questions.ts';
+import { faultOf } from './sqlstate.ts';
 
 /** Announcements may be lost; the log is read at least this often. */
 const POLL_MS = 500;
+/** A direct login of a tenant is told no announcements: it reads the log only. */
+const NO_RIGHTS = '42501';
 
 export type Followed =
   | { type: 'step'; id: string; step: Step }
@@ -32,7 +35,7 @@ export async function* followExecutions(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<Followed> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
   const bell = await listenFor(url, ids, signal);
   const cursors = new Map(ids.map((id) => [id, after]));
@@ -104,8 +107,15 @@ export async function listenFor(url: string, ids: readonly string[], signal: Abo
   });
   client.on('error', () => {});
   await client.connect();
-  await listenTo(client, ['feed']);
-  await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
+  try {
+    await listenTo(client, ['feed']);
+    await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
+  } catch (error) {
+    if (faultOf(error).code !== NO_RIGHTS) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+  }
   return {
     async rung(all: string[]): Promise<string[]> {
       if (announced.size === 0 && !signal.aborted) {

@@ -2,7 +2,7 @@ import type { HookEvent, HookRow } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Pool, PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
-import { answeredAfter, becomeApplication } from './sql-tool.ts';
+import { boundQuery, inSandbox } from './sandbox.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
 /** What the database said of a call: as `HookAnswer` of the runtime. */
@@ -23,22 +23,18 @@ export async function callSqlHook(
   hook: HookRow,
   event: HookEvent,
 ): Promise<SqlHookAnswer> {
-  await client.query('savepoint hook');
-  await becomeApplication(client, event.tenant_id, hook.timeout_ms);
   try {
-    const call = `select ${hook.function}($1::jsonb) as answer`; // quoted by the trigger that wrote it
-    const limit = answeredAfter(hook.timeout_ms);
-    const { rows } = await client.query({ text: call, values: [storableJson(event)], ...limit });
-    const settle = 'set constraints all immediate'; // what fails at commit is the hook's fault as well
-    await client.query({ text: settle, ...limit });
-    await client.query('release savepoint hook');
-    return { did: 'answer', answer: rows[0].answer };
+    const call = `select case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text
+      from ${hook.function}($1::jsonb) as r`; // quoted by the trigger that wrote it
+    const [answer] = await inSandbox(client, { tenantId: event.tenant_id }, hook.timeout_ms, () =>
+      boundQuery(client, call, storableJson(event), hook.timeout_ms),
+    );
+    return { did: 'answer', answer: JSON.parse(answer ?? 'null') };
   } catch (error) {
     const { code, message, hint, detail } = faultOf(error);
     if (isConnectionLoss(error) || /^40/.test(code) || !/^[0-9A-Z]{5}$/.test(code)) {
       throw error;
     }
-    await client.query('rollback to savepoint hook');
     if (code === 'HWDEN') {
       return { did: 'refuse', message };
     }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Pool } from './pool.ts';
 import type { Queries } from './queries.ts';
 import type { UserRole } from './schema.generated.ts';
@@ -45,12 +46,39 @@ export async function standingsOf(pool: Pool, subjects: readonly Subject[]): Pro
   return rows.map(({ standing }) => standing);
 }
 
+/** Somebody who follows a run or a session, with the most his token or key says of his role. */
+export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
+  Readonly<{ role: UserRole /** Of the run or session. */; id: string }>;
+
+/** Of each, in the same order, whether he may still see it. */
+export async function whoSees(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
+  const { rows } = await pool.query<{ sees: boolean }>(
+    'select w.sees from howdah_private.who_sees($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
+    [
+      watching.map(({ tenantId }) => tenantId),
+      watching.map(({ userId }) => userId ?? null),
+      watching.map(({ role }) => role),
+      watching.map(({ id }) => id),
+    ],
+  );
+  return rows.map(({ sees }) => sees);
+}
+
 /** The tenant of this slug, or undefined. */
 export function findTenant(db: Queries, slug: string) {
   return db
     .selectFrom('tenants')
     .select(['id', 'slug'])
     .where('slug', '=', slug)
+    .executeTakeFirst();
+}
+
+/** The tenant the login acts for, or undefined. */
+export function ownTenant(db: Queries) {
+  return db
+    .selectFrom('tenants')
+    .select(['id', 'slug'])
+    .where('id', '=', sql<string>`howdah.current_tenant()`)
     .executeTakeFirst();
 }
 

@@ -5,6 +5,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
+import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
 
 const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
@@ -16,19 +17,29 @@ const LOCK = `hashtextextended('howdah.migrate', 0)`;
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
 export type MigrateQueue = (url: string) => Promise<void>;
 
-export type MigrationStatus = { applied: string[]; pending: string[]; sql: 'current' | 'outdated' };
+export type MigrationStatus = {
+  applied: string[];
+  pending: string[];
+  /** Applied by a newer release: this one does not know what they made. */
+  newer: string[];
+  sql: 'current' | 'outdated';
+};
 
 /**
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
  * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
- * do it at once (they wait for each other). Gives the names of the migrations applied.
+ * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
  */
 export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
+  if (isUpToDate(await migrationStatus(url))) {
+    return []; // an advisory lock can be held by anybody: only who has something to do waits for it
+  }
   return withMigrator(url, async (client) => {
     const before = await status(client);
-    if (before.pending.length === 0 && before.sql === 'current') {
+    if (isUpToDate(before)) {
       return [];
     }
+    refuseNewer(before.newer);
     let first: string[] = [];
     if (before.applied.length === 0) {
       first = await inOneTransaction(client, async () => {
@@ -46,7 +57,7 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
         await applyReplaceable(client);
         return applied;
       }),
-    );
+    ).catch(explainRefusal);
     return [...first, ...rest];
   });
 }
@@ -57,7 +68,8 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
-    const { applied } = await status(client);
+    const { applied, newer } = await status(client);
+    refuseNewer(newer);
     if (applied.length === 0) {
       return [];
     }
@@ -77,7 +89,12 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
 
 /** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
-  return withMigrator(url, status);
+  return onConnection(url, status);
+}
+
+/** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
+function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
+  return pending.length === 0 && (sql === 'current' || newer.length > 0);
 }
 
 /** The first migration makes roles; what a login lacks for that is said in words. */
@@ -91,16 +108,23 @@ function explainRefusal(error: unknown): never {
     hint:
       "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
       'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
-      'howdah_authenticator, howdah_eraser to <login> with admin option',
+      'howdah_authenticator, howdah_eraser, howdah_tool to <login> with admin option',
     cause: error,
   });
 }
 
-async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** One at a time. */
+function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  return onConnection(url, async (client) => {
+    await client.query(`select pg_advisory_lock(${LOCK})`);
+    return work(client);
+  });
+}
+
+async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = createClient({ url, applicationName: 'howdah-migrate' });
   await client.connect();
   try {
-    await client.query(`select pg_advisory_lock(${LOCK})`);
     return await work(client);
   } finally {
     await client.end();
@@ -108,6 +132,7 @@ async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>
 }
 
 async function status(client: Client): Promise<MigrationStatus> {
+  refuseGuest(await schemaState(client));
   const known = readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort()
@@ -128,6 +153,7 @@ async function status(client: Client): Promise<MigrationStatus> {
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),
+    newer: applied.filter((name) => !known.includes(name)),
     sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
   };
 }

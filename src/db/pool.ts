@@ -13,6 +13,11 @@ export type ConnectionOptions = {
   applicationName: string;
   role?: DatabaseRole;
   max?: number;
+  /**
+   * Gives bigint and numeric as numbers where a number holds them to the last digit, else as text. Types of rows say text
+   * for both: what reads them goes through `Number()`.
+   */
+  numbers?: boolean;
   /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
   /** A statement without an answer for so long has lost its connection: it fails, and the connection is given up. */
@@ -40,8 +45,27 @@ function configOf(options: ConnectionOptions): pg.ClientConfig {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     ...(options.answerWithinMs ? { query_timeout: options.answerWithinMs } : {}),
+    ...(options.numbers ? { types: { getTypeParser } } : {}),
     ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
   };
+}
+
+const { INT8, NUMERIC } = pg.types.builtins;
+/** So many decimal digits a double carries there and back. */
+const EXACT_DIGITS = 15;
+
+const getTypeParser: typeof pg.types.getTypeParser = (oid, format) => {
+  if (format === 'binary' || (oid !== INT8 && oid !== NUMERIC)) {
+    return pg.types.getTypeParser(oid, format);
+  }
+  return exactNumber;
+};
+
+function exactNumber(text: string): number | string {
+  const number = Number(text);
+  if (Number.isInteger(number)) return Number.isSafeInteger(number) ? number : text;
+  const digits = text.replace(/0+$/, '').replace(/[-.]/g, '').replace(/^0+/, '');
+  return Number.isFinite(number) && digits.length <= EXACT_DIGITS ? number : text;
 }
 
 /** A pool whose idle connections may break without ending the process: the next query reports the loss. */
@@ -110,6 +134,11 @@ export async function inTransaction<T>(
 /** Quotes a name for SQL text. */
 export function quoteName(name: string): string {
   return pg.escapeIdentifier(name);
+}
+
+/** Quotes a text for SQL. */
+export function quoteText(text: string): string {
+  return pg.escapeLiteral(text);
 }
 
 function ignore(): void {}

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
+import { listenTo } from './feed.ts';
 import { type Client, createClient, type Pool } from './pool.ts';
+import { PROTOCOL } from './runs.ts';
 
 /** A heartbeat went unanswered: whatever else was asked of the database may have been lost as silently. */
 export class SilentDatabase extends Error {}
@@ -56,14 +58,16 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     await client.connect();
     await client.query(
       `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
-       set tcp_user_timeout = 10000; listen howdah_control`,
+       set tcp_user_timeout = 10000`,
     );
-    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
+    await listenTo(client, ['control']);
+    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6)', [
       options.worker,
       options.poolId,
       hostname(),
       process.pid,
       options.release,
+      PROTOCOL,
     ]);
   } catch (error) {
     await close(); // or the lock would be there, and nobody who beats

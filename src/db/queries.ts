@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
 import type { Pool } from './pool.ts';
 import type { DB, ExecutionStatus } from './schema.generated.ts';
 
@@ -80,8 +80,10 @@ export type ExecutionFilter = {
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
-    .innerJoin('agents as a', 'a.id', 'e.agent_id')
-    .select(['e.id', 'a.name as agent', 'e.status', 'e.stop_reason', 'e.step_count as steps'])
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .select(['e.id', sql<string>`coalesce(a.name, w.name)`.as('agent'), 'e.status'])
+    .select(['e.stop_reason', 'e.step_count as steps'])
     .select([
       sql<string>`e.tokens_in + e.tokens_out`.as('tokens'),
       'e.cost',
@@ -100,14 +102,17 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
   return query.execute();
 }
 
-/** One execution whole, or undefined. */
+/** One execution whole, or undefined. By a function, since a guest may not read each column of the table. */
 export function findExecution(db: Queries, id: string) {
   return db
-    .selectFrom('executions as e')
-    .innerJoin('agents as a', 'a.id', 'e.agent_id')
-    .innerJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .selectFrom(sql<Selectable<DB['executions']>>`howdah_private.execution_row(${id})`.as('e'))
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .leftJoin('workflow_versions as x', 'x.id', 'e.workflow_version_id')
     .selectAll('e')
     .select(['a.name as agent', 'v.version as agent_version'])
+    .select(['w.name as workflow', 'x.version as workflow_version'])
     .where('e.id', '=', id)
     .executeTakeFirst();
 }
@@ -118,7 +123,8 @@ export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
 export function treeOf(db: Queries, rootExecutionId: string) {
   return db
     .selectFrom('execution_tree')
-    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'status', 'waiting_for'])
+    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'workflow', 'status'])
+    .select(['waiting_for'])
     .select(['stop_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
     .select(['total_tokens_out', 'total_cost', 'started_at', 'completed_at'])
     .where('root_execution_id', '=', rootExecutionId)
@@ -174,6 +180,13 @@ export async function countWorkers(db: Queries): Promise<number> {
     select count(*) as workers from howdah_private.workers
     where heartbeat_at > clock_timestamp() - interval '10 seconds'`.execute(db);
   return Number(rows[0]?.workers);
+}
+
+/** The same question for a login that may not count them. */
+export async function isAnyWorkerAlive(db: Queries): Promise<boolean> {
+  const { rows } = await sql<{ is_alive: boolean }>`
+    select howdah_private.is_any_worker_alive() as is_alive`.execute(db);
+  return rows[0]?.is_alive === true;
 }
 
 /** Broken promises; empty, if all is well. */

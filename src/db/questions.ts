@@ -24,6 +24,12 @@ export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
   return query.execute();
 }
 
+/** Whether there is such a question for this login. */
+export async function isThereQuestion(db: Queries, id: string): Promise<boolean> {
+  const row = await db.selectFrom('questions').select('id').where('id', '=', id).executeTakeFirst();
+  return row !== undefined;
+}
+
 /** What is asked by a run or one below it. */
 export type Question = {
   id: string;

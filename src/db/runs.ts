@@ -1,6 +1,7 @@
-import type { AgentDefinition } from '../contracts/definition.ts';
+import type { CallRules } from '../contracts/action.ts';
+import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Pool, PoolClient } from './pool.ts';
@@ -32,6 +33,10 @@ export type ClaimedRun = {
   attempts: LoggedStep[];
   /** No worker has added a step to it yet. */
   is_new: boolean;
+  /** Of a workflow's run: what it was told to do, text and data apart. */
+  task: { input: string; data: Json } | null;
+  /** How it differs from its version. */
+  overrides: Overrides | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -51,12 +56,12 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts`;
+  messages, history, attempts, task, overrides`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota`;
 /** What came for a run from outside, as it stands in its log now. */
@@ -103,7 +108,8 @@ export async function commitSteps(
   commits: readonly Commit[],
 ): Promise<Map<string, CommitResult>> {
   const { rows } = await database.query({
-    name: 'commit_steps',
+    // not under a name that SQL of others, which shares a transaction with its commit, might have given away
+    ...('release' in database ? {} : { name: 'commit_steps' }),
     text: `select ${COMMITTED} from howdah_private.commit_steps($1, $2, ${PROTOCOL})`,
     values: [worker, storableJson(commits)],
   });
@@ -130,10 +136,14 @@ export async function takeInbox(
   return rows[0];
 }
 
-/** The tools whose calls need no approval in this run, as it stands now. */
-export async function approvedTools(pool: Pool, id: string): Promise<string[]> {
-  const { rows } = await pool.query('select howdah_private.approved_tools($1) as tools', [id]);
-  return rows[0].tools;
+/** What holds for the next calls of this run, as it stands now. */
+export async function callRules(pool: Pool, id: string): Promise<CallRules> {
+  const { rows } = await pool.query({
+    name: 'call_rules',
+    text: 'select approved, asked, withdrawn from howdah_private.call_rules($1)',
+    values: [id],
+  });
+  return rows[0];
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

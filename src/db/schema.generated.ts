@@ -9,6 +9,8 @@ export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
 
+export type ChildWake = "each" | "failure" | "last";
+
 export type ContextPolicy = "none" | "summarize" | "trim";
 
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
@@ -73,6 +75,8 @@ export type UserRole = "admin" | "member" | "owner" | "viewer";
 
 export type WaitingReason = "child" | "question" | "quota" | "timer" | "turn";
 
+export type WorkflowType = "chain" | "evaluator_optimizer" | "graph" | "map" | "orchestrator" | "parallel" | "router" | "voting";
+
 export interface AgentModels {
   agent_id: string;
   model_id: string;
@@ -135,6 +139,10 @@ export interface Agents {
    * An agent that is not active refuses new runs; those in flight go on.
    */
   is_active: Generated<boolean>;
+  /**
+   * The one that is meant when nobody names one: of its user, or of the tenant when it is nobody's. Setting one unsets the other.
+   */
+  is_default: Generated<boolean>;
   /**
    * True while there are grants for it: then only they, admins and owners reach it and its runs.
    */
@@ -331,6 +339,8 @@ export interface DailyUsage {
   tenant_id: string | null;
   tokens_in: Numeric | null;
   tokens_out: Numeric | null;
+  workflow: string | null;
+  workflow_id: string | null;
 }
 
 export interface Effects {
@@ -368,11 +378,11 @@ export interface Executions {
    * Since when it is active, while it runs.
    */
   active_since: Timestamp | null;
-  agent_id: string;
+  agent_id: string | null;
   /**
    * The version pinned when the row was inserted.
    */
-  agent_version_id: string;
+  agent_version_id: string | null;
   /**
    * Its parent, the parent of that, … with the root first: the order of locks.
    */
@@ -475,6 +485,10 @@ export interface Executions {
    */
   max_steps: number;
   max_tokens: Int8 | null;
+  /**
+   * Of a workflow's run: so many of its members are let begin, the others wait for their turn; null: all.
+   */
+  members_at_once: number | null;
   message_count: Generated<number>;
   /**
    * Messages there were at the last retry_execution: guards look only at what came after.
@@ -505,6 +519,10 @@ export interface Executions {
    * The answer as JSON, when the agent has an output_schema.
    */
   output_data: Json | null;
+  /**
+   * How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.
+   */
+  overrides: Json | null;
   /**
    * The worker process that owns it while it runs.
    */
@@ -558,6 +576,15 @@ export interface Executions {
    * When its timer rings.
    */
   wake_at: Timestamp | null;
+  /**
+   * Of a workflow's run that waits for members: which of their ends it wants to hear of.
+   */
+  wakes_on: ChildWake | null;
+  /**
+   * Whose run it is, when it is no agent's.
+   */
+  workflow_id: string | null;
+  workflow_version_id: string | null;
 }
 
 export interface ExecutionTimeline {
@@ -594,6 +621,7 @@ export interface ExecutionTree {
   total_tokens_in: Int8 | null;
   total_tokens_out: Int8 | null;
   waiting_for: WaitingReason | null;
+  workflow: string | null;
 }
 
 export interface Grants {
@@ -816,6 +844,10 @@ export interface Quotas {
    */
   is_imposed: Generated<boolean>;
   /**
+   * Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.
+   */
+  is_per_tenant: Generated<boolean>;
+  /**
    * So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.
    */
   max_value: Numeric;
@@ -833,7 +865,7 @@ export interface Quotas {
    */
   session_id: Generated<string | null>;
   /**
-   * The user, agent, session or API key; none for a tenant or the system.
+   * The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.
    */
   subject_id: string | null;
   tenant_id: Generated<string>;
@@ -859,6 +891,9 @@ export interface QuotaUsage {
    * When the period began; null without one.
    */
   started_at: Timestamp | null;
+  /**
+   * The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.
+   */
   subject_id: string | null;
   tenant_id: string | null;
   used: Numeric | null;
@@ -910,13 +945,17 @@ export interface RetentionPolicies {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   /**
-   * Days after the end of a run until what was said and done in it is erased; null: never.
+   * Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.
    */
   keep_contents_days: number | null;
   /**
    * Days after the end of a run until it is deleted with all below it; null: never.
    */
   keep_runs_days: number | null;
+  /**
+   * Where keep_contents_days is 0: minutes after the last activity in a session until what was said in it is erased.
+   */
+  keep_sessions_minutes: Generated<number>;
   /**
    * Runs that ended before it are deleted; what is older is not looked at again.
    */
@@ -1170,6 +1209,10 @@ export interface Tools {
   tenant_id: Generated<string>;
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  /**
+   * Of kind workflow: whose run does the work.
+   */
+  workflow_id: string | null;
 }
 
 export interface Users {
@@ -1189,11 +1232,103 @@ export interface Users {
   username: string;
 }
 
+export interface VersionLabels {
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  label: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  version: number;
+  workflow_id: string | null;
+}
+
 export interface Violations {
   detail: string | null;
   execution_id: string | null;
   rule: string | null;
   tenant_id: string | null;
+}
+
+export interface WorkflowAgents {
+  agent_id: string | null;
+  /**
+   * By type of the workflow: what applies to this member alone.
+   */
+  configuration: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  member_workflow_id: string | null;
+  /**
+   * The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.
+   */
+  question: Json | null;
+  /**
+   * What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.
+   */
+  role: string | null;
+  sequence_order: Generated<number>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  workflow_id: string;
+}
+
+export interface Workflows {
+  /**
+   * By type: howdah.workflow_schema(type) is its JSON Schema.
+   */
+  configuration: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  current_version_id: string | null;
+  /**
+   * Workflows are deleted softly: their versions and runs stay.
+   */
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  /**
+   * What the deciding model of router, orchestrator and evaluator is told besides its task.
+   */
+  instruction: Generated<string>;
+  is_active: Generated<boolean>;
+  /**
+   * Cost a run may have with all its members.
+   */
+  max_cost: Numeric | null;
+  /**
+   * Seconds a run may be active, waiting for members not counted; null means 600.
+   */
+  max_seconds: number | null;
+  /**
+   * Answers of its own deciding model a run may take; null means 50.
+   */
+  max_steps: number | null;
+  /**
+   * Tokens a run may use with all its members.
+   */
+  max_tokens: Int8 | null;
+  name: string;
+  tenant_id: Generated<string>;
+  type: WorkflowType;
+  updated_at: Generated<Timestamp>;
+  /**
+   * A part changed in this transaction and the version is not written yet.
+   */
+  version_is_stale: Generated<boolean>;
+}
+
+export interface WorkflowVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  tenant_id: string;
+  version: number;
+  workflow_id: string;
 }
 
 export interface DB {
@@ -1233,5 +1368,9 @@ export interface DB {
   tool_performance: ToolPerformance;
   tools: Tools;
   users: Users;
+  version_labels: VersionLabels;
   violations: Violations;
+  workflow_agents: WorkflowAgents;
+  workflow_versions: WorkflowVersions;
+  workflows: Workflows;
 }

@@ -80,11 +80,6 @@ export async function tenantsWithSecrets(pool: Pool): Promise<string[]> {
   return rows.map(({ tenant_id }) => tenant_id);
 }
 
-/** The tenant that the login acts for. */
-export async function currentTenant(pool: Pool): Promise<string> {
-  return (await pool.query('select howdah.current_tenant() as id')).rows[0].id;
-}
-
 async function asTenant(
   pool: Pool,
   tenantId: string,

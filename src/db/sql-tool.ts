@@ -2,6 +2,7 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { breakConnection, inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { storableJson } from './runs.ts';
+import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** A function of the database as `register_sql_tool` described it in `tools.configuration`. */
@@ -13,7 +14,8 @@ export type SqlFunction = {
 };
 
 export type SqlToolCall = {
-  tenantId: string;
+  /** The run it is called in, for whose tenant and with whose user's rights it runs. */
+  boundTo: Required<BoundTo>;
   fn: SqlFunction;
   args: JsonObject;
   timeoutMs: number;
@@ -25,7 +27,7 @@ export type SqlToolCall = {
 export type BeforeCall = (client: PoolClient) => Promise<JsonObject | undefined>;
 
 /**
- * Calls the function and commits its step in one transaction: begin, role and time-out, savepoint, call,
+ * Calls the function and commits its step in one transaction: begin, savepoint, role and time-out, call,
  * `commit`, commit. So the effect and the log of it exist together or not at all; when `commit` throws, because
  * another worker owns the run by now, the effect is rolled back. A failing call is rolled back to the savepoint and its
  * error is what gets committed. `before` gives the arguments; none when there is nothing to call any more.
@@ -41,48 +43,13 @@ export async function callInCommit(
     if (!args) {
       return;
     }
-    await becomeApplication(client, call.tenantId, call.timeoutMs);
-    await client.query('savepoint call');
-    const outcome = await outcomeOf(client, { ...call, args });
-    await client.query(outcome.ok ? 'release savepoint call' : 'rollback to savepoint call');
-    await becomeWorker(client);
-    return commit(client, outcome);
+    return commit(client, await outcomeOf(client, { ...call, args }));
   };
   return inTransaction(pool, work, FORGET_SESSION);
 }
 
-/** The rights and the time-out a user's function runs under, until the transaction ends or `becomeWorker`. */
-export async function becomeApplication(
-  client: PoolClient,
-  tenantId: string,
-  timeoutMs: number,
-): Promise<void> {
-  await client.query(
-    `select set_config('role', 'howdah_app', true), set_config('howdah.tenant_id', $1, true),
-       set_config('howdah.role', 'member', true), set_config('statement_timeout', $2, true)`,
-    [tenantId, String(timeoutMs)],
-  );
-}
-
-export async function becomeWorker(client: PoolClient): Promise<void> {
-  await client.query(
-    `select set_config('role', 'howdah_worker', true), set_config('statement_timeout', '0', true)`,
-  );
-}
-
-const ANSWER_MS = 5_000;
-
-/** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
-export function answeredAfter(timeoutMs: number): object {
-  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // no type of pg knows it
-}
-
 const RIGHTS =
   'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
-
-/** What a function may leave in the session that outlives its transaction: nothing of it reaches the next call. */
-export const FORGET_SESSION =
-  'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
 
 /** Serialization failure and deadlock: the call lost to another one, is undone, and may win the next time. */
 const LOST_RACES = ['40001', '40P01'];
@@ -94,16 +61,13 @@ const AFTER_SHORTAGE_MS = 10_000;
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
-    const types = await typesOf(client, call.fn);
-    const { rows } = await client.query({
-      text: statementOf(call.fn, call.args, types),
-      values: [storableJson(call.args)],
-      ...answeredAfter(call.timeoutMs),
+    const { boundTo, timeoutMs, fn, args } = call;
+    const texts = await inSandbox(client, boundTo, timeoutMs, async () => {
+      const statement = statementOf(fn, args, await typesOf(client, fn));
+      return boundQuery(client, statement, storableJson(args), timeoutMs);
     });
-    const settle = 'set constraints all immediate'; // what fails at commit is the call's fault as well
-    await client.query({ text: settle, ...answeredAfter(call.timeoutMs) });
-    const values = rows.map((row) => (row.value === null ? null : exactJson(row.value)));
-    return { ok: true, value: call.fn.returns_set ? values : (values[0] ?? null) };
+    const values = texts.map((text) => (text === null ? null : exactJson(text)));
+    return { ok: true, value: fn.returns_set ? values : (values[0] ?? null) };
   } catch (error) {
     return { ok: false, error: failureOf(error, call) };
   } finally {

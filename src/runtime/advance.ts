@@ -2,7 +2,9 @@ import type { Action } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
+import { beginMembers } from './begin-members.ts';
 import { callModel } from './call-model.ts';
+
 import { callTools } from './call-tools.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
@@ -68,6 +70,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
       return summarize(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
+    case 'begin_members':
+      return beginMembers(action, run);
     case 'wait':
       return run.commit([], { status: 'waiting', waiting_for: action.for });
     case 'guard':

@@ -61,7 +61,8 @@ async function ask(
     {
       model: action.model,
       messages: told.value,
-      tools: toolSchemas(run.definition),
+      tools: action.decision ? [action.decision] : toolSchemas(run.definition),
+      ...(action.decision ? { tool_choice: action.decision.name } : {}),
       output_schema: run.definition.agent.output_schema,
     },
     onToken ? { signal, onToken } : { signal },
@@ -83,11 +84,13 @@ async function commitAnswer(
   started_at: string,
 ): Promise<void> {
   const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
-  const message: Message = {
-    role: 'assistant',
-    content: answer.content,
-    ...(tool_calls.length > 0 ? { tool_calls } : {}),
-  };
+  const message = action.decision
+    ? decisionIn(answer, action.decision.name)
+    : ({
+        role: 'assistant',
+        content: answer.content,
+        ...(tool_calls.length > 0 ? { tool_calls } : {}),
+      } as const);
   const records: StepRecord[] = [
     {
       kind: 'model',
@@ -114,6 +117,12 @@ async function commitAnswer(
     }
   }
   await run.commit(records);
+}
+
+/** A decision is no call that somebody makes and gives the result of: what was decided is what was said. */
+function decisionIn({ content, tool_calls }: ModelAnswer, tool: string): Message {
+  const call = tool_calls.find(({ name }) => name === tool);
+  return { role: 'assistant', content: call?.arguments ?? content ?? '' };
 }
 
 /** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */

@@ -9,7 +9,8 @@ import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import type { HeldRun } from './held-run.ts';
-import { type CallPlan, leavesIntent, mayNeedApproval, planCalls } from './plan-call.ts';
+import { overridesIn } from './overrides.ts';
+import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import { asked, finished, intentOf } from './tool-steps.ts';
@@ -21,8 +22,8 @@ import type { World } from './world.ts';
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  if (mayNeedApproval(run.definition, calls)) {
-    await run.refreshApprovals();
+  if (nameTools(run.definition, calls)) {
+    await run.refreshRules();
   }
   const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
@@ -70,11 +71,13 @@ async function perform(
       await run.commit([asked(plan.question)]);
       return 0;
     case 'spawn': {
+      const { agent_id, workflow_id, configuration } = plan.tool;
       const child = {
         id: uuidV7(),
-        agent_id: plan.agent_id,
+        ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
         call_id: call.id,
         input: plan.message,
+        ...overridesIn(configuration),
       };
       await run.commit([
         {

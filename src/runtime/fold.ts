@@ -1,18 +1,22 @@
-import type { RunState, StepNote } from '../contracts/action.ts';
+import type { CallRules, RunState, StepNote } from '../contracts/action.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 
+/** Nothing but the version. */
+export const NO_RULES: CallRules = { approved: [], asked: [], withdrawn: {} };
+
 /** The state of a run as its log tells it at the moment of a claim. */
 export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
   return {
+    task: run.task,
     history: useHistory ? run.history : [],
     messages: run.messages,
     attempts: run.attempts,
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
     refused: run.refused,
-    approved_tools: [], // asked for before calls that need it: HeldRun.refreshApprovals
+    rules: NO_RULES, // asked for before each round of calls: HeldRun.refreshRules
   };
 }
 
@@ -27,7 +31,7 @@ export function foldRecords(
   return {
     ...state,
     messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
-    attempts: records.reduce(addAttempt, state.attempts),
+    attempts: records.reduce(state.task ? addNote : addAttempt, state.attempts),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
   };
@@ -56,9 +60,10 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
 
 /** A model answer begins a new count. */
 function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
-  if (record.kind === 'model') {
-    return [];
-  }
+  return record.kind === 'model' ? [] : addNote(attempts, record);
+}
+
+function addNote(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
   const { kind, name = null, call_id = null, input = null, error = null } = record;
   const output = kind === 'tool' ? null : (record.output ?? null); // a result is among the messages
   return [...attempts, { kind, name, call_id, input, output, error }];

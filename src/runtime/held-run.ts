@@ -1,4 +1,4 @@
-import type { Action, RunState } from '../contracts/action.ts';
+import type { Action, CallRules, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
@@ -7,6 +7,7 @@ import type { Committed, Committer } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
+import { overridden } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { undoing } from './strategies/compensation.ts';
 import { strategyOf } from './strategies/registry.ts';
@@ -17,8 +18,8 @@ export type Ownership = {
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
-  /** Tools whose calls need not be asked about now. */
-  approvedTools(id: string): Promise<string[]>;
+  /** What holds for calls now. */
+  callRules(id: string): Promise<CallRules>;
 };
 
 export type HoldOptions = {
@@ -67,7 +68,9 @@ export class HeldRun {
     const { claimed, definition } = options;
     this.#options = options;
     this.id = claimed.execution_id;
-    this.definition = claimed.is_compensation ? undoing(definition) : definition;
+    this.definition = claimed.is_compensation
+      ? undoing(definition)
+      : overridden(definition, claimed.overrides);
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
     this.state = foldLog(claimed, definition.agent.use_history);
@@ -86,7 +89,7 @@ export class HeldRun {
 
   /** What its strategy does next, or would do in another state. */
   next(state: RunState = this.state): Action {
-    return strategyOf(this.#options.claimed)(this.definition, state);
+    return strategyOf(this.#options.claimed, this.definition)(this.definition, state);
   }
 
   /**
@@ -120,10 +123,10 @@ export class HeldRun {
     });
   }
 
-  /** Learns which approvals stick now: given while the run was at work, or taken back. */
-  async refreshApprovals(): Promise<void> {
-    const approved_tools = await this.#options.ownership.approvedTools(this.id);
-    this.state = { ...this.state, approved_tools };
+  /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
+  async refreshRules(): Promise<void> {
+    const rules = await this.#options.ownership.callRules(this.id);
+    this.state = { ...this.state, rules };
   }
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */

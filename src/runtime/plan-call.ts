@@ -18,7 +18,7 @@ export type CallPlan =
   /** The result is known without calling anything. */
   | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
   | { do: 'ask'; tool: ToolDefinition; question: Omit<NewQuestion, 'id'> }
-  | { do: 'spawn'; tool: ToolDefinition; agent_id: string; message: string }
+  | { do: 'spawn'; tool: ToolDefinition; message: string }
   | { do: 'run'; tool: ToolDefinition; args: JsonObject };
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
@@ -56,7 +56,11 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   if (error) {
     return tellError(tool.name, parsed.value, error);
   }
-  return approvalOf(tool, parsed.value, open, state) ?? approved(tool, parsed.value, open);
+  return (
+    withdrawal(tool, parsed.value, open, state) ??
+    approvalOf(tool, parsed.value, open, state) ??
+    approved(tool, parsed.value, open)
+  );
 }
 
 /** A call that may be made: with the arguments of whoever approved it, if they gave their own. */
@@ -72,9 +76,9 @@ function approved(tool: ToolDefinition, asked: JsonObject, open: OpenCall): Call
     : (effectOf(tool, args, open) ?? workOf(tool, args, open));
 }
 
-/** Whether any of the calls may have to be approved: then what sticks is asked for first. */
-export function mayNeedApproval(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
-  return calls.some(({ name }) => findTool(definition, name)?.requires_approval);
+/** Whether any of the calls is one of a tool: then what holds for them is asked for first. */
+export function nameTools(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
+  return calls.some(({ name }) => findTool(definition, name) !== undefined);
 }
 
 function findTool(definition: AgentDefinition, called: string): ToolDefinition | undefined {
@@ -102,6 +106,23 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   }
 }
 
+/** A tool that was taken away since; what has begun already is seen to its end. */
+function withdrawal(
+  tool: ToolDefinition,
+  args: JsonObject,
+  { isBegun, answers, childEnd }: OpenCall,
+  { rules }: RunState,
+): CallPlan | undefined {
+  const reason = rules.withdrawn[tool.name];
+  const isMade = answers.effect !== undefined && answers.effect.answer !== 'again';
+  if (!reason || isBegun || isMade || answers.question || childEnd !== undefined) {
+    return undefined;
+  }
+  const message = `${tool.name} may not be called any more: ${reason}`;
+  const cause = { withdrawn: reason };
+  return tellError(tool.name, args, { code: 'rejected', message, retryable: false, cause });
+}
+
 /** Undefined when the call may be made. */
 function approvalOf(
   tool: ToolDefinition,
@@ -110,7 +131,7 @@ function approvalOf(
   state: RunState,
 ): CallPlan | undefined {
   const approval = open.answers.approval;
-  if (!tool.requires_approval || approval?.answer === 'approve') {
+  if (approval?.answer === 'approve') {
     return undefined;
   }
   if (approval) {
@@ -120,7 +141,8 @@ function approvalOf(
       retryable: false,
     });
   }
-  if (state.approved_tools.includes(tool.name)) {
+  const isAsked = tool.requires_approval || state.rules.asked.includes(tool.name);
+  if (!isAsked || state.rules.approved.includes(tool.name)) {
     return undefined;
   }
   const prompt = `May ${tool.name} be called with ${readable(args)}?`;
@@ -181,9 +203,9 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
           question: questionAbout('question', tool, open, given, String(given.question)),
         };
   }
-  if (tool.kind === 'agent' && tool.agent_id) {
+  if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined
-      ? { do: 'spawn', tool, agent_id: tool.agent_id, message: messageOf(given) }
+      ? { do: 'spawn', tool, message: messageOf(given) }
       : childEnded(tool, given, open.childEnd);
   }
   return { do: 'run', tool, args: given };

@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
-import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../contracts/json.ts';
+import { isJsonObject, type JsonObject, type JsonSchema } from '../contracts/json.ts';
 import type { NewQuestion, QuestionKind } from '../contracts/step.ts';
 import type { OpenCall } from './calls.ts';
 
@@ -20,7 +20,24 @@ export function questionAbout(
     prompt,
     tool_call: { id: call.id, name: tool.name, arguments: args },
   };
-  return { ...question, ...shapeOf(kind, tool, args), ...settingsOf(kind, tool) };
+  return { ...question, ...shapeOf(kind, tool, args), ...timesAndPeople(kind, settings(tool)) };
+}
+
+/** What a person is asked who is a member of a workflow; `prompt` as it was filled in. */
+export function questionOf(
+  settings: JsonObject,
+  call_id: string,
+  prompt: string,
+): Omit<NewQuestion, 'id'> {
+  const { schema, options } = settings;
+  return {
+    kind: 'question',
+    call_id,
+    prompt,
+    ...(isJsonObject(schema) ? { schema: schema as JsonSchema } : {}),
+    ...(Array.isArray(options) && options.length > 0 ? { options: options.map(String) } : {}),
+    ...timesAndPeople('question', settings),
+  };
 }
 
 /** What an answer may be. */
@@ -45,8 +62,8 @@ function shapeOf(
   }
 }
 
-function settingsOf(kind: QuestionKind, tool: ToolDefinition): Partial<NewQuestion> {
-  const { expires_in_seconds, default_answer, required_role, escalate_to } = settings(tool);
+function timesAndPeople(kind: QuestionKind, settings: JsonObject): Partial<NewQuestion> {
+  const { expires_in_seconds, default_answer, required_role, escalate_to } = settings;
   const hasDeadline = typeof expires_in_seconds === 'number' && kind !== 'effect';
   return {
     ...(hasDeadline ? { expires_in_ms: Math.max(1, Math.round(expires_in_seconds * 1000)) } : {}),
@@ -56,6 +73,6 @@ function settingsOf(kind: QuestionKind, tool: ToolDefinition): Partial<NewQuesti
   };
 }
 
-function settings(tool: ToolDefinition): Record<string, Json> {
+function settings(tool: ToolDefinition): JsonObject {
   return isJsonObject(tool.configuration.question) ? tool.configuration.question : {};
 }

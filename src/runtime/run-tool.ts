@@ -118,6 +118,6 @@ function argsOf(begun: StepRecord): JsonObject {
 
 function sqlCall(tool: ToolDefinition, args: JsonObject, run: HeldRun): SqlToolCall {
   const fn = tool.configuration as unknown as SqlFunction;
-  const tenantId = run.context.tenant_id;
-  return { tenantId, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
+  const boundTo = { tenantId: run.context.tenant_id, executionId: run.id };
+  return { boundTo, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
 }

@@ -4,9 +4,9 @@ import type { TokenPiece } from '../contracts/step.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
 import {
-  approvedTools,
   beginRisk,
   type ClaimedRun,
+  callRules,
   loadVersion,
   sharesOf,
   takeInbox,
@@ -179,7 +179,7 @@ export class Runtime {
     const ownership: Ownership = {
       takeInbox: (commit) => takeInbox(pool, owner, commit),
       beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
-      approvedTools: (id) => approvedTools(pool, id),
+      callRules: (id) => callRules(pool, id),
     };
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {

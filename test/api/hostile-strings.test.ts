@@ -58,6 +58,9 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
 
   /** Names are unique and short: a number before, the end cut off. */
   const name = (text: string, index: number) => [...`${index} ${text}`].slice(0, 200).join('');
+  /** A name is one line that can be read. */
+  const line = (text: string, index: number) =>
+    name(text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' '), index);
   const document = (text: string) => ({ text, [text]: [text, { [text]: null }] });
   const isLine = (text: string) => /^\P{Cc}{1,240}$/u.test(text) && /\S/.test(text);
 
@@ -93,7 +96,7 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
         type: 'Agent',
         fields: 'name description instruction systemPrompt domain capabilities',
         row: (text, index) => ({
-          name: name(text, index),
+          name: line(text, index),
           description: text,
           instruction: text,
           systemPrompt: text,
@@ -109,7 +112,7 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
         type: 'Model',
         fields: 'name provider model domain capabilities',
         row: (text, index) => ({
-          name: name(text, index),
+          name: line(text, index),
           provider: name(text, index),
           model: name(text, index),
           domain: name(text, index),
@@ -164,7 +167,7 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
           agentId,
           cron: '@monthly',
           isActive: false,
-          name: name(text, index),
+          name: line(text, index),
           input: text,
           inputData: document(text),
           metadata: document(text),
@@ -208,7 +211,7 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
         ['input', `metadata ->> 'text'`],
       ],
       [
-        `agents (name, instruction, output_schema) select left('sql ' || n || t, 200), t, jsonb_build_object('title', t)`,
+        `agents (name, instruction, output_schema) select 'sql ' || n, t, jsonb_build_object('title', t)`,
         ['instruction', `output_schema ->> 'title'`],
       ],
       [

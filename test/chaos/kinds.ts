@@ -16,7 +16,8 @@ export type Kind = {
 
 const call = (name: string, args: JsonObject = {}) => ({ name, arguments: args });
 
-const ALWAYS: readonly Failpoint[] = [
+/** Every kind of run passes these. */
+export const ALWAYS: readonly Failpoint[] = [
   'claim.after',
   'context.loaded',
   'model.before',

@@ -175,6 +175,9 @@ describe('howdah doctor --audit', () => {
     expect(status).toBe(1);
     expect(of(slug)).toMatchObject({ ok: false, rows, broken_at: at, fault });
     expect(of(slug)?.found).toMatch(says);
+    expect(of(slug)?.fix).toContain(
+      `from howdah.audit_log where tenant_id = '${id}' and seq >= ${Math.max(1, at - 1)}`,
+    );
   });
 });
 
@@ -249,8 +252,45 @@ describe('a checkpoint', () => {
     }
   });
 
+  test('that is deleted from the database, while the file has it, is found', async () => {
+    const { id } = await audited();
+    await takeCheckpoints();
+    await makeModel(db.pool, { tenant_id: id });
+    await takeCheckpoints();
+    await tamper(
+      id,
+      'delete from howdah_private.audit_checkpoints where tenant_id = $1 and seq = 10',
+    );
+    const { status, items } = await doctor();
+    expect(status).toBe(1);
+    const found = items.find(({ check }) => check === 'checkpoints');
+    expect(found).toMatchObject({ ok: false, fix: expect.stringContaining('backup') });
+    expect(found?.found).toContain(
+      `1 of the file are gone from the database, the first at row 10 of tenant ${id}`,
+    );
+    await takeCheckpoints(); // does not hide it
+    expect((await doctor()).status).toBe(1);
+  });
+
+  test('that a killed worker wrote to the file alone is put into the database by the next', async () => {
+    const { id } = await audited();
+    await takeCheckpoints();
+    await tamper(id, FORGET);
+    await makeModel(db.pool, { tenant_id: id });
+    const before = (await doctor()).items.find(({ check }) => check === 'checkpoints');
+    expect(before).toMatchObject({ ok: false });
+    await takeCheckpoints();
+    const { rows } = await db.pool.query(
+      'select seq::int from howdah_private.audit_checkpoints where tenant_id = $1 order by seq',
+      [id],
+    );
+    expect(rows).toEqual([{ seq: 10 }, { seq: 11 }]);
+    expect((await doctor()).items.find(({ check }) => check === 'checkpoints')?.ok).toBe(true);
+  });
+
   test('finds a tenant of which nothing is left', async () => {
     const { id } = await audited();
+    await audited(); // one that is still there: the file is not another database's
     await takeCheckpoints();
     const tables = [
       'howdah.audit_log',

@@ -52,6 +52,19 @@ describe('howdah run', () => {
     expect(lines.at(-1)).toMatchObject({ status: 'completed', output: 'Hello there' });
   });
 
+  test('with --json gives counts and costs as numbers, as every command does', async () => {
+    const { stdout } = await cli('run', 'greeter', 'Hi', '--json');
+    const end = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    for (const figure of [end.tokens_in, end.tokens_out, end.cost]) {
+      expect(figure).toEqual(expect.any(Number));
+    }
+    const shown = JSON.parse((await cli('show', end.id, '--json')).stdout);
+    expect(shown).toMatchObject({ tokens_in: end.tokens_in, cost: end.cost });
+    expect(shown.steps[0].tokens_in).toEqual(expect.any(Number));
+    const [listed] = JSON.parse((await cli('executions', '--json')).stdout).items;
+    expect(listed).toMatchObject({ tokens: end.tokens_in + end.tokens_out, cost: end.cost });
+  });
+
   test('of an unknown agent exits 3 and names those there are', async () => {
     const { status, stdout, stderr } = await cli('run', 'greter', 'Hi');
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });

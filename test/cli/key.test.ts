@@ -52,6 +52,12 @@ describe('howdah key create', () => {
     });
   });
 
+  test('without --tenant is for the tenant the login acts for', async () => {
+    const { status, stdout } = await key('create', 'ci', '--json');
+    expect(status).toBe(0);
+    expect(await rowOf(JSON.parse(stdout).id)).toMatchObject({ slug: 'default' });
+  });
+
   test('for a viewer makes a viewer’s, and refuses more', async () => {
     const made = JSON.parse((await create('hers', '--user', 'ada', '--json')).stdout);
     expect(await rowOf(made.id)).toMatchObject({ role: 'viewer', user_id: made.user_id });
@@ -70,7 +76,7 @@ test('howdah key list shows the keys there are, and no secret', async () => {
   const { items } = JSON.parse((await key('list', '--json', '--tenant', 'acme')).stdout);
   expect(items[0]).toMatchObject({ id: made.id, tenant: 'acme', last_used_at: null });
   expect(items[0]).not.toHaveProperty('hash');
-  expect(await key('list', '--tenant', 'default')).toMatchObject({ status: 0, stdout: '' });
+  expect((await key('list', '--tenant', 'default')).stdout).not.toContain(made.prefix);
 });
 
 describe('howdah key revoke', () => {
@@ -100,8 +106,17 @@ describe('howdah key revoke', () => {
 });
 
 test.each([
-  [['create', 'ci'], 2, /--tenant/],
-  [['create', '--tenant', 'acme'], 2, /name/],
+  [['create', '--tenant', 'acme'], 2, /name.*\nusage: howdah key create \[options\] <name>\n/],
+  [
+    ['crate', 'ci'],
+    2,
+    /usage: howdah key \[options\] create\|list\|revoke\n hint: Did you mean create\?/,
+  ],
+  [
+    ['create', 'ci', '--tenat', 'acme'],
+    2,
+    /usage: howdah key create .*\n hint: Did you mean --tenant/,
+  ],
   [['create', ' ', '--tenant', 'acme'], 2, /name of at most 100/],
   [['create', 'ci', '--tenant', 'acne'], 3, /no tenant named 'acne'/],
   [['create', 'ci', '--tenant', 'acme', '--user', 'eve'], 3, /There are: ada/],

@@ -9,8 +9,14 @@ import { HowdahError } from '../../src/contracts/errors.ts';
 describe('usage', () => {
   test.each([
     [['strat'], "error: unknown command 'strat'\n hint: Did you mean start?\n"],
-    [['start', '--prot'], "error: unknown option '--prot'\n hint: Did you mean --port?\n"],
-    [['start', '--jsno'], "error: unknown option '--jsno'\n hint: Did you mean --json?\n"],
+    [
+      ['start', '--prot'],
+      "error: unknown option '--prot'\nusage: howdah start [options] ARGS\n hint: Did you mean --port?\n",
+    ],
+    [
+      ['start', '--jsno'],
+      "error: unknown option '--jsno'\nusage: howdah start [options] ARGS\n hint: Did you mean --json?\n",
+    ],
     [['start', 'x'], /^error: too many arguments for 'start'\./],
     [['zzz'], "error: unknown command 'zzz'\n hint: `howdah --help` lists commands and options.\n"],
   ])('%j exits 2 and says what was meant', async (argv, expected) => {

@@ -100,9 +100,19 @@ describe('migrate', () => {
   const up = (url = db.url) => migrateUp(url, migrateQueue);
 
   test('up makes everything in an empty database', async () => {
-    expect(await migrationStatus(db.url)).toEqual({ applied: [], pending: ALL, sql: 'outdated' });
+    expect(await migrationStatus(db.url)).toEqual({
+      applied: [],
+      pending: ALL,
+      newer: [],
+      sql: 'outdated',
+    });
     expect(await up()).toEqual(ALL);
-    expect(await migrationStatus(db.url)).toEqual({ applied: ALL, pending: [], sql: 'current' });
+    expect(await migrationStatus(db.url)).toEqual({
+      applied: ALL,
+      pending: [],
+      newer: [],
+      sql: 'current',
+    });
     await worksFor(db.url);
   });
 
@@ -113,6 +123,15 @@ describe('migrate', () => {
     const before = await ask(db.pool, stamp);
     expect(await up()).toEqual([]);
     expect(await ask(db.pool, stamp)).toEqual(before);
+  });
+
+  test('up with nothing to do waits for no lock that anybody could hold', async () => {
+    await up();
+    const holder = await db.pool.connect();
+    await holder.query(`select pg_advisory_lock(hashtextextended('howdah.migrate', 0))`);
+    expect(await up()).toEqual([]);
+    expect((await migrationStatus(db.url)).sql).toBe('current');
+    holder.release(true);
   });
 
   test('up by many at once is done by one, and all find it done', async () => {
@@ -150,6 +169,7 @@ describe('migrate', () => {
     expect(await migrationStatus(db.url)).toEqual({
       applied: ALL.slice(0, -1),
       pending: [LAST],
+      newer: [],
       sql: 'outdated',
     });
     expect(await up()).toEqual([LAST]);

@@ -132,6 +132,7 @@ export type Execution = {
   status: string;
   stop_reason: string | null;
   waiting_for: string | null;
+  input: string;
   output: string | null;
   output_data: Json;
   error: RunError | null;

@@ -29,7 +29,7 @@ function sent(messages: readonly Message[], history: readonly Message[] = []) {
     attempts: [],
     exhausted: null,
     messages_at_retry: 0,
-    approved_tools: [],
+    rules: { approved: [], asked: [], withdrawn: {} },
     refused: {},
   };
   return conversation(definition(), state);
@@ -48,7 +48,7 @@ describe('order', () => {
       attempts: [],
       exhausted: null,
       messages_at_retry: 0,
-      approved_tools: [],
+      rules: { approved: [], asked: [], withdrawn: {} },
       refused: {},
     };
     const told = conversation(

@@ -128,7 +128,7 @@ describe('events', () => {
     for (const { event, role, tenant, hook } of audit) {
       expect(event).toMatchObject({ ...whose, tenant_id: rows[0].tenant_id, metadata: {} });
       expect(hook === 'second' ? null : [role, tenant]).toEqual(
-        hook === 'second' ? null : ['howdah_app', rows[0].tenant_id],
+        hook === 'second' ? null : ['howdah_tool', rows[0].tenant_id],
       );
     }
     const events = audit.filter(({ hook }) => hook === 'heard').map(({ event }) => event);

@@ -123,7 +123,7 @@ describe('something new', () => {
         attempts: [],
         exhausted: null,
         messages_at_retry: 0,
-        approved_tools: [],
+        rules: { approved: [], asked: [], withdrawn: {} },
         refused: {},
       },
     );

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import { replayRun } from '../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -44,6 +45,7 @@ const pay = (args: JsonObject) => {
 };
 const tools = [
   tool('pay', pay),
+  tool('free', pay),
   tool('look', () => 'seen'),
   tool('slow', () => slow.opened.then(() => 'done')),
   tool('transfer', (args) => pay(args) && new Promise(() => {}), { effect: 'once' }),
@@ -364,6 +366,135 @@ describe('an approval', () => {
     await pool.query('select howdah.resume_execution($1)', [id]);
     await ended(pool, id);
     expect(paid).toEqual([{ cents: 7 }]);
+  });
+});
+
+describe('what is decided while a run is at work holds for its next call', () => {
+  /** A run of three rounds of calls that waits in the middle; gives it once the first one is done. */
+  async function begun(
+    columns: { user?: string; tools?: string[] } = {},
+  ): Promise<{ agent: string; id: string }> {
+    const { pool } = database;
+    const { tools = ['free', 'slow'] } = columns;
+    const free = (cents: number) => calling({ name: 'free', arguments: { cents } });
+    const agent = await makeAgent(pool, {
+      script: [free(1), calling({ name: 'slow' }), free(2), end],
+      tools,
+    });
+    const { rows } = await pool.query(
+      `insert into howdah.executions (agent_id, input, user_id) values ($1, 'x', $2) returning id`,
+      [agent, columns.user],
+    );
+    await expect.poll(() => kindsOf(pool, rows[0].id)).toBe('model tool model');
+    return { agent, id: rows[0].id };
+  }
+  const told = async (id: string) => JSON.parse((await resultsOf(database.pool, id)).at(-1) ?? '');
+  const replayed = async (id: string) => {
+    const { rows } = await database.pool.query('select howdah.export_run($1) as run', [id]);
+    return replayRun(rows[0].run);
+  };
+
+  test.each([
+    ['its tool', `update howdah.tools set requires_approval = true where name = 'free'`],
+    [
+      'its agent',
+      `update howdah.agent_tools as g set requires_approval = true from howdah.tools as t
+       where t.id = g.tool_id and t.name = 'free'`,
+    ],
+  ])('an approval that %s wants since, in a fork as well', async (_whose, edit) => {
+    const { pool } = database;
+    const { id } = await begun();
+    await pool.query(edit);
+    slow.open();
+    const question = await waiting(id);
+    expect(question).toMatchObject({ kind: 'approval', prompt: expect.stringContaining('2') });
+    expect(paid).toEqual([{ cents: 1 }]);
+    await answer(question.id, 'approve');
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 1 }, { cents: 2 }]);
+    expect(await replayed(id)).toMatchObject({ equal: true });
+
+    const fork = await pool.query('select f.id from howdah.fork_execution($1, 0) as f', [id]);
+    const again = await waiting(fork.rows[0].id);
+    await pool.query(`update howdah.tools set requires_approval = false where name = 'free'`);
+    await pool.query(`update howdah.agent_tools set requires_approval = null`);
+    await answer(again.id, 'reject');
+    await ended(pool, fork.rows[0].id);
+    expect((await resultsOf(pool, fork.rows[0].id))[0]).toContain('did not allow');
+  });
+
+  test('one that it wants no more is still asked for: the version says so', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [calling({ name: 'slow' }), payment(), end],
+      tools: ['pay', 'slow'],
+    });
+    const id = await insertRun(pool, agent);
+    await expect.poll(() => kindsOf(pool, id)).toBe('model');
+    await configure(agent, 'pay', { approval: false });
+    slow.open();
+    await answer((await waiting(id)).id, 'approve');
+    await ended(pool, id);
+  });
+
+  test.each([
+    [
+      'deactivated',
+      'is not active any more',
+      `update howdah.tools set is_active = false where name = 'free'`,
+    ],
+    [
+      'taken from its agent',
+      'was taken from the agent',
+      `delete from howdah.agent_tools as g using howdah.tools as t where t.id = g.tool_id and t.name = 'free'`,
+    ],
+  ])('a tool that was %s is not called, and the model is told', async (_how, reason, edit) => {
+    const { pool } = database;
+    const { id } = await begun();
+    await pool.query(edit);
+    slow.open();
+    await ended(pool, id);
+    expect(await told(id)).toMatchObject({
+      error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
+    });
+    expect(paid).toEqual([{ cents: 1 }]);
+    await pool.query(`update howdah.tools set is_active = true where name = 'free'`);
+    expect(await replayed(id)).toMatchObject({ equal: true });
+  });
+
+  test('a grant or a role that its user has no more', async () => {
+    const { pool } = database;
+    for (const edit of [
+      'delete from howdah.grants where user_id = $1',
+      `update howdah.users set role = 'viewer' where id = $1`,
+      'update howdah.users set is_active = false where id = $1',
+    ]) {
+      const { rows } = await pool.query(
+        `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
+      );
+      const user = rows[0].id;
+      const { agent, id } = await begun({ user });
+      await pool.query(
+        `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $3`,
+        [agent, user, edit.includes('grants')],
+      );
+      await pool.query(
+        `insert into howdah.grants (agent_id, role, permission) select $1, 'admin', 'run' where $2`,
+        [agent, edit.includes('grants')],
+      );
+      await pool.query(edit, [user]);
+      slow.open();
+      await ended(pool, id);
+      expect(await told(id)).toMatchObject({
+        error: {
+          message:
+            'free may not be called any more: the user of the run may not run its agent any more',
+        },
+      });
+      slow = door();
+    }
+    expect(paid).toEqual([{ cents: 1 }, { cents: 1 }, { cents: 1 }]);
+    await pool.query('delete from howdah.grants');
   });
 });
 

@@ -42,7 +42,7 @@ describe('a function of the database', () => {
     const { rows } = await database.pool.query(
       `select id from howdah.tenants where slug = 'default'`,
     );
-    expect((await call('who')).told).toBe(`howdah_app for ${rows[0].id} in 1min`);
+    expect((await call('who')).told).toBe(`howdah_tool for ${rows[0].id} in 1min`);
   });
 
   test('may not do what the application may not', async () => {

@@ -54,7 +54,7 @@ function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
     attempts: [],
     exhausted: null,
     messages_at_retry: 0,
-    approved_tools: [],
+    rules: { approved: [], asked: [], withdrawn: {} },
     refused: {},
     ...rest,
   };

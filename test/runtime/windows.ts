@@ -57,7 +57,7 @@ export function retold(run: readonly LoggedMessage[], history: Message[], conten
       attempts: [],
       exhausted: null,
       messages_at_retry: 0,
-      approved_tools: [],
+      rules: { approved: [], asked: [], withdrawn: {} },
       refused: {},
     });
   return {

@@ -22,6 +22,7 @@ import {
   openSession,
   refusal,
   rolledBack,
+  unique,
 } from './support.ts';
 
 /** Rows of each table somebody defines something in: how one is made, changed and taken away again. */
@@ -33,6 +34,7 @@ type Definition = {
   change: Record<string, unknown>;
 };
 
+const READER = unique('howdah_test_reader').replaceAll('-', '_');
 const agentOf = (db: Db, tenant_id: string) => makeAgent(db, { tenant_id });
 const DEFINITIONS: Definition[] = [
   { table: 'howdah.tenants', row: () => ({ slug: 'here', name: 'Here' }), change: { name: 'X' } },
@@ -128,7 +130,7 @@ const DEFINITIONS: Definition[] = [
   {
     table: 'howdah_private.login_tenants',
     key: ['login'],
-    row: () => ({ login: 'reporting' }),
+    row: () => ({ login: READER }),
     change: { role: 'viewer' },
   },
 ];
@@ -136,6 +138,7 @@ const DEFINITIONS: Definition[] = [
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
+  await db.pool.query(`create role ${READER} login`);
   await db.pool.query(
     `create function public.look(event jsonb) returns jsonb language sql as 'select null::jsonb'`,
   );
@@ -143,6 +146,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const chains = await verifyAudit(db.pool, []);
   expect(chains.filter(({ broken }) => broken)).toEqual([]);
+  await db.pool.query(`drop role ${READER}`);
   await db.drop();
 });
 

@@ -102,14 +102,25 @@ describe('cancel_execution', () => {
     expect((await rowOf(sibling)).status).toBe('cancelled');
   });
 
-  test('tells the owners of what was running, and nobody about the rest', async () => {
+  test.each([
+    ['what was running', 4],
+    ['what an older worker was at, where that listens', 3],
+  ])('tells the owners of %s, and nobody about the rest', async (_what, protocol) => {
+    await db.pool.query('update howdah_private.workers set protocol = $2 where id = $1', [
+      worker,
+      protocol,
+    ]);
     const root = await make();
     const child = await make({ parent_execution_id: root });
     await claim(db.pool, worker, [child]);
     const listener = await openSession(db.url);
     const heard: string[] = [];
-    listener.on('notification', (message) => heard.push(message.payload ?? ''));
+    const overheard: string[] = [];
+    listener.on('notification', ({ channel, payload }) =>
+      (protocol > 3 === (channel === 'howdah_control') ? overheard : heard).push(payload ?? ''),
+    );
     await listener.query('listen howdah_control');
+    await listenTo(listener, ['control']);
     await cancel(root);
     await listener.query('select 1');
     expect(heard).toEqual([child]);
@@ -118,6 +129,7 @@ describe('cancel_execution', () => {
     await cancel(running);
     await listener.query('select 1');
     expect(heard).toEqual([child, running]);
+    expect(overheard).toEqual([]);
     await listener.end();
   });
 

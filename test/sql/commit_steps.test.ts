@@ -110,6 +110,33 @@ describe('commit_steps', () => {
     });
   });
 
+  test('numbers the messages of several steps in their order', async () => {
+    const id = await started();
+    const said = (...contents: string[]) => contents.map((content) => ({ role: 'user', content }));
+    const steps = [
+      { kind: 'guard', messages: said('a', 'b') },
+      { kind: 'timer' },
+      { kind: 'timer', messages: null },
+      { kind: 'guard', messages: said('c') },
+      { kind: 'guard', messages: said('d', 'e') },
+    ];
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps }]);
+    const told = (await messagesOf(id)).map((row) => [
+      row.seq,
+      row.step_seq,
+      row.content,
+      row.parent_seq,
+    ]);
+    expect(told.slice(1)).toEqual([
+      [2, 1, 'a', 1],
+      [3, 1, 'b', 2],
+      [4, 4, 'c', 3],
+      [5, 5, 'd', 4],
+      [6, 5, 'e', 5],
+    ]);
+    expect(await rowOf(id)).toMatchObject({ step_count: 5, message_count: 6 });
+  });
+
   test('keeps a json null of a step as no value', async () => {
     const id = await started();
     const step = { kind: 'tool', name: 'x', input: null, output: null, error: null };

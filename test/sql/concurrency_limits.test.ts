@@ -306,7 +306,7 @@ describe('concurrency limits', () => {
 
     test('that lets nobody work', async () => {
       expect(await insert('max_running', [0])).toMatchObject({
-        code: '23514',
+        code: 'HWINV',
         constraint: 'at_least_one_run_may_be_at_work',
       });
     });

@@ -22,6 +22,9 @@ const DEFINERS_OF_THE_OWNER = [
   'howdah_private.settle_partitions()',
 ];
 
+/** Has fewer rights than its caller. */
+const DEFINERS_OF_THE_TOOLS = ['howdah_private.run_bound(text,jsonb,text)'];
+
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
@@ -35,6 +38,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.run_bound(text,jsonb,text)':
+    'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -43,8 +48,10 @@ const DYNAMIC_SQL: Record<string, string> = {
 const LONG_BODIES: Record<string, number> = {
   'howdah_private.commit_steps(uuid,jsonb,integer)': 150,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
+  // a document of JSON
+  'howdah.workflow_schema(howdah.workflow_type)': 90,
   // one select per promise, read one by one
-  'howdah_private.broken_promises(timestamp with time zone)': 150,
+  'howdah_private.broken_promises(timestamp with time zone)': 170,
 };
 
 /** A foreign key whose index begins otherwise. */
@@ -57,6 +64,7 @@ const ANY_JSON: Record<string, string> = {
   'howdah.questions.answer_data': 'whatever its schema describes',
   'howdah.questions.tool_call': 'written by the engine only, a copy of the call',
   'howdah.executions.first_limits': 'written by the engine only',
+  'howdah.executions.overrides': 'written by the engine only',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
   'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
   'howdah.schedules.input_data': 'handed to each of its runs as it is',
@@ -81,6 +89,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'read by the insert trigger; its versions keep it, and they are never deleted',
   'howdah.executions.agent_version_id':
     'read from the agent, or checked by _110_check_version; never deleted',
+  'howdah.executions.workflow_id': 'as agent_id',
+  'howdah.executions.workflow_version_id': 'as agent_version_id',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
@@ -150,6 +160,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',
   'howdah.todos': 'the notes of a conversation',
+  'howdah.workflow_versions': 'immutable, with created_by; made by an edit that is audited',
 };
 
 describe('conventions', () => {
@@ -349,14 +360,16 @@ describe('conventions', () => {
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS} and p.prosecdef and p.proowner <> 'howdah_engine'::regrole order by 1`,
         ),
-      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER].sort());
+      ).toEqual(
+        [...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_OWNER, ...DEFINERS_OF_THE_TOOLS].sort(),
+      );
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
            where p.pronamespace in ${OURS}
              and p.proowner not in ('howdah_engine'::regrole, 'howdah_owner'::regrole) order by 1`,
         ),
-      ).toEqual(DEFINERS_OF_THE_ERASER);
+      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS]);
     });
 
     test('are not for everybody', async () => {
@@ -376,10 +389,13 @@ describe('conventions', () => {
            where p.pronamespace in ${OURS} and p.proparallel = 's' and p.provolatile = 's' order by 1`,
         ),
       ).toEqual([
+        'binding_seal',
+        'bound',
         'current_tenant',
         'current_user_id',
         'current_user_role',
         'hidden_agents',
+        'is_bound',
         'is_operator',
         'is_trusted',
         'may',
@@ -687,6 +703,7 @@ describe('conventions', () => {
       'howdah_engine',
       'howdah_eraser',
       'howdah_owner',
+      'howdah_tool',
       'howdah_worker',
     ];
 
@@ -833,6 +850,16 @@ describe('conventions', () => {
         expect(await sorted()).toEqual(before);
       });
     });
+  });
+
+  test('hints hold no statement of SQL: the command line and the API show them too', () => {
+    const statement = /'[^'\n]*\b(select \S|insert into|update howdah|delete from)/;
+    const hints = replaceableFiles().flatMap(({ path, text }) =>
+      [...text.matchAll(/\bhint = ((?:'(?:[^']|'')*'|[^';])+);/g)]
+        .filter(([, hint = '']) => statement.test(hint))
+        .map(([, hint]) => `${path}: ${hint}`),
+    );
+    expect(hints).toEqual([]);
   });
 
   test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {

@@ -104,7 +104,7 @@ describe('hooks', () => {
     expect(await refusal(add('shop.check', { event: 'tool_during' }))).toMatchObject({
       code: '22P02',
     });
-    expect(await refusal(add('shop.check', { timeout_ms: 0 }))).toMatchObject({ code: '23514' });
+    expect(await refusal(add('shop.check', { timeout_ms: 0 }))).toMatchObject({ code: 'HWINV' });
   });
 
   test('are written by owners only, and read by the application', async () => {

@@ -339,7 +339,7 @@ describe('inserting executions', () => {
   test('refuses metadata that is no object', async () => {
     expect(
       await refusal(insert('agent_id, input, metadata', `$1, 'x', '[1]'`, [agent])),
-    ).toMatchObject({ code: '23514', constraint: 'metadata_is_an_object' });
+    ).toMatchObject({ code: 'HWINV', constraint: 'metadata_is_an_object' });
   });
 
   test('refuses a known idempotency key and gives the first id', async () => {

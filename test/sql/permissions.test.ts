@@ -30,6 +30,9 @@ const WRITES: Record<string, string> = {
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,
   schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
+  version_labels: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'production')`,
+  workflows: `update howdah.workflows set description = 'x'`,
+  workflow_agents: `update howdah.workflow_agents set role = 'x'`,
   models: `update howdah.models set input_price = 1`,
   tools: `update howdah.tools set requires_approval = false`,
   approvals: `delete from howdah.approvals`,
@@ -48,6 +51,11 @@ const BY_FUNCTION = ['secrets'];
 /** What acts by itself: on a run of the user, on one in the state it wants. */
 const ACTS: Record<string, string> = {
   run: `select howdah.run('desk', 'x')`,
+  set_default_agent: `select howdah.set_default_agent('desk')`,
+  restore_agent_version: `select howdah.restore_agent_version(howdah.agent('desk'), 1)`,
+  label_agent_version: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'candidate')`,
+  label_workflow_version: `select howdah.label_workflow_version(howdah.workflow('nightly'), 1, 'candidate')`,
+  run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
   switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,
@@ -59,6 +67,7 @@ const ACTS: Record<string, string> = {
   fork_execution: `select howdah.fork_execution(id) from howdah.executions where status = 'failed'`,
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
   delete_agent: `select howdah.delete_agent(howdah.agent('desk'))`,
+  delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
 };
 
@@ -112,6 +121,13 @@ describe('permissions', () => {
     await db.pool.query(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'openai', '')`,
       [tenant_id],
+    );
+    await db.pool.query(
+      `with made as (
+         insert into howdah.workflows (tenant_id, name, type) values ($1, 'nightly', 'chain') returning id
+       )
+       insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id) select $1, id, $2 from made`,
+      [tenant_id, desk],
     );
     const run = (columns: object) => makeRun(db.pool, { tenant_id, agent_id: desk, ...columns });
     await finish(db.pool, worker, await run({}), failed);

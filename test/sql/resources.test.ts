@@ -102,7 +102,7 @@ describe('a resource', () => {
     ),
   ];
   test.each(broken)('refuses %s', async (_what, columns, constraint) => {
-    expect(await refusal(insert(columns))).toMatchObject({ code: '23514', constraint });
+    expect(await refusal(insert(columns))).toMatchObject({ code: 'HWINV', constraint });
   });
 
   test('takes 8 MB', async () => {

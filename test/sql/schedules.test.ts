@@ -283,7 +283,9 @@ describe('schedules', () => {
       const id = await make();
       await due(id);
       const holder = await openSession(db.url);
-      await holder.query('begin; select pg_advisory_xact_lock(1214871364, -1)');
+      await holder.query(
+        `begin; select from howdah_private.chores where name = 'schedules' for no key update`,
+      );
       await db.pool.query('select howdah_private.tick()');
       expect(await runsOf(id)).toEqual([]);
       await holder.query('rollback');

@@ -83,7 +83,13 @@ describe('beyond its limit', () => {
         Object.values(row),
       ),
     );
-    expect(refused).toMatchObject({ code: 'HWINV', hint: expect.any(String) });
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      hint: expect.stringContaining(`${most} ${unit}`),
+    });
+    expect(refused.hint).toMatch(
+      unit === 'characters' ? /^Shorten it/ : /howdah\.resources|fewer entries/,
+    );
     expect(refused.message).toMatch(
       new RegExp(`^${column} has \\d+ ${unit}, at most ${most} are allowed$`),
     );

@@ -202,7 +202,7 @@ export async function startWorkerSession(url: string) {
   client.on('error', () => {});
   await client.connect();
   const id = randomUUID();
-  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5)', [
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, 4)', [
     id,
     `pool-${id}`,
     'test',

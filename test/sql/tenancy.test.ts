@@ -430,7 +430,13 @@ describe('tenants', () => {
           { tenant_id: a },
         ]);
       }
-      for (const role of ['howdah_owner', 'howdah_engine', 'howdah_worker', 'howdah_eraser']) {
+      for (const role of [
+        'howdah_owner',
+        'howdah_engine',
+        'howdah_worker',
+        'howdah_eraser',
+        'howdah_tool',
+      ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }
       expect(
@@ -514,6 +520,25 @@ describe('tenants', () => {
       await client.end();
     });
 
+    test.each([
+      ['a login that is not there', null, 'there is no login'],
+      ['a role that cannot log in', 'nologin', 'cannot log in'],
+      ['a superuser', 'superuser', 'is a superuser'],
+      ['an owner', 'in role howdah_owner', 'is in howdah_owner'],
+      ['a worker', 'in role howdah_worker', 'is in howdah_worker'],
+      ['the login of the API', 'in role howdah_authenticator', 'is in howdah_authenticator'],
+    ])('is bound to no tenant for %s', async (_who, options, words) => {
+      const login = `howdah_test_${randomBytes(6).toString('hex')}`;
+      if (options) {
+        logins.push(login);
+        await db.pool.query(`create role ${login} login ${options}`.replace('login nologin', ''));
+      }
+      const insert = 'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)';
+      const refused = await refusal(db.pool.query(insert, [login, a]));
+      expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(words) });
+      expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'login', login });
+    });
+
     test('is nobody for an unbound login, which sees nothing and can do nothing', async () => {
       const client = await connectAs(await makeLogin('howdah_app'));
       await client.query(`set howdah.tenant_id = '${a}'`);
@@ -528,7 +553,7 @@ describe('tenants', () => {
       }
       expect(await refusal(client.query(`select howdah.run('development', 'x')`))).toMatchObject({
         code: 'HWNTF',
-        hint: 'This tenant has no agents yet.',
+        hint: expect.stringContaining('This login acts for no tenant'),
       });
       const { id } = await one(
         db.pool,

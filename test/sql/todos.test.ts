@@ -139,7 +139,7 @@ describe('a list', () => {
           session,
         ]),
       ),
-    ).toMatchObject({ code: '23514', constraint });
+    ).toMatchObject({ code: 'HWINV', constraint });
   });
 
   test('is kept by the people of its tenant, and by nobody else', async () => {

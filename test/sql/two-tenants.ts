@@ -44,6 +44,10 @@ const ROWS = [
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
   `insert into howdah.resources (tenant_id, name, type, bytes, session_id) values ($1, $2, 'text/plain', $2::text::bytea, $4)`,
   `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
+  `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
+  `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
+   select $1, id, $3, $2 from howdah.workflows where tenant_id = $1`,
+  `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
   `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
    values ($1, $2, 'hwd_' || left(md5($2), 12), sha256($2::text::bytea), $2)`,
 ];

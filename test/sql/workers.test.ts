@@ -184,6 +184,30 @@ describe('presence of workers', () => {
     });
   });
 
+  test('… and no chore waits for them', async () => {
+    await rolledBack(db.pool, async (holder) => {
+      await holder.query(
+        `select pg_advisory_xact_lock(1214871364, -1), pg_advisory_xact_lock(1214871364, -2),
+           pg_advisory_xact_lock(hashtextextended('howdah.ensure_partitions', 0))`,
+      );
+      await db.pool.query(
+        `insert into howdah.schedules (name, cron, agent_id, input) values ('due', '@daily', $1, 'x')`,
+        [agent],
+      );
+      await db.pool.query(
+        `update howdah.schedules set next_at = now() - interval '1 minute' where name = 'due'`,
+      );
+      await db.pool.query('select howdah_private.tick()');
+      await db.pool.query('select howdah_private.ensure_partitions()');
+      expect(
+        await one(
+          db.pool,
+          `select last_execution_id is not null as fired from howdah.schedules where name = 'due'`,
+        ),
+      ).toEqual({ fired: true });
+    });
+  });
+
   test('one reaper works at a time, the others do nothing', async () => {
     const worker = await makeWorker(db.pool);
     const client = await db.pool.connect();
@@ -318,7 +342,7 @@ describe('presence of workers', () => {
   test('a worker calls all of this with its own role and reads no table', async () => {
     await asRole(db.pool, 'howdah_worker', {}, async (client) => {
       const worker = randomUUID();
-      await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4)', [
+      await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4, 4)', [
         worker,
         'pool',
         'host',

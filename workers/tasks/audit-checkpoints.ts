@@ -1,13 +1,16 @@
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import {
+  type Checkpoint,
   type CheckpointKey,
   checkpointLine,
+  isGenuine,
+  readCheckpoints,
   sealed,
 } from '../../src/contracts/audit-checkpoint.ts';
-import { dueCheckpoints, keepCheckpoints } from '../../src/db/audit.ts';
+import { dueCheckpoints, keepCheckpoints, restoreCheckpoints } from '../../src/db/audit.ts';
 import type { Pool } from '../../src/db/pool.ts';
 
 /** Where checkpoints go besides the database, and what they are signed with. */
@@ -20,16 +23,23 @@ export type AuditAnchor = {
 
 /**
  * Says how far each audit log is, in places that whoever can rewrite the database does not reach: a file and the log of
- * this process. They come before the database, so that a crash in between makes a line twice and never none.
+ * this process. They come before the database, so that a crash in between makes a line twice and never none; what it left
+ * out in the database, the next process puts there when it begins.
  */
 export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, log: Logger): Task {
+  let isRestored = file === undefined;
   return async () => {
-    const [key] = (await keys?.()) ?? [];
-    const checkpoints = (await dueCheckpoints(pool)).map((end) => sealed(end, key));
+    const known = (await keys?.()) ?? [];
+    if (!isRestored && file !== undefined) {
+      await restoreCheckpoints(pool, await lastOf(file, known));
+      isRestored = true;
+    }
+    const checkpoints = (await dueCheckpoints(pool)).map((end) => sealed(end, known[0]));
     if (checkpoints.length === 0) {
       return;
     }
     if (file !== undefined) {
+      isRestored = false; // until the database has them too
       await mkdir(dirname(file), { recursive: true });
       const now = new Date();
       await appendFile(file, checkpoints.map((one) => checkpointLine(one, now)).join(''));
@@ -38,5 +48,16 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
       log.info(checkpoint, 'audit checkpoint');
     }
     await keepCheckpoints(pool, checkpoints);
+    isRestored = true;
   };
+}
+
+/** The last checkpoint of each tenant in the file, of those with a signature of ours. */
+async function lastOf(file: string, keys: readonly CheckpointKey[]): Promise<Checkpoint[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  const genuine = readCheckpoints(text).checkpoints.filter((one) => isGenuine(one, keys));
+  return [...new Map(genuine.map((one) => [one.tenant_id, one])).values()];
 }

@@ -25,6 +25,7 @@ import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.t
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
+import type { Sight } from './sight.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
 
 /** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
@@ -33,6 +34,7 @@ export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
+  sight: Sight;
   identities: Identities;
   admission: Admission;
   /** Whether the schema may be asked about. */
@@ -78,6 +80,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
 export function servingPreset({
   pool,
   hub,
+  sight,
   identities,
   admission,
   introspection,
@@ -114,7 +117,7 @@ export function servingPreset({
           pace,
           secrets,
           tenantId: identity.tenantId,
-          live: request.ws ? liveSources(hub, pace) : noLiveSources,
+          live: request.ws ? liveSources({ hub, sight, pace, identity }) : noLiveSources,
         };
       },
     },

@@ -4,7 +4,9 @@ import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../contracts/step.ts';
 import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../db/feed.ts';
 import type { FeedHub } from '../feed-hub.ts';
+import type { Identity } from '../login/verdict.ts';
 import type { Pace } from './pace.ts';
+import type { Sight } from './sight.ts';
 
 /** What a subscription asks for, and as whom. */
 export type FeedTopic = {
@@ -26,19 +28,38 @@ export type LiveSources = {
   messages: EventSource<SessionRow>;
 };
 
-/** The sources for an operation on a WebSocket. Whether the run or session may be seen is decided once, when it begins. */
-export function liveSources(hub: FeedHub, pace: Pace): LiveSources {
+/** What an operation on a WebSocket is answered from, and as whom. */
+export type LiveOptions = {
+  hub: FeedHub;
+  sight: Sight;
+  pace: Pace;
+  identity: Pick<Identity, 'tenantId' | 'userId' | 'role'>;
+};
+
+/**
+ * The sources for an operation on a WebSocket. Whether the run or session may be seen is decided when it begins, and
+ * again while it lasts: then it ends with the error it would begin with.
+ */
+export function liveSources({ hub, sight, pace, identity }: LiveOptions): LiveSources {
+  const { tenantId, userId, role } = identity;
+  const kept = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
+    pace.source(sight.whileSeen(events, { tenantId, userId, role, id }, () => gone(id)));
+  const ofRun = async <T>(topic: FeedTopic, follow: (id: string) => AsyncIterableIterator<T>) => {
+    const id = await visibleId(topic);
+    return kept(follow(id), id, noExecution);
+  };
   return {
     steps: {
-      subscribe: async (topic) =>
-        pace.source(hub.steps(await visibleId(topic), Math.max(0, Number(topic.after ?? 0)))),
+      subscribe: (topic) =>
+        ofRun(topic, (id) => hub.steps(id, Math.max(0, Number(topic.after ?? 0)))),
     },
-    states: { subscribe: async (topic) => pace.source(hub.states(await visibleId(topic))) },
-    tokens: { subscribe: async (topic) => pace.source(hub.tokens(await visibleId(topic))) },
+    states: { subscribe: (topic) => ofRun(topic, (id) => hub.states(id)) },
+    tokens: { subscribe: (topic) => ofRun(topic, (id) => hub.tokens(id)) },
     messages: {
       subscribe: async (topic) => {
         const after = readCursor(topic.after);
-        return pace.source(hub.messages(await visibleSession(topic), after));
+        const id = await visibleSession(topic);
+        return kept(hub.messages(id, after), id, noSession);
       },
     },
   };
@@ -71,7 +92,11 @@ async function visibleId({ id, withPgClient, pgSettings }: FeedTopic): Promise<s
   );
   const [found] = rows;
   if (found) return found.id;
-  throw new GraphQLError(`there is no execution ${id}`, {
+  throw noExecution(id);
+}
+
+function noExecution(id: string): GraphQLError {
+  return new GraphQLError(`there is no execution ${id}`, {
     extensions: {
       code: 'HWNTF',
       hint: '{ executions(first: 10, orderBy: ID_DESC) { nodes { id status } } }',
@@ -90,7 +115,11 @@ async function visibleSession({ id, withPgClient, pgSettings }: FeedTopic): Prom
   );
   const [found] = rows;
   if (found) return found.id;
-  throw new GraphQLError(`there is no session ${id}`, {
+  throw noSession(id);
+}
+
+function noSession(id: string): GraphQLError {
+  return new GraphQLError(`there is no session ${id}`, {
     extensions: {
       code: 'HWNTF',
       hint: '{ sessions(first: 10) { nodes { id title } } }',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/questions.ts';
-import { questionId } from '../ids.ts';
+import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { jsonOption, settle } from '../questions.ts';
 
@@ -11,13 +11,16 @@ export function register(command: Command, io: CliIo): void {
     .argument('<id>', 'the question')
     .argument('[text]', 'the answer; of an effect: done, again or give_up')
     .option('--data <json>', 'the answer as JSON; of done the result of the call')
-    .action(async (id: string, text: string | undefined, options: { data?: string }) => {
+    .action(async (name: string, text: string | undefined, options: { data?: string }) => {
       const data = jsonOption('data', options.data);
       if (text === undefined && data === undefined) {
         throw new HowdahError('EUSAGE', 'an answer is missing', {
           hint: 'howdah answer ID TEXT, or --data JSON',
         });
       }
-      await settle(io, ({ pool }) => answerQuestion(pool, questionId(id), text ?? null, data));
+      const id = questionId(name);
+      await settle(io, async ({ pool, db }) =>
+        answerQuestion(pool, await knownQuestion(db, id), text ?? null, data),
+      );
     });
 }

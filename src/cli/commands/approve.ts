@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { approve } from '../../db/questions.ts';
-import { questionId } from '../ids.ts';
+import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { jsonOption, settle } from '../questions.ts';
 
@@ -16,8 +16,11 @@ export function register(command: Command, io: CliIo): void {
       ]),
     )
     .option('--arguments <json>', 'call it with these arguments instead')
-    .action(async (id: string, options: { remember?: string; arguments?: string }) => {
+    .action(async (text: string, options: { remember?: string; arguments?: string }) => {
       const args = jsonOption('arguments', options.arguments);
-      await settle(io, ({ pool }) => approve(pool, questionId(id), options.remember ?? null, args));
+      const id = questionId(text);
+      await settle(io, async ({ pool, db }) =>
+        approve(pool, await knownQuestion(db, id), options.remember ?? null, args),
+      );
     });
 }

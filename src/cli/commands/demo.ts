@@ -16,18 +16,22 @@ import { errorOf, plainText, stepLine } from '../steps.ts';
 /** `howdah demo`: customers' tickets become executions by one plain insert, and agents answer them, live. */
 export function register(command: Command, io: CliIo): void {
   command.action(() =>
-    withDatabase(io, async (database) => {
-      const { pool, config, url } = database;
-      await setUpShop(pool);
-      await helpAsWorker(io, database, async () => {
-        io.out(`Model: ${await describeDefaultModel(database.db)}`);
-        const ids = await insertTickets(io, pool);
-        await showAll(io, url, ids);
-        await writeReplies(io, pool, [...ids.keys()]);
-        await analyse(io, pool, [...ids.keys()]);
-      });
-      goOn(io, config);
-    }),
+    withDatabase(
+      io,
+      async (database) => {
+        const { pool, config, url } = database;
+        await setUpShop(pool);
+        await helpAsWorker(io, database, async () => {
+          io.out(`Model: ${await describeDefaultModel(database.db)}`);
+          const ids = await insertTickets(io, pool);
+          await showAll(io, url, ids);
+          await writeReplies(io, pool, [...ids.keys()]);
+          await analyse(io, pool, [...ids.keys()]);
+        });
+        goOn(io, config);
+      },
+      { isMaker: true },
+    ),
   );
 }
 

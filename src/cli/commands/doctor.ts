@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
     const { openDatabase } = await import('../../bootstrap.ts');
     const config = await io.config();
     const { url, isEmbedded } = await openDatabase(config, io.err);
-    const pool = createPool({ url, applicationName: 'howdah-cli', max: 2 });
+    const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
       if (options.audit) {
@@ -84,10 +84,12 @@ async function server(pool: Pool, isEmbedded: boolean): Promise<Finding> {
 }
 
 async function migrations(url: string): Promise<Finding> {
-  const { applied, pending, sql } = await migrationStatus(url);
-  const ok = pending.length === 0 && sql === 'current';
-  const found = `${applied.length} applied, ${pending.length} pending, sql/ ${sql}`;
-  return { check: 'migrations', ok, found, ...(ok ? {} : { fix: 'howdah migrate up' }) };
+  const { applied, pending, newer, sql } = await migrationStatus(url);
+  const ok = pending.length === 0 && newer.length === 0 && sql === 'current';
+  const of = newer.length > 0 ? `, ${newer.length} of them of a newer release` : '';
+  const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}`;
+  const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
+  return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
 }
 
 async function roles(pool: Pool): Promise<Finding> {

@@ -2,16 +2,16 @@ import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
-type EraseOptions = { tenant: string; mode: ErasureMode; cancelLive?: boolean };
+type EraseOptions = { tenant?: string; mode: ErasureMode; cancelLive?: boolean };
 
 /** `howdah erase-user NAME`: a person's data, made nobody's or deleted. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'the user')
-    .option('--tenant <slug>', "the user's tenant", 'default')
+    .option(...TENANT_OPTION)
     .addOption(
       new Option('--mode <mode>', 'erase what was said and keep figures, or delete runs whole')
         .choices(['anonymise', 'delete'])

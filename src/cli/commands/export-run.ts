@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
-import { executionId } from '../ids.ts';
+import { executionId, knownExecution } from '../ids.ts';
 import { putOut } from '../out-file.ts';
 import type { CliIo } from '../output.ts';
 
@@ -11,10 +11,11 @@ export function register(command: Command, io: CliIo): void {
     .argument('<id>', 'the execution')
     .option('--out <file>', 'write it there instead of to stdout')
     .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
-    .action(async (id: string, { out, redact }: { out?: string; redact?: boolean }) => {
+    .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }) => {
+      const id = executionId(text);
       await withDatabase(io, async ({ db }) => {
         const how = { isForPeople: !io.json, redact };
-        await putOut(io, await exportRun(db, executionId(id), how), out);
+        await putOut(io, await exportRun(db, await knownExecution(db, id), how), out);
       });
     });
 }

@@ -3,16 +3,16 @@ import { exportUserData } from '../../db/users.ts';
 import { withDatabase } from '../database.ts';
 import { putOut } from '../out-file.ts';
 import type { CliIo } from '../output.ts';
-import { tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
-type Options = { tenant: string; out?: string; redact?: boolean };
+type Options = { tenant?: string; out?: string; redact?: boolean };
 
 /** `howdah export-user NAME`: everything about a person, one JSON document a line. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'the user')
-    .option('--tenant <slug>', "the user's tenant", 'default')
+    .option(...TENANT_OPTION)
     .option('--out <file>', 'write it there instead of to stdout')
     .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
     .action(async (name: string, { tenant, out, redact }: Options) => {

@@ -26,31 +26,35 @@ export function register(command: Command, io: CliIo): void {
     .option('--append', 'also where there are runs already')
     .action(async ({ append, until, ...options }: Options) => {
       const { generateHistory } = await import('../../db/history/generate.ts');
-      await withDatabase(io, async ({ url }) => {
-        const end = until ?? new Date(Date.now() - 15 * 60_000);
-        const { executions, steps, days, tenants, agents } = options;
-        io.err(
-          `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
-        );
-        const begun = performance.now();
-        const rate = (rows: number) => Math.round((rows / (performance.now() - begun)) * 1000);
-        const counts = await generateHistory(
-          url,
-          { ...options, until: end, append: append === true },
-          (done) =>
-            io.err(
-              `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
-            ),
-        );
-        const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
-        if (io.json) {
-          printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
-        } else {
-          io.out(
-            `${counts.executions} runs, ${counts.steps} steps, ${counts.messages} messages in ${seconds} s`,
+      await withDatabase(
+        io,
+        async ({ url }) => {
+          const end = until ?? new Date(Date.now() - 15 * 60_000);
+          const { executions, steps, days, tenants, agents } = options;
+          io.err(
+            `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
           );
-        }
-      });
+          const begun = performance.now();
+          const rate = (rows: number) => Math.round((rows / (performance.now() - begun)) * 1000);
+          const counts = await generateHistory(
+            url,
+            { ...options, until: end, append: append === true },
+            (done) =>
+              io.err(
+                `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
+              ),
+          );
+          const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
+          if (io.json) {
+            printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
+          } else {
+            io.out(
+              `${counts.executions} runs, ${counts.steps} steps, ${counts.messages} messages in ${seconds} s`,
+            );
+          }
+        },
+        { isMaker: true },
+      );
     });
 }
 

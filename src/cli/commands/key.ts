@@ -11,7 +11,7 @@ import { type UserRole, userRoles } from '../../db/identity.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
-import { tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
 const SCOPES = ['read', 'run', 'edit', 'manage'];
@@ -19,7 +19,7 @@ const MOST_DAYS = 3_650;
 const LIMIT = 1_000;
 
 type CreateOptions = {
-  tenant: string;
+  tenant?: string;
   user?: string;
   role?: UserRole;
   scopes?: string[];
@@ -33,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
     .command('create')
     .description('make a key and print it: it is shown this once')
     .argument('<name>', 'what it is for')
-    .requiredOption('--tenant <slug>', 'the tenant it is for')
+    .option(...TENANT_OPTION)
     .option('--user <name>', 'the user it acts as; without one it acts for the tenant as a whole')
     .addOption(
       new Option('--role <role>', 'what it may do at most (default: member)').choices([
@@ -91,8 +91,7 @@ async function list(io: CliIo, slug: string | undefined): Promise<void> {
     const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
     const rows = await listApiKeys(pool, tenant?.id, LIMIT);
     if (io.json) printJson(io, { items: rows });
-    else if (rows.length === 0)
-      io.err('No API keys yet. Make one: howdah key create NAME --tenant default');
+    else if (rows.length === 0) io.err('No API keys yet. Make one: howdah key create NAME');
     else printTable(io, rows.map(rowOf));
   });
 }

@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { refuseNewer } from '../../db/schema-state.ts';
 import { type CliIo, printJson } from '../output.ts';
 
 /** `howdah migrate up | down | status`. */
@@ -17,6 +18,7 @@ export function register(command: Command, io: CliIo): void {
         const status = await migrationStatus(url);
         return io.json ? printJson(io, status) : printStatus(io, status);
       }
+      if (what === 'up') refuseNewer((await migrationStatus(url)).newer);
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);
       if (io.json) {
@@ -31,10 +33,10 @@ export function register(command: Command, io: CliIo): void {
 
 function printStatus(
   io: CliIo,
-  status: { applied: string[]; pending: string[]; sql: string },
+  status: { applied: string[]; pending: string[]; newer: string[]; sql: string },
 ): void {
   for (const name of status.applied) {
-    io.out(`applied ${name}`);
+    io.out(`${status.newer.includes(name) ? 'newer  ' : 'applied'} ${name}`);
   }
   for (const name of status.pending) {
     io.out(`pending ${name}`);

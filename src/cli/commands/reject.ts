@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { reject } from '../../db/questions.ts';
-import { questionId } from '../ids.ts';
+import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { settle } from '../questions.ts';
 
@@ -9,7 +9,10 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question')
     .option('--reason <text>', 'what the model is told')
-    .action(async (id: string, { reason }: { reason?: string }) => {
-      await settle(io, ({ pool }) => reject(pool, questionId(id), reason ?? null));
+    .action(async (text: string, { reason }: { reason?: string }) => {
+      const id = questionId(text);
+      await settle(io, async ({ pool, db }) =>
+        reject(pool, await knownQuestion(db, id), reason ?? null),
+      );
     });
 }

@@ -7,6 +7,7 @@ import type { Divergence } from '../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../runtime/replay/replay-run.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { plainText } from '../steps.ts';
 
@@ -37,7 +38,7 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
     return { exported: file, definition: undefined };
   }
   return withDatabase(io, async ({ db }) => {
-    const exported = file ?? JSON.parse(await exportRun(db, run));
+    const exported = file ?? JSON.parse(await exportRun(db, await knownExecution(db, run)));
     const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
     if (agent !== undefined && !found) {
       throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {

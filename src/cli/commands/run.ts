@@ -5,6 +5,7 @@ import { isJsonObject } from '../../contracts/json.ts';
 import { answerHere } from '../answer-here.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
+import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
 
@@ -17,10 +18,10 @@ export type RunOptions = {
   metadata?: string;
 };
 
-/** `howdah run AGENT MESSAGE`: inserts an execution, shows its steps, prints the answer. */
+/** `howdah run AGENT MESSAGE`, also of a workflow: inserts an execution, shows its steps, prints the answer. */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
-    .argument('<agent>', 'the agent, by name')
+    .argument('<agent>', 'the agent, or else the workflow, by name')
     .argument('<message>', 'what to tell it; - reads standard input')
     .action((agent: string, message: string, options: RunOptions) =>
       start(io, agent, message, options),
@@ -45,7 +46,7 @@ export async function start(
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const input = message === '-' ? await readAll(io.stdin) : message;
+  const input = message === '-' ? await piped(io) : message;
   await withDatabase(io, async (database) => {
     const id = await insert(database, agent, input, options);
     if (options.detach) {
@@ -60,6 +61,18 @@ export async function start(
   });
 }
 
+async function piped(io: CliIo): Promise<string> {
+  const text = await readAll(io.stdin);
+  if (text.trim() !== '') return text;
+  throw new HowdahError(
+    'EUSAGE',
+    'standard input is empty, so there is nothing to tell the agent',
+    {
+      hint: 'Pipe a text into it, or write the message in place of -.',
+    },
+  );
+}
+
 async function insert(
   { pool }: CliDatabase,
   agent: string,
@@ -67,12 +80,18 @@ async function insert(
   options: RunOptions,
 ): Promise<string> {
   const { rows } = await pool.query(
-    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7)).id`,
+    `select case when w.is_meant then (howdah.run_workflow($1, $2, session_id => $3, run_at => $4, priority => $5,
+         idempotency_key => $6, metadata => $7)).id
+       else (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+         idempotency_key => $6, metadata => $7)).id end as id
+     from (
+       select exists (select from howdah.workflows where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
+         and not exists (select from howdah.agents where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
+     ) as w (is_meant)`,
     [
       agent,
       input,
-      options.session ?? null,
+      options.session === undefined ? null : uuidOf(options.session, 'a session'),
       options.at ?? null,
       options.priority ?? 0,
       options.idempotencyKey ?? null,

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import {
-  currentTenant,
   listSecrets,
   putSecretOn,
   removeSecret,
@@ -13,7 +12,7 @@ import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { readHidden } from '../hidden-input.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
-import { listed, tenantOf } from '../tenants.ts';
+import { listed, TENANT_OPTION, tenantOf } from '../tenants.ts';
 
 type Options = { tenant?: string; force?: true; data?: true };
 
@@ -23,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
     command
       .command(usage)
       .description(description)
-      .option('--tenant <slug>', 'of this tenant instead of the default one')
+      .option(...TENANT_OPTION)
       .allowExcessArguments() // what is too much may be a value: commander would print it
       .hook('preAction', (_, { args, registeredArguments }) => {
         if (args.length > registeredArguments.length) throw tooMuch();
@@ -119,8 +118,8 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
   });
 }
 
-async function tenantFor({ db, pool }: CliDatabase, { tenant }: Options): Promise<string> {
-  return tenant === undefined ? currentTenant(pool) : (await tenantOf(db, tenant)).id;
+async function tenantFor({ db }: CliDatabase, { tenant }: Options): Promise<string> {
+  return (await tenantOf(db, tenant)).id;
 }
 
 function tooMuch(): HowdahError {

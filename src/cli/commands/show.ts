@@ -11,12 +11,14 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
     .option('--tree', 'the run with all that are below its root: status and tokens')
-    .action((id: string, options: { tree?: true }) => show(io, id, options.tree === true));
+    .action((id: string, options: { tree?: true }) =>
+      show(io, executionId(id), options.tree === true),
+    );
 }
 
 async function show(io: CliIo, id: string, isTree: boolean): Promise<void> {
   await withDatabase(io, async ({ db }) => {
-    const execution = await findExecution(db, executionId(id));
+    const execution = await findExecution(db, id);
     if (!execution) {
       throw notFound(id);
     }
@@ -29,7 +31,11 @@ async function show(io: CliIo, id: string, isTree: boolean): Promise<void> {
       return printJson(io, { ...execution, steps });
     }
     io.out(`execution ${execution.id}`);
-    io.out(`agent     ${execution.agent}, version ${execution.agent_version}`);
+    io.out(
+      execution.workflow === null
+        ? `agent     ${execution.agent}, version ${execution.agent_version}`
+        : `workflow  ${execution.workflow}, version ${execution.workflow_version}`,
+    );
     io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
     io.out(`input     ${plainText(execution.input)}`);
     for (const step of steps) {

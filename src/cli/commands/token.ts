@@ -12,11 +12,11 @@ import type { Queries } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
 type TokenOptions = {
-  tenant: string;
+  tenant?: string;
   user: string;
   role?: UserRole;
   /** Seconds. */
@@ -30,7 +30,7 @@ const MOST_DAYS = 365;
 /** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
 export function register(command: Command, io: CliIo): void {
   command
-    .requiredOption('--tenant <slug>', 'the tenant it is for')
+    .option(...TENANT_OPTION)
     .requiredOption('--user <name>', 'the user it is for')
     .addOption(
       new Option('--role <role>', "instead of the user's own role").choices([...userRoles]),
@@ -96,7 +96,7 @@ async function refuseInactive(
 function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
   if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
   throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
-    hint: `Make the user ${role} first: update howdah.users set role = '${role}' where username = …`,
+    hint: `Leave --role out, or have an owner of the database make the user ${role} (howdah.users).`,
     detail: { field: 'role', role, user_role: user.role },
   });
 }

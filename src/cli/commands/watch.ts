@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { findExecution } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
-import { executionId, notFound } from '../ids.ts';
+import { executionId, knownExecution } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 
 /** `howdah watch ID`: the steps so far, then each new one as it commits. */
@@ -10,12 +9,10 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
     .option('--after <seq>', 'only steps after this one', seq, 0)
-    .action(async (id: string, options: { after: number }) => {
+    .action(async (text: string, options: { after: number }) => {
+      const id = executionId(text);
       await withDatabase(io, async ({ url, db }) => {
-        if (!(await findExecution(db, executionId(id)))) {
-          throw notFound(id);
-        }
-        await showUntilEnd(io, url, id, { after: options.after });
+        await showUntilEnd(io, url, await knownExecution(db, id), { after: options.after });
       });
     });
 }

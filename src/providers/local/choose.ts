@@ -2,9 +2,10 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';
-import { enumOf, parametersOf, takesText } from './schema.ts';
+import { lexicalScores } from './lexical.ts';
+import { parametersOf, takesText } from './schema.ts';
 import { valuesIn } from './values.ts';
-import { contentStems, queryStems, sameWord } from './words.ts';
+import { queryStems } from './words.ts';
 
 /** A tool with how well it matches a question and what the question gives it. */
 export type Candidate = { tool: ToolSchema; score: number; filled: Filled };
@@ -77,39 +78,4 @@ function bonus(tool: ToolSchema, filled: Filled, query: Map<string, number>): nu
   const text = parametersOf(tool).some((parameter) => takesText(parameter, tool));
   const search = text && query.size > 0 && SEARCHES.test(tool.name) ? THRESHOLD : 0;
   return 2 * Math.min(filled.fit, 2) + search;
-}
-
-/** Matching words, each weighted by where it stands and by how few tools share it. */
-function lexicalScores(tools: ToolSchema[], query: Map<string, number>): number[] {
-  const fields = tools.map(fieldsOf);
-  const scores = tools.map(() => 0);
-  for (const [one, weight] of query) {
-    const found = fields.map((tool) => weightIn(tool, one));
-    const sharing = found.filter((own) => own > 0).length;
-    for (const [at, own] of found.entries()) {
-      if (own > 0)
-        scores[at] = (scores[at] ?? 0) + weight * own * (1 + Math.log(tools.length / sharing));
-    }
-  }
-  return scores;
-}
-
-/** The stems of a tool by what a match there is worth, dearest first. */
-type Fields = [worth: number, stems: string[]][];
-
-function fieldsOf(tool: ToolSchema): Fields {
-  const parameters = parametersOf(tool);
-  const names = parameters.map(({ name }) => name).join(' ');
-  const told = parameters.map(({ schema }) => String(schema.description ?? '')).join(' ');
-  return [
-    [3, contentStems(tool.name)],
-    [2, contentStems(parameters.flatMap(enumOf).join(' '))],
-    [1.5, contentStems(names)],
-    [1, contentStems(tool.description)],
-    [0.5, contentStems(told)],
-  ];
-}
-
-function weightIn(fields: Fields, wanted: string): number {
-  return fields.find(([, stems]) => stems.some((one) => sameWord(one, wanted)))?.[0] ?? 0;
 }

@@ -28,7 +28,8 @@ function wireTools(request: ModelRequest): JsonObject {
   const tools = request.tools.map(({ name, description, parameters }): JsonObject => {
     return { type: 'function', function: { name, description, parameters } };
   });
-  return { tools };
+  const { tool_choice: name } = request;
+  return name ? { tools, tool_choice: { type: 'function', function: { name } } } : { tools };
 }
 
 function wireFormat(request: ModelRequest): JsonObject {

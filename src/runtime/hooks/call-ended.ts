@@ -1,6 +1,6 @@
 import { noteHooks, takeEnded } from '../../db/hooks.ts';
 import { inTransaction, type Pool } from '../../db/pool.ts';
-import { becomeWorker, FORGET_SESSION } from '../../db/sql-tool.ts';
+import { FORGET_SESSION } from '../../db/sandbox.ts';
 import { metricsOf, tellEnd } from './end-with-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
@@ -15,7 +15,6 @@ export function callEnded(pool: Pool, id: string): Promise<void> {
       }
       const hooks = sqlHooks(client, ended.hooks).of('execution_complete');
       const metrics = metricsOf(await tellEnd(hooks, ended.event));
-      await becomeWorker(client);
       if (Object.keys(metrics).length > 0) {
         await noteHooks(client, ended.execution_id, metrics);
       }

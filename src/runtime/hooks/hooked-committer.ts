@@ -2,7 +2,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import { beginHooks } from '../../db/hooks.ts';
 import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../../db/runs.ts';
-import { FORGET_SESSION } from '../../db/sql-tool.ts';
+import { FORGET_SESSION } from '../../db/sandbox.ts';
 import { faultOf, isRefusal } from '../../db/sqlstate.ts';
 import { type Committed, type Committer, STALE } from '../committer.ts';
 import { type Draft, failing } from './events.ts';

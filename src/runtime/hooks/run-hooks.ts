@@ -4,7 +4,6 @@ import type { HookEvent, HookEventName, HookRow } from '../../contracts/hook.ts'
 import type { StepRecord } from '../../contracts/step.ts';
 import type { PoolClient } from '../../db/pool.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
-import { becomeWorker } from '../../db/sql-tool.ts';
 import { metricsOf, tellEnd } from './end-with-hooks.ts';
 import {
   type Draft,
@@ -79,11 +78,9 @@ export class RunHooks {
     return revise(draft, this.#before(), this.#facts);
   }
 
-  /** What hooks of the database make of it, in its transaction, which is the worker's again afterwards. */
-  async reviseOn(client: PoolClient, draft: Draft): Promise<Draft> {
-    const revised = await revise(draft, sqlHooks(client, this.#rows), this.#facts);
-    await becomeWorker(client);
-    return revised;
+  /** What hooks of the database make of it, in its transaction. */
+  reviseOn(client: PoolClient, draft: Draft): Promise<Draft> {
+    return revise(draft, sqlHooks(client, this.#rows), this.#facts);
   }
 
   /**
@@ -95,12 +92,10 @@ export class RunHooks {
     for (const hooks of [this.#before(), sqlHooks(client, this.#rows)]) {
       const { step, error } = await reviseCall(asked, hooks, this.#facts);
       if (!step || step.kind === 'tool') {
-        await becomeWorker(client);
         return error ? failing([], error) : { steps: step ? [step] : [] };
       }
       asked = step;
     }
-    await becomeWorker(client);
     return { steps: [asked] };
   }
 

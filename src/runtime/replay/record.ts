@@ -1,6 +1,7 @@
-import type { RunState } from '../../contracts/action.ts';
+import type { CallRules, RunState } from '../../contracts/action.ts';
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
+import { isJsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
@@ -70,15 +71,25 @@ export class RunRecord {
     return isLimit && !this.isOutside(position) ? (next.name as StopReason) : null;
   }
 
-  /** Tools whose next call was made without asking, though they require an approval. */
-  approvedAt(position: number): string[] {
-    const guarded = this.run.definition.tools
-      .flatMap((tool) => (tool.compensation ? [tool, tool.compensation] : [tool]))
-      .filter((tool) => tool.requires_approval);
-    return guarded.filter((tool) => this.#isApproved(tool, position)).map(({ name }) => name);
+  /** What held for the tools there, as the first step of the next call of each tells. */
+  rulesAt(position: number): CallRules {
+    const tools = this.run.definition.tools.flatMap((tool) =>
+      tool.compensation ? [tool, tool.compensation] : [tool],
+    );
+    const approved: string[] = [];
+    const asked: string[] = [];
+    const withdrawn: Record<string, string> = {};
+    for (const tool of tools) {
+      const first = this.#firstOfNext(tool, position);
+      const reason = first && reasonOf(first);
+      if (first?.kind === 'question' && first.name === 'approval') asked.push(tool.name);
+      else if (first && tool.requires_approval) approved.push(tool.name);
+      if (reason) withdrawn[tool.name] = reason;
+    }
+    return { approved, asked, withdrawn };
   }
 
-  #isApproved(tool: ToolDefinition, position: number): boolean {
+  #firstOfNext(tool: ToolDefinition, position: number): ExportedStep | undefined {
     const names = [tool.name, ...tool.aliases];
     const calls = new Set(
       this.run.messages
@@ -87,10 +98,9 @@ export class RunRecord {
         .map((call) => call.id),
     );
     const seen = new Set(this.steps.slice(0, position).map((step) => step.call_id));
-    const first = this.steps
+    return this.steps
       .slice(position)
       .find(({ call_id }) => call_id !== null && calls.has(call_id) && !seen.has(call_id));
-    return first !== undefined && first.kind !== 'question';
   }
 
   /** What a claim there would give a worker. */
@@ -104,6 +114,8 @@ export class RunRecord {
       agent_version_id: '',
       session_id: execution.session_id,
       root_execution_id: execution.root_execution_id,
+      task: null,
+      overrides: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,
@@ -125,7 +137,7 @@ export class RunRecord {
   /** The state a strategy would look at there, with the definition the run had. */
   stateAt(position: number): RunState {
     const state = foldLog(this.claimAt(position), this.run.definition.agent.use_history);
-    return { ...state, approved_tools: this.approvedAt(position) };
+    return { ...state, rules: this.rulesAt(position) };
   }
 
   #messagesAt(position: number): LoggedMessage[] {
@@ -164,6 +176,12 @@ export class RunRecord {
       return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
     });
   }
+}
+
+/** Why the call was refused whose first step this is, if its tool had been withdrawn. */
+function reasonOf({ error }: ExportedStep): string | undefined {
+  const cause = error?.cause;
+  return isJsonObject(cause ?? null) ? (cause as { withdrawn?: string }).withdrawn : undefined;
 }
 
 /** A message as a claim tells it: what it does not have is absent. */

@@ -56,7 +56,10 @@ async function answer(request: ModelRequest, record: RunRecord, judge: Judge, ru
 /** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
 async function recordedRequest(record: RunRecord, position: number): Promise<string> {
   const { definition, execution } = record.run;
-  const next = strategyOf({ is_compensation: execution.compensates_execution_id !== null });
+  const next = strategyOf(
+    { is_compensation: execution.compensates_execution_id !== null },
+    definition,
+  );
   const request = requestOf(next(definition, record.stateAt(position)), definition);
   const resolved = await resolveParts(request?.messages ?? [], fileOf);
   return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';

@@ -22,7 +22,7 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
-        approvedTools: async () => record.approvedAt(judge.position),
+        callRules: async () => record.rulesAt(judge.position),
       },
       announce: () => {},
       stream: () => {},
@@ -38,8 +38,7 @@ export class ReplayedRun extends HeldRun {
       await this.#order.turnOf(callId);
     }
     const isWritten = await super.commit(records, to);
-    const approved_tools = this.#record.approvedAt(this.#judge.position);
-    this.state = { ...this.state, approved_tools };
+    this.state = { ...this.state, rules: this.#record.rulesAt(this.#judge.position) };
     if (this.isHeld) {
       this.#order.moved();
     } else {

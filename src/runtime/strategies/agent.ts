@@ -1,15 +1,13 @@
-import type { Action, RunState, StepNote } from '../../contracts/action.ts';
+import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { RunError } from '../../contracts/errors.ts';
 import type { Json, JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
-import { LONGEST_DELAY_MS, triesOf } from '../backoff.ts';
-import { RETRIED } from '../calls.ts';
+import { askModel } from '../ask-model.ts';
 import { faultsOf } from '../json-schema.ts';
 import { loopVerdict, REPAIR_OPENING } from '../loop-guard.ts';
 import { type PlannedCall, planCalls } from '../plan-call.ts';
-import { promptFor, requestTokens } from '../prompt.ts';
+import { promptFor } from '../prompt.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
@@ -23,7 +21,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const last = state.messages.at(-1);
   return last?.role === 'assistant'
     ? conclude(definition, state, last)
-    : (stopAtLimit(state) ?? stopLoop(state) ?? askModel(definition, state));
+    : (stopAtLimit(state) ?? stopLoop(state) ?? askModel(definition, state, promptFor));
 }
 
 function stopAtLimit({ exhausted }: RunState): Action | undefined {
@@ -51,59 +49,6 @@ function goOn(planned: readonly PlannedCall[]): Action {
   }
   const isAsked = planned.some(({ plan }) => plan.do === 'wait' && plan.for === 'question');
   return { type: 'wait', for: isAsked ? 'question' : 'child' };
-}
-
-function askModel(definition: AgentDefinition, state: RunState): Action {
-  const failures = failuresOf(state);
-  const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
-  const tries = (error: RunError): number =>
-    canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error);
-  let patient: Action | undefined;
-  for (const model of definition.models) {
-    const own = failures.filter((failure) => failure.name === model.name);
-    const isSpent = own.some((failure) => failure.error && own.length >= tries(failure.error));
-    const action = isSpent ? undefined : promptFor(definition, state, model, own.length + 1);
-    if (!action || isTooLongStill(action, own, definition, state)) {
-      continue;
-    }
-    if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= LONGEST_DELAY_MS) {
-      return action;
-    }
-    patient ??= action; // it wants to be left alone for long: another model first, if there is one
-  }
-  if (patient) {
-    return patient;
-  }
-  const error = failures.at(-1)?.error;
-  return error
-    ? { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } }
-    : fail(
-        'error',
-        'the agent has no model: give it one in agent_models, or make a model named default',
-      );
-}
-
-/** Each is at most 70 % of the one before. */
-const SHRINKS = 8;
-
-/** The same request again would only be refused again. */
-function isTooLongStill(
-  action: Action,
-  own: readonly StepNote[],
-  definition: AgentDefinition,
-  { refused }: RunState,
-): boolean {
-  return (
-    action.type === 'call_model' &&
-    own.at(-1)?.error?.code === 'context_too_long' &&
-    requestTokens(definition, action.messages) >= (refused[action.model.name] ?? Infinity)
-  );
-}
-
-/** Failed attempts to get an answer, since the last one or since somebody retried the run. */
-function failuresOf({ attempts }: RunState): readonly StepNote[] {
-  const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
-  return attempts.slice(retried + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
 }
 
 function conclude(definition: AgentDefinition, state: RunState, last: Message): Action {

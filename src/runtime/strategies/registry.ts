@@ -1,12 +1,37 @@
 import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, WorkflowType } from '../../contracts/definition.ts';
 import { next as agent } from './agent.ts';
+import { next as chain } from './chain.ts';
 import { next as compensation } from './compensation.ts';
+import { next as evaluatorOptimizer } from './evaluator-optimizer.ts';
+import { next as graph } from './graph.ts';
+import { next as map } from './map.ts';
+import { next as orchestrator } from './orchestrator.ts';
+import { next as parallel } from './parallel.ts';
+import { next as router } from './router.ts';
+import { next as voting } from './voting.ts';
 
 /** Decides the next thing to do from definition and state alone: the same two give the same action, without any I/O. */
 export type Strategy = (definition: AgentDefinition, state: RunState) => Action;
 
 /** The strategy a run follows. */
-export function strategyOf(run: { is_compensation: boolean }): Strategy {
+export function strategyOf(
+  run: { is_compensation: boolean },
+  { workflow }: AgentDefinition,
+): Strategy {
+  if (workflow) {
+    return TEAMS[workflow.type];
+  }
   return run.is_compensation ? compensation : agent;
 }
+
+const TEAMS: Record<WorkflowType, Strategy> = {
+  chain,
+  parallel,
+  router,
+  orchestrator,
+  evaluator_optimizer: evaluatorOptimizer,
+  voting,
+  map,
+  graph,
+};

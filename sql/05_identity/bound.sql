@@ -1,0 +1,45 @@
+-- For whom SQL runs that is not ours: tools and hooks. It runs in a worker's session, whose login may be anybody, and
+-- can change every setting there is. So under the role howdah_tool, which it cannot leave (sql/10_private/run_bound.sql),
+-- no setting counts but `howdah.bound`: tenant and user, signed by the worker for this transaction.
+create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_user_id uuid;
+  v_said text;
+begin
+  perform pg_current_xact_id(); -- from here on it has one
+  select e.user_id into v_user_id from howdah.executions as e
+  where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
+  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-');
+  return v_said || ' ' || howdah_private.binding_seal(v_said);
+end $$;
+
+-- Hashed twice, since whoever knows sha256 of a text knows that of longer ones. With the number of the transaction: what was
+-- signed for one says nothing in another. (A session's number would be another one in a parallel worker.)
+create or replace function howdah_private.binding_seal(said text) returns text
+  language sql stable parallel safe security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select encode(sha256(k.key || sha256(k.key || convert_to(
+    pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
+  from howdah_private.binding_keys as k
+$$;
+
+create or replace function howdah_private.is_bound() returns boolean
+  language sql stable parallel safe
+  return current_setting('role') = 'howdah_tool';
+
+-- No row for who signed himself.
+create or replace function howdah_private.bound() returns table (tenant_id uuid, user_id uuid)
+  language plpgsql stable parallel safe security definer rows 1
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+begin
+  if v_parts[3] = howdah_private.binding_seal(v_parts[1] || ' ' || v_parts[2]) then
+    return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
+  end if;
+end $$;

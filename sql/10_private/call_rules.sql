@@ -1,0 +1,62 @@
+-- What holds for the next calls of a run beside the version it pinned, by the tools' names there. A worker asks before each
+-- round of calls, so it holds for runs that are at work and for forks too:
+--   approved   need not be asked about, since an approval sticks
+--   asked      want leave now, though they did not when the version was made; the stricter of the two counts
+--   withdrawn  may not be called any more, and why
+-- What takes back another run's effects does so whatever became of its tools.
+create or replace function howdah_private.call_rules(execution_id uuid)
+  returns table (approved text[], asked text[], withdrawn jsonb)
+  language plpgsql stable security definer rows 1
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_run record;
+  v_refusal text;
+begin
+  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  from howdah.executions as e where e.id = call_rules.execution_id;
+  approved := howdah_private.approved_tools(call_rules.execution_id);
+  asked := '{}';
+  withdrawn := '{}';
+  if v_run.compensates_execution_id is null then
+    select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, e.agent_id)
+      then 'the user of the run may not run its agent any more' end
+    into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
+    select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
+      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}')
+    into asked, withdrawn
+    from (
+      select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
+        coalesce(v_refusal, case when t.id is null then 'it was deleted'
+          when not t.is_active then 'it is not active any more'
+          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+            then 'it was taken from the agent' end) as reason
+      from howdah.agent_versions as v
+      join howdah.agents as a on a.id = v.agent_id
+      cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
+      left join howdah.tools as t on t.id = (d.tool ->> 'id')::uuid
+      left join howdah.agent_tools as g on g.agent_id = v.agent_id and g.tool_id = t.id
+      where v.id = v_run.agent_version_id
+    ) as p;
+  end if;
+  return next;
+end $$;
+
+-- Whether a user may run an agent, who is not asked himself: as agent_permission says it of whom is. A workflow (null) is
+-- for everybody who may run anything.
+create or replace function howdah_private.user_may_run(user_id uuid, agent_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select u.is_active and case when u.role <= 'admin' then true when a.is_restricted is not true then u.role = 'member'
+      else exists (
+        select from howdah.grants as g
+        where g.tenant_id = a.tenant_id and g.agent_id = a.id and g.permission >= 'run'
+          and (g.user_id = u.id or g.role >= u.role)
+      ) end
+    from howdah.users as u
+    left join howdah.agents as a on a.tenant_id = u.tenant_id and a.id = user_may_run.agent_id
+    where u.id = user_may_run.user_id and (a.id is not null or user_may_run.agent_id is null)
+  ), false)
+$$;

@@ -1,0 +1,29 @@
+-- The models and tools of an agent as a version has them. A tool it still has keeps its own configuration there; of one
+-- that comes back only what differs from the tool itself is the agent's.
+create or replace function howdah_private.restore_parts(agent_id uuid, definition jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
+  insert into howdah.agent_models (agent_id, model_id, position, request_params)
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
+  -- an agent without models uses the one named default, which is no choice of its own
+  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
+    select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
+  );
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select restore_parts.agent_id, t.id, coalesce((
+      select jsonb_object_agg(k.key, k.value) from jsonb_each(d -> 'configuration') as k
+      where t.configuration -> k.key is distinct from k.value
+    ), '{}'), nullif((d ->> 'requires_approval')::boolean, t.requires_approval)
+  from jsonb_array_elements(restore_parts.definition -> 'tools') as d
+  join howdah.tools as t on t.id = (d ->> 'id')::uuid
+  where not exists (
+      select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
+    )
+    and not (t.kind = 'builtin' and t.name = 'ask_user'
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+end $$;

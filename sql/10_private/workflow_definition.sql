@@ -1,0 +1,52 @@
+-- Everything a run of the workflow needs, by value, in the form of an agent's definition: `agent` and `models` are those
+-- of its deciding model, `workflow` says what makes it a team. Members are told by name; which version of theirs runs is
+-- decided when they begin.
+create or replace function howdah_private.workflow_definition(workflow_id uuid) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'agent', jsonb_build_object(
+      'name', w.name, 'description', w.description, 'instruction', w.instruction, 'system_prompt', null,
+      'use_history', false, 'context_policy', 'none', 'output_schema', null, 'max_steps', w.max_steps,
+      'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
+    ),
+    'models', coalesce((
+      select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
+      where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
+    ), '[]'),
+    'tools', '[]'::jsonb,
+    'workflow', jsonb_build_object(
+      'type', w.type, 'configuration', w.configuration, 'members', coalesce((
+        select jsonb_agg(howdah_private.member_definition(x) order by x.sequence_order)
+        from howdah.workflow_agents as x where x.workflow_id = w.id
+      ), '[]')
+    )
+  )
+  from howdah.workflows as w where w.id = workflow_definition.workflow_id
+$$;
+
+create or replace function howdah_private.model_definition(m howdah.models, request_params jsonb) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+    'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
+  ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+$$;
+
+create or replace function howdah_private.member_definition(x howdah.workflow_agents) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
+    'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
+    'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
+    'capabilities', to_jsonb(a.capabilities)
+  )) || jsonb_build_object('configuration', x.configuration)
+  from (values (1)) as one
+  left join howdah.agents as a on a.id = x.agent_id
+  left join howdah.workflows as w on w.id = x.member_workflow_id
+$$;

@@ -1,0 +1,76 @@
+-- What a person is asked as a member of a workflow: `prompt` and `options`, and the settings every question has.
+create or replace function howdah_private.refuse_member_question(question jsonb) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_fault text := case
+    when refuse_member_question.question is null then null
+    when jsonb_typeof(question) <> 'object' then 'is not an object'
+    when jsonb_typeof(question -> 'prompt') is distinct from 'string' or question ->> 'prompt' !~ '\S' then 'has no prompt'
+    when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
+      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")')) then 'has options that are no list of texts'
+  end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = 'question ' || v_fault,
+      detail = jsonb_build_object('field', 'question')::text,
+      hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
+  end if;
+  perform howdah_private.refuse_question_settings(
+    jsonb_build_object('question', question - array['prompt', 'options']), true)
+  where question is not null;
+end $$;
+
+-- Why a workflow cannot run as it stands; null when it can. Members come one by one, so this is asked when it is to run
+-- and not while it is being written.
+create or replace function howdah_private.workflow_fault(definition jsonb) returns text
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_type text := workflow_fault.definition #>> '{workflow,type}';
+  v_configuration jsonb := definition #> '{workflow,configuration}';
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
+  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
+  v_named record;
+  v_unknown text;
+begin
+  if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
+    return format('a workflow of type %s has %s, this one has %s', v_type,
+      case v_type when 'voting' then 'two members or more' when 'map' then 'one member, the worker'
+        when 'evaluator_optimizer' then 'one member or two: generator and evaluator' else 'at least one member' end,
+      case cardinality(v_names) when 0 then 'none' else cardinality(v_names)::text end);
+  end if;
+  select n.name into v_unknown from unnest(v_names) as n (name) group by n.name having count(*) > 1 limit 1;
+  if found then
+    return format('two members are called %L: give them a role each', v_unknown);
+  end if;
+  for v_named in
+    select n.place, n.name from (
+      select 'aggregator', v_configuration ->> 'aggregator'
+      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select format('start[%s]', s.place - 1), s.name #>> '{}'
+        from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
+      union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
+        from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
+        cross join (values ('from'), ('to')) as k (key)
+      union all select 'joins.' || j.name, j.name from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
+    ) as n (place, name)
+    where n.name is not null and n.name <> all (v_names)
+    limit 1
+  loop
+    return format('configuration.%s names %L, which is no member%s', v_named.place, v_named.name,
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
+        '; the members: ' || array_to_string(v_names, ', ')));
+  end loop;
+  if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
+    return 'configuration.quorum is missing: on_failure is quorum';
+  end if;
+  if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
+    return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
+  end if;
+  return null;
+end $$;

@@ -1,0 +1,50 @@
+-- An agent becomes again what a version says it was: its own columns, its models in their order and its tools. That is an
+-- edit like any other, with the rights of whoever asks, and makes a new version; what the version names has to be there still.
+create or replace function howdah.restore_agent_version(agent_id uuid, version int) returns howdah.agents
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_definition jsonb;
+  v_gone text;
+begin
+  select v.definition into v_definition from howdah.agent_versions as v
+  where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
+    and v.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = 'Those there are stand in howdah.agent_versions.';
+  end if;
+  select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
+    select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
+    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    union all
+    select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
+    where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
+  ) as g;
+  if v_gone is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s cannot be restored: there is no %s any more', restore_agent_version.version, v_gone),
+      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
+      hint = 'Make it again under that name and give it to the agent by hand.';
+  end if;
+  perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
+  update howdah.agents as a
+  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+    max_seconds, capabilities, domain) = (
+    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain
+    from jsonb_to_record(v_definition -> 'agent') as r (
+      name text, description text, instruction text, system_prompt text, use_history boolean,
+      context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
+      max_seconds int, capabilities text[], domain text
+    )
+  )
+  where a.id = restore_agent_version.agent_id;
+  return howdah_private.agent_row(restore_agent_version.agent_id);
+end $$;
+comment on function howdah.restore_agent_version(uuid, int) is
+  'Makes an agent what it was by this version, which is a new version of it: columns, models and tools.';

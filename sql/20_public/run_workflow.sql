@@ -1,0 +1,36 @@
+-- As run(), for workflows.
+create or replace function howdah.run_workflow(
+  workflow text,
+  input text,
+  input_data jsonb default null,
+  session_id uuid default null,
+  run_at timestamptz default null,
+  priority int default 0,
+  idempotency_key text default null,
+  metadata jsonb default '{}'
+) returns howdah.executions
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_workflow_id uuid := howdah.workflow(run_workflow.workflow);
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run_workflow.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_workflow.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+    ) values (
+      v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.metadata, '{}')
+    )
+    returning executions.id into v_first;
+  end if;
+  return howdah_private.execution_row(v_first);
+end $$;
+comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb) is
+  'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run.';

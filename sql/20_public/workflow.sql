@@ -1,0 +1,25 @@
+-- The living workflow of that name in one's own tenant, as howdah.agent() for agents.
+create or replace function howdah.workflow(name text) returns uuid
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid;
+  v_known text[];
+begin
+  select w.id into v_id from howdah.workflows as w
+  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  if v_id is not null then
+    return v_id;
+  end if;
+  v_known := array(
+    select w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name limit 100);
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no workflow named %L', workflow.name),
+    detail = jsonb_build_object('workflow', workflow.name)::text,
+    hint = coalesce('Did you mean ' || howdah_private.nearest_word(workflow.name, v_known) || '?',
+      'The workflows here are: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'This tenant has no workflows yet.');
+end $$;
+comment on function howdah.workflow(text) is
+  E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';

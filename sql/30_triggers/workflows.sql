@@ -1,0 +1,157 @@
+-- Workflows and their members are checked when they are written and versioned when the transaction commits, as agents are.
+create or replace function howdah_private.tg_workflows__check_configuration() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults(howdah.workflow_schema(new.type), new.configuration);
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.workflow_schema(%L).', new.type);
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_workflows__mark_stale() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.version_is_stale := true;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_workflows__write_version() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refresh_workflow_version(new.id);
+  return null;
+end $$;
+
+create or replace function howdah_private.mark_workflows_stale(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.workflows as w set version_is_stale = true
+  where w.id = any (mark_workflows_stale.ids) and not w.version_is_stale
+$$;
+
+create or replace function howdah_private.tg_workflow_agents__mark_stale() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.mark_workflows_stale(array[old.workflow_id, new.workflow_id]);
+  return null;
+end $$;
+
+-- A workflow that is a member of itself, over however many others, would never end.
+create or replace function howdah_private.tg_workflow_agents__refuse_cycle() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- edits of teams of one tenant are looked at one after the other: two could close a circle together
+  perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
+  if exists (
+    with recursive below as (
+      select new.member_workflow_id as id
+      union
+      select x.member_workflow_id from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+    )
+    select from below as b where b.id = new.workflow_id
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('workflow %s would be a member of itself', new.workflow_id),
+      detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
+        'member_workflow_id', new.member_workflow_id)::text,
+      hint = 'Give it a member that does not contain it.';
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_workflow_agents__check() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_sub_run_settings(new.configuration);
+  perform howdah_private.refuse_member_question(new.question);
+  return new;
+end $$;
+
+-- Members are named in versions by what their agents and workflows are called.
+create or replace function howdah_private.tg_members__mark_stale() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(x.workflow_id))
+  from howdah.workflow_agents as x where new.id in (x.agent_id, x.member_workflow_id);
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_models__mark_workflows_stale() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.mark_workflows_stale(array_agg(w.id))
+  from howdah.workflows as w
+  where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
+    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+  return null;
+end $$;
+
+create or replace trigger _100_stamp before update on howdah.workflows
+  for each row when (old.version_is_stale = new.version_is_stale)
+  execute function howdah_private.tg__stamp();
+create or replace trigger _200_mark_stale
+  before update of name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds
+  on howdah.workflows
+  for each row when (old.* is distinct from new.*)
+  execute function howdah_private.tg_workflows__mark_stale();
+create or replace trigger _300_check_configuration before insert or update of type, configuration on howdah.workflows
+  for each row execute function howdah_private.tg_workflows__check_configuration();
+create or replace trigger _500_mark_users_stale after update of name, description on howdah.workflows
+  for each row when (old.name <> new.name or old.description <> new.description)
+  execute function howdah_private.tg_members__mark_stale();
+drop trigger if exists _900_write_version on howdah.workflows;
+create constraint trigger _900_write_version after insert or update on howdah.workflows
+  deferrable initially deferred
+  for each row when (new.version_is_stale)
+  execute function howdah_private.tg_workflows__write_version();
+
+create or replace trigger _100_stamp before update on howdah.workflow_agents
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _200_refuse_cycle before insert or update of workflow_id, member_workflow_id
+  on howdah.workflow_agents
+  for each row when (new.member_workflow_id is not null)
+  execute function howdah_private.tg_workflow_agents__refuse_cycle();
+create or replace trigger _300_check before insert or update of configuration, question on howdah.workflow_agents
+  for each row execute function howdah_private.tg_workflow_agents__check();
+create or replace trigger _500_mark_stale after insert or update or delete on howdah.workflow_agents
+  for each row execute function howdah_private.tg_workflow_agents__mark_stale();
+
+create or replace trigger _530_mark_workflows_stale
+  after insert or delete or update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
+  for each row execute function howdah_private.tg_models__mark_workflows_stale();
+create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities on howdah.agents
+  for each row when (
+    old.name <> new.name or old.description <> new.description or old.instruction <> new.instruction
+    or old.capabilities <> new.capabilities
+  )
+  execute function howdah_private.tg_members__mark_stale();
+
+create or replace trigger _100_refuse_change before update or delete on howdah.workflow_versions
+  for each row execute function howdah_private.tg__refuse_change();
+create or replace trigger _100_refuse_truncate before truncate on howdah.workflow_versions
+  for each statement execute function howdah_private.tg__refuse_change();

@@ -1,0 +1,122 @@
+-- What to do about a row that a check refuses: its comment is the hint of the refusal (65_refusals.sql), and in psql
+-- `\dd howdah.*` shows it beside the name. Of checks that only a fault of the engine's could break it says who writes the column.
+comment on constraint must_be_uuid_v7 on domain howdah.execution_id is 'Leave id out, or take howdah.uuid_v7(): an id begins with the time it was made.';
+comment on constraint slug_is_short_and_lower_case on howdah.tenants is 'Take 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit, such as acme-2.';
+
+comment on constraint base_url_is_http on howdah.models is 'Write base_url as https://host/path, with no user, password or space in it; a key is stored by: howdah secret set NAME.';
+comment on constraint capabilities_are_an_object on howdah.models is 'Write capabilities as a JSON object, such as {"tools": true}.';
+comment on constraint context_tokens_are_positive on howdah.models is 'Set context_tokens to a whole number from 1 on, or leave it out.';
+comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';
+comment on constraint prices_are_finite on howdah.models is 'Set input_price and output_price to what a million tokens cost, a plain number, or leave them out.';
+
+comment on constraint limits_are_positive on howdah.agents is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
+comment on constraint max_cost_is_finite on howdah.agents is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
+comment on constraint name_is_not_empty on howdah.agents is 'Give the agent a name of 1 to 200 characters that are not all spaces.';
+comment on constraint output_schema_is_an_object on howdah.agents is 'Write output_schema as a JSON Schema, such as {"type": "object", "properties": {…}}, or leave it out.';
+comment on constraint position_counts_from_one on howdah.agent_models is 'Set position to 1 for the model that is asked first, to 2, 3, … for those that take its place.';
+comment on constraint request_params_are_an_object on howdah.agent_models is 'Write request_params as a JSON object, such as {"temperature": 0}.';
+comment on constraint definition_is_an_object on howdah.agent_versions is 'Change the agent instead: its versions are written from it.';
+
+comment on constraint configuration_is_an_object on howdah.workflows is 'Write configuration as a JSON object; howdah.workflow_schema(type) says what may stand in it.';
+comment on constraint limits_are_positive on howdah.workflows is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
+comment on constraint max_cost_is_finite on howdah.workflows is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
+comment on constraint name_is_not_empty on howdah.workflows is 'Give the workflow a name of 1 to 200 characters that are not all spaces.';
+comment on constraint a_member_is_an_agent_a_workflow_or_a_question on howdah.workflow_agents is 'Set one of agent_id, member_workflow_id and question.';
+comment on constraint configuration_is_an_object on howdah.workflow_agents is 'Write configuration as a JSON object, such as {"mission_override": "…"}.';
+comment on constraint question_is_an_object on howdah.workflow_agents is 'Write question as a JSON object with a prompt, such as {"prompt": "Publish this?", "options": ["yes", "no"]}.';
+comment on constraint role_is_not_empty on howdah.workflow_agents is 'Give the member a role of 1 to 200 characters, or leave it out: then it is called by its agent or workflow.';
+comment on constraint sequence_order_counts_from_one on howdah.workflow_agents is 'Set sequence_order to 1 for the first member, to 2, 3, … for the others.';
+comment on constraint definition_is_an_object on howdah.workflow_versions is 'Change the workflow instead: its versions are written from it.';
+comment on constraint a_run_is_of_an_agent_or_a_workflow on howdah.executions is 'Set agent_id or workflow_id: the version is read from it.';
+comment on constraint a_label_is_a_word on howdah.version_labels is 'Take a label of lower-case letters, digits, _ and -, such as production.';
+comment on constraint a_label_is_of_an_agent_or_a_workflow on howdah.version_labels is 'Set one of agent_id and workflow_id.';
+
+comment on constraint agent_tools_name_their_agent on howdah.tools is 'Give a tool of the kind agent its agent_id, and other kinds none.';
+comment on constraint aliases_fit_the_wire on howdah.tools is 'Make each of aliases of 1 to 64 letters, digits, _ and -.';
+comment on constraint compensation_is_another_tool on howdah.tools is 'Let compensation_tool_id name the tool that takes this one back, or leave it out.';
+comment on constraint configuration_is_an_object on howdah.tools is 'Write configuration as a JSON object, such as {}.';
+comment on constraint name_fits_the_wire on howdah.tools is 'Make the name of 1 to 64 letters, digits, _ and -, since models call it by that.';
+comment on constraint only_tools_that_do_something_exist on howdah.tools is 'Take one of the kinds builtin, sql, custom, agent and workflow.';
+comment on constraint workflow_tools_name_their_workflow on howdah.tools is 'Give a tool of the kind workflow its workflow_id, and other kinds none.';
+comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is 'Write parameters as the JSON Schema of an object, such as {"type": "object", "properties": {…}}.';
+comment on constraint timeout_is_between_a_millisecond_and_an_hour on howdah.tools is 'Set timeout_ms to 1 to 3600000 milliseconds, or leave it out for a minute.';
+comment on constraint configuration_is_an_object on howdah.agent_tools is 'Write configuration as a JSON object, such as {}.';
+
+comment on constraint state_is_an_object on howdah.sessions is 'Write state as a JSON object, such as {}.';
+
+comment on constraint input_is_at_most_1_mb on howdah.executions is 'Give a large text to the agent by a tool that reads it piece by piece.';
+comment on constraint input_parts_are_a_list on howdah.executions is 'Write input_parts as a JSON array of parts, such as [{"type": "text", "text": "…"}].';
+comment on constraint metadata_is_an_object on howdah.executions is 'Write metadata as a JSON object, such as {"order": 4711}.';
+comment on constraint a_root_is_its_own_root on howdah.executions is 'Leave root_execution_id out: it follows from the parent.';
+comment on constraint forks_say_from_where on howdah.executions is 'Fork by howdah.fork_execution(id, seq), which writes both columns.';
+comment on constraint completed_runs_have_an_output on howdah.executions is 'Leave status to the engine; of a run that is imported as it was, write its output.';
+comment on constraint ended_runs_say_when on howdah.executions is 'Leave status to the engine; of a run that is imported as it was, write completed_at exactly when it has ended.';
+comment on constraint ended_runs_say_why on howdah.executions is 'Leave status to the engine; of a run that is imported as it was, write stop_reason exactly when it has ended.';
+comment on constraint failed_runs_have_an_error on howdah.executions is 'Leave status to the engine; of a run that is imported as it was, write error exactly when it failed.';
+comment on constraint error_is_an_object on howdah.executions is 'Leave error to the engine: it is an object {code, message, retryable, cause}.';
+comment on constraint metrics_are_an_object on howdah.executions is 'Leave metrics to the engine: they are an object.';
+comment on constraint running_runs_have_an_owner on howdah.executions is 'Leave status and owner_worker to the engine: a run runs where a worker claimed it.';
+comment on constraint timers_have_a_time on howdah.executions is 'Leave waiting_for and wake_at to the engine.';
+comment on constraint waiting_runs_say_for_what on howdah.executions is 'Leave status and waiting_for to the engine; howdah.pause_execution(id) makes a run wait.';
+
+comment on constraint annotations_are_an_object on howdah.steps is 'Leave steps to the engine: annotations are an object.';
+comment on constraint error_is_an_object on howdah.steps is 'Leave steps to the engine: an error is an object {code, message, retryable, cause}.';
+comment on constraint retries_and_errors_say_why on howdah.steps is 'Leave steps to the engine: those of the kinds retry and error carry an error.';
+comment on constraint seq_counts_from_one on howdah.steps is 'Leave steps to the engine: seq counts 1, 2, 3, ….';
+comment on constraint parts_are_a_list on howdah.messages is 'Leave messages to the engine: parts are an array.';
+comment on constraint seq_counts_from_one on howdah.messages is 'Leave messages to the engine: seq counts 1, 2, 3, ….';
+comment on constraint summaries_say_what_they_cover on howdah.messages is 'Leave messages to the engine: a summary covers from one seq to another.';
+comment on constraint tool_calls_are_a_list on howdah.messages is 'Leave messages to the engine: tool_calls are an array.';
+comment on constraint tool_results_name_their_call on howdah.messages is 'Leave messages to the engine: those of the role tool, and no others, name their call.';
+
+comment on constraint answered_questions_say_when on howdah.questions is 'Answer by howdah.answer_question(id, answer), which writes both columns.';
+comment on constraint options_are_a_list on howdah.questions is 'Leave questions to the engine: options are an array of texts.';
+comment on constraint schema_is_an_object on howdah.questions is 'Leave questions to the engine: a schema is a JSON Schema.';
+comment on constraint an_approval_names_what_it_is_for on howdah.approvals is 'Name what the scope says: execution_id for run, session_id for session, agent_id for agent, and nothing else.';
+
+comment on constraint input_is_at_most_1_mb on howdah.schedules is 'Shorten input to 1 MB; a large text is given to the agent by a tool that reads it piece by piece.';
+comment on constraint last_error_is_an_object on howdah.schedules is 'Leave last_error to the engine, which writes it when a run could not begin.';
+comment on constraint metadata_is_an_object on howdah.schedules is 'Write metadata as a JSON object, such as {"report": "daily"}.';
+comment on constraint name_is_not_empty on howdah.schedules is 'Give the schedule a name of 1 to 200 characters that are not all spaces.';
+comment on constraint paused_schedules_have_no_next_time on howdah.schedules is 'Set is_active alone: next_at follows from it.';
+
+comment on constraint note_has_at_most_4000_characters on howdah.todos is 'Shorten note to 4000 characters; longer texts are stored in howdah.resources.';
+comment on constraint position_counts_from_one on howdah.todos is 'Set position to a whole number from 1 to 1000000.';
+comment on constraint title_has_1_to_500_characters on howdah.todos is 'Give the todo a title of 1 to 500 characters that are not all spaces.';
+
+comment on constraint bytes_are_at_most_8_mb on howdah.resources is 'Store at most 8 MB in a row; of a larger file an owner of the database writes storage_path instead of bytes.';
+comment on constraint bytes_are_in_the_row_or_in_a_file on howdah.resources is 'Give either bytes or storage_path, not both.';
+comment on constraint metadata_is_an_object on howdah.resources is 'Write metadata as a JSON object, such as {}.';
+comment on constraint name_is_one_short_line on howdah.resources is 'Give the file a name of 1 to 255 characters in one line.';
+comment on constraint sha256_is_hex on howdah.resources is 'Leave sha256 out, or write it as 64 characters of 0-9 and a-f.';
+comment on constraint size_is_not_negative on howdah.resources is 'Leave size out where there are bytes; of a file write how many it has.';
+comment on constraint storage_path_is_relative on howdah.resources is 'Write storage_path relative to the folder of resources, with / and without . or .. as a part.';
+comment on constraint type_is_a_mime_type on howdah.resources is 'Write type as a MIME type in lower case, such as text/plain.';
+
+comment on constraint timeout_is_up_to_a_minute on howdah.hooks is 'Set timeout_ms to 1 to 60000 milliseconds.';
+comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant on howdah.concurrency_limits is 'Give agent_id or model_id, or neither for the whole tenant.';
+comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is 'Set max_running to 1 or more; to stop an agent set its is_active to false.';
+comment on constraint a_grant_is_to_a_user_or_to_a_role on howdah.grants is 'Give either user_id or role, not both.';
+
+comment on constraint hash_is_a_sha_256 on howdah.api_keys is 'Make keys by howdah.create_api_key(name) or: howdah key create NAME.';
+comment on constraint prefix_is_hwd_and_an_id on howdah.api_keys is 'Make keys by howdah.create_api_key(name) or: howdah key create NAME.';
+comment on constraint name_is_not_blank_and_at_most_100_long on howdah.api_keys is 'Give the key a name of 1 to 100 characters that are not all spaces.';
+comment on constraint scopes_are_actions on howdah.api_keys is 'Take scopes out of read, run, edit and manage, or leave them out: then the key may all that its role may.';
+comment on constraint name_is_a_word on howdah.secrets is 'Make the name of 1 to 128 letters, digits, _, . and -, beginning with a letter or digit.';
+comment on constraint version_is_positive on howdah.secrets is 'Store secrets by: howdah secret set NAME.';
+
+comment on constraint a_quota_per_tenant_is_of_the_system on howdah.quotas is 'Leave is_per_tenant out, or take the scope system.';
+comment on constraint a_tenant_and_the_system_have_no_subject on howdah.quotas is 'Leave subject_id out: it names a user, agent, session or API key.';
+comment on constraint api_keys_have_quotas_of_requests_alone on howdah.quotas is 'Take the metric requests, or another scope: only requests are counted by API key.';
+comment on constraint max_value_is_zero_or_more on howdah.quotas is 'Set max_value to a number from 0 on.';
+comment on constraint requests_are_not_of_an_agent_or_a_session on howdah.quotas is 'Take the scope tenant, user or api_key: requests are counted by those.';
+comment on constraint requests_have_a_period on howdah.quotas is 'Set period to minute, hour, day or month.';
+comment on constraint storage_is_of_a_tenant_a_session_or_the_system on howdah.quotas is 'Take the scope tenant or session: storage is counted by those.';
+comment on constraint storage_is_what_there_is_and_has_no_period on howdah.quotas is 'Leave period out: storage counts what there is.';
+
+comment on constraint action_is_one_word on howdah.audit_log is 'Leave the audit log to its triggers.';
+comment on constraint detail_is_an_object on howdah.audit_log is 'Leave the audit log to its triggers.';
+comment on constraint hashes_have_32_bytes on howdah.audit_log is 'Leave the audit log to its triggers.';
+comment on constraint seq_counts_from_one on howdah.audit_log is 'Leave the audit log to its triggers.';
+comment on constraint runs_are_kept_for_a_day_at_least on howdah.retention_policies is 'Set keep_contents_days to whole days from 0 on (0 keeps none) and keep_runs_days from 1 on, or leave one out: then it is kept for good.';
+comment on constraint sessions_are_kept_for_up_to_a_day on howdah.retention_policies is 'Set keep_sessions_minutes to 1 to 1440 minutes.';

@@ -1,0 +1,64 @@
+import { type PoolClient, quoteText } from './pool.ts';
+
+/** For whom SQL that is not ours runs: a tenant, and the user of a run where the run is named. */
+export type BoundTo = { tenantId: string; executionId?: string | undefined };
+
+const ANSWER_MS = 5_000;
+
+/** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
+export function answeredAfter(timeoutMs: number): object {
+  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // no type of pg knows it
+}
+
+/** What a statement may leave in the session that outlives its transaction: nothing of it reaches the next call. */
+export const FORGET_SESSION =
+  'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
+
+/**
+ * Everything a statement may leave in the session that would act within the transaction: cursors, prepared statements under
+ * the names of ours, types and tables that stand before all others, settings. None of these commands looks up a name.
+ */
+const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
+
+/**
+ * Runs `work` with the rights of howdah_tool, as far as they reach for `boundTo`, under a time-out; then the session is
+ * the worker's again. What it wrote stays when it comes back, and is undone when it throws. What it throws is thrown.
+ */
+export async function inSandbox<T>(
+  client: PoolClient,
+  boundTo: BoundTo,
+  timeoutMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  await client.query('savepoint sandbox');
+  const { rows } = await client.query<{ state: string }>(
+    `select howdah_private.bound_state() as state,
+       set_config('howdah.bound', howdah_private.binding($1, $2), true),
+       set_config('statement_timeout', $3, true), set_config('role', 'howdah_tool', true)`,
+    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs)],
+  );
+  try {
+    const result = await work();
+    const check = `select howdah_private.refuse_leftovers(${quoteText(rows[0]?.state ?? '')})`;
+    await client.query(`${LEAVE}; ${check}; release savepoint sandbox`);
+    return result;
+  } catch (error) {
+    await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
+    throw error;
+  }
+}
+
+/** Runs one statement of a column of text in there, `$1` being the argument; gives its rows. */
+export async function boundQuery(
+  client: PoolClient,
+  statement: string,
+  argument: string,
+  timeoutMs: number,
+): Promise<(string | null)[]> {
+  const { rows } = await client.query<{ value: string | null }>({
+    text: `select r.value from howdah_private.run_bound($1, $2, current_setting('search_path')) as r (value)`,
+    values: [statement, argument],
+    ...answeredAfter(timeoutMs),
+  });
+  return rows.map(({ value }) => value);
+}

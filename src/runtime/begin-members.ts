@@ -1,0 +1,44 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { Action, NewTask } from '../contracts/action.ts';
+import type { StepRecord } from '../contracts/step.ts';
+import type { HeldRun } from './held-run.ts';
+import { questionOf } from './question-about.ts';
+import { asked } from './tool-steps.ts';
+
+type BeginMembers = Extract<Action, { type: 'begin_members' }>;
+
+/** Members begin and the run waits for them: one commit, however many there are. */
+export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
+  const { tasks, wakes_on, at_once } = action;
+  const isAllAsked = tasks.every(({ question }) => question);
+  await run.commit(tasks.map(begun), {
+    status: 'waiting',
+    waiting_for: isAllAsked ? 'question' : 'child',
+    ...(wakes_on ? { wakes_on } : {}),
+    ...(at_once ? { members_at_once: at_once } : {}),
+  });
+}
+
+function begun(task: NewTask): StepRecord {
+  const { id: call_id, member, question, input } = task;
+  const { agent_id, workflow_id, overrides, budget } = task;
+  if (question) {
+    return asked(questionOf(question, call_id, input));
+  }
+  const child = {
+    id: uuidV7(),
+    call_id,
+    input,
+    ...(overrides ? { overrides } : {}),
+    ...(budget ? { budget } : {}),
+    ...(agent_id ? { agent_id } : { workflow_id: workflow_id as string }),
+  };
+  return {
+    kind: 'child_started',
+    name: member,
+    call_id,
+    input: { message: input },
+    output: { execution_id: child.id },
+    child,
+  };
+}

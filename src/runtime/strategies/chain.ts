@@ -1,0 +1,48 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Team } from '../../contracts/definition.ts';
+import { holds } from '../teams/condition.ts';
+import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+
+/**
+ * One member after the other: each is told what the one before answered, or with `cumulative` the task and all answers so
+ * far. With `stop_when` the first answer it holds for is the chain's.
+ */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const { members, configuration } = definition.workflow as Team;
+  const tasks = tasksOf(state);
+  const answers: { member: string; task: Task }[] = [];
+  for (const [index, member] of members.entries()) {
+    const id = String(index + 1);
+    const task = tasks.get(id);
+    if (!task) {
+      const input = toldNext(inputOf(state), answers, configuration.cumulative === true);
+      return begin(state, [taskFor(id, member, input)]);
+    }
+    if (task.state !== 'answered') {
+      return task.state === 'live' ? WAIT : fail(`${member.name} gave no answer: ${task.error}`);
+    }
+    answers.push({ member: member.name, task });
+    if (typeof configuration.stop_when === 'string') {
+      const verdict = holds(configuration.stop_when, task, member.name);
+      if (!verdict.ok) {
+        return fail(`configuration.stop_when: ${verdict.message}`);
+      }
+      if (verdict.value) {
+        break;
+      }
+    }
+  }
+  const last = answers.at(-1)?.task;
+  return finish(last?.output ?? '', last?.data ?? null);
+}
+
+function toldNext(
+  input: string,
+  answers: readonly { member: string; task: Task }[],
+  isCumulative: boolean,
+): string {
+  if (!isCumulative) {
+    return answers.at(-1)?.task.output ?? input;
+  }
+  return [input, ...answers.map(({ member, task }) => `${member}:\n${task.output}`)].join('\n\n');
+}

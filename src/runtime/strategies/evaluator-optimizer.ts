@@ -1,0 +1,121 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
+import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import { VERDICT_SCHEMA, type Verdict, verdictIn, verdictOf } from '../teams/verdict.ts';
+
+/** `shown` is what the deciding model was shown, when it gave the verdict. */
+type Round = { answer: Task; verdict: Verdict; shown?: string };
+
+/**
+ * A generator answers, an evaluator judges, and what it found wanting goes back to the generator, until the answer is good
+ * enough or the rounds are used up: then the best one so far counts.
+ */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const { members, configuration } = definition.workflow as Team;
+  const [generator, evaluator] = members as [Member, Member | undefined];
+  const tasks = tasksOf(state);
+  const most = Number(configuration.max_rounds ?? 3);
+  const enough = Number(configuration.min_score ?? 0.8);
+  const rubric = String(configuration.rubric ?? 'Is it correct, complete and to the point?');
+  const rounds: Round[] = [];
+  for (let round = 1; round <= most; round += 1) {
+    const answer = tasks.get(`generate:${round}`);
+    if (!answer) {
+      const task = taskFor(`generate:${round}`, generator, toldGenerator(state, rounds.at(-1)));
+      return begin(state, [task]);
+    }
+    if (answer.state !== 'answered') {
+      return answer.state === 'live'
+        ? WAIT
+        : fail(`${generator.name} gave no answer: ${answer.error}`);
+    }
+    const judging = { round, rounds, answer, rubric, enough };
+    const judgement = judged(definition, state, evaluator, judging);
+    if (!('verdict' in judgement)) {
+      return judgement;
+    }
+    rounds.push(judgement);
+    if (judgement.verdict.isGoodEnough) {
+      return finish(answer.output, answer.data);
+    }
+  }
+  const best = rounds.reduce((one, other) =>
+    other.verdict.score > one.verdict.score ? other : one,
+  );
+  return finish(best.answer.output, best.answer.data);
+}
+
+type Judging = {
+  round: number;
+  rounds: readonly Round[];
+  answer: Task;
+  rubric: string;
+  enough: number;
+};
+
+/** The round with its verdict, or what has to be done to have it. */
+function judged(
+  definition: AgentDefinition,
+  state: RunState,
+  evaluator: Member | undefined,
+  judging: Judging,
+): Round | Action {
+  const { round, answer, rubric, enough } = judging;
+  if (!evaluator) {
+    return byModel(definition, state, judging, `The answer:\n${answer.output}`);
+  }
+  const review = tasksOf(state).get(`evaluate:${round}`);
+  if (!review) {
+    const told = [
+      `Judge this answer by: ${rubric}`,
+      `The task:\n${inputOf(state)}`,
+      `The answer:\n${answer.output}`,
+      `Answer with JSON alone: ${EXAMPLE}`,
+    ].join('\n\n');
+    return begin(state, [taskFor(`evaluate:${round}`, evaluator, told)]);
+  }
+  if (review.state !== 'answered') {
+    return review.state === 'live'
+      ? WAIT
+      : fail(`${evaluator.name} gave no verdict: ${review.error}`);
+  }
+  // a verdict in words is made a structured one by the deciding model, never guessed at
+  const verdict = verdictIn(review, enough);
+  const both = `The answer:\n${answer.output}\n\nWhat was said of it:\n${review.output}`;
+  return verdict ? { answer, verdict } : byModel(definition, state, judging, both);
+}
+
+const EXAMPLE = '{"score": 0.7, "passed": false, "feedback": "what has to change"}';
+
+/** The deciding model sees one answer after the other, each after its verdict on the one before. */
+function byModel(
+  definition: AgentDefinition,
+  state: RunState,
+  { answer, rubric, enough, rounds }: Judging,
+  shown: string,
+): Round | Action {
+  const earlier = rounds.flatMap((round) => round.shown ?? []);
+  const texts = [...earlier, shown];
+  const decider: Decider = {
+    tool: { name: 'judge', description: 'Gives a verdict.', parameters: VERDICT_SCHEMA },
+    about: `You judge answers by: ${rubric}`,
+    task: `The task:\n${inputOf(state)}\n\n${texts[0]}`,
+    outcome: (index) => texts[index + 1] ?? '',
+  };
+  const made = decisionsOf(state, decider).filter(({ faults }) => faults.length === 0);
+  const own = made[earlier.length];
+  return own
+    ? { answer, verdict: verdictOf(own.value, enough), shown }
+    : decide(definition, state, decider);
+}
+
+function toldGenerator(state: RunState, last: Round | undefined): string {
+  return last
+    ? [
+        inputOf(state),
+        `Your last answer:\n${last.answer.output}`,
+        `What has to change:\n${last.verdict.feedback || 'It is not good enough yet.'}`,
+      ].join('\n\n')
+    : inputOf(state);
+}

@@ -1,0 +1,43 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Team } from '../../contracts/definition.ts';
+import { answerOf } from '../teams/joined.ts';
+import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import { type Walk, walk } from '../teams/walk.ts';
+
+/**
+ * Members are nodes, edges say who is next, with a condition over what a member answered. The answer is that of the members
+ * after which nobody came.
+ */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const team = definition.workflow as Team;
+  const tasks = tasksOf(state);
+  const walked = walk(team, state, tasks);
+  if ('fault' in walked) {
+    return walked.isLoop
+      ? {
+          type: 'fail',
+          stop_reason: 'loop_guard',
+          error: { code: 'limit_reached', message: walked.fault, retryable: false },
+        }
+      : fail(walked.fault);
+  }
+  const missing = walked.visits.filter(({ id }) => !tasks.has(id));
+  if (missing.length > 0) {
+    const given = missing.flatMap(({ id, node, input }) => {
+      const member = memberNamed(team, node);
+      return member ? [taskFor(id, member, input)] : [];
+    });
+    return begin(state, given);
+  }
+  return walked.isOver ? ending(walked, tasks) : WAIT;
+}
+
+function ending({ visits, ends }: Walk, tasks: ReadonlyMap<string, Task>): Action {
+  const last = ends.length > 0 ? ends : visits.slice(-1);
+  return answerOf(
+    last.flatMap(({ id, node }) => {
+      const task = tasks.get(id);
+      return task ? [{ name: node, task }] : [];
+    }),
+  );
+}

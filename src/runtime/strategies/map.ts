@@ -1,0 +1,58 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { type NamedTask, resultOf } from '../teams/joined.ts';
+import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
+import { begin, fail, finish, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import { fillIn } from '../teams/template.ts';
+
+/** So many items one run may have; more are several runs. */
+const MOST = 10_000;
+const AT_ONCE = 8;
+
+/** The worker is given each item of a list; the results are in the order of the items, null where there is none. */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const { members, configuration } = definition.workflow as Team;
+  const [worker] = members as [Member];
+  const items = state.task?.data;
+  if (!Array.isArray(items)) {
+    return fail('input_data is no JSON array, whose items the worker is given one by one');
+  }
+  if (items.length > MOST) {
+    return fail(`input_data has ${items.length} items, at most ${MOST} are done by one run`);
+  }
+  const tasks = tasksOf(state);
+  const policy = policyOf(configuration, 'fail');
+  const missing = items.flatMap((item, at) => {
+    const id = String(at + 1);
+    return tasks.has(id) ? [] : [taskFor(id, worker, told(item, state, configuration))];
+  });
+  if (missing.length > 0) {
+    const at_once = Number(configuration.max_concurrency ?? AT_ONCE);
+    return begin(state, missing, { wakes_on: wakesOn(policy), at_once });
+  }
+  const named = items.flatMap((_item, at) => {
+    const task = tasks.get(String(at + 1));
+    return task ? [{ name: `item ${at + 1}`, task }] : [];
+  });
+  const failure = failureOf(named, policy, configuration);
+  if (failure) {
+    return fail(failure);
+  }
+  return named.some(({ task }) => task.state === 'live') ? WAIT : results(named);
+}
+
+function results(named: readonly NamedTask[]): Action {
+  const all = named.map(({ task }) => (task.state === 'answered' ? resultOf(task) : null));
+  return finish(JSON.stringify(all), all);
+}
+
+/** The item, after what is to be done with it; or what the template makes of both. */
+function told(item: Json, state: RunState, { template }: JsonObject): string {
+  const input = state.task?.input ?? '';
+  const text = typeof item === 'string' ? item : JSON.stringify(item);
+  if (typeof template === 'string') {
+    return fillIn(template, { ...(isJsonObject(item) ? item : {}), item, input });
+  }
+  return input ? `${input}\n\n${text}` : text;
+}

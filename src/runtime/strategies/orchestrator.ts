@@ -1,0 +1,196 @@
+import type { Action, NewTask, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Team } from '../../contracts/definition.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ToolSchema } from '../../contracts/model.ts';
+import { shorten } from '../shorten.ts';
+import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
+import { describe } from '../teams/roster.ts';
+import {
+  begin,
+  fail,
+  finish,
+  inputOf,
+  memberNamed,
+  type Task,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
+
+/** What a member is to do; the tasks of one step are done at the same time. */
+type PlannedTask = { id: string; member: string; task: string };
+type Plan = { steps: PlannedTask[][]; answer: string | undefined };
+
+const MAX_PLANS = 5;
+const MAX_TASKS = 50;
+/** As many characters of a result as the deciding model is told. */
+const TOLD = 8_000;
+
+/**
+ * A model plans, members work, the model hears what came of it, and plans on or answers. A full plan has all steps, an
+ * iterative one the next alone. A task that fails ends its plan: the model plans anew with what it knows now.
+ */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const team = definition.workflow as Team;
+  const tasks = tasksOf(state);
+  const decider = deciderOf(team, state, tasks);
+  const plans = plansOf(decisionsOf(state, decider));
+  const most = Number(team.configuration.max_plans ?? MAX_PLANS);
+  for (const [index, plan] of plans.entries()) {
+    if (plan.answer !== undefined) {
+      return finish(plan.answer);
+    }
+    if (index >= most) {
+      return fail(`${most} plans were made (max_plans), and there is no answer`);
+    }
+    const action = carryOut(plan, team, state, tasks, plans);
+    if (action) {
+      return action;
+    }
+    if (index + 1 >= most && index + 1 === plans.length) {
+      return decide(definition, state, { ...decider, offered: answerTool(decider.tool) });
+    }
+  }
+  return decide(definition, state, decider);
+}
+
+/** Undefined when the plan is over: all was done, or something failed. */
+function carryOut(
+  { steps }: Plan,
+  team: Team,
+  state: RunState,
+  tasks: ReadonlyMap<string, Task>,
+  plans: readonly Plan[],
+): Action | undefined {
+  for (const step of steps) {
+    const done = step.map(({ id }) => tasks.get(id));
+    if (done.some((task) => task?.state === 'live')) {
+      return WAIT;
+    }
+    if (done.every((task) => task === undefined)) {
+      return beginStep(step, team, state, plans);
+    }
+    if (done.some((task) => task?.state === 'failed')) {
+      return undefined;
+    }
+    const left = step.filter((_planned, at) => done[at] === undefined); // after a retry by hand
+    if (left.length > 0) {
+      return beginStep(left, team, state, plans);
+    }
+  }
+  return undefined;
+}
+
+function beginStep(
+  step: readonly PlannedTask[],
+  team: Team,
+  state: RunState,
+  plans: readonly Plan[],
+): Action {
+  const planned = plans.flatMap(({ steps }) => steps.flat()).length;
+  const most = Number(team.configuration.max_tasks ?? MAX_TASKS);
+  if (planned > most) {
+    return fail(`the plans have ${planned} tasks, at most ${most} are allowed (max_tasks)`);
+  }
+  const at_once = team.configuration.max_concurrency as number | undefined;
+  const given = step.flatMap(({ id, member, task }): NewTask[] => {
+    const found = memberNamed(team, member);
+    return found ? [taskFor(id, found, task)] : [];
+  });
+  return begin(state, given, { wakes_on: 'last', ...(at_once ? { at_once } : {}) });
+}
+
+function plansOf(decisions: readonly Decision[]): Plan[] {
+  return decisions
+    .filter(({ faults }) => faults.length === 0)
+    .map(({ value }, plan) => ({
+      answer: typeof value.answer === 'string' && !hasSteps(value) ? value.answer : undefined,
+      steps: ((value.steps ?? []) as JsonObject[][]).map((tasks, step) =>
+        tasks.map(({ member, task }, at) => ({
+          id: `${plan + 1}.${step + 1}.${at + 1}`,
+          member: String(member),
+          task: String(task),
+        })),
+      ),
+    }));
+}
+
+function hasSteps({ steps }: JsonObject): boolean {
+  return Array.isArray(steps) && steps.flat().length > 0;
+}
+
+function deciderOf(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>): Decider {
+  const isIterative = team.configuration.planning === 'iterative';
+  const tool = planTool(team, isIterative);
+  const decider: Decider = {
+    tool,
+    about: [
+      'You plan the work of a team and hear what came of it; you do not do it yourself. The members:',
+      describe(team),
+      isIterative
+        ? 'Plan the next step alone; its tasks are done at the same time.'
+        : 'Plan all steps; the tasks of one step are done at the same time, and a step begins when the one before is done.',
+      'A member knows nothing but its task: say in it all it has to know. When nothing is left to do, give the answer instead of steps.',
+    ].join('\n'),
+    task: inputOf(state),
+    outcome: (index) => outcomeOf(plansOf(decisionsOf(state, decider))[index], tasks),
+  };
+  return decider;
+}
+
+function outcomeOf(plan: Plan | undefined, tasks: ReadonlyMap<string, Task>): string {
+  const told = (plan?.steps.flat() ?? []).map(({ id, member, task }) => {
+    const done = tasks.get(id);
+    const result =
+      done?.state === 'answered'
+        ? shorten(done.output, TOLD)
+        : done
+          ? `(failed: ${done.error})`
+          : '(not begun)';
+    return `${member} — ${shorten(task, 200)}\n${result}`;
+  });
+  return told.join('\n\n') || 'Nothing was done.';
+}
+
+function planTool(team: Team, isIterative: boolean): ToolSchema {
+  const task = {
+    type: 'object',
+    properties: {
+      member: { type: 'string', enum: team.members.map(({ name }) => name) },
+      task: { type: 'string', minLength: 1 },
+    },
+    required: ['member', 'task'],
+    additionalProperties: false,
+  };
+  const steps = {
+    type: 'array',
+    description: 'Steps in order, each a list of tasks that are done at the same time.',
+    ...(isIterative ? { maxItems: 1 } : {}),
+    items: { type: 'array', items: task },
+  };
+  const answer = { type: 'string', description: 'The answer to the task, when nothing is left.' };
+  return {
+    name: 'plan',
+    description: 'Says what is done next, or gives the answer.',
+    parameters: {
+      type: 'object',
+      properties: { steps, answer },
+      anyOf: [{ required: ['steps'] }, { required: ['answer'] }],
+      additionalProperties: false,
+    },
+  };
+}
+
+/** When no plan may be made any more. */
+function answerTool({ name }: ToolSchema): ToolSchema {
+  return {
+    name,
+    description: 'Gives the answer: no more plans can be made.',
+    parameters: {
+      type: 'object',
+      properties: { answer: { type: 'string' } },
+      required: ['answer'],
+      additionalProperties: false,
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import { joined, type NamedTask, resultOf } from '../teams/joined.ts';
+import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
+import {
+  begin,
+  fail,
+  finish,
+  inputOf,
+  memberNamed,
+  type Task,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
+import { fillIn } from '../teams/template.ts';
+
+const AGGREGATED = 'aggregate';
+
+/** All members are given the same task at once; one answer is made of theirs by a member, by a template, or by joining them. */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const team = definition.workflow as Team;
+  const { configuration } = team;
+  const tasks = tasksOf(state);
+  const aggregator = memberNamed(team, String(configuration.aggregator));
+  const members = team.members.filter((member) => member !== aggregator);
+  const policy = policyOf(configuration, 'fail');
+  const missing = members.filter(({ name }) => !tasks.has(name));
+  if (missing.length > 0) {
+    const at_once = configuration.max_concurrency as number | undefined;
+    return begin(
+      state,
+      missing.map((member) => taskFor(member.name, member, inputOf(state))),
+      { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) },
+    );
+  }
+  const named = members.map(({ name }) => ({ name, task: tasks.get(name) as Task }));
+  const failure = failureOf(named, policy, configuration);
+  if (failure) {
+    return fail(failure);
+  }
+  if (named.some(({ task }) => task.state === 'live')) {
+    return WAIT;
+  }
+  return fanIn(named, aggregator, tasks.get(AGGREGATED), state, configuration);
+}
+
+function fanIn(
+  named: readonly NamedTask[],
+  aggregator: Member | undefined,
+  aggregated: Task | undefined,
+  state: RunState,
+  { template }: JsonObject,
+): Action {
+  const answered = named.filter(({ task }) => task.state === 'answered');
+  const outputs = joined(answered);
+  const filled =
+    typeof template === 'string'
+      ? fillIn(template, valuesOf(answered, { input: inputOf(state), outputs }))
+      : outputs;
+  if (!aggregator) {
+    return finish(
+      filled,
+      Object.fromEntries(answered.map(({ name, task }) => [name, resultOf(task)])),
+    );
+  }
+  if (!aggregated) {
+    const told = typeof template === 'string' ? filled : `${inputOf(state)}\n\n${outputs}`;
+    return begin(state, [taskFor(AGGREGATED, aggregator, told)], { wakes_on: 'each' });
+  }
+  if (aggregated.state === 'live') {
+    return WAIT;
+  }
+  return aggregated.state === 'answered'
+    ? finish(aggregated.output, aggregated.data)
+    : fail(`${aggregator.name} gave no answer: ${aggregated.error}`);
+}
+
+function valuesOf(
+  answered: readonly NamedTask[],
+  others: Record<string, Json>,
+): Record<string, Json> {
+  return {
+    ...Object.fromEntries(answered.map(({ name, task }) => [name, task.output])),
+    ...others,
+  };
+}

@@ -1,0 +1,118 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { Json } from '../../contracts/json.ts';
+import { type NamedTask, resultOf } from '../teams/joined.ts';
+import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
+import { begin, fail, finish, inputOf, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+
+/** All members answer the same question; the answer most of them gave is the workflow's. */
+export function next(definition: AgentDefinition, state: RunState): Action {
+  const { members, configuration } = definition.workflow as Team;
+  const tasks = tasksOf(state);
+  const policy = policyOf(configuration, 'ignore');
+  const missing = members.filter(({ name }) => !tasks.has(name));
+  if (missing.length > 0) {
+    const at_once = configuration.max_concurrency as number | undefined;
+    return begin(
+      state,
+      missing.map((member) => taskFor(member.name, member, inputOf(state))),
+      { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) },
+    );
+  }
+  const named = members.flatMap(({ name }) => {
+    const task = tasks.get(name);
+    return task ? [{ name, task }] : [];
+  });
+  const failure = failureOf(named, policy, configuration);
+  if (failure) {
+    return fail(failure);
+  }
+  if (named.some(({ task }) => task.state === 'live')) {
+    return WAIT;
+  }
+  const votes = named.filter(({ task }) => task.state === 'answered');
+  const counted =
+    configuration.method === 'ranked'
+      ? countRanks(votes)
+      : countVotes(votes, configuration.method === 'weighted' ? members : []);
+  return elected(counted, configuration.ties === 'fail');
+}
+
+/** What was voted for, as its first voter wrote it, and how much speaks for it; in the order it first came up. */
+type Candidate = { output: string; data: Json; points: number; voters: string[] };
+
+function countVotes(votes: readonly NamedTask[], weighted: readonly Member[]): Candidate[] {
+  const candidates = new Map<string, Candidate>();
+  for (const { name, task } of votes) {
+    const weight = weighted.find((member) => member.name === name)?.configuration.weight;
+    add(candidates, name, task.output, task.data, typeof weight === 'number' ? weight : 1);
+  }
+  return [...candidates.values()];
+}
+
+/** Borda's count: of n places the first is worth n points, the last one. A vote is a list, the best first. */
+function countRanks(votes: readonly NamedTask[]): Candidate[] {
+  const candidates = new Map<string, Candidate>();
+  const lists = votes.map(({ name, task }) => ({ name, list: listOf(resultOf(task)) }));
+  const places = Math.max(0, ...lists.map(({ list }) => list.length));
+  for (const { name, list } of lists) {
+    for (const [at, one] of list.entries()) {
+      add(candidates, name, typeof one === 'string' ? one : JSON.stringify(one), one, places - at);
+    }
+  }
+  return [...candidates.values()];
+}
+
+/** A list as data, as JSON, or as lines of text. */
+function listOf(value: Json): Json[] {
+  if (Array.isArray(value)) {
+    return value;
+  }
+  const text = String(value);
+  try {
+    const parsed: Json = JSON.parse(text);
+    return Array.isArray(parsed) ? parsed : [parsed];
+  } catch {
+    return text
+      .split('\n')
+      .map((line) => line.replace(/^\s*(?:\d+[.)]|[-*])\s*/, '').trim())
+      .filter((line) => line !== '');
+  }
+}
+
+function add(
+  candidates: Map<string, Candidate>,
+  voter: string,
+  output: string,
+  data: Json,
+  points: number,
+): void {
+  const key = keyOf(output, data);
+  const known = candidates.get(key);
+  candidates.set(key, {
+    output: known?.output ?? output,
+    data: known?.data ?? data,
+    points: (known?.points ?? 0) + points,
+    voters: [...(known?.voters ?? []), voter],
+  });
+}
+
+/** Answers are equal that differ in spaces, case or a full stop at the end only. */
+function keyOf(output: string, data: Json): string {
+  return data !== null && typeof data === 'object'
+    ? JSON.stringify(data)
+    : output.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '').toLowerCase();
+}
+
+function elected(candidates: readonly Candidate[], isTieFatal: boolean): Action {
+  const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
+  if (!first) {
+    return fail('nobody voted for anything');
+  }
+  const equal = others.filter(({ points }) => points === first.points);
+  if (equal.length > 0 && isTieFatal) {
+    const tied = [first, ...equal].map(({ output }) => output).join(' | ');
+    return fail(`the vote is a tie between ${equal.length + 1} answers: ${tied}`);
+  }
+  return finish(first.output, first.data);
+}

@@ -1,0 +1,37 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ChildWake } from '../../contracts/step.ts';
+import type { Task } from './tasks.ts';
+
+/** What becomes of the whole when members fail. */
+export type FailurePolicy = 'fail' | 'ignore' | 'quorum';
+
+export function policyOf({ on_failure }: JsonObject, otherwise: FailurePolicy): FailurePolicy {
+  return (on_failure as FailurePolicy | undefined) ?? otherwise;
+}
+
+/** Under `fail` the first failure decides; otherwise only the last end does. */
+export function wakesOn(policy: FailurePolicy): ChildWake {
+  return policy === 'fail' ? 'failure' : 'last';
+}
+
+/** Undefined while there is nothing to decide, or all is well; else why the run fails. */
+export function failureOf(
+  named: readonly { name: string; task: Task }[],
+  policy: FailurePolicy,
+  { quorum }: JsonObject,
+): string | undefined {
+  const failed = named.filter(({ task }) => task.state === 'failed');
+  const first = failed[0];
+  const answered = named.filter(({ task }) => task.state === 'answered').length;
+  const live = named.length - failed.length - answered;
+  const needed = policy === 'quorum' ? Math.min(Number(quorum), named.length) : 1;
+  if (!first) {
+    return undefined;
+  }
+  if (policy === 'fail') {
+    return `${first.name} gave no answer: ${first.task.error}`;
+  }
+  return answered + live < needed
+    ? `${answered} of ${named.length} members answered, ${needed} had to; ${first.name}: ${first.task.error}`
+    : undefined;
+}

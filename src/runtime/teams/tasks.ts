@@ -1,0 +1,115 @@
+import type { Action, NewTask, RunState, StepNote } from '../../contracts/action.ts';
+import type { Member, Team } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { ChildWake, StopReason } from '../../contracts/step.ts';
+import { type Answer, childOutcome, RETRIED } from '../calls.ts';
+import { overridesIn } from '../overrides.ts';
+import { fillIn } from './template.ts';
+
+/** What a member was given to do, and what came of it. */
+export type Task = {
+  state: 'live' | 'answered' | 'failed';
+  /** The answer as text and, when the member gave one, as data. */
+  output: string;
+  data: Json;
+  /** Why there is none. */
+  error: string;
+};
+
+/** The tasks of a run by id, as its log tells them. */
+export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
+  const tasks = new Map<string, Task>();
+  for (const note of attempts) {
+    if (note.kind === 'retry' && note.name === RETRIED) {
+      forgetUnanswered(tasks);
+    } else if (note.call_id) {
+      add(tasks, note.call_id, note);
+    }
+  }
+  return tasks;
+}
+
+const LIVE: Task = { state: 'live', output: '', data: null, error: '' };
+
+function add(tasks: Map<string, Task>, id: string, { kind, output }: StepNote): void {
+  if (kind === 'child_started' || kind === 'question') {
+    tasks.set(id, LIVE);
+  } else if (kind === 'child') {
+    tasks.set(id, ended(output));
+  } else if (kind === 'answer') {
+    const { answer, data } = output as Answer;
+    tasks.set(id, { state: 'answered', output: answer, data, error: '' });
+  }
+}
+
+function ended(end: Json): Task {
+  const { isAnswer, message } = childOutcome(end);
+  const { output, output_data } = end as { output?: string | null; output_data?: Json };
+  return isAnswer
+    ? { state: 'answered', output: output ?? '', data: output_data ?? null, error: '' }
+    : { state: 'failed', output: '', data: null, error: message };
+}
+
+/** Whoever retries a run by hand wants what failed to be tried again; what was answered stays. */
+function forgetUnanswered(tasks: Map<string, Task>): void {
+  for (const [id, { state }] of tasks) {
+    if (state !== 'answered') {
+      tasks.delete(id);
+    }
+  }
+}
+
+/** What the run was told to do. */
+export function inputOf({ messages }: RunState): string {
+  return messages[0]?.content ?? '';
+}
+
+/** A task for a member; a person is asked what his question says, with what he is to look at in its place. */
+export function taskFor(id: string, member: Member, input: string): NewTask {
+  const { name, agent_id, workflow_id, question, configuration } = member;
+  if (question) {
+    const prompt = fillIn(String(question.prompt), { input, output: input });
+    return { id, member: name, question, input: prompt };
+  }
+  return {
+    id,
+    member: name,
+    input,
+    ...(agent_id ? { agent_id } : {}),
+    ...(workflow_id ? { workflow_id } : {}),
+    ...overridesIn(configuration),
+  };
+}
+
+export function memberNamed({ members }: Team, name: string): Member | undefined {
+  return members.find((member) => member.name === name);
+}
+
+/** Begins tasks, unless a limit is used up: then the run ends with it. */
+export function begin(
+  { exhausted }: RunState,
+  tasks: NewTask[],
+  options: { wakes_on?: ChildWake; at_once?: number } = {},
+): Action {
+  return exhausted ? overLimit(exhausted) : { type: 'begin_members', tasks, ...options };
+}
+
+export const WAIT = { type: 'wait', for: 'child' } as const satisfies Action;
+
+function overLimit(reason: StopReason): Action {
+  const message = `the run and its members have used up the limit ${reason}`;
+  return { type: 'fail', stop_reason: reason, error: error('limit_reached', message) };
+}
+
+export function finish(output: string, data: Json = null): Action {
+  return { type: 'finish', output, output_data: data };
+}
+
+export function fail(message: string): Action {
+  return { type: 'fail', stop_reason: 'error', error: error('member_failed', message) };
+}
+
+function error(code: RunError['code'], message: string): RunError {
+  return { code, message, retryable: false };
+}

@@ -1,0 +1,27 @@
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+
+/** Fills `{{name}}` and `{{name.key}}` in. A name that says nothing is left as it stands, where somebody will see it. */
+export function fillIn(template: string, values: Readonly<Record<string, Json>>): string {
+  return template.replaceAll(/\{\{\s*([^{}]+?)\s*\}\}/g, (written, path: string) => {
+    const value = valueAt(values, path);
+    return value === undefined ? written : textOf(value);
+  });
+}
+
+/** Names may have dots in them: the longest one that is there counts. */
+function valueAt(values: Readonly<Record<string, Json>>, path: string): Json | undefined {
+  if (Object.hasOwn(values, path)) {
+    return values[path];
+  }
+  for (let end = path.lastIndexOf('.'); end > 0; end = path.lastIndexOf('.', end - 1)) {
+    const value = Object.hasOwn(values, path.slice(0, end)) ? values[path.slice(0, end)] : null;
+    if (isJsonObject(value ?? null)) {
+      return valueAt(value as Record<string, Json>, path.slice(end + 1));
+    }
+  }
+  return undefined;
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

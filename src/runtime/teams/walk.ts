@@ -1,0 +1,193 @@
+import type { RunState } from '../../contracts/action.ts';
+import type { Team } from '../../contracts/definition.ts';
+import { isJsonObject } from '../../contracts/json.ts';
+import { holds } from './condition.ts';
+import { inputOf, type Task } from './tasks.ts';
+
+/** A member at work in a graph, for the first time or again. */
+export type Visit = { id: string; node: string; input: string };
+
+export type Walk = {
+  visits: Visit[];
+  /** Visits after which nobody came, in the order they ended. */
+  ends: Visit[];
+  /** Nothing is at work and nothing is to begin. */
+  isOver: boolean;
+};
+
+/** What an edge carries to its node once a member has answered. */
+type Token = { from: string; to: string; output: string };
+
+const MAX_VISITS = 10;
+
+/**
+ * Walks the graph from its start along the ends of visits, in the order the log has them; so the same log always gives the
+ * same visits, however its workers read it. A node with several edges to it begins after each of them that fires (`any`), or
+ * when all have (`all`) or nothing is at work any more that could still fire one.
+ */
+export function walk(
+  team: Team,
+  state: RunState,
+  tasks: ReadonlyMap<string, Task>,
+): Walk | { fault: string; isLoop: boolean } {
+  const walker = new Walker(team, inputOf(state));
+  walker.start();
+  for (const id of endsOf(state)) {
+    const task = tasks.get(id);
+    if (task?.state === 'failed') {
+      return { fault: `${nodeOf(id)} gave no answer: ${task.error}`, isLoop: false };
+    }
+    if (task?.state === 'answered') {
+      walker.end(id, task);
+    }
+  }
+  return walker.fault ?? walker.result();
+}
+
+/** Ids of visits in the order they ended; those that a retry by hand lets begin again end later. */
+function endsOf({ attempts }: RunState): string[] {
+  const ends = new Set<string>();
+  for (const { kind, call_id } of attempts) {
+    if ((kind === 'child' || kind === 'answer') && call_id) {
+      ends.delete(call_id);
+      ends.add(call_id);
+    }
+  }
+  return [...ends];
+}
+
+function nodeOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('#'));
+}
+
+class Walker {
+  readonly #team: Team;
+  readonly #input: string;
+  readonly #edges: readonly Edge[];
+  readonly #visits = new Map<string, Visit>();
+  readonly #counts = new Map<string, number>();
+  readonly #live = new Set<string>();
+  readonly #waiting: Token[] = [];
+  readonly #ends: Visit[] = [];
+  fault: { fault: string; isLoop: boolean } | undefined;
+
+  constructor(team: Team, input: string) {
+    this.#team = team;
+    this.#input = input;
+    this.#edges = edgesOf(team);
+  }
+
+  start(): void {
+    const { start } = this.#team.configuration;
+    const named = [start].flat().filter((name) => typeof name === 'string');
+    const unled = this.#team.members
+      .map(({ name }) => name)
+      .filter((name) => !this.#edges.some(({ to }) => to === name));
+    const first = named.length > 0 ? named : unled.length > 0 ? unled : [this.#firstMember()];
+    for (const node of first) {
+      this.#visit(node, this.#input);
+    }
+  }
+
+  /** A member has answered: its edges fire, and whoever has all he waits for begins. */
+  end(id: string, task: Task): void {
+    const visit = this.#visits.get(id);
+    if (!visit || this.fault || !this.#live.delete(id)) {
+      return;
+    }
+    let hasFired = false;
+    for (const { from, to, when } of this.#edges.filter((edge) => edge.from === visit.node)) {
+      const verdict = when === undefined ? TRUE : holds(when, task, from);
+      if (!verdict.ok) {
+        this.fault = { fault: `the edge from ${from} to ${to}: ${verdict.message}`, isLoop: false };
+        return;
+      }
+      if (verdict.value) {
+        hasFired = true;
+        this.#waiting.push({ from, to, output: task.output });
+      }
+    }
+    if (!hasFired) {
+      this.#ends.push(visit);
+    }
+    this.#beginWhatMay();
+  }
+
+  result(): Walk {
+    const isOver = this.#live.size === 0;
+    return { visits: [...this.#visits.values()], ends: this.#ends, isOver };
+  }
+
+  #firstMember(): string {
+    return this.#team.members[0]?.name ?? '';
+  }
+
+  #beginWhatMay(): void {
+    for (const to of new Set(this.#waiting.map((token) => token.to))) {
+      this.#beginJoined(to, false);
+    }
+    const [stuck] = this.#waiting;
+    if (stuck && this.#live.size === 0 && !this.fault) {
+      this.#beginJoined(stuck.to, true); // nothing can fire the other edges any more
+    }
+  }
+
+  #beginJoined(to: string, isLast: boolean): void {
+    const leading = new Set(this.#edges.filter((edge) => edge.to === to).map(({ from }) => from));
+    const joins = this.#team.configuration.joins;
+    const isAny = leading.size < 2 || (isJsonObject(joins) && joins[to] === 'any');
+    for (;;) {
+      const ready = new Map<string, Token>();
+      for (const token of this.#waiting.filter((one) => one.to === to)) {
+        if (!ready.has(token.from) && (!isAny || ready.size === 0)) {
+          ready.set(token.from, token);
+        }
+      }
+      const isReady = isAny ? ready.size > 0 : ready.size === leading.size;
+      if (ready.size === 0 || !(isReady || isLast)) {
+        return;
+      }
+      for (const token of ready.values()) {
+        this.#waiting.splice(this.#waiting.indexOf(token), 1);
+      }
+      this.#visit(to, told([...ready.values()]));
+    }
+  }
+
+  #visit(node: string, input: string): void {
+    const count = (this.#counts.get(node) ?? 0) + 1;
+    const most = Number(this.#team.configuration.max_visits ?? MAX_VISITS);
+    if (count > most) {
+      const fault = `${node} would run more than ${most} times (configuration.max_visits)`;
+      this.fault ??= { fault, isLoop: true };
+      return;
+    }
+    this.#counts.set(node, count);
+    const id = `${node}#${count}`;
+    this.#visits.set(id, { id, node, input });
+    this.#live.add(id);
+  }
+}
+
+const TRUE = { ok: true, value: true } as const;
+
+type Edge = { from: string; to: string; when: string | undefined };
+
+function edgesOf({ configuration }: Team): Edge[] {
+  const edges = Array.isArray(configuration.edges) ? configuration.edges : [];
+  return edges.filter(isJsonObject).map(({ from, to, when }) => {
+    return {
+      from: String(from),
+      to: String(to),
+      when: typeof when === 'string' ? when : undefined,
+    };
+  });
+}
+
+/** One answer as it is, several under their names. */
+function told(tokens: readonly Token[]): string {
+  const [first, second] = tokens;
+  return first && !second
+    ? first.output
+    : tokens.map(({ from, output }) => `${from}:\n${output}`).join('\n\n');
+}

@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { commands } from '../../src/cli/registry.ts';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+
+/** Every command that asks a database, as somebody would write it. */
+const LINES: Record<string, string[]> = {
+  start: [],
+  worker: [],
+  api: [],
+  migrate: ['status'],
+  demo: [],
+  doctor: [],
+  run: ['support', 'Hi'],
+  'run-agent': ['--agent-id', ID, '--message', 'Hi'],
+  chat: ['support'],
+  watch: [ID],
+  executions: [],
+  show: [ID],
+  cancel: [ID],
+  pause: [ID],
+  resume: [ID],
+  retry: [ID],
+  fork: [ID, '--seq', '0'],
+  'export-run': [ID],
+  replay: [ID],
+  questions: [],
+  answer: [ID, 'red'],
+  approve: [ID],
+  reject: [ID],
+  agents: [],
+  secret: ['list'],
+  token: ['--user', 'ada'],
+  'export-user': ['ada'],
+  'erase-user': ['ada', '--mode', 'delete'],
+  key: ['list'],
+  generate: ['--executions', '1'],
+};
+/** Those that make the schema, or look whether it is there. */
+const MAKERS = ['start', 'worker', 'api', 'migrate', 'demo', 'doctor', 'generate'];
+
+let db: TestDatabase;
+let empty: TestDatabase;
+
+beforeAll(async () => {
+  [db, empty] = await Promise.all([createTestDatabase(), createEmptyDatabase()]);
+  vi.stubEnv('HOWDAH_JWT_SECRET', 'a secret of at least thirty-two bytes');
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([db.drop(), empty.drop()]);
+});
+
+function changed(url: string, change: (parts: URL) => void): string {
+  const parts = new URL(url);
+  change(parts);
+  return parts.toString();
+}
+
+/** Says in one sentence what, in one what to do, and nothing of our code. */
+function isTold(stderr: string, what: RegExp, fix: RegExp): void {
+  expect(stderr).toMatch(what);
+  const [, hint = ''] = /^ hint: (.*)$/m.exec(stderr) ?? [];
+  expect(hint).toMatch(fix);
+  expect(stderr).not.toMatch(/^\s+at |s3cret|node_modules/m);
+}
+
+test('every command is in the list of this file, but db, which asks none', () => {
+  const names = commands.map(({ name }) => name).filter((name) => name !== 'db');
+  expect(Object.keys(LINES).sort()).toEqual(names.sort());
+});
+
+describe.each(Object.entries(LINES))('howdah %s', (name, argv) => {
+  test('where no server is exits 8', async () => {
+    const { status, stdout, stderr } = await runCli(
+      'postgres://me:s3cret@127.0.0.1:1/x',
+      name,
+      ...argv,
+    );
+    expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
+    isTold(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
+  });
+
+  test('with a login that is none exits 4', async () => {
+    const url = changed(db.url, (parts) => {
+      parts.username = 'nobody';
+      parts.password = 's3cret';
+    });
+    const { status, stdout, stderr } = await runCli(url, name, ...argv);
+    expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
+    isTold(stderr, /refused the login: .*nobody/, /user and the password in DATABASE_URL/);
+  });
+
+  test('of a database that is none exits 8', async () => {
+    const url = changed(db.url, (parts) => {
+      parts.pathname = '/nope';
+    });
+    const { status, stdout, stderr } = await runCli(url, name, ...argv);
+    expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
+    isTold(stderr, /answers, but database "nope" does not exist/, /name of the database/);
+  });
+
+  test.runIf(!MAKERS.includes(name))('of a database without a schema of ours exits 3', async () => {
+    const { status, stdout, stderr } = await runCli(empty.url, name, ...argv);
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+    isTold(stderr, /there is no Howdah in the database howdah_test/, /howdah migrate up/);
+  });
+});
+
+describe('what names nothing exits 3 and says which command lists it', () => {
+  test.each([
+    ...['cancel', 'pause', 'resume', 'retry', 'watch', 'show', 'fork', 'export-run', 'replay'].map(
+      (name): [string, RegExp] => [name, /^List them: howdah executions$/],
+    ),
+    ...['answer', 'approve', 'reject'].map((name): [string, RegExp] => [
+      name,
+      /^List them: howdah questions$/,
+    ]),
+    ['run-agent', /^List them: howdah agents$/],
+    ['run', /^The agents here are: /],
+    ['chat', /^The agents here are: /],
+    ['token', /--create makes this one/],
+    ['export-user', /There are no users yet/],
+    ['erase-user', /There are no users yet/],
+  ])('howdah %s', async (name, fix) => {
+    const { status, stdout, stderr } = await runCli(db.url, name, ...(LINES[name] ?? []));
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+    isTold(stderr, /^error: /, fix);
+  });
+
+  test.each(
+    ['cancel', 'watch', 'show', 'fork', 'export-run', 'answer', 'approve', 'reject'].map((name) => [
+      name,
+    ]),
+  )('howdah %s of what is no id asks no database', async (name) => {
+    const argv = (LINES[name] ?? []).map((word) => (word === ID ? '4711' : word));
+    const { status, stderr } = await runCli('postgres://me:s3cret@127.0.0.1:1/x', name, ...argv);
+    expect(status).toBe(2);
+    isTold(stderr, /^error: 4711 is not the id of/, /An id looks like/);
+  });
+});
+
+test('an empty standard input is no message, and no value of a secret', async () => {
+  const run = await runCli(db.url, 'run', 'development', '-');
+  expect(run).toMatchObject({ status: 2, stdout: '' });
+  isTold(run.stderr, /standard input is empty/, /Pipe a text/);
+  const secret = await runCli(db.url, 'secret', 'set', 'x');
+  expect(secret).toMatchObject({ status: 2, stdout: '' });
+  isTold(secret.stderr, /value.* is empty/, /stdin/);
+});
+
+test('a message that no text can be exits 2', async () => {
+  const cli = startCli(db.url, 'run', 'development', '-');
+  cli.type('a\0b');
+  expect(await cli.end()).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('a reader that goes away in the middle is no error', async () => {
+  const bin = join(import.meta.dirname, '../../bin/howdah');
+  const child = spawn('sh', ['-c', `"$NODE" "${bin}" agents --json | head -c 1`], {
+    env: { ...process.env, NODE: process.execPath, DATABASE_URL: db.url },
+  });
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const status = await new Promise((resolve) => child.on('exit', resolve));
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+describe('a schema that is newer than the program', () => {
+  let newer: TestDatabase;
+  beforeAll(async () => {
+    newer = await createTestDatabase();
+    await newer.pool.query(`
+      insert into howdah_private.migrations (name, run_on) values ('9999_later', now());
+      update howdah_private.applied_sql set digest = 'later'`);
+  });
+  afterAll(() => newer.drop());
+
+  test('is left as it is, and worked with', async () => {
+    expect(await runCli(newer.url, 'agents')).toMatchObject({ status: 0, stderr: '' });
+    const { rows } = await newer.pool.query('select digest from howdah_private.applied_sql');
+    expect(rows).toEqual([{ digest: 'later' }]);
+  });
+
+  test.each([[['up']], [['down']], [['down', '--all']]])('is not migrated %j', async (argv) => {
+    const { status, stdout, stderr } = await runCli(newer.url, 'migrate', ...argv);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    isTold(stderr, /newer than this program/, /9999_later/);
+  });
+
+  test('is what status and doctor say', async () => {
+    expect((await runCli(newer.url, 'migrate', 'status')).stdout).toMatch(/^newer {3}9999_later$/m);
+    const { status, stdout } = await runCli(newer.url, 'doctor');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/BAD {2}migrations .*1 of them of a newer release/);
+  });
+});

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createPool } from '../../src/db/pool.ts';
+import { createTestDatabase } from '../support/database.ts';
+
+test('a pool of numbers gives those a number holds to the last digit, others as text', async () => {
+  const database = await createTestDatabase();
+  const pool = createPool({ url: database.url, applicationName: 'howdah-cli', numbers: true });
+  const asked: [string, number | string][] = [
+    ['0::numeric', 0],
+    ['100::int8', 100],
+    ['0.000450000', 0.00045],
+    ['-12.50', -12.5],
+    ['0.0000001', 1e-7],
+    ['12345678901234.5', 12345678901234.5],
+    ['9007199254740991', 9007199254740991],
+    ['9007199254740993', '9007199254740993'],
+    ['0.1234567890123456', '0.1234567890123456'],
+    ["'NaN'::numeric", 'NaN'],
+    ["'12'::text", '12'],
+  ];
+  try {
+    const { rows } = await pool.query({
+      text: `select ${asked.map(([value]) => value).join(', ')}`,
+      rowMode: 'array',
+    });
+    expect(rows).toEqual([asked.map(([, told]) => told)]);
+  } finally {
+    await pool.end();
+    await database.drop();
+  }
+});

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { Worker } from '../../workers/main.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  childrenOf,
+  ended,
+  makeAgent,
+  makeAgentTool,
+  resultsOf,
+  runToEnd,
+} from './arrange.ts';
+import { makeTeam, startTeam } from './teams.ts';
+
+let database: TestDatabase;
+let worker: Worker;
+let server: FakeServer;
+
+/** Answers with the instruction it has and the names of the tools it is offered. */
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  server = await startOpenAiServer(({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const tools = (body.tools ?? []) as { function: { name: string } }[];
+    const mission = messages.find(({ role }) => role === 'system')?.content ?? '';
+    return { content: `${mission} [${tools.map((tool) => tool.function.name).join(' ')}]` };
+  });
+});
+afterEach(async () => {
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+  await server.close();
+  await database.drop();
+});
+
+const specialist = () =>
+  makeAgent(database.pool, {
+    instruction: 'Help.',
+    models: [{ provider: 'openai', base_url: server.url }],
+    tools: ['todo', 'http_request'],
+  });
+
+async function asker(tool: string, configuration: JsonObject): Promise<string> {
+  const { pool } = database;
+  const agent = await makeAgent(pool, {
+    script: [calling({ name: tool, arguments: { message: 'Look.' } }), { content: 'done' }],
+    tools: [tool],
+  });
+  await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
+    agent,
+    configuration,
+  ]);
+  return agent;
+}
+
+test('a sub-agent does what it is told to, with the tools it is left, within its budget', async () => {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, await specialist());
+  const plain = await runToEnd(pool, await asker(tool, {}));
+  expect(await resultsOf(pool, plain.id)).toEqual(['Help. [http_request todo]']);
+  const told = await runToEnd(
+    pool,
+    await asker(tool, {
+      mission_override: 'Count.',
+      allowed_tools: ['todo'],
+      suppress_markdown: true,
+      budget: { max_steps: 3, max_tokens: 1_000 },
+    }),
+  );
+  const [child] = await childrenOf(pool, told.id);
+  expect(await resultsOf(pool, told.id)).toEqual([
+    'Count.\n\nAnswer in plain text, without Markdown. [todo]',
+  ]);
+  expect(child).toMatchObject({ max_steps: 3, max_tokens: '1000' });
+});
+
+test('a member of a workflow is told in the same way', async () => {
+  const { pool } = database;
+  const agent = await specialist();
+  const team = await makeTeam(pool, {
+    type: 'chain',
+    members: [{ agent, configuration: { mission_override: 'Sing.', allowed_tools: [] } }],
+  });
+  expect(await ended(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
+});
+
+test('a member uses its tools for the user who began the workflow', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values ('maria', 'member') returning id`,
+  );
+  const agent = await makeAgent(pool, {
+    script: [
+      calling({ name: 'todo', arguments: { action: 'add', title: 'pack' } }),
+      { content: 'done' },
+    ],
+    tools: ['todo'],
+  });
+  const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+  const started = await pool.query(
+    'insert into howdah.executions (workflow_id, input, user_id) values ($1, $2, $3) returning id',
+    [team, 'go', rows[0].id],
+  );
+  const run = await ended(pool, started.rows[0].id);
+  const [child] = await childrenOf(pool, run.id);
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
+});
+
+test('a workflow is a tool', async () => {
+  const { pool } = database;
+  const agent = await specialist();
+  const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+  const name = `ask_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.tools (name, kind, workflow_id, parameters) values ($1, 'workflow', $2,
+       '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}')`,
+    [name, team],
+  );
+  const run = await runToEnd(pool, await asker(name, {}));
+  expect(run.status).toBe('completed');
+  expect(await resultsOf(pool, run.id)).toEqual(['Help. [http_request todo]']);
+});
+
+test.each([
+  [{ budget: { max_step: 1 } }, 'max_step'],
+  [{ allowed_tools: 'todo' }, 'allowed_tools'],
+  [{ mission_override: '' }, 'mission_override'],
+])('a configuration with %j is refused', async (configuration, said) => {
+  const tool = await makeAgentTool(database.pool, await specialist());
+  await expect(asker(tool, configuration)).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining(said),
+  });
+});

@@ -1,0 +1,285 @@
+import { describe, expect, test } from 'vitest';
+import type { Action, NewTask, RunState, StepNote } from '../../src/contracts/action.ts';
+import type { AgentDefinition, Team, WorkflowType } from '../../src/contracts/definition.ts';
+import type { Json, JsonObject } from '../../src/contracts/json.ts';
+import { strategyOf } from '../../src/runtime/strategies/registry.ts';
+
+/** Plays a workflow without a database: members answer, the deciding model decides, and the log grows. */
+function playing(type: WorkflowType, members: string[], configuration: JsonObject = {}) {
+  const workflow: Team = {
+    type,
+    configuration,
+    members: members.map((name) => ({ name, agent_id: name, configuration: {} })),
+  };
+  const definition = {
+    agent: {
+      name: 'team',
+      instruction: '',
+      system_prompt: null,
+      use_history: false,
+      output_schema: null,
+    },
+    models: [{ id: 'm', name: 'm', provider: 'openai', model: 'm' }],
+    tools: [],
+    workflow,
+  } as unknown as AgentDefinition;
+  const next = strategyOf({ is_compensation: false }, definition);
+  let state: RunState = {
+    history: [],
+    messages: [{ role: 'user', content: 'go', seq: 1 }],
+    attempts: [],
+    exhausted: null,
+    messages_at_retry: 0,
+    refused: {},
+    rules: { approved: [], asked: [], withdrawn: {} },
+    task: { input: 'go', data: null },
+  };
+  const log = (...notes: Partial<StepNote>[]) => {
+    const whole = notes.map((note) => ({
+      kind: 'child' as const,
+      name: null,
+      call_id: null,
+      input: null,
+      output: null,
+      error: null,
+      ...note,
+    }));
+    state = { ...state, attempts: [...state.attempts, ...whole] };
+  };
+  return {
+    next: (): Action => next(definition, state),
+    /** What begins now, and is in the log from then on. */
+    begins(): NewTask[] {
+      const action = next(definition, state);
+      if (action.type !== 'begin_members') throw new Error(`it does not begin: ${action.type}`);
+      log(
+        ...action.tasks.map(({ id, member }) => ({
+          kind: 'child_started' as const,
+          name: member,
+          call_id: id,
+        })),
+      );
+      return action.tasks;
+    },
+    answers(id: string, output: string, output_data: Json = null) {
+      log({ call_id: id, output: { status: 'completed', output, output_data } });
+    },
+    fails(id: string, message: string) {
+      log({ call_id: id, output: { status: 'failed', error: { message } } });
+    },
+    decides(value: JsonObject | string) {
+      const content = typeof value === 'string' ? value : JSON.stringify(value);
+      const seq = state.messages.length + 1;
+      log({ kind: 'model' });
+      state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
+    },
+    isRetried: () => log({ kind: 'retry', name: 'retry_execution' }),
+    withData(data: Json) {
+      state = { ...state, task: { input: 'go', data } };
+    },
+    isExhausted: () => {
+      state = { ...state, exhausted: 'max_tokens' };
+    },
+  };
+}
+
+const named = (tasks: NewTask[]) => tasks.map(({ id }) => id);
+
+test('the same log gives the same action', () => {
+  const team = playing('parallel', ['a', 'b']);
+  expect(team.next()).toEqual(team.next());
+});
+
+test('a limit that is used up lets nobody begin', () => {
+  const team = playing('chain', ['a']);
+  team.isExhausted();
+  expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
+});
+
+test('a chain waits, goes on, and tries again by hand what failed', () => {
+  const team = playing('chain', ['a', 'b']);
+  expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
+  expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+  team.answers('1', 'first');
+  expect(team.begins()).toMatchObject([{ id: '2', member: 'b', input: 'first' }]);
+  team.fails('2', 'too hard');
+  expect(team.next()).toMatchObject({
+    type: 'fail',
+    error: { message: 'b gave no answer: too hard' },
+  });
+  team.isRetried();
+  expect(team.begins()).toMatchObject([{ id: '2' }]);
+  team.answers('2', 'second', { n: 2 });
+  expect(team.next()).toEqual({ type: 'finish', output: 'second', output_data: { n: 2 } });
+});
+
+describe('parallel members', () => {
+  test('under a quorum are waited for as long as it can be met', () => {
+    const team = playing('parallel', ['a', 'b', 'c'], { on_failure: 'quorum', quorum: 2 });
+    expect(team.next()).toMatchObject({ wakes_on: 'last' });
+    team.begins();
+    team.fails('a', 'no');
+    expect(team.next()).toMatchObject({ type: 'wait' });
+    team.fails('b', 'no');
+    expect(team.next()).toMatchObject({ type: 'fail' });
+  });
+});
+
+describe('a deciding model', () => {
+  const pick = (member: string, confidence = 1) => ({
+    members: [{ member, confidence, reason: '' }],
+  });
+
+  test('is offered the names of the members, and nothing else', () => {
+    const action = playing('router', ['a', 'b']).next();
+    expect(action).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
+    expect(JSON.stringify(action)).toContain('"enum":["a","b"]');
+  });
+
+  test('is told what does not fit, and given up after three answers', () => {
+    const team = playing('router', ['a', 'b']);
+    team.decides('I would take a.');
+    expect(team.next()).toMatchObject({
+      type: 'call_model',
+      messages: [{}, {}, { role: 'assistant' }, { content: expect.stringContaining('route') }],
+    });
+    team.decides(pick('c'));
+    team.decides(pick('a', 7));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_output' } });
+  });
+
+  test('hears of an orchestrator’s results, also when it has to answer at last', () => {
+    const team = playing('orchestrator', ['a', 'b'], { max_plans: 1 });
+    team.decides({
+      steps: [
+        [
+          { member: 'a', task: 'x' },
+          { member: 'b', task: 'y' },
+        ],
+      ],
+    });
+    expect(named(team.begins())).toEqual(['1.1.1', '1.1.2']);
+    team.answers('1.1.1', 'ex');
+    team.fails('1.1.2', 'no');
+    const action = team.next();
+    expect(action).toMatchObject({ decision: { parameters: { required: ['answer'] } } });
+    expect(JSON.stringify(action)).toMatch(/ex.*failed: no/);
+    team.decides({ answer: 'done' });
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'done' });
+  });
+
+  test('that plans too much is stopped', () => {
+    const team = playing('orchestrator', ['a'], { max_tasks: 1 });
+    team.decides({
+      steps: [
+        [
+          { member: 'a', task: 'x' },
+          { member: 'a', task: 'y' },
+        ],
+      ],
+    });
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { message: expect.stringContaining('max_tasks') },
+    });
+  });
+});
+
+describe('a vote', () => {
+  const elected = (configuration: JsonObject, ...votes: string[]) => {
+    const voters = votes.map((_, at) => `v${at}`);
+    const team = playing('voting', voters, configuration);
+    team.begins();
+    votes.forEach((vote, at) => void team.answers(`v${at}`, vote));
+    return team.next();
+  };
+
+  test('counts ranks', () => {
+    expect(
+      elected({ method: 'ranked' }, '["a","b","c"]', '1. b\n2. a\n3. c', '- b\n- c\n- a'),
+    ).toMatchObject({ output: 'b' });
+  });
+
+  test('takes what nobody voted for from nobody', () => {
+    const team = playing('voting', ['a', 'b']);
+    team.begins();
+    team.fails('a', 'no');
+    team.fails('b', 'no');
+    expect(team.next()).toMatchObject({ type: 'fail' });
+  });
+});
+
+describe('a graph', () => {
+  const edge = (from: string, to: string, when?: string) => ({
+    from,
+    to,
+    ...(when ? { when } : {}),
+  });
+
+  test('begins where nobody leads to, and joins what can still come', () => {
+    const team = playing('graph', ['a', 'b', 'c'], { edges: [edge('a', 'c'), edge('b', 'c')] });
+    expect(named(team.begins())).toEqual(['a#1', 'b#1']);
+    team.answers('a#1', 'one');
+    expect(team.next()).toMatchObject({ type: 'wait' });
+    team.answers('b#1', 'two');
+    expect(team.begins()).toMatchObject([{ id: 'c#1', input: 'a:\none\n\nb:\ntwo' }]);
+    team.answers('c#1', 'three');
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'three' });
+  });
+
+  test('goes on with what has come when nothing else can', () => {
+    const edges = [edge('a', 'c'), edge('b', 'c', 'output == "yes"')];
+    const team = playing('graph', ['a', 'b', 'c'], { edges });
+    team.begins();
+    team.answers('a#1', 'one');
+    team.answers('b#1', 'no');
+    expect(team.begins()).toMatchObject([{ id: 'c#1', input: 'one' }]);
+  });
+
+  test('with a join of any runs for each', () => {
+    const team = playing('graph', ['a', 'b', 'c'], {
+      edges: [edge('a', 'c'), edge('b', 'c')],
+      joins: { c: 'any' },
+    });
+    team.begins();
+    team.answers('b#1', 'two');
+    expect(named(team.begins())).toEqual(['c#1']);
+    team.answers('a#1', 'one');
+    expect(named(team.begins())).toEqual(['c#2']);
+    team.answers('c#2', 'x');
+    team.answers('c#1', 'y');
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
+  });
+
+  test('does the same however many ends are read at once', () => {
+    const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
+    const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
+    const words = ['one', 'two', 'three', 'stop'];
+    for (const [at, word] of words.entries()) {
+      const id = `${at % 2 === 0 ? 'a' : 'b'}#${Math.floor(at / 2) + 1}`;
+      expect(named(slowly.begins())).toEqual([id]);
+      slowly.answers(id, word);
+    }
+    expect(named(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not ask for
+  });
+});
+
+describe('a map', () => {
+  test('tells each item, and says which one failed', () => {
+    const team = playing('map', ['worker'], { max_concurrency: 2 });
+    team.withData(['x', { n: 1 }]);
+    expect(team.next()).toMatchObject({ at_once: 2, wakes_on: 'failure' });
+    expect(team.begins()).toMatchObject([{ input: 'go\n\nx' }, { input: 'go\n\n{"n":1}' }]);
+    team.fails('2', 'no');
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { message: expect.stringContaining('item 2') },
+    });
+  });
+
+  test('of nothing is done at once', () => {
+    const team = playing('map', ['worker']);
+    team.withData([]);
+    expect(team.next()).toEqual({ type: 'finish', output: '[]', output_data: [] });
+  });
+});

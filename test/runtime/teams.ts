@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { makeAgent } from './arrange.ts';
+
+/** A member: an agent's id, another workflow's, or what a person is asked. */
+export type MemberSpec = {
+  agent?: string;
+  workflow?: string;
+  question?: JsonObject;
+  role?: string;
+  configuration?: JsonObject;
+};
+
+export type TeamSpec = {
+  type: string;
+  members: MemberSpec[];
+  configuration?: JsonObject;
+  instruction?: string;
+  max_tokens?: number;
+};
+
+/** Makes a workflow with its members; gives its id. */
+export async function makeTeam(pool: pg.Pool, spec: TeamSpec): Promise<string> {
+  const { type, members, configuration = {}, instruction = '', max_tokens = null } = spec;
+  const { rows } = await pool.query(
+    `with workflow as (
+       insert into howdah.workflows (name, type, configuration, instruction, max_tokens)
+       values ($1, $2, $3, $4, $5) returning id
+     ), members as (
+       insert into howdah.workflow_agents (workflow_id, agent_id, member_workflow_id, question, role, configuration, sequence_order)
+       select w.id, m.agent, m.workflow, nullif(m.question, 'null'), m.role, coalesce(m.configuration, '{}'), m.place
+       from workflow as w, rows from (jsonb_to_recordset($6) as (
+         agent uuid, workflow uuid, question jsonb, role text, configuration jsonb)) with ordinality
+         as m (agent, workflow, question, role, configuration, place)
+     )
+     select id from workflow`,
+    [
+      `team_${randomBytes(6).toString('hex')}`,
+      type,
+      configuration,
+      instruction,
+      max_tokens,
+      JSON.stringify(members),
+    ],
+  );
+  return rows[0].id;
+}
+
+export async function startTeam(
+  pool: pg.Pool,
+  workflow: string,
+  input = 'Go.',
+  data: unknown = null,
+): Promise<string> {
+  const { rows } = await pool.query(
+    'insert into howdah.executions (workflow_id, input, input_data) values ($1, $2, $3) returning id',
+    [workflow, input, data === null ? null : JSON.stringify(data)],
+  );
+  return rows[0].id;
+}
+
+/** Configuration of a deciding model that makes these decisions by calls of the tool, one after the other. */
+export async function deciding(
+  pool: pg.Pool,
+  tool: string,
+  ...decisions: JsonObject[]
+): Promise<JsonObject> {
+  const name = `decider_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.models (name, provider, model) values ($1, 'scripted', 'm')`,
+    [name],
+  );
+  const script = decisions.map((decision) => ({
+    tool_calls: [{ name: tool, arguments: decision }],
+    usage: { tokens_in: 10, tokens_out: 5 },
+  }));
+  return { model: name, request_params: { script } };
+}
+
+/** What a member answers to what it is told; `left` resolves when nobody wants to know any more. */
+type Play = (told: string, left: Promise<unknown>) => string | Promise<string>;
+
+/**
+ * Agents that answer by what they are told: a server plays them all, each by its instruction. `behave` gives the answer to
+ * the last thing a member was told; what it throws is a failure of the server.
+ */
+export async function startPlayers(
+  pool: pg.Pool,
+  behave: Record<string, Play>,
+): Promise<{ server: FakeServer; agent(part: string): Promise<string> }> {
+  const server = await startOpenAiServer(async ({ body, left }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const part = messages.find(({ role }) => role === 'system')?.content ?? '';
+    const told = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    try {
+      return { content: await (behave[part] as Play)(told, left) };
+    } catch (error) {
+      return { status: 400, error: { message: (error as Error).message } };
+    }
+  });
+  return {
+    server,
+    agent: (part) =>
+      makeAgent(pool, {
+        instruction: part,
+        models: [{ provider: 'openai', base_url: server.url }],
+      }),
+  };
+}

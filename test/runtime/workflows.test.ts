@@ -1,0 +1,410 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import type { FakeServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { brokenPromises, childrenOf, ended, kindsOf } from './arrange.ts';
+import { deciding, makeTeam, startPlayers, startTeam, type TeamSpec } from './teams.ts';
+
+let database: TestDatabase;
+let worker: Worker;
+let server: FakeServer;
+let agent: (part: string) => Promise<string>;
+
+let drafts = 0;
+const behave = {
+  shout: (told: string) => `${told.toUpperCase()}!`,
+  twice: (told: string) => `${told} ${told}`,
+  red: () => 'red',
+  'also red': () => 'Red.',
+  blue: () => 'blue',
+  broken: () => {
+    throw new Error('this member is broken');
+  },
+  picky: (told: string) => {
+    if (told === 'bad') throw new Error('I do not do that');
+    return told;
+  },
+  drafter: () => `draft ${++drafts}`,
+  critic: (told: string) =>
+    told.includes('draft 2')
+      ? '{"score": 0.9, "passed": true, "feedback": ""}'
+      : '{"score": 0.4, "passed": false, "feedback": "make it the second one"}',
+  harsh: (told: string) => `{"score": ${told.includes('draft 2') ? 0.6 : 0.3}, "passed": false}`,
+  talker: () => 'I would say this is not bad at all.',
+};
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  ({ server, agent } = await startPlayers(database.pool, behave));
+});
+afterEach(async () => {
+  drafts = 0;
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+  await server.close();
+  await database.drop();
+});
+
+/** Members that play these parts, each called by its part unless it is given a name. */
+async function members(...parts: (keyof typeof behave)[]): Promise<TeamSpec['members']> {
+  const agents = await Promise.all(parts.map((part) => agent(part)));
+  return agents.map((id, at) => {
+    const part = parts[at] as string;
+    const before = parts.slice(0, at).filter((one) => one === part).length;
+    return { agent: id, role: before === 0 ? part : `${part} ${before + 1}` };
+  });
+}
+
+async function runTeam(spec: TeamSpec, input = 'go', data: unknown = null) {
+  const { pool } = database;
+  const run = await ended(pool, await startTeam(pool, await makeTeam(pool, spec), input, data));
+  return { ...run, children: await childrenOf(pool, run.id) };
+}
+
+describe('a chain', () => {
+  test('tells each member what the one before answered', async () => {
+    const run = await runTeam({ type: 'chain', members: await members('shout', 'twice') });
+    expect(run).toMatchObject({ status: 'completed', output: 'GO! GO!' });
+    expect(run.children.map(({ input }) => input)).toEqual(['go', 'GO!']);
+    expect(await kindsOf(database.pool, run.id)).toBe(
+      'child_started child child_started child output',
+    );
+  });
+
+  test('that is cumulative tells the task and all answers before', async () => {
+    const run = await runTeam({
+      type: 'chain',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { cumulative: true },
+    });
+    expect(run.output).toBe('GO\n\nRED:\nRED\n\nBLUE:\nBLUE!');
+  });
+
+  test('stops when its condition holds', async () => {
+    const run = await runTeam({
+      type: 'chain',
+      members: await members('blue', 'red', 'shout'),
+      configuration: { stop_when: "output == 'red'" },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+    expect(run.children).toHaveLength(2);
+  });
+
+  test('fails with the member that failed, and says why', async () => {
+    const run = await runTeam({ type: 'chain', members: await members('broken', 'shout') });
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { code: 'member_failed', message: expect.stringContaining('this member is broken') },
+    });
+  });
+});
+
+describe('parallel members', () => {
+  test('are all given the task, and their answers are joined', async () => {
+    const run = await runTeam({
+      type: 'parallel',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { max_concurrency: 2 },
+    });
+    expect(run).toMatchObject({
+      status: 'completed',
+      output: 'red:\nred\n\nblue:\nblue\n\nshout:\nGO!',
+      output_data: { red: 'red', blue: 'blue', shout: 'GO!' },
+    });
+  });
+
+  test('have an aggregator, told by a template', async () => {
+    const run = await runTeam({
+      type: 'parallel',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { aggregator: 'shout', template: '{{red}} or {{blue}} for {{input}}' },
+    });
+    expect(run.output).toBe('RED OR BLUE FOR GO!');
+  });
+
+  test('fail together, are ignored when they fail, or have to be so many', async () => {
+    const all = await members('red', 'broken', 'blue');
+    const failing = await runTeam({ type: 'parallel', members: all });
+    const ignoring = await runTeam({
+      type: 'parallel',
+      members: all,
+      configuration: { on_failure: 'ignore' },
+    });
+    const quorum = (quorum: number) =>
+      runTeam({ type: 'parallel', members: all, configuration: { on_failure: 'quorum', quorum } });
+    expect(failing).toMatchObject({ status: 'failed', error: { code: 'member_failed' } });
+    expect(ignoring).toMatchObject({ status: 'completed', output: 'red:\nred\n\nblue:\nblue' });
+    expect(await quorum(2)).toMatchObject({ status: 'completed' });
+    expect(await quorum(3)).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('a router', () => {
+  test('lets a model choose among the members by name', async () => {
+    const run = await runTeam({
+      type: 'router',
+      members: await members('red', 'shout'),
+      configuration: await deciding(database.pool, 'route', {
+        members: [{ member: 'shout', confidence: 0.9, reason: 'it is to be loud' }],
+      }),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'GO!', tokens_in: '10' });
+    expect(await kindsOf(database.pool, run.id)).toBe('model child_started child output');
+  });
+
+  test('asks again for what is no member, and takes the fallback when nobody is sure', async () => {
+    const run = await runTeam({
+      type: 'router',
+      members: await members('red', 'shout'),
+      configuration: {
+        min_confidence: 0.5,
+        fallback: 'red',
+        ...(await deciding(
+          database.pool,
+          'route',
+          { members: [{ member: 'nobody', confidence: 1, reason: '' }] },
+          { members: [{ member: 'shout', confidence: 0.2, reason: 'a guess' }] },
+        )),
+      },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+  });
+
+  test('goes by words alone where it is told to', async () => {
+    const { pool } = database;
+    const [orders, weather] = await members('red', 'blue');
+    await pool.query(
+      `update howdah.agents set description = case id when $1 then 'answers questions about orders and deliveries'
+         else 'knows the weather' end where id in ($1, $2)`,
+      [orders?.agent, weather?.agent],
+    );
+    const team = {
+      type: 'router',
+      members: [orders, weather] as TeamSpec['members'],
+      configuration: { method: 'lexical' },
+    };
+    expect((await runTeam(team, 'How is the weather in Bonn?')).output).toBe('blue');
+    expect((await runTeam(team, 'Where are my orders?')).output).toBe('red');
+    const lost = await runTeam(team, 'Sing!');
+    expect(lost).toMatchObject({ status: 'failed', error: { code: 'member_failed' } });
+  });
+});
+
+describe('an orchestrator', () => {
+  test('plans steps, hears what came of them, and answers', async () => {
+    const run = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'shout', 'twice'),
+      configuration: await deciding(
+        database.pool,
+        'plan',
+        {
+          steps: [
+            [
+              { member: 'red', task: 'a colour' },
+              { member: 'shout', task: 'hear' },
+            ],
+            [{ member: 'twice', task: 'again' }],
+          ],
+        },
+        { answer: 'red, HEAR! and again again' },
+      ),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red, HEAR! and again again' });
+    expect(run.children.map(({ input }) => input)).toEqual(['a colour', 'hear', 'again']);
+    expect(await kindsOf(database.pool, run.id)).toBe(
+      'model child_started child_started child child child_started child model output',
+    );
+  });
+
+  test('plans anew when a task fails, and only so often', async () => {
+    const plan = {
+      steps: [[{ member: 'broken', task: 'try' }], [{ member: 'red', task: 'never' }]],
+    };
+    const mended = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'broken'),
+      configuration: await deciding(database.pool, 'plan', plan, {
+        answer: 'it could not be done',
+      }),
+    });
+    expect(mended).toMatchObject({ status: 'completed', output: 'it could not be done' });
+    expect(mended.children).toHaveLength(1);
+    const stubborn = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'broken'),
+      configuration: {
+        max_plans: 2,
+        ...(await deciding(database.pool, 'plan', plan, plan, plan, plan, plan)),
+      },
+    });
+    expect(stubborn).toMatchObject({ status: 'failed' });
+    expect(stubborn.children).toHaveLength(2);
+  });
+});
+
+describe('an evaluator and a generator', () => {
+  test('go round until the answer is good enough', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'critic'),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+    expect(run.children[2]?.input).toContain('make it the second one');
+  });
+
+  test('keep the best answer when the rounds are used up', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'harsh'),
+      configuration: { max_rounds: 3 },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+    expect(run.children).toHaveLength(6);
+  });
+
+  test('whose evaluator talks have its words judged by the deciding model', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'talker'),
+      configuration: await deciding(
+        database.pool,
+        'judge',
+        { score: 0.5, passed: false, feedback: 'once more' },
+        { score: 1, passed: true, feedback: '' },
+      ),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+  });
+});
+
+describe('a vote', () => {
+  test('goes to what most say, however they write it', async () => {
+    const run = await runTeam({
+      type: 'voting',
+      members: await members('blue', 'red', 'also red'),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+  });
+
+  test('weighs voters, and may fail on a tie', async () => {
+    const [blue, red] = await members('blue', 'red');
+    const weighted = await runTeam({
+      type: 'voting',
+      members: [blue, { ...red, configuration: { weight: 3 } }] as TeamSpec['members'],
+      configuration: { method: 'weighted' },
+    });
+    expect(weighted.output).toBe('red');
+    const tie = { type: 'voting', members: [blue, red] as TeamSpec['members'] };
+    expect((await runTeam(tie)).output).toBe('blue');
+    expect(await runTeam({ ...tie, configuration: { ties: 'fail' } })).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('tie') },
+    });
+  });
+});
+
+describe('a map', () => {
+  test('gives each item to its worker and keeps their order', async () => {
+    const run = await runTeam(
+      { type: 'map', members: await members('shout'), configuration: { max_concurrency: 2 } },
+      '',
+      ['a', 'b', 'c', 'd', 'e'],
+    );
+    expect(run).toMatchObject({
+      status: 'completed',
+      output_data: ['A!', 'B!', 'C!', 'D!', 'E!'],
+    });
+  });
+
+  test('of objects tells what its template says', async () => {
+    const run = await runTeam(
+      {
+        type: 'map',
+        members: await members('shout'),
+        configuration: { template: '{{input}}: {{name}} of {{item.city}}', on_failure: 'ignore' },
+      },
+      'greet',
+      [
+        { name: 'ann', city: 'bonn' },
+        { name: 'bob', city: 'köln' },
+      ],
+    );
+    expect(run.output_data).toEqual(['GREET: ANN OF BONN!', 'GREET: BOB OF KÖLN!']);
+  });
+
+  test('leaves null where a worker failed, or fails with it', async () => {
+    const map = { type: 'map', members: await members('picky') };
+    const ignoring = { ...map, configuration: { on_failure: 'ignore' } };
+    expect((await runTeam(ignoring, '', ['good', 'bad', 'good'])).output_data).toEqual([
+      'good',
+      null,
+      'good',
+    ]);
+    expect(await runTeam(map, '', ['good', 'bad', 'good'])).toMatchObject({ status: 'failed' });
+    const none = await runTeam({ type: 'map', members: await members('shout') });
+    expect(none).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('input_data') },
+    });
+  });
+});
+
+describe('a graph', () => {
+  test('follows the edges whose conditions hold, and joins', async () => {
+    const run = await runTeam({
+      type: 'graph',
+      members: await members('red', 'blue', 'shout', 'twice'),
+      configuration: {
+        start: ['red', 'blue'],
+        edges: [
+          { from: 'red', to: 'twice', when: "output == 'red'" },
+          { from: 'blue', to: 'twice' },
+          { from: 'red', to: 'shout', when: "output == 'green'" },
+        ],
+      },
+    });
+    expect(run).toMatchObject({ status: 'completed' });
+    expect(run.children).toHaveLength(3);
+    expect(run.children[2]?.input).toMatch(/red:\nred/);
+    expect(run.children[2]?.input).toMatch(/blue:\nblue/);
+  });
+
+  test('goes in circles, but not for ever', async () => {
+    const loop = async (configuration: TeamSpec['configuration']) =>
+      runTeam({
+        type: 'graph',
+        members: await members('drafter', 'twice'),
+        configuration: {
+          start: 'drafter',
+          edges: [
+            { from: 'drafter', to: 'twice' },
+            { from: 'twice', to: 'drafter', when: "!output.contains('draft 3')" },
+          ],
+          ...configuration,
+        },
+      });
+    expect(await loop({})).toMatchObject({ status: 'completed', output: 'draft 3 draft 3' });
+    drafts = 10;
+    expect(await loop({ max_visits: 3 })).toMatchObject({
+      status: 'failed',
+      stop_reason: 'loop_guard',
+    });
+  });
+
+  test('says what is wrong with a condition', async () => {
+    const run = await runTeam({
+      type: 'graph',
+      members: await members('red', 'blue'),
+      configuration: { start: 'red', edges: [{ from: 'red', to: 'blue', when: 'output +' }] },
+    });
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('the edge from red to blue') },
+    });
+  });
+});

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, asRole, makeAgent, makeSession, one, refusal } from './support.ts';
+
+let db: TestDatabase;
+let ids: Record<string, string>;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  const user = await one(
+    db.pool,
+    `insert into howdah.users (username, role) values ('ada', 'admin') returning id`,
+  );
+  ids = {
+    agent_id: await makeAgent(db.pool),
+    session_id: await makeSession(db.pool),
+    user_id: user.id,
+  };
+});
+afterAll(() => db?.drop());
+
+/** What every row of a table needs besides the columns in question. */
+const WHOLE: Record<string, Record<string, unknown>> = {
+  models: { name: 'm', provider: 'local', model: 'm' },
+  agents: { name: 'a' },
+  tools: { name: 't', kind: 'custom' },
+  schedules: { name: 's', cron: '0 6 * * *', input: 'x' },
+  quotas: { metric: 'runs', max_value: 1 },
+  grants: { permission: 'read' },
+  todos: { position: 1, title: 'x' },
+  resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },
+  concurrency_limits: { max_running: 1 },
+  retention_policies: { keep_runs_days: 1 },
+};
+const REFERENCES: Record<string, string[]> = {
+  schedules: ['agent_id'],
+  grants: ['agent_id'],
+  todos: ['session_id'],
+  concurrency_limits: ['agent_id'],
+};
+
+async function insert(table: string, values: Record<string, unknown>) {
+  const given = (REFERENCES[table] ?? []).map((name) => [name, ids[name]]);
+  const row = { ...WHOLE[table], ...Object.fromEntries(given), ...values };
+  const places = Object.keys(row).map((_, index) => `$${index + 1}`);
+  const text = `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`;
+  const tenant = await one(db.pool, 'select howdah.current_tenant() as id');
+  return asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant.id }, (client) =>
+    client.query(text, Object.values(row)),
+  );
+}
+
+describe('a row that a check refuses is told with its fields and the fix', () => {
+  test.each<[string, Record<string, unknown>, string, string[], RegExp]>([
+    ['agents', { name: ' ' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
+    [
+      'agents',
+      { max_steps: 0 },
+      'limits_are_positive',
+      ['max_steps', 'max_tokens', 'max_cost', 'max_seconds'],
+      /above 0/,
+    ],
+    ['agents', { max_cost: 'NaN' }, 'max_cost_is_finite', ['max_cost'], /plain number/],
+    ['agents', { max_cost: 'Infinity' }, 'max_cost_is_finite', ['max_cost'], /plain number/],
+    [
+      'models',
+      { input_price: -1 },
+      'prices_are_not_negative',
+      ['input_price', 'output_price'],
+      /0 or more/,
+    ],
+    [
+      'models',
+      { output_price: 'NaN' },
+      'prices_are_finite',
+      ['input_price', 'output_price'],
+      /plain number/,
+    ],
+    ['models', { base_url: 'ftp://x' }, 'base_url_is_http', ['base_url'], /https:/],
+    [
+      'models',
+      { context_tokens: 0 },
+      'context_tokens_are_positive',
+      ['context_tokens'],
+      /from 1 on/,
+    ],
+    ['tools', { name: 'two words' }, 'name_fits_the_wire', ['name'], /1 to 64/],
+    [
+      'tools',
+      { timeout_ms: 0 },
+      'timeout_is_between_a_millisecond_and_an_hour',
+      ['timeout_ms'],
+      /1 to 3600000/,
+    ],
+    ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id'], /agent_id/],
+    ['schedules', { name: '' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
+    ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata'], /JSON object/],
+    ['quotas', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /from 0 on/],
+    ['quotas', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period'], /minute/],
+    [
+      'grants',
+      {},
+      'a_grant_is_to_a_user_or_to_a_role',
+      ['user_id', 'role'],
+      /either user_id or role/,
+    ],
+    ['todos', { position: 0 }, 'position_counts_from_one', ['position'], /from 1/],
+    ['resources', { type: 'Text' }, 'type_is_a_mime_type', ['type'], /text\/plain/],
+    [
+      'concurrency_limits',
+      { max_running: 0 },
+      'at_least_one_run_may_be_at_work',
+      ['max_running'],
+      /1 or more/,
+    ],
+    [
+      'retention_policies',
+      { keep_runs_days: 0 },
+      'runs_are_kept_for_a_day_at_least',
+      ['keep_contents_days', 'keep_runs_days'],
+      /whole days/,
+    ],
+  ])('%s %j', async (table, values, constraint, fields, fix) => {
+    const refused = await refusal(insert(table, values));
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      message: `the row of ${table} is refused: ${constraint.replaceAll('_', ' ')}`,
+      hint: expect.stringMatching(fix),
+      constraint,
+    });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({
+      table,
+      fields: expect.arrayContaining(fields),
+      constraint,
+    });
+  });
+
+  test('by an update too', async () => {
+    const { id } = await one(db.pool, 'select id from howdah.agents limit 1');
+    expect(
+      await refusal(db.pool.query('update howdah.agents set max_tokens = -1 where id = $1', [id])),
+    ).toMatchObject({
+      code: 'HWINV',
+      message: 'the row of agents is refused: limits are positive',
+    });
+  });
+
+  test.each([
+    ['tools', 'kind'],
+    ['models', 'provider'],
+    ['quotas', 'metric'],
+  ])('and so is %s without %s', async (table, field) => {
+    const refused = await refusal(insert(table, { [field]: null }));
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      message: `${field} of ${table} is missing`,
+      hint: expect.any(String),
+    });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ table, fields: [field], constraint: null });
+  });
+
+  test.each([
+    ['agent_id => null', 'agent_id is missing'],
+    ["metadata => '[1]'", 'metadata is an object'],
+  ])('a run with %s', async (argument, message) => {
+    const [column, value] = argument.split(' => ');
+    const text =
+      column === 'agent_id'
+        ? `insert into howdah.executions (agent_id, input) values (${value}, 'x')`
+        : `insert into howdah.executions (agent_id, input, ${column}) values ('${ids.agent_id}', 'x', ${value})`;
+    expect(await refusal(db.pool.query(text))).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining(message),
+    });
+  });
+});
+
+test('every check has a comment that says what to do', async () => {
+  const rows = await all(
+    db.pool,
+    `select coalesce(c.conrelid::regclass::text, c.contypid::regtype::text) || ' ' || c.conname as name,
+       obj_description(c.oid, 'pg_constraint') as fix
+     from pg_constraint as c
+     where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0 and not exists (
+       select from pg_class as t where t.oid = c.conrelid and t.relispartition
+     )`,
+  );
+  expect(rows.length).toBeGreaterThan(80);
+  expect(rows.filter(({ fix }) => !/^[A-Z].{15,}\.$/.test(fix ?? ''))).toEqual([]);
+});
+
+test('every check of a table that runs do not write is told in words', async () => {
+  const rows = await all(
+    db.pool,
+    `select c.conrelid::regclass::text || ' ' || c.conname as name from pg_constraint as c
+     where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0
+       and c.conrelid not in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass,
+         'howdah.questions'::regclass, 'howdah.agent_versions'::regclass, 'howdah.audit_log'::regclass)
+       and c.conrelid <> 0 and not exists (
+         select from pg_trigger as t join pg_proc as p on p.oid = t.tgfoid
+         where t.tgrelid = c.conrelid and t.tgname = '_990_refuse_invalid' and c.conkey <@ t.tgattr::int2[]
+           and strpos(p.prosrc, quote_literal(c.conname)) > 0
+       ) and not exists (select from pg_class as t where t.oid = c.conrelid and t.relispartition)`,
+  );
+  expect(rows).toEqual([]);
+});

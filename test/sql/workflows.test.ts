@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeAgent } from '../runtime/arrange.ts';
+import { makeTeam, startTeam } from '../runtime/teams.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+let database: TestDatabase;
+let agent: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
+});
+afterAll(() => database.drop());
+
+const workflow = (type: string, configuration: object) =>
+  makeTeam(database.pool, { type, configuration: configuration as never, members: [{ agent }] });
+
+describe('a configuration', () => {
+  test.each([
+    ['chain', { cumulativ: true }, /cumulativ/],
+    ['parallel', { max_concurrency: 0 }, /max_concurrency/],
+    ['router', { min_confidence: 2 }, /min_confidence/],
+    ['orchestrator', { planning: 'some' }, /planning.*full/],
+    ['evaluator_optimizer', { max_rounds: 'many' }, /max_rounds/],
+    ['voting', { ties: 'coin' }, /ties/],
+    ['map', { on_failure: 'cry' }, /on_failure/],
+    ['graph', {}, /edges/],
+    ['graph', { edges: [{ from: 'a' }] }, /edges.*0.*to/],
+  ])('of a %s with %j is refused by the path of its fault', async (type, configuration, said) => {
+    await expect(workflow(type, configuration)).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(said),
+      hint: expect.stringContaining('howdah.workflow_schema'),
+    });
+  });
+
+  test('may hold no plain key', async () => {
+    const request_params = { api_key: 'sk-0123456789abcdefghijklmnopqrstuv' };
+    await expect(workflow('router', { request_params })).rejects.toMatchObject({ code: 'HWINV' });
+  });
+});
+
+describe('a workflow is not run', () => {
+  const refused = (id: string, message: RegExp, code = 'HWCNF') =>
+    expect(startTeam(database.pool, id)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+
+  test('without members, or with too many for its type', async () => {
+    const { pool } = database;
+    await refused(await makeTeam(pool, { type: 'chain', members: [] }), /none/);
+    await refused(await makeTeam(pool, { type: 'voting', members: [{ agent }] }), /two members/);
+    const two = [
+      { agent, role: 'a' },
+      { agent, role: 'b' },
+    ];
+    await refused(await makeTeam(pool, { type: 'map', members: two }), /one member, the worker/);
+  });
+
+  test('when two members have one name', async () => {
+    const twice = { type: 'chain', members: [{ agent }, { agent }] };
+    await refused(await makeTeam(database.pool, twice), /give them a role each/);
+  });
+
+  test('when its configuration names nobody there is, and says who was meant', async () => {
+    const members = [
+      { agent, role: 'writer' },
+      { agent, role: 'editor' },
+    ];
+    const configuration = { start: 'writer', edges: [{ from: 'writer', to: 'editr' }] };
+    await refused(
+      await makeTeam(database.pool, { type: 'graph', members, configuration }),
+      /edges\[0\]\.to.*did you mean editor/,
+    );
+  });
+
+  test('when it is not active, deleted or not there', async () => {
+    const { pool } = database;
+    const id = await workflow('chain', {});
+    await pool.query('update howdah.workflows set is_active = false where id = $1', [id]);
+    await refused(id, /not active/);
+    await pool.query('select howdah.delete_workflow($1)', [id]);
+    await refused(id, /deleted/);
+    await refused('01990000-0000-7000-8000-000000000000', /no workflow/, 'HWNTF');
+    await expect(pool.query(`select howdah.workflow('nihgtly')`)).rejects.toMatchObject({
+      code: 'HWNTF',
+      hint: expect.stringContaining('team_'),
+    });
+  });
+});
+
+test('a workflow is no member of itself, over however many others', async () => {
+  const { pool } = database;
+  const inner = await workflow('chain', {});
+  const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
+  await expect(
+    pool.query(
+      'insert into howdah.workflow_agents (workflow_id, member_workflow_id, sequence_order) values ($1, $2, 2)',
+      [inner, outer],
+    ),
+  ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining('itself') });
+});
+
+test('an edit makes a version, and so does another name of a member; a run keeps its own', async () => {
+  const { pool } = database;
+  const id = await workflow('chain', {});
+  const versions = async () => {
+    const { rows } = await pool.query(
+      'select version, definition from howdah.workflow_versions where workflow_id = $1 order by version',
+      [id],
+    );
+    return rows;
+  };
+  const run = await startTeam(pool, id);
+  await pool.query(`update howdah.workflows set description = 'better' where id = $1`, [id]);
+  await pool.query(`update howdah.workflows set description = 'better' where id = $1`, [id]);
+  await pool.query(`update howdah.agents set description = 'the one' where id = $1`, [agent]);
+  expect((await versions()).map(({ version }) => version)).toEqual([1, 2, 3]);
+  expect((await versions())[2].definition.workflow.members).toMatchObject([
+    { description: 'the one' },
+  ]);
+  const { rows } = await pool.query(
+    `select v.version from howdah.executions as e
+     join howdah.workflow_versions as v on v.id = e.workflow_version_id where e.id = $1`,
+    [run],
+  );
+  expect(rows).toEqual([{ version: 1 }]);
+  await expect(pool.query('delete from howdah.workflow_versions')).rejects.toMatchObject({
+    code: 'HWDEN',
+  });
+});
+
+test('run_workflow starts by name, and a known key gives the first run', async () => {
+  const { pool } = database;
+  const id = await workflow('chain', {});
+  const { rows: names } = await pool.query('select name from howdah.workflows where id = $1', [id]);
+  const start = async () => {
+    const { rows } = await pool.query(
+      `select (howdah.run_workflow($1, 'go', idempotency_key => 'one')).*`,
+      [names[0].name],
+    );
+    return rows[0];
+  };
+  const first = await start();
+  expect(first).toMatchObject({ workflow_id: id, agent_id: null, status: 'queued' });
+  expect(await start()).toMatchObject({ id: first.id });
+});
+
+test('a person is asked with settings every question has', async () => {
+  const ask = (question: object) =>
+    makeTeam(database.pool, { type: 'chain', members: [{ question: question as never }] });
+  await expect(ask({ options: ['yes'] })).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining('prompt'),
+  });
+  await expect(ask({ prompt: 'May I?', expires_in_seconds: -1 })).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining('expires_in_seconds'),
+  });
+});
