@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
+  admitParked,
   all,
   answer,
   asRole,
@@ -78,19 +79,7 @@ describe('concurrency limits', () => {
     const steps = [answer, { kind: 'output', output: 'done' }];
     await commit(db.pool, worker, [{ id, fence, after: 0, steps, to: completed }]);
   };
-  /** Takes the jobs that look for room and does what they say; gives how many runs went on. */
-  const admit = async () => {
-    const { admitted } = await one(
-      db.pool,
-      `with jobs as (
-         delete from graphile_worker._private_jobs as j using graphile_worker._private_tasks as t
-         where t.id = j.task_id and t.identifier = 'admit' returning j.payload
-       )
-       select coalesce(sum(howdah_private.admit_parked((payload ->> 'id')::uuid, (payload ->> 'tenant_id')::uuid)), 0)::int as admitted
-       from jobs`,
-    );
-    return admitted as number;
-  };
+  const admit = () => admitParked(db.pool);
   const wakeUps = async (id: string) =>
     (await all(db.pool, 'select from graphile_worker._private_jobs where key like $1', [`${id}%`]))
       .length;

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
+  admitParked,
   all,
   answer,
   asRole,
@@ -132,19 +133,7 @@ describe('quotas', () => {
     ]);
   };
   const park = (id: string) => spend(id, [], { status: 'waiting', waiting_for: 'quota' });
-  /** Takes the jobs that look for room and does what they say; gives how many runs went on. */
-  const admit = async () =>
-    (
-      await one(
-        db.pool,
-        `with jobs as (
-           delete from graphile_worker._private_jobs as j using graphile_worker._private_tasks as t
-           where t.id = j.task_id and t.identifier = 'admit' and j.run_at <= clock_timestamp() returning j.payload
-         )
-         select coalesce(sum(howdah_private.admit_parked((payload ->> 'id')::uuid, (payload ->> 'tenant_id')::uuid)), 0)::int as admitted
-         from jobs`,
-      )
-    ).admitted as number;
+  const admit = () => admitParked(db.pool);
 
   describe('of runs', () => {
     test('refuse the one beyond, and say which quota, how much of it, and when it is free again', async () => {

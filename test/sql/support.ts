@@ -346,3 +346,22 @@ export function copyIn(client: pg.Client, text: string, rows: string): Promise<v
 }
 
 type CopyConnection = { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void };
+
+/**
+ * Takes the jobs that look for room and are due, and does what they say, as a worker would; gives how many runs went on. In
+ * statements of their own: what lets runs go on may write a job of the same key again.
+ */
+export async function admitParked(db: Db): Promise<number> {
+  const jobs = await all(
+    db,
+    `delete from graphile_worker._private_jobs as j using graphile_worker._private_tasks as t
+     where t.id = j.task_id and t.identifier = 'admit' and j.run_at <= clock_timestamp()
+     returning j.payload ->> 'id' as id, j.payload ->> 'tenant_id' as tenant_id`,
+  );
+  let admitted = 0;
+  for (const { id, tenant_id } of jobs) {
+    const text = 'select howdah_private.admit_parked($1, $2) as admitted';
+    admitted += (await one(db, text, [id, tenant_id])).admitted;
+  }
+  return admitted;
+}
