@@ -1,8 +1,14 @@
 -- The whole row for functions that give it back: the application may not read every column itself.
 create or replace function howdah_private.agent_row(id uuid) returns howdah.agents
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select a.* from howdah.agents as a
-  where a.id = agent_row.id and howdah_private.may_act_for(a.tenant_id) and howdah_private.sees_agent(a.id)
-$$;
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.agents as x where x.id = agent_row.id) else howdah.current_tenant() end;
+  v_agent howdah.agents;
+begin
+  select a.* into v_agent from howdah.agents as a
+  where a.id = agent_row.id and a.tenant_id = v_tenant_id and howdah_private.sees_agent(a.id);
+  return v_agent;
+end $$;

@@ -5,11 +5,12 @@ create or replace function howdah.current_agent(session_id uuid default null) re
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_id uuid;
 begin
   if current_agent.session_id is not null then
     select s.agent_id into v_id from howdah.sessions as s
-    where s.id = current_agent.session_id and s.tenant_id = howdah.current_tenant();
+    where s.id = current_agent.session_id and s.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
         message = format('there is no session %s', current_agent.session_id),
@@ -19,7 +20,7 @@ begin
   end if;
   if v_id is null then
     select a.id into v_id from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null and a.is_active
+    where a.tenant_id = v_tenant_id and a.deleted_at is null and a.is_active
       and (a.is_default or a.name = 'development')
       and (a.user_id is null or a.user_id = howdah.current_user_id())
     order by a.is_default desc, a.user_id is null, a.name limit 1;

@@ -5,13 +5,19 @@ create or replace function howdah.restore_agent_version(agent_id uuid, version i
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_definition jsonb;
   v_gone text;
 begin
-  select v.definition into v_definition from howdah.agent_versions as v
-  where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
-    and v.tenant_id = howdah.current_tenant();
-  if not found then
+  -- the key of versions does not begin with the tenant, so it is asked only about an agent of one's own
+  if exists (
+    select from howdah.agents as a where a.id = restore_agent_version.agent_id and a.tenant_id = v_tenant_id
+  ) then
+    select v.definition into v_definition from howdah.agent_versions as v
+    where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
+      and v.tenant_id = v_tenant_id;
+  end if;
+  if v_definition is null then
     raise exception using errcode = 'HWNTF',
       message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
       detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
