@@ -1405,11 +1405,12 @@ CREATE OR REPLACE FUNCTION howdah.current_agent(session_id uuid DEFAULT NULL::uu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_id uuid;
 begin
   if current_agent.session_id is not null then
     select s.agent_id into v_id from howdah.sessions as s
-    where s.id = current_agent.session_id and s.tenant_id = howdah.current_tenant();
+    where s.id = current_agent.session_id and s.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
         message = format('there is no session %s', current_agent.session_id),
@@ -1419,7 +1420,7 @@ begin
   end if;
   if v_id is null then
     select a.id into v_id from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null and a.is_active
+    where a.tenant_id = v_tenant_id and a.deleted_at is null and a.is_active
       and (a.is_default or a.name = 'development')
       and (a.user_id is null or a.user_id = howdah.current_user_id())
     order by a.is_default desc, a.user_id is null, a.name limit 1;
@@ -1954,13 +1955,19 @@ CREATE OR REPLACE FUNCTION howdah.restore_agent_version(agent_id uuid, version i
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_definition jsonb;
   v_gone text;
 begin
-  select v.definition into v_definition from howdah.agent_versions as v
-  where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
-    and v.tenant_id = howdah.current_tenant();
-  if not found then
+  -- the key of versions does not begin with the tenant, so it is asked only about an agent of one's own
+  if exists (
+    select from howdah.agents as a where a.id = restore_agent_version.agent_id and a.tenant_id = v_tenant_id
+  ) then
+    select v.definition into v_definition from howdah.agent_versions as v
+    where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
+      and v.tenant_id = v_tenant_id;
+  end if;
+  if v_definition is null then
     raise exception using errcode = 'HWNTF',
       message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
       detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
@@ -2825,13 +2832,19 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_row(id uuid)
  RETURNS howdah.agents
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select a.* from howdah.agents as a
-  where a.id = agent_row.id and howdah_private.may_act_for(a.tenant_id) and howdah_private.sees_agent(a.id)
-$function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.agents as x where x.id = agent_row.id) else howdah.current_tenant() end;
+  v_agent howdah.agents;
+begin
+  select a.* into v_agent from howdah.agents as a
+  where a.id = agent_row.id and a.tenant_id = v_tenant_id and howdah_private.sees_agent(a.id);
+  return v_agent;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)

@@ -165,23 +165,24 @@ test('a person is asked with settings every question has', async () => {
 describe('a workflow with grants', () => {
   let tenant_id: string;
   let workflow_id: string;
-  let people: Record<'admin' | 'member' | 'viewer', string>;
+  let people: Record<'admin' | 'member' | 'viewer' | 'other', string>;
 
   beforeAll(async () => {
     const { pool } = database;
     tenant_id = await makeTenant(pool);
-    const user = async (role: string) =>
+    const user = async (role: string, username = role) =>
       (
         await one(
           pool,
-          `insert into howdah.users (tenant_id, username, role) values ($1, $2::text, $2::text::howdah.user_role) returning id`,
-          [tenant_id, role],
+          `insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id`,
+          [tenant_id, username, role],
         )
       ).id;
     people = {
       admin: await user('admin'),
       member: await user('member'),
       viewer: await user('viewer'),
+      other: await user('member', 'other'),
     };
     const desk = await makeTenantAgent(pool, { tenant_id, name: 'desk' });
     workflow_id = (
@@ -243,7 +244,7 @@ describe('a workflow with grants', () => {
     await pool.query(`delete from howdah.grants where tenant_id = $1 and role = 'viewer'`, [
       tenant_id,
     ]);
-    await as('viewer', async (client) => {
+    await as('other', async (client) => {
       for (const table of ['workflows', 'workflow_agents', 'workflow_versions', 'executions']) {
         const { rowCount } = await client.query(`select from howdah.${table}`);
         expect({ table, rowCount }).toEqual({ table, rowCount: 0 });
