@@ -45,7 +45,7 @@ async function insert(world: World, order: Order, sessions: Map<string, string>)
     await surely(() =>
       pool.query(
         `insert into howdah.sessions (id, agent_id, policy) values ($1, howdah.agent($2), $3)
-         on conflict (id) do nothing`,
+         on conflict do nothing`,
         [session_id, agent, session.policy],
       ),
     );
