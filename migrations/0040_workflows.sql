@@ -110,6 +110,7 @@ alter table howdah.executions
   add column workflow_version_id uuid,
   add column wakes_on howdah.child_wake,
   add column members_at_once int,
+  add column members_waiting int not null default 0,
   alter column agent_id drop not null,
   alter column agent_version_id drop not null,
   add constraint a_run_is_of_an_agent_or_a_workflow
@@ -119,6 +120,7 @@ create index executions_turn_idx on howdah.executions (parent_execution_id, id) 
 comment on column howdah.executions.workflow_id is 'Whose run it is, when it is no agent''s.';
 comment on column howdah.executions.members_at_once is
   'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
+comment on column howdah.executions.members_waiting is 'Of its live children, those that wait for their turn.';
 comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
 -- A run below another one may be told to do its work otherwise than its agent does it by itself.
 alter table howdah.executions add column overrides jsonb;
@@ -149,6 +151,7 @@ alter table howdah.tools
 alter table howdah.executions
   drop column overrides,
   drop constraint a_run_is_of_an_agent_or_a_workflow,
+  drop column members_waiting,
   drop column members_at_once,
   drop column wakes_on,
   drop column workflow_version_id,

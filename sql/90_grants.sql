@@ -33,7 +33,7 @@ grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bou
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
-grant select, update on howdah.agent_versions to howdah_eraser;
+grant select, update on howdah.agent_versions, howdah.workflow_versions to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)

@@ -317,6 +317,7 @@ create table howdah.executions (
   workflow_version_id uuid,
   wakes_on howdah.child_wake,
   members_at_once integer,
+  members_waiting integer default 0 not null,
   overrides jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
@@ -2655,18 +2656,18 @@ begin
       where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
       order by c.id
       limit (
-        select greatest(p.members_at_once - (
-          select count(*) from howdah.executions as w
-          where w.parent_execution_id = p.id and w.completed_at is null
-            and coalesce(w.waiting_for, w.paused_from) is distinct from 'turn'
-        ), 0)
+        select greatest(p.members_at_once - (p.live_children - p.members_waiting), 0)
         from howdah.executions as p where p.id = admit_members.parent_id
       )
     ))
     returning e.id::uuid as id
   )
   select array_agg(a.id order by a.id) into v_admitted from admitted as a;
-  perform howdah_private.enqueue_advance(v_admitted) where v_admitted is not null;
+  if v_admitted is not null then
+    update howdah.executions as e set members_waiting = e.members_waiting - cardinality(v_admitted)
+    where e.id = admit_members.parent_id;
+    perform howdah_private.enqueue_advance(v_admitted);
+  end if;
 end $function$
 ;
 
@@ -3401,11 +3402,7 @@ AS $function$
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > (
-    select count(*) from howdah.executions as o
-    where o.parent_execution_id = p.id and o.completed_at is null
-      and coalesce(o.waiting_for, o.paused_from) is distinct from 'turn'
-  )
+  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > p.live_children - p.members_waiting
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s
@@ -5279,8 +5276,8 @@ AS $function$
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
       e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
-      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.created_by, e.created_at, e.started_at,
-      e.completed_at
+      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
+      e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x
 $function$
@@ -9530,6 +9527,8 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_author(tenant_id uuid, name tex
 AS $function$
   update howdah.agent_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.workflow_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $function$
@@ -11409,7 +11408,9 @@ begin
       order by v.version desc limit 1
     ), new.workflow_version_id);
   end if;
-  update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
+  update howdah.executions as e set live_children = e.live_children + 1,
+    members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int
+  where e.id = v_parent.id;
   return new;
 end $function$
 ;
@@ -11731,7 +11732,8 @@ AS $function$
 declare
   v_parent howdah.executions;
 begin
-  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
+  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0),
+    members_waiting = greatest(e.members_waiting - (coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn')::int, 0)
   where e.id = new.parent_execution_id and e.completed_at is null
   returning e.* into v_parent;
   if found then
@@ -14766,6 +14768,8 @@ END));
 
 create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
 
+create policy eraser on howdah.workflow_versions to howdah_eraser using (true) with check (true);
+
 create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
@@ -16622,6 +16626,8 @@ grant select on table howdah.workflow_versions to howdah_app;
 
 grant delete, insert, select, update on table howdah.workflow_versions to howdah_engine;
 
+grant select, update on table howdah.workflow_versions to howdah_eraser;
+
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
@@ -16875,6 +16881,8 @@ comment on column howdah.executions.max_seconds is 'Seconds this run may be acti
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 
 comment on column howdah.executions.members_at_once is 'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
+
+comment on column howdah.executions.members_waiting is 'Of its live children, those that wait for their turn.';
 
 comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
 

@@ -178,16 +178,16 @@ begin
       where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
       order by c.id
       limit (
-        select greatest(p.members_at_once - (
-          select count(*) from howdah.executions as w
-          where w.parent_execution_id = p.id and w.completed_at is null
-            and coalesce(w.waiting_for, w.paused_from) is distinct from 'turn'
-        ), 0)
+        select greatest(p.members_at_once - (p.live_children - p.members_waiting), 0)
         from howdah.executions as p where p.id = admit_members.parent_id
       )
     ))
     returning e.id::uuid as id
   )
   select array_agg(a.id order by a.id) into v_admitted from admitted as a;
-  perform howdah_private.enqueue_advance(v_admitted) where v_admitted is not null;
+  if v_admitted is not null then
+    update howdah.executions as e set members_waiting = e.members_waiting - cardinality(v_admitted)
+    where e.id = admit_members.parent_id;
+    perform howdah_private.enqueue_advance(v_admitted);
+  end if;
 end $$;

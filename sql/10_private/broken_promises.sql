@@ -144,11 +144,7 @@ as $$
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > (
-    select count(*) from howdah.executions as o
-    where o.parent_execution_id = p.id and o.completed_at is null
-      and coalesce(o.waiting_for, o.paused_from) is distinct from 'turn'
-  )
+  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > p.live_children - p.members_waiting
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
   from howdah.steps as s

@@ -60,6 +60,8 @@ create or replace function howdah_private.rename_author(tenant_id uuid, name tex
 as $$
   update howdah.agent_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.workflow_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $$;

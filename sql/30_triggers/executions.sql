@@ -256,7 +256,9 @@ begin
       order by v.version desc limit 1
     ), new.workflow_version_id);
   end if;
-  update howdah.executions as e set live_children = e.live_children + 1 where e.id = v_parent.id;
+  update howdah.executions as e set live_children = e.live_children + 1,
+    members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int
+  where e.id = v_parent.id;
   return new;
 end $$;
 

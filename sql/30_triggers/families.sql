@@ -9,7 +9,8 @@ as $$
 declare
   v_parent howdah.executions;
 begin
-  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0)
+  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0),
+    members_waiting = greatest(e.members_waiting - (coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn')::int, 0)
   where e.id = new.parent_execution_id and e.completed_at is null
   returning e.* into v_parent;
   if found then

@@ -489,6 +489,10 @@ export interface Executions {
    * Of a workflow's run: so many of its members are let begin, the others wait for their turn; null: all.
    */
   members_at_once: number | null;
+  /**
+   * Of its live children, those that wait for their turn.
+   */
+  members_waiting: Generated<number>;
   message_count: Generated<number>;
   /**
    * Messages there were at the last retry_execution: guards look only at what came after.

@@ -805,6 +805,7 @@ describe('conventions', () => {
         'executions DELETE SELECT UPDATE',
         'messages DELETE SELECT UPDATE',
         'steps DELETE SELECT UPDATE',
+        'workflow_versions SELECT UPDATE',
       ]);
     });
 

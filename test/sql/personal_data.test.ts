@@ -487,6 +487,7 @@ test('every column that names a person is one that erasure knows', async () => {
     'questions.answered_by',
     'questions.escalate_to',
     'resources.created_by',
+    'workflow_versions.created_by',
   ]);
   expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);
 });

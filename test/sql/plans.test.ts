@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateHistory } from '../../src/db/history/generate.ts';
@@ -258,6 +259,14 @@ describe('with a history of several months', () => {
       },
       executions_parent_idx: {
         text: 'select * from howdah.executions where parent_execution_id = $1',
+        values: () => [known.root],
+      },
+      executions_workflow_id_idx: {
+        text: 'select * from howdah.executions where tenant_id = $1 and workflow_id = $2 order by id desc limit 20',
+        values: () => [known.tenant, randomUUID()],
+      },
+      executions_turn_idx: {
+        text: `select id from howdah.executions where parent_execution_id = $1 and waiting_for = 'turn' order by id limit 1`,
         values: () => [known.root],
       },
       executions_root_idx: {

@@ -42,6 +42,10 @@ const READABLE = [
   'tool_performance',
   'tools',
   'users',
+  'version_labels',
+  'workflow_agents',
+  'workflow_versions',
+  'workflows',
 ];
 
 /** A type by its own name, whatever lies in front of it. */
