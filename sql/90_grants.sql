@@ -162,7 +162,8 @@ grant insert (workflow_id) on howdah.executions to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
-  howdah_private.refuse_sub_run_settings(jsonb)
+  howdah_private.refuse_sub_run_settings(jsonb),
+  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
   to howdah_app;
 
 -- Roles and grants.

@@ -1759,26 +1759,56 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
+declare
+  v_label howdah.version_labels;
+begin
+  if not exists (
+    select from howdah.agent_versions as v
+    where v.agent_id = label_agent_version.agent_id and v.version = label_agent_version.version
+      and v.tenant_id = howdah.current_tenant()
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('agent %s has no version %s', label_agent_version.agent_id, label_agent_version.version),
+      detail = jsonb_build_object('agent_id', label_agent_version.agent_id, 'version', label_agent_version.version)::text,
+      hint = 'Those there are stand in howdah.agent_versions.';
+  end if;
   insert into howdah.version_labels (agent_id, version, label)
   values (label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
   on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning *
-$function$
+  returning * into v_label;
+  return v_label;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
+declare
+  v_label howdah.version_labels;
+begin
+  if not exists (
+    select from howdah.workflow_versions as v
+    where v.workflow_id = label_workflow_version.workflow_id and v.version = label_workflow_version.version
+      and v.tenant_id = howdah.current_tenant()
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('workflow %s has no version %s', label_workflow_version.workflow_id, label_workflow_version.version),
+      detail = jsonb_build_object('workflow_id', label_workflow_version.workflow_id, 'version', label_workflow_version.version)::text,
+      hint = 'Those there are stand in howdah.workflow_versions.';
+  end if;
   insert into howdah.version_labels (workflow_id, version, label)
   values (label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
   on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning *
-$function$
+  returning * into v_label;
+  return v_label;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
@@ -2381,12 +2411,12 @@ begin
   end if;
   v_known := array(
     select w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name limit 100);
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('Did you mean ' || howdah_private.nearest_word(workflow.name, v_known) || '?',
-      'The workflows here are: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'This tenant has no workflows yet.');
+    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
+      'This tenant has no workflows yet.');
 end $function$
 ;
 
@@ -7441,7 +7471,7 @@ declare
   v_above int[];
   v_row int[];
   v_best text;
-  v_least int := greatest(2, length(nearest_word.word) / 3) + 1;
+  v_least int := least(greatest(2, length(nearest_word.word) / 3) + 1, length(nearest_word.word));
 begin
   foreach v_known in array nearest_word.known loop
     v_above := array(select generate_series(0, length(v_known)));
@@ -9183,7 +9213,7 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.refuse_sub_run_settings(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
- STABLE
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
@@ -9372,6 +9402,25 @@ begin
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_workflow_configuration(name text, type howdah.workflow_type, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    howdah.workflow_schema(refuse_workflow_configuration.type), refuse_workflow_configuration.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
+  end if;
 end $function$
 ;
 
@@ -10785,15 +10834,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := howdah_private.workflow_fault(team_fault.definition);
+begin
+  if v_fault is null then
+    select case when x.is_gone then format('its member %L is deleted', x.name)
+      when not x.is_active then format('its member %L is not active', x.name)
+      else format('its member %L cannot run: %s', x.name, x.fault) end
+    into v_fault
+    from (
+      select coalesce(a.name, w.name) as name, coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
+        coalesce(a.is_active, w.is_active) as is_active,
+        case when w.id is not null then howdah_private.team_fault(w.id, howdah_private.workflow_definition(w.id)) end as fault
+      from howdah.workflow_agents as m
+      left join howdah.agents as a on a.id = m.agent_id
+      left join howdah.workflows as w on w.id = m.member_workflow_id
+      where m.workflow_id = team_fault.workflow_id and m.question is null
+      order by m.sequence_order
+    ) as x
+    where x.is_gone or not x.is_active or x.fault is not null
+    limit 1;
+  end if;
+  return v_fault;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
+  select coalesce(jsonb_agg(howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq), '[]')
+  from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
-    s.kind in ('child', 'answer', 'model') or s.seq > coalesce((
+    s.kind in ('child', 'answer', 'model', 'tool') or s.seq > coalesce((
       select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
     ), 0)
   )
@@ -11702,12 +11783,15 @@ begin
   if new.forked_from_execution_id is null then
     new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
-    select howdah_private.workflow_fault(v.definition) into v_fault
+    select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
     from howdah.workflow_versions as v where v.id = new.workflow_version_id;
     if v_fault is not null then
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
-        hint = 'Its members stand in howdah.workflow_agents.';
+        hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
+    elsif v_workflow.type = 'map' and not v_workflow.configuration ? 'query' and jsonb_typeof(new.input_data) is distinct from 'array' then
+      raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
+        detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
     end if;
   end if;
   new.status := 'queued';
@@ -12868,16 +12952,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults(howdah.workflow_schema(new.type), new.configuration);
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('What may stand in it says howdah.workflow_schema(%L).', new.type);
-  end if;
+  perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
   return new;
 end $function$
 ;
@@ -13449,6 +13526,9 @@ begin
   end loop;
   if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
     return 'configuration.quorum is missing: on_failure is quorum';
+  elsif v_type <> 'map' and (v_configuration ->> 'quorum')::int
+    > cardinality(v_names) - (v_configuration ? 'aggregator')::int then
+    return format('configuration.quorum is %s, and there are fewer members', v_configuration ->> 'quorum');
   end if;
   if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
@@ -16204,8 +16284,6 @@ grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_eng
 
 grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
 
-grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_engine;
-
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
@@ -16219,6 +16297,8 @@ grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howd
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+
+grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 

@@ -83,9 +83,10 @@ create or replace function howdah_private.team_log(execution_id uuid) returns js
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) order by s.seq), '[]') from howdah.steps as s
+  select coalesce(jsonb_agg(howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq), '[]')
+  from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
-    s.kind in ('child', 'answer', 'model') or s.seq > coalesce((
+    s.kind in ('child', 'answer', 'model', 'tool') or s.seq > coalesce((
       select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
     ), 0)
   )

@@ -117,7 +117,7 @@ declare
   v_above int[];
   v_row int[];
   v_best text;
-  v_least int := greatest(2, length(nearest_word.word) / 3) + 1;
+  v_least int := least(greatest(2, length(nearest_word.word) / 3) + 1, length(nearest_word.word));
 begin
   foreach v_known in array nearest_word.known loop
     v_above := array(select generate_series(0, length(v_known)));

@@ -1,7 +1,7 @@
 -- What whoever begins a run below its own may say of it, in the configuration of a tool that is an agent or a workflow, or
 -- of a member: other instructions, fewer tools, an own budget. Checked where it is written.
 create or replace function howdah_private.refuse_sub_run_settings(configuration jsonb) returns void
-  language plpgsql stable
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,3 +1,22 @@
+-- A configuration is what the schema of its type says.
+create or replace function howdah_private.refuse_workflow_configuration(
+  name text, type howdah.workflow_type, configuration jsonb
+) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    howdah.workflow_schema(refuse_workflow_configuration.type), refuse_workflow_configuration.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
+  end if;
+end $$;
+
 -- What a person is asked as a member of a workflow: `prompt` and `options`, and the settings every question has.
 create or replace function howdah_private.refuse_member_question(question jsonb) returns void
   language plpgsql stable
@@ -68,9 +87,41 @@ begin
   end loop;
   if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
     return 'configuration.quorum is missing: on_failure is quorum';
+  elsif v_type <> 'map' and (v_configuration ->> 'quorum')::int
+    > cardinality(v_names) - (v_configuration ? 'aggregator')::int then
+    return format('configuration.quorum is %s, and there are fewer members', v_configuration ->> 'quorum');
   end if;
   if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
+end $$;
+
+-- The same with all that is below it: who was deleted or is not active would only be found once others have worked.
+create or replace function howdah_private.team_fault(workflow_id uuid, definition jsonb) returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_fault text := howdah_private.workflow_fault(team_fault.definition);
+begin
+  if v_fault is null then
+    select case when x.is_gone then format('its member %L is deleted', x.name)
+      when not x.is_active then format('its member %L is not active', x.name)
+      else format('its member %L cannot run: %s', x.name, x.fault) end
+    into v_fault
+    from (
+      select coalesce(a.name, w.name) as name, coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
+        coalesce(a.is_active, w.is_active) as is_active,
+        case when w.id is not null then howdah_private.team_fault(w.id, howdah_private.workflow_definition(w.id)) end as fault
+      from howdah.workflow_agents as m
+      left join howdah.agents as a on a.id = m.agent_id
+      left join howdah.workflows as w on w.id = m.member_workflow_id
+      where m.workflow_id = team_fault.workflow_id and m.question is null
+      order by m.sequence_order
+    ) as x
+    where x.is_gone or not x.is_active or x.fault is not null
+    limit 1;
+  end if;
+  return v_fault;
 end $$;

@@ -14,12 +14,12 @@ begin
   end if;
   v_known := array(
     select w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name limit 100);
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('Did you mean ' || howdah_private.nearest_word(workflow.name, v_known) || '?',
-      'The workflows here are: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'This tenant has no workflows yet.');
+    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
+      'This tenant has no workflows yet.');
 end $$;
 comment on function howdah.workflow(text) is
   E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';

@@ -115,12 +115,15 @@ begin
   if new.forked_from_execution_id is null then
     new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
-    select howdah_private.workflow_fault(v.definition) into v_fault
+    select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
     from howdah.workflow_versions as v where v.id = new.workflow_version_id;
     if v_fault is not null then
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
-        hint = 'Its members stand in howdah.workflow_agents.';
+        hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
+    elsif v_workflow.type = 'map' and not v_workflow.configuration ? 'query' and jsonb_typeof(new.input_data) is distinct from 'array' then
+      raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
+        detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
     end if;
   end if;
   new.status := 'queued';

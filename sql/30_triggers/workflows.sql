@@ -3,16 +3,9 @@ create or replace function howdah_private.tg_workflows__check_configuration() re
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_faults text[] := howdah_private.json_faults(howdah.workflow_schema(new.type), new.configuration);
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', new.name, array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('What may stand in it says howdah.workflow_schema(%L).', new.type);
-  end if;
+  perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
   return new;
 end $$;
 

@@ -51,6 +51,8 @@ export type Action =
   /** The conversation outgrows the model: what stands from one message to another is summed up first. */
   | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
   | { type: 'call_tools'; calls: ToolCall[] }
+  /** The rows of a query of the workflow's are read, as many as there may be. */
+  | { type: 'read_rows'; query: string; most: number }
   /** Members of a workflow begin, each with its task. */
   | { type: 'begin_members'; tasks: NewTask[]; wakes_on?: ChildWake; at_once?: number }
   /** Nothing can be done before a person has answered or a child has ended. */

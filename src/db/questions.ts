@@ -11,8 +11,10 @@ export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
   let query = db
     .selectFrom('questions as q')
     .innerJoin('executions as e', 'e.id', 'q.execution_id')
-    .innerJoin('agents as a', 'a.id', 'e.agent_id')
-    .select(['q.id', 'q.kind', 'q.root_execution_id as run', 'a.name as agent', 'q.status'])
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .select(['q.id', 'q.kind', 'q.root_execution_id as run', 'q.status'])
+    .select(sql<string>`coalesce(a.name, w.name)`.as('agent'))
     .select(['q.created_at', 'q.expires_at', 'q.prompt', 'q.options', 'q.schema', 'q.tool_call'])
     .select(['q.answer', 'q.answer_data', 'q.answered_by', 'q.execution_id'])
     .where('q.tenant_id', '=', sql<string>`howdah.current_tenant()`)

@@ -31,21 +31,31 @@ export async function inSandbox<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   await client.query('savepoint sandbox');
-  const { rows } = await client.query<{ state: string }>(
-    `select howdah_private.bound_state() as state,
-       set_config('howdah.bound', howdah_private.binding($1, $2), true),
-       set_config('statement_timeout', $3, true), set_config('role', 'howdah_tool', true)`,
-    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs)],
-  );
+  const state = await enterSandbox(client, boundTo, timeoutMs);
   try {
     const result = await work();
-    const check = `select howdah_private.refuse_leftovers(${quoteText(rows[0]?.state ?? '')})`;
+    const check = `select howdah_private.refuse_leftovers(${quoteText(state)})`;
     await client.query(`${LEAVE}; ${check}; release savepoint sandbox`);
     return result;
   } catch (error) {
     await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
     throw error;
   }
+}
+
+/** From here on the transaction has the rights of howdah_tool; gives what `refuse_leftovers` asks for. */
+export async function enterSandbox(
+  client: PoolClient,
+  boundTo: BoundTo,
+  timeoutMs: number,
+): Promise<string> {
+  const { rows } = await client.query<{ state: string }>(
+    `select howdah_private.bound_state() as state,
+       set_config('howdah.bound', howdah_private.binding($1, $2), true),
+       set_config('statement_timeout', $3, true), set_config('role', 'howdah_tool', true)`,
+    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs)],
+  );
+  return rows[0]?.state ?? '';
 }
 
 /** Runs one statement of a column of text in there, `$1` being the argument; gives its rows. */

@@ -75,7 +75,7 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
   }
 }
 
-function failureOf(error: unknown, { timeoutMs }: SqlToolCall): RunError {
+export function failureOf(error: unknown, { timeoutMs }: Pick<SqlToolCall, 'timeoutMs'>): RunError {
   const { code, message, hint, detail } = faultOf(error);
   const timedOut = code === '57014';
   const isShort = SHORTAGE.test(code);
@@ -138,7 +138,7 @@ function statementOf(
 }
 
 /** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
-function exactJson(text: string): Json {
+export function exactJson(text: string): Json {
   return /[\d.]{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
 }
 
@@ -158,7 +158,7 @@ function digits(number: string): string {
  * Breaks the connection when the signal fires. Only a cancelled or abandoned run does that, whose step could
  * not be committed any more; on the server the statement ends by its time-out.
  */
-function breakOnAbort(client: PoolClient, signal: AbortSignal): () => void {
+export function breakOnAbort(client: PoolClient, signal: AbortSignal): () => void {
   const abort = (): void => breakConnection(client);
   if (signal.aborted) {
     abort();

@@ -9,6 +9,7 @@ import { callTools } from './call-tools.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
 import { StaleRun } from './own-commit.ts';
+import { readRows } from './read-rows.ts';
 import { summarize } from './summarize.ts';
 import type { World } from './world.ts';
 
@@ -70,6 +71,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
       return summarize(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
+    case 'read_rows':
+      return readRows(action, run, world);
     case 'begin_members':
       return beginMembers(action, run);
     case 'wait':

@@ -60,11 +60,14 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
 
 /** A model answer begins a new count. */
 function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
-  return record.kind === 'model' ? [] : addNote(attempts, record);
+  const isResult = record.kind === 'tool'; // which is among the messages
+  return record.kind === 'model'
+    ? []
+    : addNote(attempts, isResult ? { ...record, output: null } : record);
 }
 
 function addNote(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
   const { kind, name = null, call_id = null, input = null, error = null } = record;
-  const output = kind === 'tool' ? null : (record.output ?? null); // a result is among the messages
+  const { output = null } = record;
   return [...attempts, { kind, name, call_id, input, output, error }];
 }

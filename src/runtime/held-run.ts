@@ -7,9 +7,8 @@ import type { Committed, Committer } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
-import { overridden } from './overrides.ts';
+import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
-import { undoing } from './strategies/compensation.ts';
 import { strategyOf } from './strategies/registry.ts';
 
 /** What a held run asks of the database besides its commits. */
@@ -68,9 +67,7 @@ export class HeldRun {
     const { claimed, definition } = options;
     this.#options = options;
     this.id = claimed.execution_id;
-    this.definition = claimed.is_compensation
-      ? undoing(definition)
-      : overridden(definition, claimed.overrides);
+    this.definition = definitionFor(claimed, definition);
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
     this.state = foldLog(claimed, definition.agent.use_history);

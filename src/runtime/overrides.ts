@@ -1,5 +1,7 @@
 import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import type { ClaimedRun } from '../db/runs.ts';
+import { undoing } from './strategies/compensation.ts';
 
 /** What the configuration of a tool or member says of the run it begins. */
 export function overridesIn(configuration: JsonObject): {
@@ -21,10 +23,14 @@ export function overridesIn(configuration: JsonObject): {
 const PLAIN = 'Answer in plain text, without Markdown.';
 
 /** A pinned definition as this run has it. */
-export function overridden(
+export function definitionFor(
+  { is_compensation, overrides }: Pick<ClaimedRun, 'is_compensation' | 'overrides'>,
   definition: AgentDefinition,
-  overrides: Overrides | null,
 ): AgentDefinition {
+  return is_compensation ? undoing(definition) : overridden(definition, overrides);
+}
+
+function overridden(definition: AgentDefinition, overrides: Overrides | null): AgentDefinition {
   if (!overrides) {
     return definition;
   }

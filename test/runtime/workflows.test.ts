@@ -346,11 +346,44 @@ describe('a map', () => {
       'good',
     ]);
     expect(await runTeam(map, '', ['good', 'bad', 'good'])).toMatchObject({ status: 'failed' });
-    const none = await runTeam({ type: 'map', members: await members('shout') });
-    expect(none).toMatchObject({
-      status: 'failed',
-      error: { message: expect.stringContaining('input_data') },
+    await expect(runTeam({ type: 'map', members: await members('shout') })).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('input_data'),
     });
+  });
+});
+
+describe('a map over a query', () => {
+  test('gives each row to its worker, read once and with the rights of the run', async () => {
+    const { pool } = database;
+    const map = (query: string, configuration: object = {}) => ({
+      type: 'map',
+      configuration: { query, template: '{{name}} has {{n}}', ...configuration },
+      members: [] as TeamSpec['members'],
+    });
+    const query = `select 'row ' || i as name, i as n from generate_series(1, 3) as i order by i -- three`;
+    const run = await runTeam({ ...map(query), members: await members('shout') });
+    expect(run.error).toBeNull();
+    expect(run).toMatchObject({
+      status: 'completed',
+      output_data: ['ROW 1 HAS 1!', 'ROW 2 HAS 2!', 'ROW 3 HAS 3!'],
+    });
+    expect(await kindsOf(pool, run.id)).toMatch(/^tool child_started/);
+    for (const bad of [
+      'selec 1',
+      'delete from howdah.agents',
+      'with gone as (delete from howdah.agents returning id) select * from gone',
+      'select 1; select 2',
+      'select * from howdah_private.workers',
+      'select 1 as n from generate_series(1, 20000)',
+    ]) {
+      const refused = await runTeam({ ...map(bad), members: await members('shout') });
+      expect(refused).toMatchObject({
+        status: 'failed',
+        error: { message: expect.stringContaining('configuration.query') },
+      });
+      expect(refused.children).toEqual([]);
+    }
   });
 });
 
@@ -404,7 +437,7 @@ describe('a graph', () => {
     });
     expect(run).toMatchObject({
       status: 'failed',
-      error: { message: expect.stringContaining('the edge from red to blue') },
+      error: { message: expect.stringContaining('edges[0].when') },
     });
   });
 });

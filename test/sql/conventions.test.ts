@@ -206,7 +206,7 @@ describe('conventions', () => {
         'engine ALL PERMISSIVE howdah_engine true',
         'operator ALL PERMISSIVE howdah_owner true',
       ];
-      const erasable = /\.(agent_versions|executions|messages|steps)$/;
+      const erasable = /\.(agent_versions|workflow_versions|executions|messages|steps)$/;
       for (const { name, schema, policies } of rows) {
         expect({ name, policies }).toEqual({
           name,

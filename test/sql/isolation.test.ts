@@ -50,6 +50,8 @@ const REVIEWED: Record<string, string> = {
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   quota_use: 'current_tenant(), looked for with the id',
   refuse_question_settings: 'looks at what it was given',
+  refuse_sub_run_settings: 'looks at what it was given',
+  refuse_workflow_configuration: 'looks at what it was given',
   reject: 'asked()',
   remove_secret: 'secrets of current_tenant()',
   reserve_idempotency_key: 'refuses a tenant that is not the current one',

@@ -81,7 +81,7 @@ describe('a version', () => {
       [agent],
     );
     expect(rows).toEqual([{ version: 2 }]);
-    await expect(label(99, 'candidate')).rejects.toMatchObject({ code: '23503' });
+    await expect(label(99, 'candidate')).rejects.toMatchObject({ code: 'HWNTF' });
     await expect(label(1, 'No Word')).rejects.toMatchObject({ code: 'HWINV' });
   });
 });

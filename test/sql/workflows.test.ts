@@ -77,6 +77,22 @@ describe('a workflow is not run', () => {
     );
   });
 
+  test('when somebody in it is deleted or cannot run either', async () => {
+    const { pool } = database;
+    const gone = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const inner = await makeTeam(pool, { type: 'voting', members: [{ agent }] });
+    const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
+    await refused(outer, /its member .* cannot run: .*two members/);
+    const team = await makeTeam(pool, { type: 'chain', members: [{ agent: gone }] });
+    await pool.query('select howdah.delete_agent($1)', [gone]);
+    await refused(team, /its member .* is deleted/);
+  });
+
+  test('when more have to answer than there are', async () => {
+    const configuration = { on_failure: 'quorum', quorum: 9 };
+    await refused(await workflow('parallel', configuration), /quorum is 9/);
+  });
+
   test('when it is not active, deleted or not there', async () => {
     const { pool } = database;
     const id = await workflow('chain', {});
@@ -237,6 +253,38 @@ describe('a workflow with grants', () => {
         workflow_id,
       ]);
     });
+  });
+
+  test('is made, filled and found by the application as by an owner', async () => {
+    await as('admin', async (client) => {
+      const made = await one(
+        client,
+        `insert into howdah.workflows (name, type, configuration) values ('weekly', 'chain', '{"cumulative": true}') returning id`,
+      );
+      await client.query(
+        `insert into howdah.workflow_agents (workflow_id, agent_id, configuration) values ($1, howdah.agent('desk'), '{"suppress_markdown": true}')`,
+        [made.id],
+      );
+      await client.query(
+        `insert into howdah.workflow_agents (workflow_id, question, sequence_order) values ($1, '{"prompt": "Well?"}', 2)`,
+        [made.id],
+      );
+      expect(await one(client, `select (howdah.run_workflow('weekly', 'x')).status`)).toEqual({
+        status: 'queued',
+      });
+    });
+    const refused = (text: string, code: string) =>
+      as('admin', (client) => expect(client.query(text)).rejects.toMatchObject({ code }));
+    await refused(
+      `insert into howdah.workflows (name, type, configuration) values ('x', 'router', '{"zz": 1}')`,
+      'HWINV',
+    );
+    await refused(`update howdah.workflow_agents set configuration = '{"budget": 1}'`, 'HWINV');
+    await refused(`select howdah.run_workflow('nope', 'x')`, 'HWNTF');
+    await refused(
+      `select howdah.label_workflow_version(howdah.workflow('nightly'), 99, 'x')`,
+      'HWNTF',
+    );
   });
 
   test('is not there for anybody else, nor are its runs', async () => {

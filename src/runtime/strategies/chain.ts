@@ -1,6 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
-import { holds } from '../teams/condition.ts';
+import { conditionFault, holds } from '../teams/condition.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /**
@@ -10,6 +10,13 @@ import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from 
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const tasks = tasksOf(state);
+  const fault =
+    tasks.size === 0 && typeof configuration.stop_when === 'string'
+      ? conditionFault(configuration.stop_when)
+      : undefined;
+  if (fault) {
+    return fail(`configuration.stop_when: ${fault}`);
+  }
   const answers: { member: string; task: Task }[] = [];
   for (const [index, member] of members.entries()) {
     const id = String(index + 1);

@@ -2,7 +2,7 @@ import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
 import { answerOf } from '../teams/joined.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
-import { type Walk, walk } from '../teams/walk.ts';
+import { faultOfEdges, type Walk, walk } from '../teams/walk.ts';
 
 /**
  * Members are nodes, edges say who is next, with a condition over what a member answered. The answer is that of the members
@@ -11,6 +11,10 @@ import { type Walk, walk } from '../teams/walk.ts';
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const tasks = tasksOf(state);
+  const fault = tasks.size === 0 ? faultOfEdges(team) : undefined;
+  if (fault) {
+    return fail(fault);
+  }
   const walked = walk(team, state, tasks);
   if ('fault' in walked) {
     return walked.isLoop

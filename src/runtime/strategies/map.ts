@@ -1,6 +1,7 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { RETRIED } from '../calls.ts';
 import { type NamedTask, resultOf } from '../teams/joined.ts';
 import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
 import { begin, fail, finish, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
@@ -14,9 +15,9 @@ const AT_ONCE = 8;
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const [worker] = members as [Member];
-  const items = state.task?.data;
+  const items = itemsOf(configuration, state);
   if (!Array.isArray(items)) {
-    return fail('input_data is no JSON array, whose items the worker is given one by one');
+    return items;
   }
   if (items.length > MOST) {
     return fail(`input_data has ${items.length} items, at most ${MOST} are done by one run`);
@@ -40,6 +41,21 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return fail(failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : results(named);
+}
+
+/** The rows of the query, once they were read, or the list that came with the run. */
+function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | Action {
+  if (typeof query !== 'string') {
+    return Array.isArray(task?.data) ? task.data : fail('input_data is no JSON array');
+  }
+  const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+  const read = attempts.findLast(
+    ({ kind, error }, at) => kind === 'tool' && (error === null || at > retried),
+  );
+  if (!read) {
+    return { type: 'read_rows', query, most: MOST };
+  }
+  return read.error ? fail(`configuration.query: ${read.error.message}`) : (read.output as Json[]);
 }
 
 function results(named: readonly NamedTask[]): Action {

@@ -1,4 +1,4 @@
-import { evaluate } from '@marcbachmann/cel-js';
+import { evaluate, parse } from '@marcbachmann/cel-js';
 import type { Json } from '../../contracts/json.ts';
 import type { Task } from './tasks.ts';
 
@@ -15,6 +15,16 @@ export function holds(condition: string, task: Task, member: string): Verdict {
   } catch (cause) {
     const message = (cause as Error).message.split('\n', 1)[0];
     return { ok: false, message: `the condition ${condition} cannot be decided: ${message}` };
+  }
+}
+
+/** What is wrong with a condition by itself; undefined when it can be asked. */
+export function conditionFault(condition: string): string | undefined {
+  try {
+    parse(condition);
+    return undefined;
+  } catch (cause) {
+    return `${condition} is no expression of CEL: ${(cause as Error).message.split('\n', 1)[0]}`;
   }
 }
 

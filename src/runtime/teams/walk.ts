@@ -1,7 +1,7 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { Team } from '../../contracts/definition.ts';
 import { isJsonObject } from '../../contracts/json.ts';
-import { holds } from './condition.ts';
+import { conditionFault, holds } from './condition.ts';
 import { inputOf, type Task } from './tasks.ts';
 
 /** A member at work in a graph, for the first time or again. */
@@ -182,6 +182,17 @@ function edgesOf({ configuration }: Team): Edge[] {
       when: typeof when === 'string' ? when : undefined,
     };
   });
+}
+
+/** Asked before anybody has worked: which condition cannot be decided at all. */
+export function faultOfEdges(team: Team): string | undefined {
+  for (const [at, { when }] of edgesOf(team).entries()) {
+    const fault = when === undefined ? undefined : conditionFault(when);
+    if (fault) {
+      return `configuration.edges[${at}].when: ${fault}`;
+    }
+  }
+  return undefined;
 }
 
 /** One answer as it is, several under their names. */
