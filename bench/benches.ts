@@ -9,6 +9,7 @@ import { query } from './query.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { size } from './size.ts';
+import { saidSize } from './sizes.ts';
 import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
 import { waiting } from './waiting.ts';
@@ -32,8 +33,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   bulk: {
     run: bulk,
-    counts:
-      'Executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.',
+    counts: `${saidSize('BENCH_BULK_ROWS')} executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.`,
   },
   guards: {
     run: guards,
@@ -72,12 +72,10 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   history: {
     run: history,
-    counts:
-      'A database with a long history (`howdah generate`) beside an empty one: a claim and a commit called bare, an insert, the first row of a subscription, and ten questions as people ask them; bytes and WAL per step, how many updates touched no index, bloat after many updates, and how the bytes of a session grow from turn to turn.',
+    counts: `A database with a history of ${saidSize('HISTORY_EXECUTIONS')} runs of ten steps (\`howdah generate\`) beside an empty one: a claim and a commit called bare, an insert, the first row of a subscription, and ten questions as people ask them; bytes and WAL per step, how many updates touched no index, bloat after many updates, and how the bytes of a session grow from turn to turn.`,
   },
   queued: {
     run: queued,
-    counts:
-      'A million queued runs and 100,000 that wait for a person beside an empty database: taking a wake-up, a claim, and the chores of a worker, called bare.',
+    counts: `${saidSize('QUEUED_RUNS')} queued runs and ${saidSize('PARKED_RUNS')} that wait for a person beside an empty database: taking a wake-up, a claim, and the chores of a worker, called bare.`,
   },
 };

@@ -3,9 +3,9 @@ import type { Bench } from './bench.ts';
 import { bulkBystander } from './bulk-bystander.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { type Figure, figure, median, spread } from './figures.ts';
+import { sizeOf } from './sizes.ts';
 
-const BOUND_ROWS = 10_000;
-const ROWS = Number(process.env.BENCH_BULK_ROWS ?? BOUND_ROWS);
+const ROWS = sizeOf('BENCH_BULK_ROWS');
 const ROUNDS = ROWS > 100_000 ? 1 : 5;
 
 /**

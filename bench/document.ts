@@ -1,8 +1,11 @@
 import type { Judged } from './bars.ts';
 import { BENCHES } from './benches.ts';
+import { sizesAsked } from './sizes.ts';
 import { markdownTable } from './table.ts';
 
 export type Report = {
+  /** Where it is written. */
+  file: string;
   figures: readonly Judged[];
   peers: readonly string[];
   /** The lines of `describeMachine`. */
@@ -11,14 +14,14 @@ export type Report = {
 };
 
 /** docs/benchmarks.md, from one run. */
-export function documentOf({ figures, peers, machine, names }: Report): string {
+export function documentOf({ file, figures, peers, machine, names }: Report): string {
   const asked = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
   return `# Benchmarks
 
 Written by one run of \`npm run bench\` on one server; run again to compare, for the figures of another machine are no measure of this one:
 
 \`\`\`sh
-npm install --prefix bench/peers && npm run bench -- ${asked} --write docs/benchmarks.md
+npm install --prefix bench/peers && ${sizesAsked()}npm run bench -- ${asked} --write ${file}
 \`\`\`
 
 ${machine.map((line) => `- ${line}`).join('\n')}

@@ -4,11 +4,12 @@ import type { Bench } from './bench.ts';
 import { type Figure, figure, median } from './figures.ts';
 import { measureHotCalls, measureSubscription } from './hot-calls.ts';
 import type { BenchDatabase } from './server.ts';
+import { sizeOf } from './sizes.ts';
 import { measureBloat, measureSession, measureSteps } from './storage.ts';
 
-/** Runs of history, at ten steps each. The million of docs/benchmarks.md: HISTORY_EXECUTIONS=1000000. */
-const EXECUTIONS = Number(process.env.HISTORY_EXECUTIONS ?? 60_000);
-const UPDATES = Number(process.env.HISTORY_UPDATES ?? 100_000);
+/** Runs of history, at ten steps each. */
+const EXECUTIONS = sizeOf('HISTORY_EXECUTIONS');
+const UPDATES = sizeOf('HISTORY_UPDATES');
 const ROUNDS = 3;
 
 /**

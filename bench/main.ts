@@ -32,7 +32,10 @@ try {
   };
   const { figures, broken } = await runAll(context, (names, found) => {
     if (options.write !== undefined) {
-      writeFileSync(options.write, documentOf({ figures: found, peers, machine, names }));
+      writeFileSync(
+        options.write,
+        documentOf({ file: options.write, figures: found, peers, machine, names }),
+      );
     }
   });
   if (!options.json) {

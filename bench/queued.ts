@@ -3,10 +3,10 @@ import type { Bench } from './bench.ts';
 import { type Figure, figure, median } from './figures.ts';
 import { measureHotCalls, registerWorker } from './hot-calls.ts';
 import type { BenchDatabase } from './server.ts';
+import { sizeOf } from './sizes.ts';
 
-/** The million of docs/benchmarks.md: QUEUED_RUNS=1000000 PARKED_RUNS=100000. */
-const QUEUED = Number(process.env.QUEUED_RUNS ?? 50_000);
-const PARKED = Number(process.env.PARKED_RUNS ?? 5_000);
+const QUEUED = sizeOf('QUEUED_RUNS');
+const PARKED = sizeOf('PARKED_RUNS');
 const PART = 1_000;
 const CHORES = ['heal_queue', 'tick', 'reap_workers'] as const;
 

@@ -109,7 +109,13 @@ describe('the tables', () => {
   });
 
   test('make a page that says how to write it again', () => {
-    const page = documentOf({ figures, peers: [], machine: ['2 cores'], names: ['recovery'] });
+    const page = documentOf({
+      file: 'docs/benchmarks.md',
+      figures,
+      peers: [],
+      machine: ['2 cores'],
+      names: ['recovery'],
+    });
     expect(page).toContain('npm run bench -- recovery --write docs/benchmarks.md');
     expect(page).toContain('- 2 cores');
     expect(page).not.toContain('- **dbos**');
