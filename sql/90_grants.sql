@@ -158,9 +158,10 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
   on howdah.workflow_agents to howdah_app;
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
-grant insert (workflow_id) on howdah.executions to howdah_app;
+grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
+grant execute on function howdah_private.version_named(uuid, uuid, text) to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
-grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb),
+grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
   howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
@@ -203,7 +204,7 @@ grant execute on function howdah_private.refuse_cron(text, text, text),
   to howdah_app;
 
 grant execute on function howdah.agent(text),
-  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb),
+  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),

@@ -1764,12 +1764,13 @@ CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version int
 AS $function$
 #variable_conflict use_column
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_label howdah.version_labels;
 begin
   if not exists (
     select from howdah.agent_versions as v
     where v.agent_id = label_agent_version.agent_id and v.version = label_agent_version.version
-      and v.tenant_id = howdah.current_tenant()
+      and v.tenant_id = v_tenant_id
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('agent %s has no version %s', label_agent_version.agent_id, label_agent_version.version),
@@ -1791,12 +1792,13 @@ CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, versi
 AS $function$
 #variable_conflict use_column
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_label howdah.version_labels;
 begin
   if not exists (
     select from howdah.workflow_versions as v
     where v.workflow_id = label_workflow_version.workflow_id and v.version = label_workflow_version.version
-      and v.tenant_id = howdah.current_tenant()
+      and v.tenant_id = v_tenant_id
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('workflow %s has no version %s', label_workflow_version.workflow_id, label_workflow_version.version),
@@ -2137,7 +2139,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2153,9 +2155,9 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      v_agent_id, howdah_private.version_named(v_agent_id, null, run.version), run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
     )
     returning executions.id into v_first;
@@ -2192,7 +2194,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2207,9 +2209,9 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      workflow_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
     ) values (
-      v_workflow_id, run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
       coalesce(run_workflow.metadata, '{}')
     )
@@ -7649,6 +7651,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.own_version(e howdah.executions)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.agent_id = e.agent_id and v.tenant_id = e.tenant_id
+    union all
+    select from howdah.workflow_versions as v
+    where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id and v.tenant_id = e.tenant_id
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no version %s of it', coalesce(e.agent_version_id, e.workflow_version_id)),
+      detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
+      hint = 'Leave it out: then it is the current one.';
+  end if;
+  return coalesce(e.agent_version_id, e.workflow_version_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.park_over_limit(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -11734,7 +11759,8 @@ begin
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
+    new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
+      else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
@@ -11781,7 +11807,8 @@ begin
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
-    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+    new.workflow_version_id := case when new.workflow_version_id is not null then howdah_private.own_version(new)
+      when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
     select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
     from howdah.workflow_versions as v where v.id = new.workflow_version_id;
@@ -13322,6 +13349,45 @@ begin
       hint = 'Those there are stand in howdah.users.';
   end if;
   return v_user;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_what text := case when version_named.agent_id is null then 'workflow' else 'agent' end;
+  v_number int;
+  v_id uuid;
+begin
+  if version_named.version is null then
+    return null;
+  elsif version_named.version ~ '^[1-9][0-9]{0,8}$' then
+    v_number := version_named.version::int;
+  else
+    select l.version into v_number from howdah.version_labels as l
+    where l.tenant_id = v_tenant_id and l.label = version_named.version
+      and coalesce(l.agent_id, l.workflow_id) = coalesce(version_named.agent_id, version_named.workflow_id);
+  end if;
+  if v_what = 'agent' then
+    select v.id into v_id from howdah.agent_versions as v
+    where v.tenant_id = v_tenant_id and v.agent_id = version_named.agent_id and v.version = v_number;
+  else
+    select v.id into v_id from howdah.workflow_versions as v
+    where v.tenant_id = v_tenant_id and v.workflow_id = version_named.workflow_id and v.version = v_number;
+  end if;
+  if v_id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('the %s has no version %L', v_what, version_named.version),
+      detail = jsonb_build_object('field', 'version', v_what || '_id',
+        coalesce(version_named.agent_id, version_named.workflow_id))::text,
+      hint = format('Numbers stand in howdah.%s_versions, labels in howdah.version_labels.', v_what);
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -15164,7 +15230,7 @@ grant insert, select on column howdah.executions.agent_id to howdah_app;
 
 grant select on column howdah.executions.agent_version_id to howdah_analyst;
 
-grant select on column howdah.executions.agent_version_id to howdah_app;
+grant insert, select on column howdah.executions.agent_version_id to howdah_app;
 
 grant select on column howdah.executions.ancestors to howdah_analyst;
 
@@ -15368,7 +15434,7 @@ grant insert, select on column howdah.executions.workflow_id to howdah_app;
 
 grant select on column howdah.executions.workflow_version_id to howdah_analyst;
 
-grant select on column howdah.executions.workflow_version_id to howdah_app;
+grant insert, select on column howdah.executions.workflow_version_id to howdah_app;
 
 grant insert on column howdah.grants.agent_id to howdah_app;
 
@@ -15704,15 +15770,15 @@ grant execute on function howdah.retry_execution(uuid) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_app;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) to howdah_engine;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah.run_schedule(uuid) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_app;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) to howdah_engine;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
@@ -16524,6 +16590,10 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
+
+grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
+
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
@@ -17301,11 +17371,11 @@ comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled r
 
 comment on routine howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
-comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run.';
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 The next times of a cron expression in a time zone. None, when it names a day that never comes.';

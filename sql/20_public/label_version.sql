@@ -5,12 +5,13 @@ create or replace function howdah.label_agent_version(agent_id uuid, version int
 as $$
 #variable_conflict use_column
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_label howdah.version_labels;
 begin
   if not exists (
     select from howdah.agent_versions as v
     where v.agent_id = label_agent_version.agent_id and v.version = label_agent_version.version
-      and v.tenant_id = howdah.current_tenant()
+      and v.tenant_id = v_tenant_id
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('agent %s has no version %s', label_agent_version.agent_id, label_agent_version.version),
@@ -32,12 +33,13 @@ create or replace function howdah.label_workflow_version(workflow_id uuid, versi
 as $$
 #variable_conflict use_column
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_label howdah.version_labels;
 begin
   if not exists (
     select from howdah.workflow_versions as v
     where v.workflow_id = label_workflow_version.workflow_id and v.version = label_workflow_version.version
-      and v.tenant_id = howdah.current_tenant()
+      and v.tenant_id = v_tenant_id
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('workflow %s has no version %s', label_workflow_version.workflow_id, label_workflow_version.version),

@@ -9,7 +9,8 @@ create or replace function howdah.run(
   priority int default 0,
   idempotency_key text default null,
   metadata jsonb default '{}',
-  input_parts jsonb default null
+  input_parts jsonb default null,
+  version text default null
 ) returns howdah.executions
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -25,14 +26,14 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_agent_id, run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      v_agent_id, howdah_private.version_named(v_agent_id, null, run.version), run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
     )
     returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $$;
-comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb) is
-  'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run.';
+comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text) is
+  'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';

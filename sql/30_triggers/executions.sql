@@ -68,7 +68,8 @@ begin
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    new.agent_version_id := coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id));
+    new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
+      else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
@@ -113,7 +114,8 @@ begin
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
-    new.workflow_version_id := case when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+    new.workflow_version_id := case when new.workflow_version_id is not null then howdah_private.own_version(new)
+      when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
     select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
     from howdah.workflow_versions as v where v.id = new.workflow_version_id;

@@ -70,6 +70,35 @@ describe('a version', () => {
     });
   });
 
+  test('is run by its number or its name, and by no other', async () => {
+    const { pool } = database;
+    const run = async (version: string | null) =>
+      (
+        await one(
+          pool,
+          `select v.version from howdah.run('desk', 'x', version => $1) as e
+           join howdah.agent_versions as v on v.id = e.agent_version_id`,
+          [version],
+        )
+      ).version;
+    const { version } = await current();
+    await pool.query(`select howdah.label_agent_version($1, 1, 'stable')`, [agent]);
+    expect(await run(null)).toBe(version);
+    expect(await run('2')).toBe(2);
+    expect(await run('stable')).toBe(1);
+    for (const unknown of ['99', 'nobody', '0', '']) {
+      await expect(run(unknown)).rejects.toMatchObject({ code: 'HWNTF' });
+    }
+    const other = await makeAgent(pool, { name: 'other' });
+    await expect(
+      pool.query(
+        `insert into howdah.executions (agent_id, agent_version_id, input)
+         select $1, current_version_id, 'x' from howdah.agents where id = $2`,
+        [agent, other],
+      ),
+    ).rejects.toMatchObject({ code: 'HWNTF' });
+  });
+
   test('has names, and a name has one version', async () => {
     const { pool } = database;
     const label = (version: number, name: string) =>
@@ -77,7 +106,7 @@ describe('a version', () => {
     expect(await label(1, 'production')).toMatchObject({ version: 1, label: 'production' });
     expect(await label(2, 'production')).toMatchObject({ version: 2 });
     const { rows } = await pool.query(
-      'select version from howdah.version_labels where agent_id = $1',
+      `select version from howdah.version_labels where agent_id = $1 and label = 'production'`,
       [agent],
     );
     expect(rows).toEqual([{ version: 2 }]);
