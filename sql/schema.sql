@@ -2534,6 +2534,11 @@ declare
 begin
   if v_user_id is not null then
     select u.username into v_name from howdah.users as u where u.id = v_user_id;
+  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and not howdah_private.is_bound()
+    and (pg_has_role(session_user, 'howdah_owner', 'member')
+      or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+    select 'API key ' || k.name into v_name from howdah.api_keys as k
+    where k.id = current_setting('howdah.api_key_id')::uuid;
   end if;
   return coalesce(v_name, session_user::text);
 end $function$
@@ -11762,7 +11767,8 @@ begin
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
+  if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
+    and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());
@@ -14562,13 +14568,21 @@ create policy engine on howdah.grants to howdah_engine using (true) with check (
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.grants to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.grants to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
 
 create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
 

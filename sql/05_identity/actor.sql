@@ -1,4 +1,4 @@
--- Who did it, for created_by: the user of the token, else the database login.
+-- Who did it, for created_by: the user of the token or key, else the key, else the database login.
 create or replace function howdah_private.actor() returns text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -9,6 +9,11 @@ declare
 begin
   if v_user_id is not null then
     select u.username into v_name from howdah.users as u where u.id = v_user_id;
+  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and not howdah_private.is_bound()
+    and (pg_has_role(session_user, 'howdah_owner', 'member')
+      or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+    select 'API key ' || k.name into v_name from howdah.api_keys as k
+    where k.id = current_setting('howdah.api_key_id')::uuid;
   end if;
   return coalesce(v_name, session_user::text);
 end $$;

@@ -71,7 +71,8 @@ begin
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = '' and not howdah_private.is_bound() then
+  if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
+    and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
     new.user_id := coalesce(new.user_id, howdah.current_user_id());

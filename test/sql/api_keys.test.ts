@@ -79,6 +79,26 @@ describe('API keys', () => {
     expect(other.key.split('_')[2]).not.toBe(secret);
   });
 
+  test('stand as themselves where they act for nobody', async () => {
+    const { id } = await makeApiKey(db.pool, a);
+    const { name } = await one(db.pool, 'select name from howdah.api_keys where id = $1', [id]);
+    const settings = { 'howdah.user_id': '', 'howdah.api_key_id': id, 'howdah.role': 'member' };
+    const made = await as(
+      'nobody',
+      async (client) => {
+        await client.query(`insert into howdah.agents (name) values ('made by a key')`);
+        const run = await one(client, `select (howdah.run('made by a key', 'x')).created_by`);
+        const version = await one(
+          client,
+          `select created_by from howdah.agent_versions where agent_id = howdah.agent('made by a key')`,
+        );
+        return [run.created_by, version.created_by];
+      },
+      settings,
+    );
+    expect(made).toEqual([`API key ${name}`, `API key ${name}`]);
+  });
+
   test('are written to the base 62, and summed up as zip files are', async () => {
     const texts = ['', '123456789', 'hwd_ü', 'x'.repeat(300)];
     const bytes = [...texts.map((text) => Buffer.from(text)), Buffer.alloc(32, 0xff)];

@@ -293,7 +293,13 @@ describe('a workflow with grants', () => {
       tenant_id,
     ]);
     await as('other', async (client) => {
-      for (const table of ['workflows', 'workflow_agents', 'workflow_versions', 'executions']) {
+      for (const table of [
+        'workflows',
+        'workflow_agents',
+        'workflow_versions',
+        'executions',
+        'grants',
+      ]) {
         const { rowCount } = await client.query(`select from howdah.${table}`);
         expect({ table, rowCount }).toEqual({ table, rowCount: 0 });
       }
