@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import { replayRun } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
@@ -14,7 +15,9 @@ import {
   makeAgentTool,
   resultsOf,
   runToEnd,
+  stepsOf,
 } from './arrange.ts';
+import { exported } from './replay-runs.ts';
 import { makeTeam, startTeam } from './teams.ts';
 
 let database: TestDatabase;
@@ -113,6 +116,12 @@ test('a member uses its tools for the user who began the workflow', async () => 
   const [child] = await childrenOf(pool, run.id);
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
+  // what the members did is played again, also from the document of the whole
+  expect(await replayRun(await exported(pool, run.id))).toEqual({
+    equal: true,
+    steps: (await stepsOf(pool, child?.id as string)).length,
+    divergences: [],
+  });
 });
 
 test('a workflow is a tool', async () => {

@@ -32,19 +32,29 @@ const MOST_IDLE_CLAIMS = 5;
  */
 export async function replayRun(exported: unknown, options: ReplayOptions = {}): Promise<Replay> {
   const run = readExportedRun(exported);
-  const record = new RunRecord(run);
-  const judge = new Judge(record);
-  const steps = record.steps.length - Math.min(record.start, record.steps.length);
-  await play(record, judge, options.definition ?? run.definition);
+  const own = run.definition.workflow ? NOT_PLAYED : await replayOwn(run, options);
   const below = await Promise.all(run.children.map((child) => replayRun(child)));
-  const divergences = [
-    ...(judge.divergences.length > 0 ? judge.divergences : gaps(run)),
-    ...below.flatMap((child) => child.divergences),
-  ];
+  const divergences = [own, ...below].flatMap((one) => one.divergences);
   return {
     equal: divergences.length === 0,
-    steps: below.reduce((sum, child) => sum + child.steps, steps),
+    steps: below.reduce((sum, child) => sum + child.steps, own.steps),
     divergences,
+  };
+}
+
+/** Of a workflow's run its members' are played again; who came when is for their own order to say. */
+const NOT_PLAYED: Pick<Replay, 'steps' | 'divergences'> = { steps: 0, divergences: [] };
+
+async function replayOwn(
+  run: ExportedRun,
+  { definition }: ReplayOptions,
+): Promise<Pick<Replay, 'steps' | 'divergences'>> {
+  const record = new RunRecord(run);
+  const judge = new Judge(record);
+  await play(record, judge, definition ?? run.definition);
+  return {
+    steps: record.steps.length - Math.min(record.start, record.steps.length),
+    divergences: judge.divergences.length > 0 ? judge.divergences : gaps(run),
   };
 }
 
