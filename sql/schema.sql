@@ -7449,7 +7449,7 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (name !~ '\S'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
+RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)

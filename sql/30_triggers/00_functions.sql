@@ -77,7 +77,7 @@ end $$;
 create or replace function howdah_private.name_fault(name text) returns text
   language sql immutable parallel safe
   return case
-    when name !~ '\S' then 'is empty'
+    when name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$' then 'is empty' -- what is a space differs by locale
     when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' then 'holds a line break or another control character'
     when name ~ '[\u202a-\u202e\u2066-\u2069]' then 'holds a character that turns its text around' end;
 
