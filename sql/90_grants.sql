@@ -262,7 +262,8 @@ grant execute on function howdah_private.tick(text), howdah_private.fire_schedul
 grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
-grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid) to howdah_worker;
+grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid),
+  howdah_private.call_rules_of(uuid[]) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
 grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)

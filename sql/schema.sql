@@ -3607,6 +3607,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with runs as materialized (
+    select e.id::uuid as id, e.tenant_id,
+      min(e.id::uuid::text) over (
+        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null
+      )::uuid as like_id
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = any (call_rules_of.ids)
+  ),
+  rules as materialized (
+    select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
+    cross join lateral howdah_private.call_rules(l.like_id) as c
+  )
+  select r.id, case when r.id = r.like_id then c.approved
+      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn
+  from runs as r join rules as c on c.like_id = r.like_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -15901,6 +15926,8 @@ grant execute on function howdah_private.bound_state() to howdah_worker;
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
 
 grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
+
+grant execute on function howdah_private.call_rules_of(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 

@@ -42,6 +42,31 @@ begin
   return next;
 end $$;
 
+-- The same for many runs at once. What is asked and withdrawn is the same for all runs of a version and a user, so it is
+-- looked at once for them.
+create or replace function howdah_private.call_rules_of(ids uuid[])
+  returns table (execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with runs as materialized (
+    select e.id::uuid as id, e.tenant_id,
+      min(e.id::uuid::text) over (
+        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null
+      )::uuid as like_id
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = any (call_rules_of.ids)
+  ),
+  rules as materialized (
+    select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
+    cross join lateral howdah_private.call_rules(l.like_id) as c
+  )
+  select r.id, case when r.id = r.like_id then c.approved
+      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn
+  from runs as r join rules as c on c.like_id = r.like_id
+$$;
+
 -- Whether a user may run an agent, who is not asked himself: as agent_permission says it of whom is. A workflow is
 -- judged in the same way.
 create or replace function howdah_private.user_may_run(user_id uuid, agent_id uuid) returns boolean

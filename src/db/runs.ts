@@ -137,13 +137,16 @@ export async function takeInbox(
 }
 
 /** What holds for the next calls of this run, as it stands now. */
-export async function callRules(pool: Pool, id: string): Promise<CallRules> {
+export async function callRules(
+  pool: Pool,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, CallRules>> {
   const { rows } = await pool.query({
     name: 'call_rules',
-    text: 'select approved, asked, withdrawn from howdah_private.call_rules($1)',
-    values: [id],
+    text: 'select execution_id, approved, asked, withdrawn from howdah_private.call_rules_of($1)',
+    values: [ids],
   });
-  return rows[0];
+  return new Map(rows.map(({ execution_id, ...rules }) => [execution_id, rules]));
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

@@ -18,6 +18,7 @@ import type { ClaimedBatch } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
+import { gathered } from './gathered.ts';
 import { HeldRun, type Ownership } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
 import { ownHooks } from './hooks/own-hooks.ts';
@@ -49,6 +50,7 @@ export class Runtime {
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
   readonly #committer: Committer;
+  readonly #rulesOf = gathered((ids) => callRules(this.#options.pool, ids));
   readonly #ownHooks: readonly CallableHook[];
   readonly #claimer: Claimer;
   #draining = false;
@@ -83,10 +85,7 @@ export class Runtime {
     return this.#held.size;
   }
 
-  /**
-   * Under which id runs are claimed; a new one after presence was lost, and null until there is one: nothing is
-   * claimed then. What the id before held is dropped and handed back.
-   */
+  /** Under which id runs are claimed; null while there is none. What the id before held is dropped and handed back. */
   setWorker(id: string | null): void {
     for (const { run } of this.#held.values()) {
       run.lose();
@@ -95,9 +94,8 @@ export class Runtime {
   }
 
   /**
-   * Claims the run if it is due and free, or the one whose turn it is, and goes on with it. Resolves when that is decided,
-   * not when the run ends. At capacity the smaller priority is let in first. False when this worker drains or had no room
-   * while others may have some: then somebody else must be woken.
+   * Claims the run if it is due and free, or the one whose turn it is, and goes on with it; resolves when that is decided. At
+   * capacity the smaller priority is let in first. False when it drains or had no room: then somebody else must be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
     const isIn = this.#slots.acquire(priority);
@@ -179,7 +177,7 @@ export class Runtime {
     const ownership: Ownership = {
       takeInbox: (commit) => takeInbox(pool, owner, commit),
       beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
-      callRules: (id) => callRules(pool, id),
+      callRules: this.#rulesOf,
     };
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {
