@@ -2257,9 +2257,10 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
+  perform howdah_private.lock_senders(v_session.id);
+  v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    v_session := howdah_private.session_to_send(v_session); -- the agent may have been switched meanwhile
     if v_session.agent_id is null then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
@@ -2339,6 +2340,7 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
+  perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
   set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
   where s.id = v_session.id
@@ -10316,21 +10318,6 @@ CREATE OR REPLACE FUNCTION howdah_private.session_of_run(e howdah.executions)
 RETURN CASE WHEN ((e).depth = 0) THEN (e).session_id ELSE (SELECT r.session_id FROM howdah.executions r WHERE ((r.id)::uuid = (session_of_run.e).root_execution_id)) END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_to_send(session howdah.sessions)
- RETURNS howdah.sessions
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if session.policy = 'interrupt' then
-    perform howdah_private.interrupt_session(session.id, session.tenant_id);
-  end if;
-  perform from howdah.sessions as s where s.id = session.id for no key update;
-  return howdah_private.session_of(session.id);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -10619,7 +10606,6 @@ declare
   v_live uuid;
   v_ended uuid;
 begin
-  perform howdah_private.lock_senders(steer_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = steer_session.session_id;
     if v_live is null or v_live = v_ended then

@@ -71,8 +71,8 @@ as $$
   select howdah_private.wake_runs(array[run.id::uuid]);
 $$;
 
--- Those who send to one session under a policy that looks at the live run come one after the other: runs are locked
--- before their session, so its row cannot keep them apart.
+-- Those who send to one session, and who switch its agent, come one after the other. Its row cannot keep them apart:
+-- runs are locked before it, and any message may find a policy that has just become `interrupt`.
 create or replace function howdah_private.lock_senders(session_id uuid) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -114,8 +114,8 @@ begin
   return true;
 end $$;
 
--- Steers what is live in a session; false when nothing is, also when it ends while this looks: then the next one that
--- has the turn is looked at.
+-- Steers what is live in a session, for a sender who has the lock; false when nothing is, also when it ends while this
+-- looks: then the next one that has the turn is looked at.
 create or replace function howdah_private.steer_session(session_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
@@ -125,7 +125,6 @@ declare
   v_live uuid;
   v_ended uuid;
 begin
-  perform howdah_private.lock_senders(steer_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = steer_session.session_id;
     if v_live is null or v_live = v_ended then
@@ -136,19 +135,4 @@ begin
     end if;
     v_ended := v_live;
   end loop;
-end $$;
-
--- The session as a message that is about to begin a run finds it: with its row locked, so that a switch of the agent which
--- is just being committed counts. Under `interrupt` runs are ended first, and runs are locked before their session, so
--- there the senders' own lock has to do.
-create or replace function howdah_private.session_to_send(session howdah.sessions) returns howdah.sessions
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if session.policy = 'interrupt' then
-    perform howdah_private.interrupt_session(session.id, session.tenant_id);
-  end if;
-  perform from howdah.sessions as s where s.id = session.id for no key update;
-  return howdah_private.session_of(session.id);
 end $$;

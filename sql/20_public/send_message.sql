@@ -11,9 +11,10 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
+  perform howdah_private.lock_senders(v_session.id);
+  v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    v_session := howdah_private.session_to_send(v_session); -- the agent may have been switched meanwhile
     if v_session.agent_id is null then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),

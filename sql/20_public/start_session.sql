@@ -24,6 +24,7 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
   perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
+  perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
   set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
   where s.id = v_session.id

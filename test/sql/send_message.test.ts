@@ -542,6 +542,23 @@ describe('switch_agent', () => {
     expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, other]);
   });
 
+  test('a message holds nothing of the session while another sender is before it, whatever the policy becomes', async () => {
+    const session = await startSession('queue');
+    const third = await db.pool.connect();
+    await twoConnections(async (first, second) => {
+      await first.query('select howdah_private.lock_senders($1)', [session]);
+      await third.query('begin');
+      await third.query(`update howdah.sessions set policy = 'interrupt' where id = $1`, [session]);
+      const sent = send(session, 'one', second);
+      await isBlocked(db.pool, second);
+      await third.query('commit');
+      await first.query('update howdah.sessions set title = $2 where id = $1', [session, 'mine']);
+      await first.query('commit');
+      await sent;
+    }).finally(() => third.release());
+    expect(await runsOf(session)).toHaveLength(1);
+  });
+
   test.each(['queue', 'interrupt', 'steer'])(
     'a message that waits for the switch is for the new agent (%s)',
     async (policy) => {
