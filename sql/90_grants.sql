@@ -129,6 +129,12 @@ grant insert (
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
 
+-- Engines, and runs that are handed over.
+grant select (engine, engine_configuration), insert (engine, engine_configuration), update (engine, engine_configuration)
+  on howdah.agents to howdah_app;
+grant select (engine, engine_configuration) on howdah.agents to howdah_analyst;
+grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
+
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
 grant select (is_default) on howdah.agents to howdah_analyst;
@@ -219,7 +225,7 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
 grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
-  howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
+  howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
   howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
   howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
