@@ -226,6 +226,7 @@ grant execute on function howdah.schedule_times(text, text, timestamptz, int), h
   to howdah_app;
 grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
   howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
+  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.began_with(uuid),
   howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
   howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)

@@ -109,3 +109,14 @@ as $$
   join howdah.executions as r on r.id = e.root_execution_id
   where a.id = handoff_refusal.agent_id
 $$;
+
+-- The agent a run began with.
+create or replace function howdah_private.began_with(execution_id uuid) returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when e.handoffs = 0 then e.agent_id else (
+    select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
+  ) end
+  from howdah.executions as e where e.id = began_with.execution_id
+$$;

@@ -39,8 +39,8 @@ as $$
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
-      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
-    ) else howdah_private.session_history(e.session_id, e.turn) end,
+      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
+    ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
       select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id

@@ -60,6 +60,8 @@ export type Overrides = {
   allowed_tools?: string[];
   /** The answer is to be plain text. */
   suppress_markdown?: boolean;
+  /** False: it is told what it was told before below the same root, or in the same session. */
+  ephemeral?: false;
 };
 
 export type WorkflowType =
