@@ -165,7 +165,7 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text) to howdah_app;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text) to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
@@ -270,7 +270,7 @@ grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid),
-  howdah_private.call_rules_of(uuid[]) to howdah_worker;
+  howdah_private.call_rules_of(uuid[]), howdah_private.capable_agents(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
 grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
@@ -296,5 +296,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

@@ -91,5 +91,6 @@ export type Member = {
   question?: JsonObject;
   description?: string;
   capabilities?: string[];
+  domain?: string;
   configuration: JsonObject;
 };

@@ -149,6 +149,12 @@ export async function callRules(
   return new Map(rows.map(({ execution_id, ...rules }) => [execution_id, rules]));
 }
 
+/** The agents that a workflow's run may give its task to, as members of it. */
+export async function capableAgents(pool: Pool, id: string): Promise<Json> {
+  const { rows } = await pool.query('select howdah_private.capable_agents($1) as agents', [id]);
+  return rows[0].agents;
+}
+
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */
 export async function beginRisk(
   pool: Pool,

@@ -1,5 +1,6 @@
 import type { Action, CallRules, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { Json } from '../contracts/json.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
@@ -19,6 +20,8 @@ export type Ownership = {
   beginRisk(id: string, fence: number): Promise<boolean>;
   /** What holds for calls now. */
   callRules(id: string): Promise<CallRules>;
+  /** The agents a run of it may be begun of. */
+  capableAgents(id: string): Promise<Json>;
 };
 
 export type HoldOptions = {
@@ -124,6 +127,11 @@ export class HeldRun {
   async refreshRules(): Promise<void> {
     const rules = await this.#options.ownership.callRules(this.id);
     this.state = { ...this.state, rules };
+  }
+
+  /** The agents that could be given its task, as they are now. */
+  capableAgents(): Promise<Json> {
+    return this.#options.ownership.capableAgents(this.id);
   }
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */

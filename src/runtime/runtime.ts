@@ -7,6 +7,7 @@ import {
   beginRisk,
   type ClaimedRun,
   callRules,
+  capableAgents,
   loadVersion,
   sharesOf,
   takeInbox,
@@ -178,6 +179,7 @@ export class Runtime {
       takeInbox: (commit) => takeInbox(pool, owner, commit),
       beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
       callRules: this.#rulesOf,
+      capableAgents: (id) => capableAgents(pool, id),
     };
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {

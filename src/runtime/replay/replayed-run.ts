@@ -22,6 +22,7 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
+        capableAgents: async () => [], // a workflow's run is not played
         callRules: async () => record.rulesAt(judge.position),
       },
       announce: () => {},
