@@ -133,6 +133,8 @@ grant insert (
 grant select (engine, engine_configuration), insert (engine, engine_configuration), update (engine, engine_configuration)
   on howdah.agents to howdah_app;
 grant select (engine, engine_configuration) on howdah.agents to howdah_analyst;
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
 grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
 
 -- Default agents.

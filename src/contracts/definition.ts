@@ -44,6 +44,8 @@ export type AgentDefinition = {
     output_schema: JsonSchema | null;
     /** Absent in versions of releases that had only `none`. */
     context_policy?: 'trim' | 'summarize' | 'none';
+    /** Absent where its models answer; else the one model of the definition is the engine. */
+    engine?: 'http' | 'openai' | 'custom';
   };
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];

@@ -56,7 +56,7 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
@@ -147,12 +147,6 @@ export async function callRules(
     values: [ids],
   });
   return new Map(rows.map(({ execution_id, ...rules }) => [execution_id, rules]));
-}
-
-/** The agents that a workflow's run may give its task to, as members of it. */
-export async function capableAgents(pool: Pool, id: string): Promise<Json> {
-  const { rows } = await pool.query('select howdah_private.capable_agents($1) as agents', [id]);
-  return rows[0].agents;
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

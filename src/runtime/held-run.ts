@@ -1,8 +1,8 @@
-import type { Action, CallRules, RunState } from '../contracts/action.ts';
+import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Json } from '../contracts/json.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
+import type { ClaimedRun, Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import type { Committed, Committer } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
@@ -10,19 +10,8 @@ import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
+import type { Ownership } from './ownership.ts';
 import { strategyOf } from './strategies/registry.ts';
-
-/** What a held run asks of the database besides its commits. */
-export type Ownership = {
-  /** Undefined when the run is not ours any more. */
-  takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
-  /** False when the run is not ours any more. */
-  beginRisk(id: string, fence: number): Promise<boolean>;
-  /** What holds for calls now. */
-  callRules(id: string): Promise<CallRules>;
-  /** The agents a run of it may be begun of. */
-  capableAgents(id: string): Promise<Json>;
-};
 
 export type HoldOptions = {
   claimed: ClaimedRun;

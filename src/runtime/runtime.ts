@@ -3,15 +3,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import {
-  beginRisk,
-  type ClaimedRun,
-  callRules,
-  capableAgents,
-  loadVersion,
-  sharesOf,
-  takeInbox,
-} from '../db/runs.ts';
+import { type ClaimedRun, callRules, loadVersion, sharesOf } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -20,11 +12,12 @@ import { type Committer, createCommitter } from './committer.ts';
 import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
 import { gathered } from './gathered.ts';
-import { HeldRun, type Ownership } from './held-run.ts';
+import { HeldRun } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
 import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
+import { ownershipOf } from './ownership.ts';
 import { Slots } from './slots.ts';
 import { keptVersions } from './versions.ts';
 import type { World } from './world.ts';
@@ -175,12 +168,7 @@ export class Runtime {
     }
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
-    const ownership: Ownership = {
-      takeInbox: (commit) => takeInbox(pool, owner, commit),
-      beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
-      callRules: this.#rulesOf,
-      capableAgents: (id) => capableAgents(pool, id),
-    };
+    const ownership = ownershipOf(pool, owner, this.#rulesOf);
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {
       announce(run.id);
