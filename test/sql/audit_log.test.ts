@@ -549,7 +549,7 @@ describe('the chain', () => {
     await client.query('commit');
     client.release();
     const models = (await logOf(tenant_id)).filter(({ object }) => object === 'models');
-    expect(models.map(({ seq }) => seq)).toEqual([1, 7, 8, 9, 10]);
+    expect(models.map(({ seq }) => seq)).toEqual([1, 8, 9, 10, 11]);
   });
 
   const apply = async (client: Db, name: string) => {

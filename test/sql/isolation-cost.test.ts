@@ -29,6 +29,7 @@ const LOOKED_AT = [
   'execution_timeline.execution_id',
   'messages.execution_id',
   'messages.session_id',
+  'routing_decisions.execution_id',
   'steps.execution_id',
 ];
 
