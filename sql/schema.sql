@@ -3610,7 +3610,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
- RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3627,10 +3627,13 @@ AS $function$
     select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
     cross join lateral howdah_private.call_rules(l.like_id) as c
   )
-  select r.id, case when r.id = r.like_id then c.approved
-      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
-      else '{}' end, c.asked, c.withdrawn
+  select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn,
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
   from runs as r join rules as c on c.like_id = r.like_id
+  cross join lateral (
+    select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
+  ) as t
 $function$
 ;
 
@@ -3783,7 +3786,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, user_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3854,7 +3857,7 @@ begin
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides
+    e.overrides, e.user_id
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -3884,7 +3887,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4032,7 +4035,8 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
