@@ -17094,6 +17094,9 @@ comment on column howdah.effects.idempotency_key is 'What the tool was given, th
 
 comment on column howdah.effects.seq is 'Its last step in the log.';
 
+comment on column howdah.execution_tree.path is '@behavior +orderBy
+From the root down to the run itself: in this order a tree is drawn line by line.';
+
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
 comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
@@ -17647,9 +17650,11 @@ comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and 
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
-comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+comment on view howdah.execution_timeline is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline
+A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 
-comment on view howdah.execution_tree is 'A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
+A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 

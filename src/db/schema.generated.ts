@@ -613,6 +613,10 @@ export interface ExecutionTree {
   depth: number | null;
   execution_id: string | null;
   parent_execution_id: string | null;
+  /**
+   * @behavior +orderBy
+   * From the root down to the run itself: in this order a tree is drawn line by line.
+   */
   path: string[] | null;
   root_execution_id: string | null;
   started_at: Timestamp | null;
