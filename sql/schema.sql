@@ -4,6 +4,8 @@
 
 create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howdah_private.is_uuid_v7(VALUE));
 
+create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
+
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
 create type howdah.catchup_policy as enum ('skip', 'one', 'all');
@@ -135,12 +137,15 @@ create table howdah.agents (
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
   is_default boolean default false not null,
+  engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
+  engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint engine_configuration_is_an_object CHECK ((jsonb_typeof(engine_configuration) = 'object'::text)),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
   constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
@@ -319,6 +324,7 @@ create table howdah.executions (
   members_at_once integer,
   members_waiting integer default 0 not null,
   overrides jsonb,
+  handoffs integer default 0 not null,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -1599,6 +1605,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    '$schema', 'https://json-schema.org/draft/2020-12/schema',
+    'title', format('configuration of the engine %s', engine_schema.engine),
+    'type', 'object', 'additionalProperties', false,
+    'properties', case engine_schema.engine
+      when 'http' then '{
+        "url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "Is sent a POST for each answer."},
+        "secret_name": {"type": "string", "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Go along with each request."}
+      }'::jsonb
+      when 'openai' then '{
+        "base_url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "As a model has it; most end in /v1."},
+        "model": {"type": "string", "minLength": 1, "description": "The name that is sent as model."},
+        "secret_name": {"type": "string", "minLength": 1},
+        "request_params": {"type": "object", "description": "Sent along: temperature, max_tokens, …"}
+      }'
+      when 'custom' then '{
+        "function": {"type": "string", "minLength": 1, "description": "The name the function was registered under in code."},
+        "request_params": {"type": "object", "description": "Given to the function."}
+      }'
+      else '{}'
+    end
+  ) || case engine_schema.engine
+    when 'http' then '{"required": ["url"]}'::jsonb
+    when 'openai' then '{"required": ["base_url", "model"]}'
+    when 'custom' then '{"required": ["function"]}'
+    else '{}'
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_mode DEFAULT 'anonymise'::howdah.erasure_mode, cancel_live boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1733,7 +1776,7 @@ AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
   v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
-  v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
+  v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_messages int;
@@ -1743,7 +1786,9 @@ begin
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id,
+    v_id, v_execution.tenant_id,
+    case when v_execution.workflow_id is null
+      then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
@@ -1766,7 +1811,8 @@ begin
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
   end if;
-  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
+  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
+    handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
@@ -1951,7 +1997,12 @@ begin
   end if;
   v_models := array(
     select m.name from howdah.models as m
-    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name order by m.name);
+    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name
+    union all
+    select 'of agent ' || a.name from howdah.agents as a
+    where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
+      and a.engine_configuration ->> 'secret_name' = v_secret.name
+    order by 1);
   if v_models <> '{}' and not coalesce(remove_secret.force, false) then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
@@ -2025,7 +2076,7 @@ begin
   end if;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
-    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    where m ->> 'id' is not null and not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
     union all
     select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
     where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
@@ -2039,14 +2090,15 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
-    max_seconds, capabilities, domain) = (
+    max_seconds, capabilities, domain, engine, engine_configuration) = (
     select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
-      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
-      coalesce(r.capabilities, a.capabilities), r.domain
+      case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
+      coalesce(r.engine_configuration, '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       name text, description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
-      max_seconds int, capabilities text[], domain text
+      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;
@@ -2162,7 +2214,8 @@ CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb D
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_agent_id uuid := howdah.agent(run.agent);
+  v_workflow_id uuid := howdah_private.workflow_called(run.agent);
+  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(run.agent) end;
   v_id uuid := howdah.uuid_v7();
   v_first uuid := v_id;
 begin
@@ -2172,9 +2225,11 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_agent_id, howdah_private.version_named(v_agent_id, null, run.version), run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
+      v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
+      run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
     )
     returning executions.id into v_first;
@@ -2480,6 +2535,8 @@ AS $function$
       when 'router' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "members": {"enum": ["listed", "capable"], "default": "listed",
+          "description": "capable: beside the members listed, all active agents that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
@@ -2846,14 +2903,15 @@ AS $function$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ),
-    'models', coalesce((
+    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+      'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
+    'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
         order by m.position) from models as m
-    ), '[]'),
+    ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
         howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
@@ -2861,6 +2919,7 @@ AS $function$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   )
@@ -3139,6 +3198,19 @@ begin
   end loop;
   return v_text;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.began_with(execution_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.handoffs = 0 then e.agent_id else (
+    select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
+  ) end
+  from howdah.executions as e where e.id = began_with.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
@@ -3624,7 +3696,9 @@ begin
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
           when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
-            then 'it was taken from the agent' end) as reason
+            then 'it was taken from the agent'
+          when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
+            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
       from howdah.agent_versions as v
       join howdah.agents as a on a.id = v.agent_id
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
@@ -3646,7 +3720,8 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id,
       min(e.id::uuid::text) over (
-        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null
+        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null,
+          e.handoffs
       )::uuid as like_id
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = any (call_rules_of.ids)
@@ -3695,6 +3770,29 @@ begin
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(c.member order by c.says_nothing, c.name), '[]')
+  from (
+    select a.name, a.description = '' and a.capabilities = '{}' as says_nothing, jsonb_strip_nulls(jsonb_build_object(
+      'name', a.name, 'agent_id', a.id,
+      'description', coalesce(nullif(a.description, ''), left(a.instruction, 1000)),
+      'capabilities', to_jsonb(a.capabilities), 'domain', a.domain, 'configuration', '{}'::jsonb)) as member
+    from howdah.executions as e
+    join howdah.executions as r on r.id = e.root_execution_id
+    join howdah.agents as a on a.tenant_id = e.tenant_id
+    where e.id = capable_agents.execution_id and a.deleted_at is null and a.is_active
+      and (a.user_id is null or a.user_id = r.user_id)
+      and case when r.user_id is null then not a.is_restricted else howdah_private.user_may_run(r.user_id, a.id) end
+    order by 2, 1 limit 100
+  ) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.catch_up_quota(quota_id uuid)
@@ -3814,7 +3912,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, user_id uuid)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3878,14 +3976,16 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
+    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides, e.user_id
+    e.overrides,
+    case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -4006,7 +4106,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
@@ -4914,6 +5014,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.engine_model(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'id', (
+      select am.model_id from howdah.agent_models as am
+      where am.agent_id = a.id and am.purpose = 'llm' order by am.position limit 1
+    ),
+    'name', a.engine, 'provider', 'engine:' || a.engine,
+    'model', coalesce(c ->> 'model', c ->> 'function', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
+    'context_tokens', null,
+    'request_params', case when a.engine = 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
+      else coalesce(c -> 'request_params', '{}') end
+  ) || case when c ? 'secret_name' then jsonb_build_object('secret_name', c -> 'secret_name') else '{}' end
+  from (select a.engine_configuration) as x (c)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -5370,7 +5491,7 @@ AS $function$
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
-      e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
+      e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
       e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
       e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
@@ -5411,8 +5532,8 @@ AS $function$
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
-      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
-    ) else howdah_private.session_history(e.session_id, e.turn) end,
+      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
+    ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
       select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
@@ -5431,12 +5552,17 @@ AS $function$
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
     ), '[]')
-  ) || case
+  ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
+    select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
+      'definition', case when exported_run.redact then howdah_private.redacted_definition(h.definition) else h.definition end) order by s.seq)
+    from howdah.steps as s join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
+    where s.execution_id = e.id and s.kind = 'handoff'
+  )) else '{}' end || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
   cross join lateral (
-    select a.version, a.definition from howdah.agent_versions as a where a.id = e.agent_version_id
+    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
     union all
     select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
   ) as v
@@ -5702,16 +5828,19 @@ declare
   v_step record;
 begin
   for v_step in
-    select e as run, s.step -> 'question' as question, s.step -> 'child' as child
+    select e as run, s.step -> 'question' as question, s.step -> 'child' as child,
+      case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or l.kind = 'handoff'
     order by e.depth, e.id, s.position
   loop
-    if v_step.question is not null then
+    if v_step.handoff is not null then
+      perform howdah_private.hand_over(v_step.run, v_step.handoff);
+    elsif v_step.question is not null then
       perform howdah_private.ask_question(v_step.run, v_step.question);
     else
       perform howdah_private.spawn_child(v_step.run, v_step.child);
@@ -5824,18 +5953,20 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, version integer)
+CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, seq integer, version integer)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
+  v_id uuid := case when e.workflow_id is null then howdah_private.version_after(e.id, forked_version.seq)
+    else e.workflow_version_id end;
+  v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
   if forked_version.version is not null then
     select x.id into v_id from (
-      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version
       union all
       select v.id from howdah.workflow_versions as v
       where v.workflow_id = e.workflow_id and v.version = forked_version.version
@@ -5844,7 +5975,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
           forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        detail = jsonb_build_object('field', 'version', 'agent_id', v_agent_id, 'workflow_id', e.workflow_id)::text,
         hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
@@ -5922,6 +6053,73 @@ AS $function$
     max_seconds = case when grant_limit.reason = 'max_time'
       then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int else e.max_seconds end
   where e.id = grant_limit.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hand_over(run howdah.executions, output jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_from uuid := output #>> '{from,agent_id}';
+  v_to uuid := output #>> '{to,agent_id}';
+begin
+  update howdah.executions as e
+  set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
+    overrides = nullif(e.overrides - 'mission_override', '{}'),
+    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
+      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
+    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
+    max_tokens = least(e.max_tokens, e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+      + (v.definition #>> '{agent,max_tokens}')::bigint),
+    max_cost = least(e.max_cost, e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
+    max_seconds = least(e.max_seconds, ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
+  from howdah.agent_versions as v
+  where e.id = run.id and e.completed_at is null and e.agent_version_id = (hand_over.output #>> '{from,agent_version_id}')::uuid
+    and v.id = (hand_over.output #>> '{to,agent_version_id}')::uuid;
+  if found and run.session_id is not null and run.parent_execution_id is null then
+    update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
+    where s.id = run.session_id and s.agent_id = v_from;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.handed_over(execution_id uuid, output jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'from', howdah_private.version_told(e.agent_version_id),
+    'to', howdah_private.version_told(
+      howdah_private.version_at((handed_over.output ->> 'agent_id')::uuid, e.root_execution_id)),
+    'reason', handed_over.output -> 'reason')
+  from howdah.executions as e where e.id = handed_over.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.handoff_refusal(execution_id uuid, agent_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when a.deleted_at is not null then format('agent %s is deleted', a.name)
+    when not a.is_active then format('agent %s is not active', a.name)
+    when r.user_id is not null and not howdah_private.user_may_run(r.user_id, a.id)
+      then format('the user of the run may not run agent %s', a.name)
+    when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
+    when e.handoffs >= howdah_private.most_handoffs()
+      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
+  end
+  from howdah.agents as a
+  join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.executions as r on r.id = e.root_execution_id
+  where a.id = handoff_refusal.agent_id
 $function$
 ;
 
@@ -6294,7 +6492,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
+RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
@@ -6316,6 +6514,23 @@ AS $function$
         and (t.tool ->> 'kind' not in ('sql', 'custom')
           or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
     )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_4(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and (v.definition -> 'agent' ? 'engine'
+      or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
+    union all
+    select from howdah.workflow_versions as v
+    where v.id = e.workflow_version_id and v.definition #>> '{workflow,configuration,members}' = 'capable'
+  )
 $function$
 ;
 
@@ -7416,7 +7631,7 @@ AS $function$
     'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
     'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
     'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
-    'capabilities', to_jsonb(a.capabilities)
+    'capabilities', to_jsonb(a.capabilities), 'domain', a.domain
   )) || jsonb_build_object('configuration', x.configuration)
   from (values (1)) as one
   left join howdah.agents as a on a.id = x.agent_id
@@ -7501,6 +7716,13 @@ begin
   end loop;
   return v_runs;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 6
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -8798,6 +9020,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_engine(a howdah.agents)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[];
+  v_url text := coalesce(a.engine_configuration ->> 'base_url', a.engine_configuration ->> 'url');
+begin
+  if a.engine = 'a2a' then
+    raise exception using errcode = 'HWINV', message = 'engine a2a is not available yet',
+      detail = jsonb_build_object('field', 'engine', 'agent', a.name)::text,
+      hint = 'Use http for an agent behind a URL, openai for one that speaks OpenAI''s chat completions.';
+  end if;
+  v_faults := howdah_private.json_faults(howdah.engine_schema(a.engine), a.engine_configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('engine_configuration of agent %L: %s', a.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'engine_configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
+  end if;
+  perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  if v_url ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV', message = 'engine_configuration holds a user name or a password before its host',
+      detail = jsonb_build_object('field', 'engine_configuration')::text,
+      hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_erased(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -9310,6 +9563,8 @@ declare
       "mission_override": {"type": "string", "minLength": 1},
       "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
       "suppress_markdown": {"type": "boolean"},
+      "ephemeral": {"type": "boolean"},
+      "handoff": {"type": "boolean"},
       "weight": {"type": "number", "exclusiveMinimum": 0},
       "budget": {"type": "object", "additionalProperties": false, "properties": {
         "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},
@@ -9850,10 +10105,15 @@ AS $function$
 begin
   delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
   insert into howdah.agent_models (agent_id, model_id, position, request_params)
-  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position,
+    case when definition #> '{agent,engine}' is null then coalesce(m.model -> 'request_params', '{}') else '{}' end
   from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
   -- an agent without models uses the one named default, which is no choice of its own
-  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  where m.model ->> 'id' is not null
+    and (restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1);
+  if definition #> '{agent,engine}' is not null then
+    return; -- its tools are not part of such a version
+  end if;
   delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
     select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
   );
@@ -9995,6 +10255,18 @@ begin
   return query execute run_bound.statement using run_bound.argument;
   set constraints all immediate;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+    when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+  from howdah.executions as e where e.id = run_history.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
@@ -10183,6 +10455,27 @@ AS $function$
   )
   on conflict (tenant_id, name) do update
   set description = excluded.description, parameters = excluded.parameters
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.seed_manager(tenant_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.workflows (tenant_id, name, type, description, instruction, configuration)
+  select seed_manager.tenant_id, 'manager', 'router',
+    'Gives a task to the agent that fits it best, by what the agents say of themselves.',
+    'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
+      'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
+      'programs to who writes code. Choose development only when nobody fits.',
+    '{"members": "capable", "fallback": "development"}'
+  where not exists (
+    select from howdah.workflows as w where w.tenant_id = seed_manager.tenant_id and w.name = 'manager'
+    union all
+    select from howdah.agents as a where a.tenant_id = seed_manager.tenant_id and a.name = 'manager'
+  )
 $function$
 ;
 
@@ -10733,6 +11026,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with own as (
+    select e.created_at, howdah_private.began_with(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = sub_run_history.execution_id
+  ),
+  roots as (
+    select o.root_id as id from own as o
+    union all
+    select r.id from own as o join howdah.executions as r on r.session_id = o.session_id
+    where r.turn < o.turn and r.status = 'completed'
+  ),
+  earlier as (
+    select c.id from own as o
+    cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
+    where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
+      and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
+      and howdah_private.began_with(c.id) = o.agent_id
+  )
+  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by e.id, m.seq), '[]')
+  from earlier as e join howdah.messages as m on m.execution_id = e.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -10900,6 +11222,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
@@ -11312,6 +11635,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_engine()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit('models', 'manage');
+  end if;
+  perform howdah_private.refuse_engine(new);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -11320,6 +11657,23 @@ AS $function$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
   perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__hold_secret()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := new.engine_configuration ->> 'secret_name';
+begin
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(v_name);
+  end if;
   return new;
 end $function$
 ;
@@ -11345,6 +11699,7 @@ declare
 begin
   select case
     when n.name is null then array[null, 'name']
+    when not (jsonb_typeof(engine_configuration) = 'object'::text) then array['engine_configuration_is_an_object', null]
     when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
     when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
     when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
@@ -12721,6 +13076,7 @@ begin
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
   perform howdah_private.seed_builtin_tools(new.id);
+  perform howdah_private.seed_manager(new.id);
   return null;
 end $function$
 ;
@@ -13448,6 +13804,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.version_after(execution_id uuid, seq integer)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.handoffs = 0 then e.agent_version_id else coalesce(
+    (select (s.output #>> '{to,agent_version_id}')::uuid from howdah.steps as s
+      where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= version_after.seq order by s.seq desc limit 1),
+    (select (s.output #>> '{from,agent_version_id}')::uuid from howdah.steps as s
+      where s.execution_id = e.id and s.kind = 'handoff' and s.seq > version_after.seq order by s.seq limit 1),
+    e.agent_version_id) end
+  from howdah.executions as e where e.id = version_after.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_at(agent_id uuid, root_execution_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
+    where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
+    order by v.version desc limit 1
+  ), (
+    select v.id from howdah.agent_versions as v where v.agent_id = version_at.agent_id order by v.version limit 1
+  ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -13485,6 +13873,18 @@ begin
   end if;
   return v_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_told(version_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('agent_id', v.agent_id, 'agent', v.definition #>> '{agent,name}',
+    'agent_version_id', v.id, 'version', v.version)
+  from howdah.agent_versions as v where v.id = version_told.version_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
@@ -13587,7 +13987,7 @@ AS $function$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
     select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
     where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model', 'secret_name',
-      'context_policy')
+      'context_policy', 'engine')
   ), '{}')
 $function$
 ;
@@ -13611,6 +14011,21 @@ AS $function$
       select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
     ) then 'the run has ended, so the call cannot be made again'
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_called(name text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.id from howdah.workflows as w
+  where w.name = workflow_called.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    and not exists (
+      select from howdah.agents as a
+      where a.name = w.name and a.tenant_id = w.tenant_id and a.deleted_at is null
+    )
 $function$
 ;
 
@@ -13653,7 +14068,8 @@ declare
   v_configuration jsonb := definition #> '{workflow,configuration}';
   v_names text[] := array(
     select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
-  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false); -- members are found when it runs
+  v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
   v_named record;
   v_unknown text;
@@ -13671,7 +14087,7 @@ begin
   for v_named in
     select n.place, n.name from (
       select 'aggregator', v_configuration ->> 'aggregator'
-      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select 'fallback', v_configuration ->> 'fallback' where not v_finds
       union all select format('start[%s]', s.place - 1), s.name #>> '{}'
         from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
       union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
@@ -13942,6 +14358,20 @@ create view howdah.quota_usage with (security_invoker=true) as
    FROM (howdah.quotas q
      CROSS JOIN LATERAL howdah_private.quota_use(q.id) u(subject_id, used, started_at, resets_at));
 
+create view howdah.routing_decisions with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.execution_id,
+    s.seq,
+    e.workflow_id,
+    (s.output ->> 'method'::text) AS method,
+    (s.output -> 'chosen'::text) AS chosen,
+    (s.output ->> 'reason'::text) AS reason,
+    (s.output -> 'candidates'::text) AS candidates,
+    s.finished_at AS decided_at
+   FROM (howdah.steps s
+     JOIN howdah.executions e ON (((e.id)::uuid = s.execution_id)))
+  WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'route'::text) AND (s.call_id = 'route'::text) AND (e.workflow_id IS NOT NULL));
+
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
     name AS tool,
@@ -13950,7 +14380,7 @@ create view howdah.tool_performance with (security_invoker=true) as
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
     percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
    FROM howdah.steps s
-  WHERE (kind = 'tool'::howdah.step_kind)
+  WHERE ((kind = 'tool'::howdah.step_kind) AND (call_id IS DISTINCT FROM 'route'::text))
   GROUP BY tenant_id, name;
 
 create view howdah.violations with (security_invoker=true) as
@@ -14018,21 +14448,27 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FO
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+
+CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
 
+CREATE TRIGGER _310_check_engine BEFORE UPDATE OF engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((new.engine <> old.engine) OR (new.engine_configuration <> old.engine_configuration))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
+
+CREATE TRIGGER _320_hold_secret BEFORE INSERT OR UPDATE OF engine_configuration ON howdah.agents FOR EACH ROW WHEN ((new.engine_configuration ? 'secret_name'::text)) EXECUTE FUNCTION howdah_private.tg_agents__hold_secret();
+
 CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
 
-CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities, domain ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities) OR (old.domain IS DISTINCT FROM new.domain))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
@@ -14042,7 +14478,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -15210,6 +15646,14 @@ grant select on column howdah.agents.domain to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.domain to howdah_app;
 
+grant select on column howdah.agents.engine to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.engine to howdah_app;
+
+grant select on column howdah.agents.engine_configuration to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.engine_configuration to howdah_app;
+
 grant select on column howdah.agents.human_input to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.human_input to howdah_app;
@@ -15395,6 +15839,10 @@ grant select on column howdah.executions.forked_from_execution_id to howdah_app;
 grant select on column howdah.executions.forked_from_seq to howdah_analyst;
 
 grant select on column howdah.executions.forked_from_seq to howdah_app;
+
+grant select on column howdah.executions.handoffs to howdah_analyst;
+
+grant select on column howdah.executions.handoffs to howdah_app;
 
 grant select on column howdah.executions.id to howdah_analyst;
 
@@ -15832,6 +16280,12 @@ grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
 grant execute on function howdah.delete_workflow(uuid) to howdah_app;
 
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
+
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app;
+
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
+
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
 grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
@@ -15978,6 +16432,12 @@ grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
+grant execute on function howdah_private.began_with(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.began_with(uuid) to howdah_app;
+
+grant execute on function howdah_private.began_with(uuid) to howdah_engine;
+
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
@@ -16003,6 +16463,8 @@ grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
 grant execute on function howdah_private.call_rules_of(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
@@ -16316,6 +16778,8 @@ grant execute on function howdah_private.model_definition(howdah.models,jsonb) t
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.most_handoffs() to howdah_engine;
+
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
@@ -16418,6 +16882,8 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_e
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
+
 grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
@@ -16506,6 +16972,12 @@ grant execute on function howdah_private.retain(integer) to howdah_worker;
 
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.run_history(uuid) to howdah_app;
+
+grant execute on function howdah_private.run_history(uuid) to howdah_engine;
+
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
@@ -16550,6 +17022,12 @@ grant execute on function howdah_private.step_note(howdah.steps) to howdah_engin
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_engine;
+
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
@@ -16583,6 +17061,8 @@ grant execute on function howdah_private.tg_agent_tools__permit_approval() to ho
 grant execute on function howdah_private.tg_agent_tools__permit_sub_agent() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__check_engine() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
@@ -16708,6 +17188,12 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_engine;
+
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
@@ -16721,6 +17207,10 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.workflow_called(text) to howdah_app;
+
+grant execute on function howdah_private.workflow_called(text) to howdah_engine;
 
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
@@ -16998,6 +17488,12 @@ grant select on view howdah.quota_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.quota_usage to howdah_engine;
 
+grant select on view howdah.routing_decisions to howdah_analyst;
+
+grant select on view howdah.routing_decisions to howdah_app;
+
+grant delete, insert, select, update on view howdah.routing_decisions to howdah_engine;
+
 grant select on view howdah.tool_performance to howdah_analyst;
 
 grant select on view howdah.tool_performance to howdah_app;
@@ -17019,6 +17515,10 @@ comment on column howdah.agents.context_policy is 'What happens when the convers
 comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
 
 comment on column howdah.agents.domain is 'What it is about.';
+
+comment on column howdah.agents.engine is 'What makes its answers: builtin, its models and tools; http, openai and custom, another program.';
+
+comment on column howdah.agents.engine_configuration is 'By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.';
 
 comment on column howdah.agents.human_input is 'Whether it may ask people: true gives it the tool ask_user.';
 
@@ -17134,6 +17634,8 @@ comment on column howdah.executions.first_limits is 'The limits before retry_exe
 comment on column howdah.executions.forked_from_execution_id is 'The run it was forked from; the original is untouched.';
 
 comment on column howdah.executions.forked_from_seq is 'Steps it has in common with that run: copies, with zero usage.';
+
+comment on column howdah.executions.handoffs is 'So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.';
 
 comment on column howdah.executions.has_inbox is 'Something came from outside and is not in the log yet.';
 
@@ -17461,6 +17963,8 @@ comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs i
 
 comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
+
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
 
 comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
@@ -17494,7 +17998,7 @@ comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled r
 
 comment on routine howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
@@ -17664,6 +18168,8 @@ comment on view howdah.queue_health is 'Live runs by status and how long the old
 
 comment on view howdah.quota_usage is '@foreignKey (quota_id) references howdah.quotas (id)|@foreignFieldName usages
 What was used of each quota in the period of now; of a quota for each, a row for each that used something and has none of its own. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
+
+comment on view howdah.routing_decisions is 'Whom routers gave a task to, how sure and why, and who else could have had it. Ask for one run: where execution_id = …';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
 

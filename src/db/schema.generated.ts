@@ -5,6 +5,8 @@
 
 import type { ColumnType } from "kysely";
 
+export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
+
 export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
@@ -126,6 +128,14 @@ export interface Agents {
    * What it is about.
    */
   domain: string | null;
+  /**
+   * What makes its answers: builtin, its models and tools; http, openai and custom, another program.
+   */
+  engine: Generated<AgentEngine>;
+  /**
+   * By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.
+   */
+  engine_configuration: Generated<Json>;
   /**
    * Whether it may ask people: true gives it the tool ask_user.
    */
@@ -449,6 +459,10 @@ export interface Executions {
    * Steps it has in common with that run: copies, with zero usage.
    */
   forked_from_seq: number | null;
+  /**
+   * So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.
+   */
+  handoffs: Generated<number>;
   /**
    * Something came from outside and is not in the log yet.
    */
@@ -977,6 +991,18 @@ export interface RetentionPolicies {
   updated_at: Generated<Timestamp>;
 }
 
+export interface RoutingDecisions {
+  candidates: Json | null;
+  chosen: Json | null;
+  decided_at: Timestamp | null;
+  execution_id: string | null;
+  method: string | null;
+  reason: string | null;
+  seq: number | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Schedules {
   agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
@@ -1377,6 +1403,7 @@ export interface DB {
   quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
+  routing_decisions: RoutingDecisions;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
