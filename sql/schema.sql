@@ -4,6 +4,8 @@
 
 create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howdah_private.is_uuid_v7(VALUE));
 
+create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
+
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
 create type howdah.catchup_policy as enum ('skip', 'one', 'all');
@@ -135,12 +137,15 @@ create table howdah.agents (
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
   is_default boolean default false not null,
+  engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
+  engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint engine_configuration_is_an_object CHECK ((jsonb_typeof(engine_configuration) = 'object'::text)),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
   constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
@@ -319,6 +324,7 @@ create table howdah.executions (
   members_at_once integer,
   members_waiting integer default 0 not null,
   overrides jsonb,
+  handoffs integer default 0 not null,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -388,15 +394,19 @@ create table howdah.hooks (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint hooks_tenant_id_event_function_agent_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id),
+  workflow_id uuid,
+  constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint hooks_pkey PRIMARY KEY (id),
   constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
   constraint timeout_is_up_to_a_minute CHECK (((timeout_ms >= 1) AND (timeout_ms <= 60000)))
 );
 alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
+CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -418,7 +428,7 @@ create table howdah.messages (
   parent_seq integer,
   covers_from_seq integer,
   covers_to_seq integer,
-  constraint messages_pkey PRIMARY KEY (execution_id, seq),
+  constraint messages_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
   constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
@@ -426,7 +436,7 @@ create table howdah.messages (
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id, tenant_id) WHERE (session_id IS NOT NULL);
 
 create table howdah.models (
   id uuid default howdah.uuid_v7() not null,
@@ -610,7 +620,7 @@ create table howdah.schedules (
   name text not null,
   cron text not null,
   timezone text default 'UTC'::text not null,
-  agent_id uuid not null,
+  agent_id uuid,
   input text not null,
   input_data jsonb,
   metadata jsonb default '{}'::jsonb not null,
@@ -626,6 +636,7 @@ create table howdah.schedules (
   last_error jsonb,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint schedules_pkey PRIMARY KEY (id),
@@ -633,6 +644,8 @@ create table howdah.schedules (
   constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint schedules_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint schedules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_schedule_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
   constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
@@ -644,6 +657,7 @@ CREATE INDEX schedules_agent_id_idx ON howdah.schedules USING btree (tenant_id, 
 CREATE INDEX schedules_due_idx ON howdah.schedules USING btree (next_at) WHERE is_active;
 CREATE INDEX schedules_session_id_idx ON howdah.schedules USING btree (tenant_id, session_id);
 CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, user_id);
+CREATE INDEX schedules_workflow_id_idx ON howdah.schedules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.secrets (
   id uuid default howdah.uuid_v7() not null,
@@ -680,16 +694,20 @@ create table howdah.sessions (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
+  workflow_id uuid,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint sessions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE SET NULL (workflow_id),
+  constraint a_session_is_with_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
   constraint state_is_an_object CHECK ((jsonb_typeof(state) = 'object'::text))
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
+CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
@@ -719,7 +737,7 @@ create table howdah.steps (
   effect howdah.tool_effect,
   idempotency_key text,
   annotations jsonb,
-  constraint steps_pkey PRIMARY KEY (execution_id, seq),
+  constraint steps_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
@@ -1220,7 +1238,12 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  if not howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts) then
+    raise exception using errcode = 'HWCNF',
+      message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
+      detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
+      hint = 'Answer its open question, or tell it once its next member has begun.';
+  end if;
   perform howdah_private.note_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
@@ -1582,6 +1605,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    '$schema', 'https://json-schema.org/draft/2020-12/schema',
+    'title', format('configuration of the engine %s', engine_schema.engine),
+    'type', 'object', 'additionalProperties', false,
+    'properties', case engine_schema.engine
+      when 'http' then '{
+        "url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "Is sent a POST for each answer."},
+        "secret_name": {"type": "string", "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Go along with each request."}
+      }'::jsonb
+      when 'openai' then '{
+        "base_url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "As a model has it; most end in /v1."},
+        "model": {"type": "string", "minLength": 1, "description": "The name that is sent as model."},
+        "secret_name": {"type": "string", "minLength": 1},
+        "request_params": {"type": "object", "description": "Sent along: temperature, max_tokens, …"}
+      }'
+      when 'custom' then '{
+        "function": {"type": "string", "minLength": 1, "description": "The name the function was registered under in code."},
+        "request_params": {"type": "object", "description": "Given to the function."}
+      }'
+      else '{}'
+    end
+  ) || case engine_schema.engine
+    when 'http' then '{"required": ["url"]}'::jsonb
+    when 'openai' then '{"required": ["base_url", "model"]}'
+    when 'custom' then '{"required": ["function"]}'
+    else '{}'
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_mode DEFAULT 'anonymise'::howdah.erasure_mode, cancel_live boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1716,7 +1776,7 @@ AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
   v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
-  v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
+  v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_messages int;
@@ -1726,7 +1786,9 @@ begin
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id,
+    v_id, v_execution.tenant_id,
+    case when v_execution.workflow_id is null
+      then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
@@ -1749,7 +1811,8 @@ begin
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
   end if;
-  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
+  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
+    handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
@@ -1934,7 +1997,12 @@ begin
   end if;
   v_models := array(
     select m.name from howdah.models as m
-    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name order by m.name);
+    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name
+    union all
+    select 'of agent ' || a.name from howdah.agents as a
+    where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
+      and a.engine_configuration ->> 'secret_name' = v_secret.name
+    order by 1);
   if v_models <> '{}' and not coalesce(remove_secret.force, false) then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
@@ -2008,7 +2076,7 @@ begin
   end if;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
-    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    where m ->> 'id' is not null and not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
     union all
     select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
     where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
@@ -2022,14 +2090,15 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
-    max_seconds, capabilities, domain) = (
+    max_seconds, capabilities, domain, engine, engine_configuration) = (
     select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
-      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
-      coalesce(r.capabilities, a.capabilities), r.domain
+      case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
+      coalesce(r.engine_configuration, '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       name text, description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
-      max_seconds int, capabilities text[], domain text
+      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;
@@ -2145,7 +2214,8 @@ CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb D
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_agent_id uuid := howdah.agent(run.agent);
+  v_workflow_id uuid := howdah_private.workflow_called(run.agent);
+  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(run.agent) end;
   v_id uuid := howdah.uuid_v7();
   v_first uuid := v_id;
 begin
@@ -2155,9 +2225,11 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_agent_id, howdah_private.version_named(v_agent_id, null, run.version), run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
+      v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
+      run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
     )
     returning executions.id into v_first;
@@ -2188,6 +2260,7 @@ begin
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
+  perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
@@ -2255,20 +2328,21 @@ AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   perform howdah_private.lock_senders(v_session.id);
   v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    if v_session.agent_id is null then
+    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
         hint = 'Give it one by howdah.switch_agent(id, agent).';
     end if;
-    insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
-    values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
+    insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
       nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
@@ -2317,19 +2391,24 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.start_session(agent text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION howdah.start_session(agent text DEFAULT NULL::text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb, workflow text DEFAULT NULL::text)
  RETURNS howdah.sessions
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah.sessions (agent_id, user_id, title, policy, state)
-  values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
-    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}'))
-  returning *
-$function$
+declare
+  v_session howdah.sessions;
+begin
+  insert into howdah.sessions (agent_id, workflow_id, user_id, title, policy, state)
+  select w.agent_id, w.workflow_id, howdah.current_user_id(), start_session.title,
+    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}')
+  from howdah_private.spoken_with(start_session.agent, start_session.workflow) as w
+  returning * into v_session;
+  return v_session;
+end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
+CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2337,12 +2416,16 @@ CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+  v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
-  perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  select * into v_next from howdah_private.spoken_with(switch_agent.agent, switch_agent.workflow);
+  perform howdah_private.permit_agent(v_next.agent_id, 'run');
+  perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
-  set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
+  set agent_id = v_next.agent_id, workflow_id = v_next.workflow_id, last_activity_at = now()
   where s.id = v_session.id
   returning s.* into v_session;
   return v_session;
@@ -2452,6 +2535,8 @@ AS $function$
       when 'router' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "members": {"enum": ["listed", "capable"], "default": "listed",
+          "description": "capable: beside the members listed, all active agents that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
@@ -2818,14 +2903,15 @@ AS $function$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ),
-    'models', coalesce((
+    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+      'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
+    'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
         order by m.position) from models as m
-    ), '[]'),
+    ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
         howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
@@ -2833,6 +2919,7 @@ AS $function$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   )
@@ -3111,6 +3198,19 @@ begin
   end loop;
   return v_text;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.began_with(execution_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.handoffs = 0 then e.agent_id else (
+    select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
+  ) end
+  from howdah.executions as e where e.id = began_with.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
@@ -3596,7 +3696,9 @@ begin
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
           when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
-            then 'it was taken from the agent' end) as reason
+            then 'it was taken from the agent'
+          when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
+            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
       from howdah.agent_versions as v
       join howdah.agents as a on a.id = v.agent_id
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
@@ -3610,7 +3712,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
- RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3618,7 +3720,8 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id,
       min(e.id::uuid::text) over (
-        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null
+        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null,
+          e.handoffs
       )::uuid as like_id
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = any (call_rules_of.ids)
@@ -3627,10 +3730,13 @@ AS $function$
     select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
     cross join lateral howdah_private.call_rules(l.like_id) as c
   )
-  select r.id, case when r.id = r.like_id then c.approved
-      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
-      else '{}' end, c.asked, c.withdrawn
+  select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn,
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
   from runs as r join rules as c on c.like_id = r.like_id
+  cross join lateral (
+    select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
+  ) as t
 $function$
 ;
 
@@ -3664,6 +3770,29 @@ begin
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(c.member order by c.says_nothing, c.name), '[]')
+  from (
+    select a.name, a.description = '' and a.capabilities = '{}' as says_nothing, jsonb_strip_nulls(jsonb_build_object(
+      'name', a.name, 'agent_id', a.id,
+      'description', coalesce(nullif(a.description, ''), left(a.instruction, 1000)),
+      'capabilities', to_jsonb(a.capabilities), 'domain', a.domain, 'configuration', '{}'::jsonb)) as member
+    from howdah.executions as e
+    join howdah.executions as r on r.id = e.root_execution_id
+    join howdah.agents as a on a.tenant_id = e.tenant_id
+    where e.id = capable_agents.execution_id and a.deleted_at is null and a.is_active
+      and (a.user_id is null or a.user_id = r.user_id)
+      and case when r.user_id is null then not a.is_restricted else howdah_private.user_may_run(r.user_id, a.id) end
+    order by 2, 1 limit 100
+  ) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.catch_up_quota(quota_id uuid)
@@ -3783,7 +3912,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3847,14 +3976,16 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
+    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides
+    e.overrides,
+    case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -3884,7 +4015,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3894,8 +4025,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[];
-  v_counts boolean;
+  v_ids uuid[]; v_counts boolean;
   v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
@@ -3976,7 +4106,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
@@ -4032,7 +4162,8 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -4883,6 +5014,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.engine_model(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'id', (
+      select am.model_id from howdah.agent_models as am
+      where am.agent_id = a.id and am.purpose = 'llm' order by am.position limit 1
+    ),
+    'name', a.engine, 'provider', 'engine:' || a.engine,
+    'model', coalesce(c ->> 'model', c ->> 'function', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
+    'context_tokens', null,
+    'request_params', case when a.engine = 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
+      else coalesce(c -> 'request_params', '{}') end
+  ) || case when c ? 'secret_name' then jsonb_build_object('secret_name', c -> 'secret_name') else '{}' end
+  from (select a.engine_configuration) as x (c)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -5339,7 +5491,7 @@ AS $function$
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
-      e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
+      e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
       e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
       e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
@@ -5380,8 +5532,8 @@ AS $function$
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
-      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
-    ) else howdah_private.session_history(e.session_id, e.turn) end,
+      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
+    ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
       select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
@@ -5400,12 +5552,17 @@ AS $function$
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
     ), '[]')
-  ) || case
+  ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
+    select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
+      'definition', case when exported_run.redact then howdah_private.redacted_definition(h.definition) else h.definition end) order by s.seq)
+    from howdah.steps as s join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
+    where s.execution_id = e.id and s.kind = 'handoff'
+  )) else '{}' end || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
   cross join lateral (
-    select a.version, a.definition from howdah.agent_versions as a where a.id = e.agent_version_id
+    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
     union all
     select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
   ) as v
@@ -5671,16 +5828,19 @@ declare
   v_step record;
 begin
   for v_step in
-    select e as run, s.step -> 'question' as question, s.step -> 'child' as child
+    select e as run, s.step -> 'question' as question, s.step -> 'child' as child,
+      case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or l.kind = 'handoff'
     order by e.depth, e.id, s.position
   loop
-    if v_step.question is not null then
+    if v_step.handoff is not null then
+      perform howdah_private.hand_over(v_step.run, v_step.handoff);
+    elsif v_step.question is not null then
       perform howdah_private.ask_question(v_step.run, v_step.question);
     else
       perform howdah_private.spawn_child(v_step.run, v_step.child);
@@ -5692,7 +5852,7 @@ begin
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
@@ -5793,18 +5953,20 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, version integer)
+CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, seq integer, version integer)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
+  v_id uuid := case when e.workflow_id is null then howdah_private.version_after(e.id, forked_version.seq)
+    else e.workflow_version_id end;
+  v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
   if forked_version.version is not null then
     select x.id into v_id from (
-      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version
       union all
       select v.id from howdah.workflow_versions as v
       where v.workflow_id = e.workflow_id and v.version = forked_version.version
@@ -5813,7 +5975,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
           forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        detail = jsonb_build_object('field', 'version', 'agent_id', v_agent_id, 'workflow_id', e.workflow_id)::text,
         hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
@@ -5891,6 +6053,73 @@ AS $function$
     max_seconds = case when grant_limit.reason = 'max_time'
       then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int else e.max_seconds end
   where e.id = grant_limit.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hand_over(run howdah.executions, output jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_from uuid := output #>> '{from,agent_id}';
+  v_to uuid := output #>> '{to,agent_id}';
+begin
+  update howdah.executions as e
+  set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
+    overrides = nullif(e.overrides - 'mission_override', '{}'),
+    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
+      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
+    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
+    max_tokens = least(e.max_tokens, e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+      + (v.definition #>> '{agent,max_tokens}')::bigint),
+    max_cost = least(e.max_cost, e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
+    max_seconds = least(e.max_seconds, ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
+  from howdah.agent_versions as v
+  where e.id = run.id and e.completed_at is null and e.agent_version_id = (hand_over.output #>> '{from,agent_version_id}')::uuid
+    and v.id = (hand_over.output #>> '{to,agent_version_id}')::uuid;
+  if found and run.session_id is not null and run.parent_execution_id is null then
+    update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
+    where s.id = run.session_id and s.agent_id = v_from;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.handed_over(execution_id uuid, output jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'from', howdah_private.version_told(e.agent_version_id),
+    'to', howdah_private.version_told(
+      howdah_private.version_at((handed_over.output ->> 'agent_id')::uuid, e.root_execution_id)),
+    'reason', handed_over.output -> 'reason')
+  from howdah.executions as e where e.id = handed_over.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.handoff_refusal(execution_id uuid, agent_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when a.deleted_at is not null then format('agent %s is deleted', a.name)
+    when not a.is_active then format('agent %s is not active', a.name)
+    when r.user_id is not null and not howdah_private.user_may_run(r.user_id, a.id)
+      then format('the user of the run may not run agent %s', a.name)
+    when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
+    when e.handoffs >= howdah_private.most_handoffs()
+      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
+  end
+  from howdah.agents as a
+  join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.executions as r on r.id = e.root_execution_id
+  where a.id = handoff_refusal.agent_id
 $function$
 ;
 
@@ -6179,7 +6408,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid, workflow_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -6189,7 +6418,7 @@ AS $function$
     'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
   from howdah.hooks as h
   where h.tenant_id = hooks_of.tenant_id and h.is_active
-    and (h.agent_id is null or h.agent_id = hooks_of.agent_id)
+    and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id or h.workflow_id = hooks_of.workflow_id)
 $function$
 ;
 
@@ -6200,9 +6429,9 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.executions (
-    id, tenant_id, user_id, agent_id, session_id, input, input_data, priority, idempotency_key, metadata
+    id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority, idempotency_key, metadata
   ) values (
-    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
+    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id, (schedule).workflow_id,
     (schedule).session_id, (schedule).input, (schedule).input_data, (schedule).priority, insert_scheduled.key,
     (schedule).metadata || insert_scheduled.metadata
   )
@@ -6263,7 +6492,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
+RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
@@ -6285,6 +6514,23 @@ AS $function$
         and (t.tool ->> 'kind' not in ('sql', 'custom')
           or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
     )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_4(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and (v.definition -> 'agent' ? 'engine'
+      or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
+    union all
+    select from howdah.workflow_versions as v
+    where v.id = e.workflow_version_id and v.definition #>> '{workflow,configuration,members}' = 'capable'
+  )
 $function$
 ;
 
@@ -6365,7 +6611,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
 AS $function$
   select exists (
     select from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id and m.seq = 2
     where e.compensates_execution_id = is_taken_back.id
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
   )
@@ -7385,7 +7631,7 @@ AS $function$
     'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
     'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
     'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
-    'capabilities', to_jsonb(a.capabilities)
+    'capabilities', to_jsonb(a.capabilities), 'domain', a.domain
   )) || jsonb_build_object('configuration', x.configuration)
   from (values (1)) as one
   left join howdah.agents as a on a.id = x.agent_id
@@ -7470,6 +7716,13 @@ begin
   end loop;
   return v_runs;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 6
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -8058,7 +8311,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
 AS $function$
 begin
   if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, s.agent_id, s.user_id)
+    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id), s.user_id)
     from howdah_private.session_of(permit_session.session_id) as s;
   end if;
 end $function$
@@ -8767,6 +9020,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_engine(a howdah.agents)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[];
+  v_url text := coalesce(a.engine_configuration ->> 'base_url', a.engine_configuration ->> 'url');
+begin
+  if a.engine = 'a2a' then
+    raise exception using errcode = 'HWINV', message = 'engine a2a is not available yet',
+      detail = jsonb_build_object('field', 'engine', 'agent', a.name)::text,
+      hint = 'Use http for an agent behind a URL, openai for one that speaks OpenAI''s chat completions.';
+  end if;
+  v_faults := howdah_private.json_faults(howdah.engine_schema(a.engine), a.engine_configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('engine_configuration of agent %L: %s', a.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'engine_configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
+  end if;
+  perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  if v_url ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV', message = 'engine_configuration holds a user name or a password before its host',
+      detail = jsonb_build_object('field', 'engine_configuration')::text,
+      hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_erased(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -9279,6 +9563,8 @@ declare
       "mission_override": {"type": "string", "minLength": 1},
       "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
       "suppress_markdown": {"type": "boolean"},
+      "ephemeral": {"type": "boolean"},
+      "handoff": {"type": "boolean"},
       "weight": {"type": "number", "exclusiveMinimum": 0},
       "budget": {"type": "object", "additionalProperties": false, "properties": {
         "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},
@@ -9819,10 +10105,15 @@ AS $function$
 begin
   delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
   insert into howdah.agent_models (agent_id, model_id, position, request_params)
-  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position,
+    case when definition #> '{agent,engine}' is null then coalesce(m.model -> 'request_params', '{}') else '{}' end
   from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
   -- an agent without models uses the one named default, which is no choice of its own
-  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  where m.model ->> 'id' is not null
+    and (restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1);
+  if definition #> '{agent,engine}' is not null then
+    return; -- its tools are not part of such a version
+  end if;
   delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
     select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
   );
@@ -9964,6 +10255,18 @@ begin
   return query execute run_bound.statement using run_bound.argument;
   set constraints all immediate;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+    when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+  from howdah.executions as e where e.id = run_history.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
@@ -10155,6 +10458,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.seed_manager(tenant_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.workflows (tenant_id, name, type, description, instruction, configuration)
+  select seed_manager.tenant_id, 'manager', 'router',
+    'Gives a task to the agent that fits it best, by what the agents say of themselves.',
+    'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
+      'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
+      'programs to who writes code. Choose development only when nobody fits.',
+    '{"members": "capable", "fallback": "development"}'
+  where not exists (
+    select from howdah.workflows as w where w.tenant_id = seed_manager.tenant_id and w.name = 'manager'
+    union all
+    select from howdah.agents as a where a.tenant_id = seed_manager.tenant_id and a.name = 'manager'
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sees_agent(agent_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10213,7 +10537,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
@@ -10225,7 +10549,7 @@ AS $function$
   where r.turn >= coalesce((
     select max(l.turn) from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0)
+  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
 $function$
 ;
 
@@ -10243,7 +10567,7 @@ AS $function$
     select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
       'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
     from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
       and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
     order by e.turn, m.seq
@@ -10265,7 +10589,7 @@ declare
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(s.agent_id);
+  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
@@ -10299,8 +10623,8 @@ begin
   end if;
   if v_root.session_id is null then
     select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
-    insert into howdah.sessions as s (tenant_id, agent_id, user_id, turns, live_execution_id)
-    values (v_root.tenant_id, v_root.agent_id, v_root.user_id, 1,
+    insert into howdah.sessions as s (tenant_id, agent_id, workflow_id, user_id, turns, live_execution_id)
+    values (v_root.tenant_id, v_root.agent_id, v_root.workflow_id, v_root.user_id, 1,
       case when v_root.completed_at is null then v_root.id end)
     returning s.id into v_root.session_id;
     update howdah.executions as e
@@ -10562,6 +10886,31 @@ exception when others then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.spoken_with(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if num_nonnulls(spoken_with.agent, spoken_with.workflow) = 2 then
+    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
+      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
+  elsif spoken_with.workflow is null then
+    spoken_with.agent_id := howdah_private.active_agent(
+      coalesce(spoken_with.agent, (select a.name from howdah.current_agent() as a)));
+    return;
+  end if;
+  spoken_with.workflow_id := howdah.workflow(spoken_with.workflow);
+  if not exists (select from howdah.workflows as w where w.id = spoken_with.workflow_id and w.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is not active', spoken_with.workflow),
+      detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
+      hint = 'Set its is_active to true, or name another one.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10583,7 +10932,7 @@ begin
     and q.status = 'open' and q.kind = 'question'
   order by q.created_at, q.id limit 1;
   if v_question_id is null then
-    perform howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+    return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',
@@ -10638,9 +10987,10 @@ AS $function$
     'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
   )
   from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = i.id and t.seq > i.cursor
+    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s
@@ -10674,6 +11024,35 @@ begin
     when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
   end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with own as (
+    select e.created_at, howdah_private.began_with(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = sub_run_history.execution_id
+  ),
+  roots as (
+    select o.root_id as id from own as o
+    union all
+    select r.id from own as o join howdah.executions as r on r.session_id = o.session_id
+    where r.turn < o.turn and r.status = 'completed'
+  ),
+  earlier as (
+    select c.id from own as o
+    cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
+    where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
+      and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
+      and howdah_private.began_with(c.id) = o.agent_id
+  )
+  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by e.id, m.seq), '[]')
+  from earlier as e join howdah.messages as m on m.execution_id = e.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
@@ -10788,7 +11167,7 @@ AS $function$
     delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
   )
   select t.tenant_id, t.execution_id, t.event,
-    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid)
+    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid, (t.event ->> 'workflow_id')::uuid)
   from taken as t
 $function$
 ;
@@ -10811,9 +11190,9 @@ begin
   return query
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
-      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
+      where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq > take_inbox.after), '[]'),
     coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
-      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
+      where m.execution_id = e.id and m.tenant_id = e.tenant_id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $function$
 ;
@@ -10843,6 +11222,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
@@ -10939,7 +11319,7 @@ AS $function$
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
-        and (h.agent_id is null or h.agent_id = e.agent_id)
+        and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
     returning id
   )
@@ -10948,16 +11328,26 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
- RETURNS void
- LANGUAGE sql
+ RETURNS boolean
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_ids uuid[] := array[run.id::uuid];
+begin
+  if run.workflow_id is not null then
+    v_ids := array(
+      select e.id::uuid from unnest(howdah_private.lock_below(v_ids)) as f (id)
+      join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
+    );
+  end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
-  values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
-    nullif(nullif(tell_run.input_parts, 'null'), '[]'));
-  select howdah_private.wake_runs(array[run.id::uuid]);
-$function$
+  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]')
+  from unnest(v_ids) as i (id);
+  perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
+  return cardinality(v_ids) > 0;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
@@ -11026,7 +11416,7 @@ begin
   if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control('session', new.id, new.agent_id, new.user_id);
+    perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
 end $function$
@@ -11245,6 +11635,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_engine()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit('models', 'manage');
+  end if;
+  perform howdah_private.refuse_engine(new);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -11253,6 +11657,23 @@ AS $function$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
   perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__hold_secret()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := new.engine_configuration ->> 'secret_name';
+begin
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(v_name);
+  end if;
   return new;
 end $function$
 ;
@@ -11278,6 +11699,7 @@ declare
 begin
   select case
     when n.name is null then array[null, 'name']
+    when not (jsonb_typeof(engine_configuration) = 'object'::text) then array['engine_configuration_is_an_object', null]
     when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
     when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
     when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
@@ -12017,6 +12439,7 @@ begin
   select case
     when n.event is null then array[null, 'event']
     when n.function is null then array[null, 'function']
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_hook_is_for_an_agent_or_a_workflow_or_for_all', null]
     when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['timeout_is_up_to_a_minute', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -12446,6 +12869,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -12455,15 +12880,23 @@ begin
       hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  if not exists (
+  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else 'a schedule runs an agent or a workflow, not both' end,
+      detail = jsonb_build_object('field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set agent_id by howdah.agent(name), or workflow_id by howdah.workflow(name).';
+  elsif not exists (
     select from howdah.agents as a
     where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
   ) then
-    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', new.agent_id) end,
-      detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no %s %s', v_what, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
   end if;
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
@@ -12514,10 +12947,10 @@ declare
   v_refused text[];
 begin
   select case
-    when n.agent_id is null then array[null, 'agent_id']
     when n.cron is null then array[null, 'cron']
     when n.input is null then array[null, 'input']
     when n.name is null then array[null, 'name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_schedule_is_for_an_agent_or_a_workflow', null]
     when not (octet_length(input) <= 1048576) then array['input_is_at_most_1_mb', null]
     when not (jsonb_typeof(last_error) = 'object'::text) then array['last_error_is_an_object', null]
     when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
@@ -12561,6 +12994,7 @@ declare
   v_refused text[];
 begin
   select case
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_session_is_with_an_agent_or_a_workflow', null]
     when not (jsonb_typeof(state) = 'object'::text) then array['state_is_an_object', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -12642,6 +13076,7 @@ begin
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
   perform howdah_private.seed_builtin_tools(new.id);
+  perform howdah_private.seed_manager(new.id);
   return null;
 end $function$
 ;
@@ -13168,7 +13603,7 @@ begin
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
+      where t.execution_id = s.execution_id and t.tenant_id = s.tenant_id and t.call_id = s.call_id and t.seq > s.seq
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
@@ -13369,6 +13804,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.version_after(execution_id uuid, seq integer)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.handoffs = 0 then e.agent_version_id else coalesce(
+    (select (s.output #>> '{to,agent_version_id}')::uuid from howdah.steps as s
+      where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= version_after.seq order by s.seq desc limit 1),
+    (select (s.output #>> '{from,agent_version_id}')::uuid from howdah.steps as s
+      where s.execution_id = e.id and s.kind = 'handoff' and s.seq > version_after.seq order by s.seq limit 1),
+    e.agent_version_id) end
+  from howdah.executions as e where e.id = version_after.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_at(agent_id uuid, root_execution_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
+    where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
+    order by v.version desc limit 1
+  ), (
+    select v.id from howdah.agent_versions as v where v.agent_id = version_at.agent_id order by v.version limit 1
+  ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -13406,6 +13873,18 @@ begin
   end if;
   return v_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_told(version_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('agent_id', v.agent_id, 'agent', v.definition #>> '{agent,name}',
+    'agent_version_id', v.id, 'version', v.version)
+  from howdah.agent_versions as v where v.id = version_told.version_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
@@ -13478,7 +13957,7 @@ CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[],
 AS $function$
   select q.place, coalesce(
     (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
-    (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
+    (select coalesce(coalesce(s.agent_id, s.workflow_id) <> all (h.agents), true) from howdah.sessions as s
       where s.id = q.id and s.tenant_id = q.tenant_id),
     true)
   from rows from (
@@ -13508,7 +13987,7 @@ AS $function$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
     select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
     where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model', 'secret_name',
-      'context_policy')
+      'context_policy', 'engine')
   ), '{}')
 $function$
 ;
@@ -13532,6 +14011,21 @@ AS $function$
       select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
     ) then 'the run has ended, so the call cannot be made again'
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_called(name text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.id from howdah.workflows as w
+  where w.name = workflow_called.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    and not exists (
+      select from howdah.agents as a
+      where a.name = w.name and a.tenant_id = w.tenant_id and a.deleted_at is null
+    )
 $function$
 ;
 
@@ -13574,7 +14068,8 @@ declare
   v_configuration jsonb := definition #> '{workflow,configuration}';
   v_names text[] := array(
     select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
-  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false); -- members are found when it runs
+  v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
   v_named record;
   v_unknown text;
@@ -13592,7 +14087,7 @@ begin
   for v_named in
     select n.place, n.name from (
       select 'aggregator', v_configuration ->> 'aggregator'
-      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select 'fallback', v_configuration ->> 'fallback' where not v_finds
       union all select format('start[%s]', s.place - 1), s.name #>> '{}'
         from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
       union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
@@ -13722,7 +14217,7 @@ create view howdah.effects with (security_invoker=true) as
             (u.seq IS NOT NULL) AS undone,
             u.error
            FROM ((howdah.executions r
-             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.tenant_id = r.tenant_id) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
              LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
           WHERE (r.compensates_execution_id = c.execution_id)
           ORDER BY r.id DESC
@@ -13863,6 +14358,20 @@ create view howdah.quota_usage with (security_invoker=true) as
    FROM (howdah.quotas q
      CROSS JOIN LATERAL howdah_private.quota_use(q.id) u(subject_id, used, started_at, resets_at));
 
+create view howdah.routing_decisions with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.execution_id,
+    s.seq,
+    e.workflow_id,
+    (s.output ->> 'method'::text) AS method,
+    (s.output -> 'chosen'::text) AS chosen,
+    (s.output ->> 'reason'::text) AS reason,
+    (s.output -> 'candidates'::text) AS candidates,
+    s.finished_at AS decided_at
+   FROM (howdah.steps s
+     JOIN howdah.executions e ON (((e.id)::uuid = s.execution_id)))
+  WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'route'::text) AND (s.call_id = 'route'::text) AND (e.workflow_id IS NOT NULL));
+
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
     name AS tool,
@@ -13871,7 +14380,7 @@ create view howdah.tool_performance with (security_invoker=true) as
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
     percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
    FROM howdah.steps s
-  WHERE (kind = 'tool'::howdah.step_kind)
+  WHERE ((kind = 'tool'::howdah.step_kind) AND (call_id IS DISTINCT FROM 'route'::text))
   GROUP BY tenant_id, name;
 
 create view howdah.violations with (security_invoker=true) as
@@ -13939,21 +14448,27 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FO
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+
+CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
 
+CREATE TRIGGER _310_check_engine BEFORE UPDATE OF engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((new.engine <> old.engine) OR (new.engine_configuration <> old.engine_configuration))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
+
+CREATE TRIGGER _320_hold_secret BEFORE INSERT OR UPDATE OF engine_configuration ON howdah.agents FOR EACH ROW WHEN ((new.engine_configuration ? 'secret_name'::text)) EXECUTE FUNCTION howdah_private.tg_agents__hold_secret();
+
 CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
 
-CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
+CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities, domain ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities) OR (old.domain IS DISTINCT FROM new.domain))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
 
@@ -13963,7 +14478,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -14087,7 +14602,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, timeout_ms, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -14183,6 +14698,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
+CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
@@ -14191,7 +14708,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE
 
 CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
@@ -14201,7 +14718,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -14223,6 +14740,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions 
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
 
+CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'workflow_id');
+
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON howdah.sessions FOR EACH ROW WHEN (((length(new.title) > 500) OR ((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('title', '500', 'characters', 'state', '1048576', 'bytes');
@@ -14231,7 +14750,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
@@ -14605,14 +15124,14 @@ create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((((ten
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
@@ -14751,7 +15270,7 @@ create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
@@ -14760,7 +15279,7 @@ END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
 END));
@@ -14787,14 +15306,14 @@ create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((((
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
@@ -15127,6 +15646,14 @@ grant select on column howdah.agents.domain to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.domain to howdah_app;
 
+grant select on column howdah.agents.engine to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.engine to howdah_app;
+
+grant select on column howdah.agents.engine_configuration to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.engine_configuration to howdah_app;
+
 grant select on column howdah.agents.human_input to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.human_input to howdah_app;
@@ -15312,6 +15839,10 @@ grant select on column howdah.executions.forked_from_execution_id to howdah_app;
 grant select on column howdah.executions.forked_from_seq to howdah_analyst;
 
 grant select on column howdah.executions.forked_from_seq to howdah_app;
+
+grant select on column howdah.executions.handoffs to howdah_analyst;
+
+grant select on column howdah.executions.handoffs to howdah_app;
 
 grant select on column howdah.executions.id to howdah_analyst;
 
@@ -15547,6 +16078,8 @@ grant insert, update on column howdah.schedules.session_id to howdah_app;
 
 grant insert, update on column howdah.schedules.timezone to howdah_app;
 
+grant insert, update on column howdah.schedules.workflow_id to howdah_app;
+
 grant insert on column howdah.sessions.agent_id to howdah_app;
 
 grant insert, update on column howdah.sessions.policy to howdah_app;
@@ -15556,6 +16089,8 @@ grant insert, update on column howdah.sessions.state to howdah_app;
 grant insert, update on column howdah.sessions.title to howdah_app;
 
 grant insert on column howdah.sessions.user_id to howdah_app;
+
+grant insert on column howdah.sessions.workflow_id to howdah_app;
 
 grant insert, update on column howdah.todos."position" to howdah_app;
 
@@ -15745,6 +16280,12 @@ grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
 grant execute on function howdah.delete_workflow(uuid) to howdah_app;
 
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
+
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app;
+
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
+
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
 grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
@@ -15817,11 +16358,11 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
 
-grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_app;
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
-grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_engine;
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_engine;
 
-grant execute on function howdah.switch_agent(uuid,text) to howdah_app;
+grant execute on function howdah.switch_agent(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
 
@@ -15891,6 +16432,12 @@ grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
+grant execute on function howdah_private.began_with(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.began_with(uuid) to howdah_app;
+
+grant execute on function howdah_private.began_with(uuid) to howdah_engine;
+
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
@@ -15916,6 +16463,8 @@ grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
 grant execute on function howdah_private.call_rules_of(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
@@ -16229,6 +16778,8 @@ grant execute on function howdah_private.model_definition(howdah.models,jsonb) t
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.most_handoffs() to howdah_engine;
+
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
@@ -16331,6 +16882,8 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_e
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
+
 grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
@@ -16419,6 +16972,12 @@ grant execute on function howdah_private.retain(integer) to howdah_worker;
 
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.run_history(uuid) to howdah_app;
+
+grant execute on function howdah_private.run_history(uuid) to howdah_engine;
+
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
@@ -16455,9 +17014,19 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_e
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
+grant execute on function howdah_private.spoken_with(text,text) to howdah_app;
+
+grant execute on function howdah_private.spoken_with(text,text) to howdah_engine;
+
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_engine;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
@@ -16492,6 +17061,8 @@ grant execute on function howdah_private.tg_agent_tools__permit_approval() to ho
 grant execute on function howdah_private.tg_agent_tools__permit_sub_agent() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__check_engine() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
@@ -16617,6 +17188,12 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_engine;
+
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
@@ -16630,6 +17207,10 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.workflow_called(text) to howdah_app;
+
+grant execute on function howdah_private.workflow_called(text) to howdah_engine;
 
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
@@ -16907,6 +17488,12 @@ grant select on view howdah.quota_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.quota_usage to howdah_engine;
 
+grant select on view howdah.routing_decisions to howdah_analyst;
+
+grant select on view howdah.routing_decisions to howdah_app;
+
+grant delete, insert, select, update on view howdah.routing_decisions to howdah_engine;
+
 grant select on view howdah.tool_performance to howdah_analyst;
 
 grant select on view howdah.tool_performance to howdah_app;
@@ -16928,6 +17515,10 @@ comment on column howdah.agents.context_policy is 'What happens when the convers
 comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
 
 comment on column howdah.agents.domain is 'What it is about.';
+
+comment on column howdah.agents.engine is 'What makes its answers: builtin, its models and tools; http, openai and custom, another program.';
+
+comment on column howdah.agents.engine_configuration is 'By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.';
 
 comment on column howdah.agents.human_input is 'Whether it may ask people: true gives it the tool ask_user.';
 
@@ -17003,6 +17594,9 @@ comment on column howdah.effects.idempotency_key is 'What the tool was given, th
 
 comment on column howdah.effects.seq is 'Its last step in the log.';
 
+comment on column howdah.execution_tree.path is '@behavior +orderBy
+From the root down to the run itself: in this order a tree is drawn line by line.';
+
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
 comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
@@ -17040,6 +17634,8 @@ comment on column howdah.executions.first_limits is 'The limits before retry_exe
 comment on column howdah.executions.forked_from_execution_id is 'The run it was forked from; the original is untouched.';
 
 comment on column howdah.executions.forked_from_seq is 'Steps it has in common with that run: copies, with zero usage.';
+
+comment on column howdah.executions.handoffs is 'So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.';
 
 comment on column howdah.executions.has_inbox is 'Something came from outside and is not in the log yet.';
 
@@ -17110,11 +17706,13 @@ comment on column howdah.grants.user_id is 'To this user.';
 
 comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
 
-comment on column howdah.hooks.agent_id is 'The agent whose runs call it; null for all agents of the tenant.';
+comment on column howdah.hooks.agent_id is 'Only for runs of this agent. Without it and workflow_id for all runs of the tenant.';
 
 comment on column howdah.hooks.function is 'Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.';
 
 comment on column howdah.hooks.timeout_ms is 'Milliseconds one call may take; longer is a failure.';
+
+comment on column howdah.hooks.workflow_id is 'Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.';
 
 comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
 
@@ -17365,6 +17963,8 @@ comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs i
 
 comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
+
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
 
 comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
@@ -17398,7 +17998,7 @@ comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled r
 
 comment on routine howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
@@ -17413,9 +18013,9 @@ comment on routine howdah.session_state(uuid) is 'How a session stands: {version
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
-comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb) is 'Begins a conversation with the agent of this name; send_message says something in it.';
+comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,text) is 'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
 
-comment on routine howdah.switch_agent(uuid,text) is 'From the next message on the session is with this agent, which knows what was said; live runs keep theirs.';
+comment on routine howdah.switch_agent(uuid,text,text) is 'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
 
 comment on routine howdah.todolist_markdown(uuid) is 'The todo list of a session as Markdown; the same list always gives the same bytes.';
 
@@ -17554,9 +18154,11 @@ comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and 
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
-comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+comment on view howdah.execution_timeline is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline
+A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 
-comment on view howdah.execution_tree is 'A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
+A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 
@@ -17566,6 +18168,8 @@ comment on view howdah.queue_health is 'Live runs by status and how long the old
 
 comment on view howdah.quota_usage is '@foreignKey (quota_id) references howdah.quotas (id)|@foreignFieldName usages
 What was used of each quota in the period of now; of a quota for each, a row for each that used something and has none of its own. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
+
+comment on view howdah.routing_decisions is 'Whom routers gave a task to, how sure and why, and who else could have had it. Ask for one run: where execution_id = …';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
 

@@ -11,6 +11,8 @@
 -- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs and
 -- routers that look for members are for protocol 5.
 --
+-- Runs that are `alike` share what holds for their calls; see call_rules.sql.
+--
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
@@ -20,7 +22,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
-    overrides jsonb
+    overrides jsonb, alike text
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -87,9 +89,11 @@ begin
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides
+    e.overrides,
+    case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;

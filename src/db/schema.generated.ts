@@ -5,6 +5,8 @@
 
 import type { ColumnType } from "kysely";
 
+export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
+
 export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
@@ -126,6 +128,14 @@ export interface Agents {
    * What it is about.
    */
   domain: string | null;
+  /**
+   * What makes its answers: builtin, its models and tools; http, openai and custom, another program.
+   */
+  engine: Generated<AgentEngine>;
+  /**
+   * By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.
+   */
+  engine_configuration: Generated<Json>;
   /**
    * Whether it may ask people: true gives it the tool ask_user.
    */
@@ -450,6 +460,10 @@ export interface Executions {
    */
   forked_from_seq: number | null;
   /**
+   * So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.
+   */
+  handoffs: Generated<number>;
+  /**
    * Something came from outside and is not in the log yet.
    */
   has_inbox: Generated<boolean>;
@@ -613,6 +627,10 @@ export interface ExecutionTree {
   depth: number | null;
   execution_id: string | null;
   parent_execution_id: string | null;
+  /**
+   * @behavior +orderBy
+   * From the root down to the run itself: in this order a tree is drawn line by line.
+   */
   path: string[] | null;
   root_execution_id: string | null;
   started_at: Timestamp | null;
@@ -648,7 +666,7 @@ export interface Grants {
 
 export interface Hooks {
   /**
-   * The agent whose runs call it; null for all agents of the tenant.
+   * Only for runs of this agent. Without it and workflow_id for all runs of the tenant.
    */
   agent_id: string | null;
   created_at: Generated<Timestamp>;
@@ -669,6 +687,10 @@ export interface Hooks {
    */
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  /**
+   * Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.
+   */
+  workflow_id: string | null;
 }
 
 export interface Messages {
@@ -969,8 +991,20 @@ export interface RetentionPolicies {
   updated_at: Generated<Timestamp>;
 }
 
+export interface RoutingDecisions {
+  candidates: Json | null;
+  chosen: Json | null;
+  decided_at: Timestamp | null;
+  execution_id: string | null;
+  method: string | null;
+  reason: string | null;
+  seq: number | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Schedules {
-  agent_id: string;
+  agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
   created_at: Generated<Timestamp>;
   /**
@@ -1015,6 +1049,7 @@ export interface Schedules {
   timezone: Generated<string>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface Secrets {
@@ -1070,6 +1105,7 @@ export interface Sessions {
   turns: Generated<number>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface StatusTransitions {
@@ -1367,6 +1403,7 @@ export interface DB {
   quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
+  routing_decisions: RoutingDecisions;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;

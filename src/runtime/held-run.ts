@@ -48,6 +48,8 @@ export class HeldRun {
   #after: number;
   /** Somebody listened when it was claimed or last committed. */
   #isWatched: boolean;
+  /** Of the last commit. */
+  #rulesStamp: number | null = null;
   /** When its active time is used up, by `performance.now()`. */
   #deadline: number;
   /** A commit may be there or not. */
@@ -114,7 +116,7 @@ export class HeldRun {
 
   /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
   async refreshRules(): Promise<void> {
-    const rules = await this.#options.ownership.callRules(this.id);
+    const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
     this.state = { ...this.state, rules };
   }
 
@@ -198,6 +200,7 @@ export class HeldRun {
     this.hasInbox = result.has_inbox;
     this.isPauseRequested = result.is_pause_requested;
     this.isOverQuota = result.over_quota;
+    this.#rulesStamp = result.rules_stamp;
     if (result.outcome === 'inbox') {
       return;
     }

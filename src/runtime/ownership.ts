@@ -1,8 +1,8 @@
-import type { CallRules } from '../contracts/action.ts';
 import type { Json } from '../contracts/json.ts';
 import { capableAgents } from '../db/capable-agents.ts';
 import type { Pool } from '../db/pool.ts';
 import { beginRisk, type Commit, type TakenInbox, takeInbox } from '../db/runs.ts';
+import type { RulesOf } from './kept-rules.ts';
 
 /** What a held run asks of the database besides its commits. */
 export type Ownership = {
@@ -11,21 +11,17 @@ export type Ownership = {
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
   /** What holds for calls now. */
-  callRules(id: string): Promise<CallRules>;
+  rulesOf: RulesOf;
   /** The agents a run of it may be begun of. */
   capableAgents(id: string): Promise<Json>;
 };
 
 /** What the database says to this worker. */
-export function ownershipOf(
-  pool: Pool,
-  worker: string,
-  callRules: Ownership['callRules'],
-): Ownership {
+export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Ownership {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
     beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
-    callRules,
+    rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
   };
 }

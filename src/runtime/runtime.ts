@@ -1,9 +1,10 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
+import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import { type ClaimedRun, callRules, loadVersion, sharesOf } from '../db/runs.ts';
+import { type ClaimedRun, loadVersion, sharesOf } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -11,12 +12,12 @@ import type { ClaimedBatch } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
-import { gathered } from './gathered.ts';
 import { HeldRun } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
 import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
+import { KeptRules } from './kept-rules.ts';
 import { ownershipOf } from './ownership.ts';
 import { Slots } from './slots.ts';
 import { keptVersions } from './versions.ts';
@@ -44,7 +45,7 @@ export class Runtime {
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
   readonly #committer: Committer;
-  readonly #rulesOf = gathered((ids) => callRules(this.#options.pool, ids));
+  readonly #rules = new KeptRules((ids) => callRules(this.#options.pool, ids));
   readonly #ownHooks: readonly CallableHook[];
   readonly #claimer: Claimer;
   #draining = false;
@@ -168,7 +169,7 @@ export class Runtime {
     }
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
-    const ownership = ownershipOf(pool, owner, this.#rulesOf);
+    const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {
       announce(run.id);

@@ -123,6 +123,7 @@ export class RunRecord {
       root_execution_id: execution.root_execution_id,
       task: null,
       overrides: null,
+      alike: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,

@@ -22,8 +22,8 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
+        rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // a workflow's run is not played
-        callRules: async () => record.rulesAt(judge.position),
       },
       announce: () => {},
       stream: () => {},
