@@ -37,7 +37,7 @@ begin
             'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
             '(from_agent_id is null or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when t.relname = 'board_entries' then
-            'exists (select from howdah.executions as e where e.id = root_execution_id)' end,
+            'exists (select from howdah.executions as e where e.id = board_entries.root_execution_id)' end,
           case when 'workflow_id' = any (t.columns)
             then '(workflow_id is null or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when 'execution_id' = any (t.columns) then
