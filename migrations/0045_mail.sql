@@ -54,6 +54,12 @@ comment on column howdah.mail.thread_id is E'@hasDefault\nThe conversation: the 
 comment on column howdah.mail.trust is 'internal: an agent wrote it; user: a person did.';
 comment on column howdah.mail.received_at is 'When a run received it; it stands in the log of that run from then on.';
 comment on column howdah.mail.received_call_id is 'The call by which that run received it.';
+comment on constraint mail_tenant_id_to_agent_id_fkey on howdah.mail is
+  E'@fieldName toAgent\n@foreignFieldName mail\nWhose mailbox it is in.';
+comment on constraint mail_tenant_id_from_agent_id_fkey on howdah.mail is
+  E'@fieldName fromAgent\n@foreignFieldName mailSent\nThe agent that wrote it.';
+comment on constraint mail_tenant_id_reply_to_id_fkey on howdah.mail is
+  E'@fieldName replyTo\n@foreignFieldName replies\nWhat it replies to.';
 
 -- Runs that wait for mail, from their call of receive until its result.
 create table howdah_private.receivers (
