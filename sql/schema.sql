@@ -418,7 +418,7 @@ create table howdah.messages (
   parent_seq integer,
   covers_from_seq integer,
   covers_to_seq integer,
-  constraint messages_pkey PRIMARY KEY (execution_id, seq),
+  constraint messages_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
   constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
@@ -426,7 +426,7 @@ create table howdah.messages (
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id, tenant_id) WHERE (session_id IS NOT NULL);
 
 create table howdah.models (
   id uuid default howdah.uuid_v7() not null,
@@ -719,7 +719,7 @@ create table howdah.steps (
   effect howdah.tool_effect,
   idempotency_key text,
   annotations jsonb,
-  constraint steps_pkey PRIMARY KEY (execution_id, seq),
+  constraint steps_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
@@ -3610,7 +3610,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
- RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3627,10 +3627,13 @@ AS $function$
     select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
     cross join lateral howdah_private.call_rules(l.like_id) as c
   )
-  select r.id, case when r.id = r.like_id then c.approved
-      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
-      else '{}' end, c.asked, c.withdrawn
+  select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn,
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
   from runs as r join rules as c on c.like_id = r.like_id
+  cross join lateral (
+    select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
+  ) as t
 $function$
 ;
 
@@ -3783,7 +3786,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, user_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3854,7 +3857,7 @@ begin
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides
+    e.overrides, e.user_id
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -3884,7 +3887,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3894,8 +3897,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[];
-  v_counts boolean;
+  v_ids uuid[]; v_counts boolean;
   v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
@@ -4032,7 +4034,8 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -5675,7 +5678,7 @@ begin
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
     where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
@@ -5692,7 +5695,7 @@ begin
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
@@ -6365,7 +6368,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
 AS $function$
   select exists (
     select from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id and m.seq = 2
     where e.compensates_execution_id = is_taken_back.id
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
   )
@@ -10243,7 +10246,7 @@ AS $function$
     select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
       'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
     from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
       and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
     order by e.turn, m.seq
@@ -10638,9 +10641,10 @@ AS $function$
     'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
   )
   from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = i.id and t.seq > i.cursor
+    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s
@@ -10811,9 +10815,9 @@ begin
   return query
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
-      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
+      where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq > take_inbox.after), '[]'),
     coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
-      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
+      where m.execution_id = e.id and m.tenant_id = e.tenant_id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $function$
 ;
@@ -13168,7 +13172,7 @@ begin
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
+      where t.execution_id = s.execution_id and t.tenant_id = s.tenant_id and t.call_id = s.call_id and t.seq > s.seq
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
@@ -13722,7 +13726,7 @@ create view howdah.effects with (security_invoker=true) as
             (u.seq IS NOT NULL) AS undone,
             u.error
            FROM ((howdah.executions r
-             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.tenant_id = r.tenant_id) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
              LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
           WHERE (r.compensates_execution_id = c.execution_id)
           ORDER BY r.id DESC
