@@ -23,6 +23,7 @@ import {
   runToEnd,
   stepsOf,
 } from './arrange.ts';
+import { addHooks, heardOf, openHookedShop } from './hooked.ts';
 import { expectEqual } from './replay-runs.ts';
 
 // What agents say to one another, sent and received exactly as often as their logs say.
@@ -567,6 +568,19 @@ test('many who write to many who wait: no message is lost, none is received twic
     'select howdah.cancel_execution(id) from howdah.executions where agent_id = $1 and completed_at is null',
     [agent],
   );
+});
+
+test('hooks are asked about each look of a call that waits, and hear of its end once', async () => {
+  const { pool } = database;
+  await openHookedShop(pool);
+  const agent = await makeAgent(pool, { script: [receive(600), { content: 'x' }], tools: MAIL });
+  await addHooks(pool, agent, 'shop.heard', ['tool_before', 'tool_after']);
+  const id = await insertRun(pool, agent);
+  await parked(id);
+  await write(agent, 'x');
+  await ended(pool, id);
+  expect(await heardOf(pool, id)).toBe('tool_before tool_before tool_after');
+  expect(await kindsOf(pool, id)).toBe('model tool model output');
 });
 
 test('agents are found by what they are good at', async () => {
