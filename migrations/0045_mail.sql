@@ -30,15 +30,16 @@ create table howdah.mail (
   constraint received_messages_have_a_receiver check ((received_at is null) = (received_by_execution_id is null)),
   constraint content_is_not_empty check (content ~ '\S')
 );
-create index mail_unread_idx on howdah.mail (to_agent_id, id) where received_at is null;
+create index mail_unread_idx on howdah.mail (to_agent_id, id)
+  where received_at is null and to_execution_id is null and not is_within_tree;
 create index mail_to_agent_id_idx on howdah.mail (tenant_id, to_agent_id);
 create index mail_from_agent_id_idx on howdah.mail (tenant_id, from_agent_id);
 create index mail_reply_to_id_idx on howdah.mail (tenant_id, reply_to_id);
 create index mail_thread_id_idx on howdah.mail (tenant_id, thread_id, id);
 create index mail_created_at_idx on howdah.mail (tenant_id, created_at);
-create index mail_root_execution_id_idx on howdah.mail (root_execution_id) where root_execution_id is not null;
+create index mail_root_execution_id_idx on howdah.mail (root_execution_id, to_agent_id, id) where root_execution_id is not null;
 create index mail_from_execution_id_idx on howdah.mail (from_execution_id) where from_execution_id is not null;
-create index mail_to_execution_id_idx on howdah.mail (to_execution_id) where to_execution_id is not null;
+create index mail_to_execution_id_idx on howdah.mail (to_execution_id, id) where to_execution_id is not null;
 create index mail_received_by_execution_id_idx on howdah.mail (received_by_execution_id)
   where received_by_execution_id is not null;
 alter table howdah.mail enable row level security, force row level security;

@@ -241,18 +241,43 @@ begin
   return v_id;
 end $$;
 
--- Unread messages a run may receive, the oldest first, as many as fit into one result, and marked as received.
+-- Unread messages a run may receive: its own, those within its tree and those for any run of its agent. Each of the three is
+-- looked up by an index of its own, so what nobody will receive any more is passed by.
+create or replace function howdah_private.unread_mail(run howdah.executions, thread_id uuid) returns setof howdah.mail
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  (
+    select m.* from howdah.mail as m
+    where m.to_execution_id = run.id and m.received_at is null
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+  union all
+  (
+    select m.* from howdah.mail as m
+    where m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
+      and m.received_at is null and m.from_execution_id <> run.id
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+  union all
+  (
+    select m.* from howdah.mail as m
+    where m.to_agent_id = run.agent_id and m.to_execution_id is null and not m.is_within_tree and m.received_at is null
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+$$;
+
+-- The oldest of them, as many as fit into one result, marked as received.
 create or replace function howdah_private.take_mail(run howdah.executions, call_id text, thread_id uuid) returns jsonb
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
   with due as (
-    select m.id, octet_length(to_jsonb(m.content)::text) as size from howdah.mail as m
-    where m.to_agent_id = run.agent_id and m.received_at is null
-      and (take_mail.thread_id is null or m.thread_id = take_mail.thread_id)
-      and (m.to_execution_id is null or m.to_execution_id = run.id)
-      and (not m.is_within_tree or m.root_execution_id = run.root_execution_id)
-      and m.from_execution_id is distinct from run.id
+    select m.id, octet_length(to_jsonb(m.content)::text) as size
+    from howdah_private.unread_mail(take_mail.run, take_mail.thread_id) as m
     order by m.id limit 20
   ),
   fitting as (

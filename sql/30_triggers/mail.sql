@@ -120,7 +120,7 @@ begin
 end $$;
 
 -- Wakes those who wait for these messages. They are locked together with the runs that send, which commit next: in one
--- order, as everybody locks runs. Waits that are over are forgotten here.
+-- order, as everybody locks runs.
 create or replace function howdah_private.tg_mail__deliver() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -130,7 +130,6 @@ declare
   v_runs uuid[];
 begin
   perform howdah_private.lock_mailbox(a.id) from unnest(v_agents) as a (id);
-  delete from howdah_private.receivers as r where r.agent_id = any (v_agents) and r.ends_at < clock_timestamp() - interval '1 hour';
   v_runs := array(
     select distinct e.id::uuid from new_rows as n
     join howdah_private.receivers as r on r.tenant_id = n.tenant_id and r.agent_id = n.to_agent_id

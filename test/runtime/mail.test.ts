@@ -301,6 +301,51 @@ describe('a tree', () => {
   });
 });
 
+test('members of a tree that all write to one another at once all hear of it', async () => {
+  const { pool } = database;
+  const names = Array.from({ length: 6 }, () => unique('member'));
+  const asks: string[] = [];
+  for (const name of names) {
+    const others = names.filter((one) => one !== name);
+    const script = [
+      calling(
+        ...others.map((to) => ({ name: 'send_message', arguments: { to, message: 'hello' } })),
+      ),
+      ...others.map(() => receive(600)),
+      { content: 'heard' },
+    ];
+    asks.push(await makeAgentTool(pool, await named(name, { script, tools: MAIL })));
+  }
+  const boss = await makeAgent(pool, {
+    script: [
+      calling(...asks.map((name) => ({ name, arguments: { message: 'Greet.' } }))),
+      { content: 'all' },
+    ],
+    tools: asks,
+  });
+  const id = await insertRun(pool, boss);
+  const all = await eventually<{ n: number }>(
+    pool,
+    'all messages are received',
+    'select count(*)::int as n from howdah.mail where root_execution_id = $1 having bool_and(received_at is not null) and count(*) = 30',
+    [id],
+  );
+  expect(all.n).toBe(30);
+  for (const child of await childrenOf(pool, id)) {
+    // a call may give several messages, so the last ones may wait in vain
+    await eventually(
+      pool,
+      'the member has heard',
+      `select from howdah.executions where id = $1 and (completed_at is not null or waiting_for = 'timer')`,
+      [child.id],
+    );
+  }
+  await pool.query(
+    'select howdah.cancel_execution($1) where exists (select from howdah.executions where id = $1 and completed_at is null)',
+    [id],
+  );
+});
+
 describe('a refusal tells the model what to do', () => {
   const refusals = async (id: string) =>
     (await stepsOf(database.pool, id)).flatMap(({ kind, error }) =>
