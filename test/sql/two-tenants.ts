@@ -42,6 +42,7 @@ const ROWS = [
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
+  `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,
   `insert into howdah.resources (tenant_id, name, type, bytes, session_id) values ($1, $2, 'text/plain', $2::text::bytea, $4)`,
   `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
@@ -77,6 +78,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     );
   }
   const run = await makeRun(pool, { tenant_id, agent_id, session_id, input: mark });
+  await pool.query(
+    `insert into howdah.board_entries (tenant_id, root_execution_id, key, value, written_by_execution_id)
+     values ($1, $2, $3, to_jsonb($3::text), $2)`,
+    [tenant_id, run, mark],
+  );
   await pool.query(
     `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
      values ($1, $2, $2, 'question', $3, 'cancelled')`,
