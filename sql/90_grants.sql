@@ -121,6 +121,15 @@ grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(u
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
+
+-- Mail and boards: a person writes messages, the engine what becomes of them; a board is its runs' alone.
+grant select on howdah.mail, howdah.board_entries to howdah_app, howdah_analyst;
+grant insert (to_agent_id, to_execution_id, thread_id, reply_to_id, subject, content) on howdah.mail to howdah_app;
+grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), howdah_private.call_receive(uuid, text, jsonb),
+  howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
+  howdah_private.call_board_write(uuid, jsonb)
+  to howdah_worker;
+grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
@@ -298,5 +307,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

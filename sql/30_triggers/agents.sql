@@ -159,6 +159,8 @@ begin
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
+  perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
   return new;
 end $$;
 

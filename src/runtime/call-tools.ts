@@ -1,7 +1,7 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
@@ -122,16 +122,16 @@ async function callIt(
   const started_at = new Date().toISOString();
   const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
-  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord => {
+  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
     const step = resultOf(tool, open, outcome, begun, started_at, world);
     due = notBeforeOf(step);
-    return step;
+    return [step, ...guardIn(tool, step)];
   };
   if (isCommittedWithItsCall(tool)) {
     await failpoint('tool.before');
-    await runInCommit(tool, run, world, intent, record);
+    const waits_ms = await runInCommit(tool, run, world, intent, record);
     await failpoint('tool.after');
-    return due;
+    return waits_ms > 0 ? Date.now() + waits_ms : due;
   }
   const input = await beginCall(intent, leavesIntent(tool), open, run);
   if (!input) {
@@ -143,7 +143,7 @@ async function callIt(
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  await run.commit([record(outcome, { ...intent, input })]);
+  await run.commit(record(outcome, { ...intent, input }));
   return due;
 }
 
@@ -161,6 +161,7 @@ function resultOf(
     effect: tool.effect,
     ...(idempotency_key ? { idempotency_key } : {}),
     ...(annotations ? { annotations } : {}),
+    ...(outcome.ok ? trustIn(tool, outcome.value) : {}),
   };
   return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
 }
@@ -210,6 +211,23 @@ function failedAttempt(
   const not_before = new Date(Date.now() + delay_ms).toISOString();
   const { kind: _, messages: __, ...attempted } = result;
   return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
+}
+
+/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
+function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
+  return kind === 'builtin' && error?.code === 'limit_reached'
+    ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
+    : [];
+}
+
+/** What `receive` gives is what others wrote: people, or agents as well. */
+function trustIn({ kind, name }: ToolDefinition, value: Json): Pick<StepRecord, 'trust'> {
+  const mail = kind === 'builtin' && name === 'receive' && isJsonObject(value) ? value.mail : null;
+  if (!Array.isArray(mail) || mail.length === 0) {
+    return {};
+  }
+  const isAllPeople = mail.every((one) => isJsonObject(one) && one.trust === 'user');
+  return { trust: isAllPeople ? 'user' : 'internal' };
 }
 
 function notBeforeOf({ kind, output }: StepRecord): number {
