@@ -9,6 +9,7 @@ comment on constraint context_tokens_are_positive on howdah.models is 'Set conte
 comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';
 comment on constraint prices_are_finite on howdah.models is 'Set input_price and output_price to what a million tokens cost, a plain number, or leave them out.';
 
+comment on constraint engine_configuration_is_an_object on howdah.agents is 'Write engine_configuration as a JSON object, such as {"url": "https://…"}; howdah.engine_schema(engine) says what may stand in it.';
 comment on constraint limits_are_positive on howdah.agents is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
 comment on constraint max_cost_is_finite on howdah.agents is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
 comment on constraint name_is_not_empty on howdah.agents is 'Give the agent a name of 1 to 200 characters that are not all spaces.';

@@ -118,7 +118,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations

@@ -114,7 +114,7 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
 -- leave, for an admin.
 create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
   language sql immutable
-  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'suppress_markdown'] = '{}';
+  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'] = '{}';
 
 -- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
 -- for.

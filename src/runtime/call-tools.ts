@@ -8,6 +8,7 @@ import type { ToolOutcome } from '../contracts/tool.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
+import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
 import { overridesIn } from './overrides.ts';
 import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
@@ -24,6 +25,10 @@ import type { World } from './world.ts';
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
   if (nameTools(run.definition, calls)) {
     await run.refreshRules();
+  }
+  const over = handoffsOf(run);
+  if (over.length > 0) {
+    return handOver(over, run);
   }
   const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
@@ -43,7 +48,7 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
     const planned = planCalls(run.definition, run.state).find(
       ({ open }) => open.call.id === call.id,
     );
-    if (!planned || planned.plan.do === 'wait' || run.abort.signal.aborted || !run.isHeld) {
+    if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 0;
     }
     const due = await perform(planned.plan, planned.open, run, world);
@@ -55,8 +60,15 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
   }
 }
 
+type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
+
+/** Nothing to be done about this call now. */
+function isLater(plan: CallPlan): plan is Later {
+  return plan.do === 'wait' || plan.do === 'hand_over';
+}
+
 async function perform(
-  plan: Exclude<CallPlan, { do: 'wait' }>,
+  plan: Exclude<CallPlan, Later>,
   open: OpenCall,
   run: HeldRun,
   world: World,

@@ -34,6 +34,7 @@ const READABLE = [
   'quotas',
   'resources',
   'retention_policies',
+  'routing_decisions',
   'schedules',
   'secrets',
   'sessions',
