@@ -307,5 +307,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

@@ -15279,6 +15279,33 @@ create view howdah.permissions with (security_invoker=true) as
     by_agent
    FROM howdah_private.permission_rows() p(object, action, role, by_agent);
 
+create view howdah.plan_tasks with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.execution_id,
+    ((s.output ->> 'plan'::text))::integer AS plan,
+    (p.step)::integer AS step,
+    (t.place)::integer AS "position",
+    (t.task ->> 'member'::text) AS member,
+    (t.task ->> 'task'::text) AS task,
+    COALESCE((e.status)::text, (q.status)::text, 'planned'::text) AS status,
+    (e.id)::uuid AS member_execution_id,
+    COALESCE(e.output, q.answer) AS output,
+    s.finished_at AS planned_at
+   FROM ((((((howdah.steps s
+     CROSS JOIN LATERAL jsonb_array_elements((s.output -> 'steps'::text)) WITH ORDINALITY p(tasks, step))
+     CROSS JOIN LATERAL jsonb_array_elements(p.tasks) WITH ORDINALITY t(task, place))
+     CROSS JOIN LATERAL ( SELECT format('%s.%s.%s'::text, (s.output ->> 'plan'::text), p.step, t.place) AS format) c(call_id))
+     LEFT JOIN LATERAL ( SELECT ((b_1.output ->> 'execution_id'::text))::uuid AS id
+           FROM howdah.steps b_1
+          WHERE ((b_1.execution_id = s.execution_id) AND (b_1.tenant_id = s.tenant_id) AND (b_1.kind = 'child_started'::howdah.step_kind) AND (b_1.call_id = c.call_id))
+          ORDER BY b_1.seq DESC
+         LIMIT 1) b ON (true))
+     LEFT JOIN howdah.executions e ON (((e.id)::uuid = b.id)))
+     LEFT JOIN howdah.questions q ON (((q.execution_id = s.execution_id) AND (q.call_id = c.call_id))))
+  WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'plan'::text) AND (s.call_id = ('plan.'::text || (s.output ->> 'plan'::text))) AND (EXISTS ( SELECT
+           FROM howdah.executions w
+          WHERE (((w.id)::uuid = s.execution_id) AND (w.workflow_id IS NOT NULL)))));
+
 create view howdah.queue_health with (security_invoker=true) as
  SELECT tenant_id,
     status,
@@ -15327,7 +15354,7 @@ create view howdah.tool_performance with (security_invoker=true) as
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
     percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
    FROM howdah.steps s
-  WHERE ((kind = 'tool'::howdah.step_kind) AND (call_id IS DISTINCT FROM 'route'::text))
+  WHERE ((kind = 'tool'::howdah.step_kind) AND COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true))
   GROUP BY tenant_id, name;
 
 create view howdah.violations with (security_invoker=true) as
@@ -18579,6 +18606,12 @@ grant select on view howdah.permissions to howdah_app;
 
 grant delete, insert, select, update on view howdah.permissions to howdah_engine;
 
+grant select on view howdah.plan_tasks to howdah_analyst;
+
+grant select on view howdah.plan_tasks to howdah_app;
+
+grant delete, insert, select, update on view howdah.plan_tasks to howdah_engine;
+
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
 grant select on view howdah.quota_usage to howdah_analyst;
@@ -18866,6 +18899,8 @@ comment on column howdah.models.secret_name is 'The secret whose value is sent a
 comment on column howdah.permissions.action is 'read, run, edit or manage; also the scope an API key needs for it.';
 
 comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
+
+comment on column howdah.plan_tasks.status is 'planned while it has not begun; then of its run, or of the question a person was asked.';
 
 comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
 
@@ -19297,6 +19332,9 @@ A run and all runs below it, with what each used itself and with its children: w
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 
 comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
+
+comment on view howdah.plan_tasks is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName planTasks
+What orchestrators planned, and what came of it: tasks of one step are done at the same time. Ask for one run: where execution_id = …';
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
 

@@ -867,6 +867,23 @@ export interface Permissions {
   role: UserRole | null;
 }
 
+export interface PlanTasks {
+  execution_id: string | null;
+  member: string | null;
+  member_execution_id: string | null;
+  output: string | null;
+  plan: number | null;
+  planned_at: Timestamp | null;
+  position: number | null;
+  /**
+   * planned while it has not begun; then of its run, or of the question a person was asked.
+   */
+  status: string | null;
+  step: number | null;
+  task: string | null;
+  tenant_id: string | null;
+}
+
 export interface Questions {
   answer: string | null;
   answer_data: Json | null;
@@ -1467,6 +1484,7 @@ export interface DB {
   model_usage: ModelUsage;
   models: Models;
   permissions: Permissions;
+  plan_tasks: PlanTasks;
   questions: Questions;
   queue_health: QueueHealth;
   quota_usage: QuotaUsage;

@@ -29,6 +29,7 @@ const READABLE = [
   'model_usage',
   'models',
   'permissions',
+  'plan_tasks',
   'questions',
   'quota_usage',
   'quotas',

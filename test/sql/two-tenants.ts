@@ -92,19 +92,21 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   await routeOnce(pool, tenant_id, mark);
 }
 
-/** A decision of the tenant's manager, as history. */
+/** Decisions of the tenant's manager, as history. */
 async function routeOnce(pool: pg.Pool, tenant_id: string, mark: string) {
   await pool.query(
     `with run as (
        insert into howdah.executions (id, root_execution_id, tenant_id, workflow_id, workflow_version_id, input, status,
          stop_reason, output, step_count, max_steps, max_seconds, created_by, completed_at)
-       select x.id, x.id, $1::uuid, w.id, w.current_version_id, $2::text, 'completed', 'final_answer', $2, 2, 1, 1, $2, now()
+       select x.id, x.id, $1::uuid, w.id, w.current_version_id, $2::text, 'completed', 'final_answer', $2, 3, 1, 1, $2, now()
        from howdah.workflows as w cross join (select howdah.uuid_v7() as id) as x
        where w.tenant_id = $1 and w.name = 'manager' returning id
      )
      insert into howdah.steps (execution_id, seq, tenant_id, kind, name, call_id, output)
      select id, 1, $1, 'tool'::howdah.step_kind, 'route', 'route', jsonb_build_object('reason', $2::text) from run
-     union all select id, 2, $1, 'output', null, null, null from run`,
+     union all select id, 2, $1, 'tool', 'plan', 'plan.1',
+       jsonb_build_object('plan', 1, 'steps', jsonb_build_array(jsonb_build_array(jsonb_build_object('member', $2, 'task', $2)))) from run
+     union all select id, 3, $1, 'output', null, null, null from run`,
     [tenant_id, mark],
   );
 }
