@@ -178,7 +178,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
   howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
   howdah_private.system_use_faults(jsonb), howdah_private.system_steps(jsonb), howdah_private.system_rows(uuid, jsonb),
-  howdah_private.system_state(uuid, jsonb), howdah_private.system_changes(jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
+  howdah_private.system_state(uuid, jsonb), howdah_private.system_changes(jsonb, jsonb), howdah_private.change_of(text, text, jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
   howdah_private.system_heading(howdah.agent_systems), howdah_private.model_entry(howdah.models),
   howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
   howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
@@ -189,7 +189,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
   howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
-  howdah_private.write_parts(jsonb), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 

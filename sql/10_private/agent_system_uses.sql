@@ -144,7 +144,7 @@ as $$
   ),
   unknown as (
     select u.path, case u.what when 'member' then 'agent or workflow' else u.what end as what, u.name,
-      (select howdah_private.nearest_word(u.name, array_agg(k.name order by k.name)) from known as k where k.what = u.what) as nearest,
+      (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
       (select string_agg(k.name, ', ' order by k.name) from (
         select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
     from howdah_private.system_uses(document) as u
@@ -152,7 +152,7 @@ as $$
   ),
   faults as (
     select u.path, format('unknown %s %s', u.what, to_jsonb(u.name))
-      || coalesce(', did you mean ' || to_jsonb(u.nearest) || '?', '') as message,
+      || coalesce(', did you mean ' || to_jsonb(u.nearest)::text || '?', '') as message,
       case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
     from unknown as u
     union all

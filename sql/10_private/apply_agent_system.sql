@@ -104,6 +104,11 @@ as $$
 declare
   v_tool howdah.tools := sql_tool_of.tool;
 begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may describe SQL tools',
+      detail = jsonb_build_object('field', 'function', 'tool', sql_tool_of.name)::text,
+      hint = 'Let the database''s owner register it (howdah.register_sql_tool), and only allow it by its name.';
+  end if;
   if v_tool.id is null or v_tool.configuration ->> 'signature' is distinct from sql_tool_of.signature then
     v_tool := howdah.register_sql_tool(sql_tool_of.signature);
   end if;

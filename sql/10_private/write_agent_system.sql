@@ -64,7 +64,8 @@ as $$
     when not entry ? f.field then path
     when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
     else path || howdah_private.pointer(f.field) end
-  from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end) as field) as f
+  from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
+    case when detail ? 'secret' then 'secret_name' end) as field) as f
 $$;
 
 -- Takes from agents what the document no longer gives them.
@@ -84,8 +85,20 @@ as $$
     and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
 $$;
 
+-- The source is kept for good, so a key may not stand in a comment of it either.
+create or replace function howdah_private.source_faults(source text) returns jsonb[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
+      'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
+    from string_to_table(source, E'\n') with ordinality as l (line, number)
+    where howdah_private.prose_holds_a_key(l.line) limit 20)
+$$;
+
 -- All parts, or all that is wrong with them.
-create or replace function howdah_private.write_parts(document jsonb) returns void
+create or replace function howdah_private.write_parts(document jsonb, source text) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -119,6 +132,9 @@ begin
         where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
     end;
   end loop;
+  if cardinality(v_faults) = 0 then
+    v_faults := howdah_private.source_faults(source);
+  end if;
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $$;
 

@@ -10,10 +10,11 @@ declare
   -- of a system that is not there yet nothing is its own; a fresh id owns nothing
   v_owner_id uuid := coalesce(v_system_id, howdah.uuid_v7());
   v_before jsonb := howdah_private.system_state(v_owner_id, write_system.document);
+  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s where s.id = v_system_id);
   v_now jsonb;
   v_system howdah.agent_systems;
 begin
-  perform howdah_private.write_parts(write_system.document);
+  perform howdah_private.write_parts(write_system.document, write_system.source);
   if write_system.prune then
     perform howdah_private.prune_system(v_system_id, write_system.document);
   end if;
@@ -30,7 +31,8 @@ begin
     ) as k
   ), write_system.prune);
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
-    'objects', howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
+    'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
+      || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
       from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
 end $$;
@@ -47,21 +49,24 @@ as $$
   ) as k
 $$;
 
--- What was done to each object, in the order of the file's sections.
+-- What was done to each object, in the order of the file's sections. One that comes to be the system's has changed too.
 create or replace function howdah_private.system_changes(before jsonb, after jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name,
-    'action', case when not coalesce(before -> s.kind ? n.name, false) then 'create'
-      when not coalesce(after -> s.kind ? n.name, false) then 'delete'
-      when before -> s.kind -> n.name is distinct from after -> s.kind -> n.name then 'change'
-      else 'unchanged' end,
-    'before', before -> s.kind -> n.name -> 'entry', 'after', after -> s.kind -> n.name -> 'entry')
+  select coalesce(jsonb_agg(
+    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
+      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
 $$;
+
+create or replace function howdah_private.change_of(kind text, name text, before jsonb, after jsonb) returns jsonb
+  language sql immutable
+  return jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after,
+    'action', case when before is null then 'create' when after is null then 'delete'
+      when before <> after then 'change' else 'unchanged' end);
 
 -- Agents and workflows that were given as tools and are not any more.
 create or replace function howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb) returns void
@@ -102,8 +107,8 @@ begin
       cross join lateral howdah_private.system_entries(document, s.section) as e
       cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
   end if;
-  perform howdah_private.refuse_key('document', 'document.' || t.field)
-  from (values ('name', document ->> 'name'), ('description', document ->> 'description'), ('source', source)) as t (field, prose)
-  where howdah_private.prose_holds_a_key(t.prose);
+  v_faults := v_faults || array(
+    select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $$;
