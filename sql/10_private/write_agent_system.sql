@@ -162,7 +162,9 @@ as $$
 begin
   perform case r.kind when 'workflows' then (howdah.delete_workflow(r.id)).id when 'agents' then (howdah.delete_agent(r.id)).id end
   from howdah_private.system_rows(system_id, '{}') as r
-  where r.kind in ('workflows', 'agents') and not coalesce(document -> r.kind ? r.name, false);
+  -- without a system these would be all that belong to none
+  where prune_system.system_id is not null and r.kind in ('workflows', 'agents')
+    and not coalesce(document -> r.kind ? r.name, false);
   delete from howdah.agent_tools as u using howdah.agents as a
   where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
     and a.deleted_at is not null;
@@ -228,7 +230,7 @@ $$;
 
 -- Takes over the parts named in `own`; with `release`, lets go of those the document no longer has.
 create or replace function howdah_private.own_parts(system_id uuid, own jsonb, document jsonb, release boolean) returns void
-  language sql volatile security definer
+  language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
   with tenant as materialized (select howdah.current_tenant() as id),
@@ -261,7 +263,7 @@ $$;
 -- What the runtime makes of the parts: of an agent the prompt its models are sent first (conversation.ts), its models and
 -- its tools, as its version has them.
 create or replace function howdah_private.resolved_system(s howdah.agent_systems) returns jsonb
-  language sql stable security definer
+  language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('orchestrator', s.orchestrator,

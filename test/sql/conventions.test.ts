@@ -150,6 +150,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
 
 /** Tables in which nothing is defined, and what tells who wrote them. The others are audited (sql/30_triggers/audit.sql). */
 const NOT_AUDITED: Record<string, string> = {
+  'howdah.agent_system_versions': 'immutable; made by an apply that is audited',
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',

@@ -128,6 +128,19 @@ describe('an apply', () => {
     expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
   });
 
+  test('with prune leaves alone what is not its own, the first time too', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.all(`insert into howdah.agents (name) values ('hand')`);
+    await tenant.apply(system('other', { agents: { theirs: {} }, tools: { find: { kind: 'custom' } } }));
+    for (const _ of [1, 2]) {
+      const plan = await tenant.apply(HELPDESK, { prune: true });
+      expect(changes(plan).filter((change) => change.startsWith('delete'))).toEqual([]);
+    }
+    const names = await tenant.all(
+      'select name from howdah.agents where tenant_id = $1 and deleted_at is null order by name', tenant.tenant);
+    expect(names.map(({ name }) => name)).toEqual(['analyst', 'desk', 'development', 'hand', 'theirs']);
+  });
+
   test('lets two workflows change places', async () => {
     const tenant = await newTenant(database.pool);
     const teams = (outer: string, inner: string) =>
