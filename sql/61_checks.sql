@@ -42,6 +42,7 @@ comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is 'W
 comment on constraint timeout_is_between_a_millisecond_and_an_hour on howdah.tools is 'Set timeout_ms to 1 to 3600000 milliseconds, or leave it out for a minute.';
 comment on constraint configuration_is_an_object on howdah.agent_tools is 'Write configuration as a JSON object, such as {}.';
 
+comment on constraint a_session_is_with_an_agent_or_a_workflow on howdah.sessions is 'Set agent_id or workflow_id, not both.';
 comment on constraint state_is_an_object on howdah.sessions is 'Write state as a JSON object, such as {}.';
 
 comment on constraint input_is_at_most_1_mb on howdah.executions is 'Give a large text to the agent by a tool that reads it piece by piece.';
@@ -74,6 +75,7 @@ comment on constraint options_are_a_list on howdah.questions is 'Leave questions
 comment on constraint schema_is_an_object on howdah.questions is 'Leave questions to the engine: a schema is a JSON Schema.';
 comment on constraint an_approval_names_what_it_is_for on howdah.approvals is 'Name what the scope says: execution_id for run, session_id for session, agent_id for agent, and nothing else.';
 
+comment on constraint a_schedule_is_for_an_agent_or_a_workflow on howdah.schedules is 'Set one of agent_id and workflow_id.';
 comment on constraint input_is_at_most_1_mb on howdah.schedules is 'Shorten input to 1 MB; a large text is given to the agent by a tool that reads it piece by piece.';
 comment on constraint last_error_is_an_object on howdah.schedules is 'Leave last_error to the engine, which writes it when a run could not begin.';
 comment on constraint metadata_is_an_object on howdah.schedules is 'Write metadata as a JSON object, such as {"report": "daily"}.';
@@ -93,6 +95,7 @@ comment on constraint size_is_not_negative on howdah.resources is 'Leave size ou
 comment on constraint storage_path_is_relative on howdah.resources is 'Write storage_path relative to the folder of resources, with / and without . or .. as a part.';
 comment on constraint type_is_a_mime_type on howdah.resources is 'Write type as a MIME type in lower case, such as text/plain.';
 
+comment on constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all on howdah.hooks is 'Set agent_id or workflow_id, or neither: then it is called for all runs of the tenant.';
 comment on constraint timeout_is_up_to_a_minute on howdah.hooks is 'Set timeout_ms to 1 to 60000 milliseconds.';
 comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant on howdah.concurrency_limits is 'Give agent_id or model_id, or neither for the whole tenant.';
 comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is 'Set max_running to 1 or more; to stop an agent set its is_active to false.';

@@ -100,7 +100,7 @@ grant insert (
 ), delete on howdah.tools to howdah_app;
 grant insert (agent_id, tool_id, configuration, requires_approval),
   update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
-grant insert (user_id, agent_id, title, state, policy), update (title, state, policy)
+grant insert (user_id, agent_id, workflow_id, title, state, policy), update (title, state, policy)
   on howdah.sessions to howdah_app;
 grant insert (
   agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
@@ -122,10 +122,10 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
 grant insert (
-  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), update (
-  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
 
@@ -238,9 +238,9 @@ grant execute on function howdah.agent(text),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
-grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb),
+grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.send_message(uuid, text, jsonb), howdah.add_input(uuid, text, jsonb),
-  howdah.switch_agent(uuid, text), howdah.session_state(uuid), howdah_private.active_agent(text)
+  howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.spoken_with(text, text)
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;

@@ -388,15 +388,19 @@ create table howdah.hooks (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint hooks_tenant_id_event_function_agent_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id),
+  workflow_id uuid,
+  constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint hooks_pkey PRIMARY KEY (id),
   constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
   constraint timeout_is_up_to_a_minute CHECK (((timeout_ms >= 1) AND (timeout_ms <= 60000)))
 );
 alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
+CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -418,7 +422,7 @@ create table howdah.messages (
   parent_seq integer,
   covers_from_seq integer,
   covers_to_seq integer,
-  constraint messages_pkey PRIMARY KEY (execution_id, seq),
+  constraint messages_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
   constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
@@ -426,7 +430,7 @@ create table howdah.messages (
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id, tenant_id) WHERE (session_id IS NOT NULL);
 
 create table howdah.models (
   id uuid default howdah.uuid_v7() not null,
@@ -610,7 +614,7 @@ create table howdah.schedules (
   name text not null,
   cron text not null,
   timezone text default 'UTC'::text not null,
-  agent_id uuid not null,
+  agent_id uuid,
   input text not null,
   input_data jsonb,
   metadata jsonb default '{}'::jsonb not null,
@@ -626,6 +630,7 @@ create table howdah.schedules (
   last_error jsonb,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint schedules_pkey PRIMARY KEY (id),
@@ -633,6 +638,8 @@ create table howdah.schedules (
   constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint schedules_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint schedules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_schedule_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
   constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
@@ -644,6 +651,7 @@ CREATE INDEX schedules_agent_id_idx ON howdah.schedules USING btree (tenant_id, 
 CREATE INDEX schedules_due_idx ON howdah.schedules USING btree (next_at) WHERE is_active;
 CREATE INDEX schedules_session_id_idx ON howdah.schedules USING btree (tenant_id, session_id);
 CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, user_id);
+CREATE INDEX schedules_workflow_id_idx ON howdah.schedules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.secrets (
   id uuid default howdah.uuid_v7() not null,
@@ -680,16 +688,20 @@ create table howdah.sessions (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
+  workflow_id uuid,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint sessions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE SET NULL (workflow_id),
+  constraint a_session_is_with_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
   constraint state_is_an_object CHECK ((jsonb_typeof(state) = 'object'::text))
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
+CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
@@ -719,7 +731,7 @@ create table howdah.steps (
   effect howdah.tool_effect,
   idempotency_key text,
   annotations jsonb,
-  constraint steps_pkey PRIMARY KEY (execution_id, seq),
+  constraint steps_pkey PRIMARY KEY (execution_id, tenant_id, seq),
   constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
@@ -1220,7 +1232,12 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  if not howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts) then
+    raise exception using errcode = 'HWCNF',
+      message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
+      detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
+      hint = 'Answer its open question, or tell it once its next member has begun.';
+  end if;
   perform howdah_private.note_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
@@ -2188,6 +2205,7 @@ begin
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
+  perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
@@ -2255,20 +2273,21 @@ AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   perform howdah_private.lock_senders(v_session.id);
   v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    if v_session.agent_id is null then
+    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
         hint = 'Give it one by howdah.switch_agent(id, agent).';
     end if;
-    insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
-    values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
+    insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
       nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
@@ -2317,19 +2336,24 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.start_session(agent text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION howdah.start_session(agent text DEFAULT NULL::text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb, workflow text DEFAULT NULL::text)
  RETURNS howdah.sessions
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah.sessions (agent_id, user_id, title, policy, state)
-  values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
-    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}'))
-  returning *
-$function$
+declare
+  v_session howdah.sessions;
+begin
+  insert into howdah.sessions (agent_id, workflow_id, user_id, title, policy, state)
+  select w.agent_id, w.workflow_id, howdah.current_user_id(), start_session.title,
+    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}')
+  from howdah_private.spoken_with(start_session.agent, start_session.workflow) as w
+  returning * into v_session;
+  return v_session;
+end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
+CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2337,12 +2361,16 @@ CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text)
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+  v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
-  perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  select * into v_next from howdah_private.spoken_with(switch_agent.agent, switch_agent.workflow);
+  perform howdah_private.permit_agent(v_next.agent_id, 'run');
+  perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
-  set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
+  set agent_id = v_next.agent_id, workflow_id = v_next.workflow_id, last_activity_at = now()
   where s.id = v_session.id
   returning s.* into v_session;
   return v_session;
@@ -3610,7 +3638,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
- RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3627,10 +3655,13 @@ AS $function$
     select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
     cross join lateral howdah_private.call_rules(l.like_id) as c
   )
-  select r.id, case when r.id = r.like_id then c.approved
-      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
-      else '{}' end, c.asked, c.withdrawn
+  select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn,
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
   from runs as r join rules as c on c.like_id = r.like_id
+  cross join lateral (
+    select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
+  ) as t
 $function$
 ;
 
@@ -3783,7 +3814,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, user_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3852,9 +3883,9 @@ begin
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides
+    e.overrides, e.user_id
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -3884,7 +3915,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3894,8 +3925,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[];
-  v_counts boolean;
+  v_ids uuid[]; v_counts boolean;
   v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
@@ -4032,7 +4062,8 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
@@ -5675,7 +5706,7 @@ begin
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
     where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
@@ -5692,7 +5723,7 @@ begin
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
@@ -6179,7 +6210,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid, workflow_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -6189,7 +6220,7 @@ AS $function$
     'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
   from howdah.hooks as h
   where h.tenant_id = hooks_of.tenant_id and h.is_active
-    and (h.agent_id is null or h.agent_id = hooks_of.agent_id)
+    and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id or h.workflow_id = hooks_of.workflow_id)
 $function$
 ;
 
@@ -6200,9 +6231,9 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.executions (
-    id, tenant_id, user_id, agent_id, session_id, input, input_data, priority, idempotency_key, metadata
+    id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority, idempotency_key, metadata
   ) values (
-    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
+    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id, (schedule).workflow_id,
     (schedule).session_id, (schedule).input, (schedule).input_data, (schedule).priority, insert_scheduled.key,
     (schedule).metadata || insert_scheduled.metadata
   )
@@ -6365,7 +6396,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
 AS $function$
   select exists (
     select from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id and m.seq = 2
     where e.compensates_execution_id = is_taken_back.id
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
   )
@@ -8058,7 +8089,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
 AS $function$
 begin
   if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, s.agent_id, s.user_id)
+    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id), s.user_id)
     from howdah_private.session_of(permit_session.session_id) as s;
   end if;
 end $function$
@@ -10213,7 +10244,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
@@ -10225,7 +10256,7 @@ AS $function$
   where r.turn >= coalesce((
     select max(l.turn) from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0)
+  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
 $function$
 ;
 
@@ -10243,7 +10274,7 @@ AS $function$
     select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
       'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
     from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id
+    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
       and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
     order by e.turn, m.seq
@@ -10265,7 +10296,7 @@ declare
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(s.agent_id);
+  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
@@ -10299,8 +10330,8 @@ begin
   end if;
   if v_root.session_id is null then
     select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
-    insert into howdah.sessions as s (tenant_id, agent_id, user_id, turns, live_execution_id)
-    values (v_root.tenant_id, v_root.agent_id, v_root.user_id, 1,
+    insert into howdah.sessions as s (tenant_id, agent_id, workflow_id, user_id, turns, live_execution_id)
+    values (v_root.tenant_id, v_root.agent_id, v_root.workflow_id, v_root.user_id, 1,
       case when v_root.completed_at is null then v_root.id end)
     returning s.id into v_root.session_id;
     update howdah.executions as e
@@ -10562,6 +10593,31 @@ exception when others then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.spoken_with(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if num_nonnulls(spoken_with.agent, spoken_with.workflow) = 2 then
+    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
+      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
+  elsif spoken_with.workflow is null then
+    spoken_with.agent_id := howdah_private.active_agent(
+      coalesce(spoken_with.agent, (select a.name from howdah.current_agent() as a)));
+    return;
+  end if;
+  spoken_with.workflow_id := howdah.workflow(spoken_with.workflow);
+  if not exists (select from howdah.workflows as w where w.id = spoken_with.workflow_id and w.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is not active', spoken_with.workflow),
+      detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
+      hint = 'Set its is_active to true, or name another one.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10583,7 +10639,7 @@ begin
     and q.status = 'open' and q.kind = 'question'
   order by q.created_at, q.id limit 1;
   if v_question_id is null then
-    perform howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+    return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',
@@ -10638,9 +10694,10 @@ AS $function$
     'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
   )
   from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = i.id and t.seq > i.cursor
+    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s
@@ -10788,7 +10845,7 @@ AS $function$
     delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
   )
   select t.tenant_id, t.execution_id, t.event,
-    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid)
+    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid, (t.event ->> 'workflow_id')::uuid)
   from taken as t
 $function$
 ;
@@ -10811,9 +10868,9 @@ begin
   return query
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
-      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
+      where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq > take_inbox.after), '[]'),
     coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
-      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
+      where m.execution_id = e.id and m.tenant_id = e.tenant_id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $function$
 ;
@@ -10939,7 +10996,7 @@ AS $function$
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
-        and (h.agent_id is null or h.agent_id = e.agent_id)
+        and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
     returning id
   )
@@ -10948,16 +11005,26 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
- RETURNS void
- LANGUAGE sql
+ RETURNS boolean
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_ids uuid[] := array[run.id::uuid];
+begin
+  if run.workflow_id is not null then
+    v_ids := array(
+      select e.id::uuid from unnest(howdah_private.lock_below(v_ids)) as f (id)
+      join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
+    );
+  end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
-  values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
-    nullif(nullif(tell_run.input_parts, 'null'), '[]'));
-  select howdah_private.wake_runs(array[run.id::uuid]);
-$function$
+  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]')
+  from unnest(v_ids) as i (id);
+  perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
+  return cardinality(v_ids) > 0;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
@@ -11026,7 +11093,7 @@ begin
   if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control('session', new.id, new.agent_id, new.user_id);
+    perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
 end $function$
@@ -12017,6 +12084,7 @@ begin
   select case
     when n.event is null then array[null, 'event']
     when n.function is null then array[null, 'function']
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_hook_is_for_an_agent_or_a_workflow_or_for_all', null]
     when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['timeout_is_up_to_a_minute', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -12446,6 +12514,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -12455,15 +12525,23 @@ begin
       hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  if not exists (
+  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else 'a schedule runs an agent or a workflow, not both' end,
+      detail = jsonb_build_object('field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set agent_id by howdah.agent(name), or workflow_id by howdah.workflow(name).';
+  elsif not exists (
     select from howdah.agents as a
     where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
   ) then
-    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', new.agent_id) end,
-      detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no %s %s', v_what, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
   end if;
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
@@ -12514,10 +12592,10 @@ declare
   v_refused text[];
 begin
   select case
-    when n.agent_id is null then array[null, 'agent_id']
     when n.cron is null then array[null, 'cron']
     when n.input is null then array[null, 'input']
     when n.name is null then array[null, 'name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_schedule_is_for_an_agent_or_a_workflow', null]
     when not (octet_length(input) <= 1048576) then array['input_is_at_most_1_mb', null]
     when not (jsonb_typeof(last_error) = 'object'::text) then array['last_error_is_an_object', null]
     when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
@@ -12561,6 +12639,7 @@ declare
   v_refused text[];
 begin
   select case
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_session_is_with_an_agent_or_a_workflow', null]
     when not (jsonb_typeof(state) = 'object'::text) then array['state_is_an_object', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -13168,7 +13247,7 @@ begin
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
+      where t.execution_id = s.execution_id and t.tenant_id = s.tenant_id and t.call_id = s.call_id and t.seq > s.seq
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
@@ -13478,7 +13557,7 @@ CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[],
 AS $function$
   select q.place, coalesce(
     (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
-    (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
+    (select coalesce(coalesce(s.agent_id, s.workflow_id) <> all (h.agents), true) from howdah.sessions as s
       where s.id = q.id and s.tenant_id = q.tenant_id),
     true)
   from rows from (
@@ -13722,7 +13801,7 @@ create view howdah.effects with (security_invoker=true) as
             (u.seq IS NOT NULL) AS undone,
             u.error
            FROM ((howdah.executions r
-             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.tenant_id = r.tenant_id) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
              LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
           WHERE (r.compensates_execution_id = c.execution_id)
           ORDER BY r.id DESC
@@ -14087,7 +14166,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, timeout_ms, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -14183,6 +14262,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
+CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
@@ -14191,7 +14272,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE
 
 CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
@@ -14201,7 +14282,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -14223,6 +14304,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions 
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
 
+CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'workflow_id');
+
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON howdah.sessions FOR EACH ROW WHEN (((length(new.title) > 500) OR ((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('title', '500', 'characters', 'state', '1048576', 'bytes');
@@ -14231,7 +14314,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
@@ -14605,14 +14688,14 @@ create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((((ten
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
@@ -14751,7 +14834,7 @@ create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
@@ -14760,7 +14843,7 @@ END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
 END));
@@ -14787,14 +14870,14 @@ create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((((
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
@@ -15547,6 +15630,8 @@ grant insert, update on column howdah.schedules.session_id to howdah_app;
 
 grant insert, update on column howdah.schedules.timezone to howdah_app;
 
+grant insert, update on column howdah.schedules.workflow_id to howdah_app;
+
 grant insert on column howdah.sessions.agent_id to howdah_app;
 
 grant insert, update on column howdah.sessions.policy to howdah_app;
@@ -15556,6 +15641,8 @@ grant insert, update on column howdah.sessions.state to howdah_app;
 grant insert, update on column howdah.sessions.title to howdah_app;
 
 grant insert on column howdah.sessions.user_id to howdah_app;
+
+grant insert on column howdah.sessions.workflow_id to howdah_app;
 
 grant insert, update on column howdah.todos."position" to howdah_app;
 
@@ -15817,11 +15904,11 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
 
-grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_app;
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
-grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb) to howdah_engine;
+grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_engine;
 
-grant execute on function howdah.switch_agent(uuid,text) to howdah_app;
+grant execute on function howdah.switch_agent(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
 
@@ -16455,6 +16542,10 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_e
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
+grant execute on function howdah_private.spoken_with(text,text) to howdah_app;
+
+grant execute on function howdah_private.spoken_with(text,text) to howdah_engine;
+
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
@@ -17003,6 +17094,9 @@ comment on column howdah.effects.idempotency_key is 'What the tool was given, th
 
 comment on column howdah.effects.seq is 'Its last step in the log.';
 
+comment on column howdah.execution_tree.path is '@behavior +orderBy
+From the root down to the run itself: in this order a tree is drawn line by line.';
+
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
 comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
@@ -17110,11 +17204,13 @@ comment on column howdah.grants.user_id is 'To this user.';
 
 comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
 
-comment on column howdah.hooks.agent_id is 'The agent whose runs call it; null for all agents of the tenant.';
+comment on column howdah.hooks.agent_id is 'Only for runs of this agent. Without it and workflow_id for all runs of the tenant.';
 
 comment on column howdah.hooks.function is 'Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.';
 
 comment on column howdah.hooks.timeout_ms is 'Milliseconds one call may take; longer is a failure.';
+
+comment on column howdah.hooks.workflow_id is 'Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.';
 
 comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
 
@@ -17413,9 +17509,9 @@ comment on routine howdah.session_state(uuid) is 'How a session stands: {version
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
-comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb) is 'Begins a conversation with the agent of this name; send_message says something in it.';
+comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,text) is 'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
 
-comment on routine howdah.switch_agent(uuid,text) is 'From the next message on the session is with this agent, which knows what was said; live runs keep theirs.';
+comment on routine howdah.switch_agent(uuid,text,text) is 'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
 
 comment on routine howdah.todolist_markdown(uuid) is 'The todo list of a session as Markdown; the same list always gives the same bytes.';
 
@@ -17554,9 +17650,11 @@ comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and 
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
-comment on view howdah.execution_timeline is 'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+comment on view howdah.execution_timeline is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline
+A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 
-comment on view howdah.execution_tree is 'A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
+A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 

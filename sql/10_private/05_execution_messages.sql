@@ -29,7 +29,8 @@ as $$
   where m.execution_id = execution_messages.execution_id
 $$;
 
--- What the session said before this turn: the runs that completed, in the order of their turns. A run that
+-- What the session said before this turn: the runs that completed, in the order of their turns, of a workflow what it was
+-- told and what it answered. A run that
 -- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
 -- nothing any more. Where a run summed up all
 -- that was before it, nothing before it is needed; what else summaries cover the worker leaves out. With the rights of
@@ -39,7 +40,7 @@ create or replace function howdah_private.session_history(session_id uuid, turn 
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
@@ -51,7 +52,7 @@ as $$
   where r.turn >= coalesce((
     select max(l.turn) from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0)
+  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
 $$;
 
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.

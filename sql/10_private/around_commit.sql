@@ -45,7 +45,7 @@ begin
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
     where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
     order by e.depth, e.id, s.position
@@ -62,7 +62,7 @@ begin
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.seq = c.after + s.position
+    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;

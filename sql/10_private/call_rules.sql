@@ -1,4 +1,4 @@
--- What holds for the next calls of a run beside the version it pinned, by the tools' names there. A worker asks before each
+-- What holds for the next calls of a run beside the version it pinned, by the tools' names there. A worker looks before each
 -- round of calls, so it holds for runs that are at work and for forks too:
 --   approved   need not be asked about, since an approval sticks
 --   asked      want leave now, though they did not when the version was made; the stricter of the two counts
@@ -42,10 +42,13 @@ begin
   return next;
 end $$;
 
--- The same for many runs at once. What is asked and withdrawn is the same for all runs of a version and a user, so it is
--- looked at once for them.
+-- The same for many runs at once. What is asked and withdrawn is the same for all root runs of a version and a user, so it
+-- is looked at once for them; `is_shared`: what is approved is, too. All of it changes by audited tables alone: while the
+-- end of the tenant's audit log is at `stamp`, which every commit tells, nobody needs to ask again.
 create or replace function howdah_private.call_rules_of(ids uuid[])
-  returns table (execution_id uuid, approved text[], asked text[], withdrawn jsonb)
+  returns table (
+    execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean
+  )
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -61,10 +64,13 @@ as $$
     select l.like_id, c.* from (select distinct r.like_id from runs as r) as l
     cross join lateral howdah_private.call_rules(l.like_id) as c
   )
-  select r.id, case when r.id = r.like_id then c.approved
-      when exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) then howdah_private.approved_tools(r.id)
-      else '{}' end, c.asked, c.withdrawn
+  select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
+      else '{}' end, c.asked, c.withdrawn,
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
   from runs as r join rules as c on c.like_id = r.like_id
+  cross join lateral (
+    select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
+  ) as t
 $$;
 
 -- Whether a user may run an agent, who is not asked himself: as agent_permission says it of whom is. A workflow is

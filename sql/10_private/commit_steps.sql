@@ -18,6 +18,8 @@
 --
 -- `over_quota`: no model may be called any more, the run is to be parked (`quota`); see quota_spending.sql.
 --
+-- `rules_stamp`: while it stays the same, so does what holds for a run's calls; see call_rules.sql.
+--
 -- `protocol` says what the worker understands; see older_workers.sql.
 --
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
@@ -28,15 +30,14 @@ create or replace function howdah_private.commit_steps(worker uuid, commits json
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,
-    is_pause_requested boolean, over_quota boolean
+    is_pause_requested boolean, over_quota boolean, rules_stamp bigint
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
-  v_ids uuid[];
-  v_counts boolean;
+  v_ids uuid[]; v_counts boolean;
   v_first uuid; v_last uuid;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
@@ -173,7 +174,8 @@ begin
     case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
     (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null
+    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e

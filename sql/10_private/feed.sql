@@ -63,9 +63,10 @@ as $$
     'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
   )
   from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
+  join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = i.id and t.seq > i.cursor
+    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s

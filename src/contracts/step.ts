@@ -160,6 +160,8 @@ export type Control = {
   is_pause_requested: boolean;
   /** A quota is used up: no model may be called, the run waits for it to have room. */
   over_quota: boolean;
+  /** While it is the same, so is what holds for the run's calls; null when nobody looked. */
+  rules_stamp: number | null;
 };
 
 /** A piece of an answer while it streams; ephemeral, replaced by the committed message. */

@@ -1,4 +1,3 @@
-import type { CallRules } from '../contracts/action.ts';
 import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
@@ -37,6 +36,7 @@ export type ClaimedRun = {
   task: { input: string; data: Json } | null;
   /** How it differs from its version. */
   overrides: Overrides | null;
+  user_id: string | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -61,9 +61,9 @@ export const PROTOCOL = 4;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task, overrides`;
+  messages, history, attempts, task, overrides, user_id`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
-  is_pause_requested, over_quota`;
+  is_pause_requested, over_quota, rules_stamp`;
 /** What came for a run from outside, as it stands in its log now. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 
@@ -116,7 +116,11 @@ export async function commitSteps(
   return new Map(
     rows.map((row) => [
       row.execution_id,
-      { ...row, active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left) },
+      {
+        ...row,
+        active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left),
+        rules_stamp: row.rules_stamp === null ? null : Number(row.rules_stamp),
+      },
     ]),
   );
 }
@@ -134,19 +138,6 @@ export async function takeInbox(
     run.after,
   ]);
   return rows[0];
-}
-
-/** What holds for the next calls of this run, as it stands now. */
-export async function callRules(
-  pool: Pool,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, CallRules>> {
-  const { rows } = await pool.query({
-    name: 'call_rules',
-    text: 'select execution_id, approved, asked, withdrawn from howdah_private.call_rules_of($1)',
-    values: [ids],
-  });
-  return new Map(rows.map(({ execution_id, ...rules }) => [execution_id, rules]));
 }
 
 /** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */

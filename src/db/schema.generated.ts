@@ -613,6 +613,10 @@ export interface ExecutionTree {
   depth: number | null;
   execution_id: string | null;
   parent_execution_id: string | null;
+  /**
+   * @behavior +orderBy
+   * From the root down to the run itself: in this order a tree is drawn line by line.
+   */
   path: string[] | null;
   root_execution_id: string | null;
   started_at: Timestamp | null;
@@ -648,7 +652,7 @@ export interface Grants {
 
 export interface Hooks {
   /**
-   * The agent whose runs call it; null for all agents of the tenant.
+   * Only for runs of this agent. Without it and workflow_id for all runs of the tenant.
    */
   agent_id: string | null;
   created_at: Generated<Timestamp>;
@@ -669,6 +673,10 @@ export interface Hooks {
    */
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  /**
+   * Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.
+   */
+  workflow_id: string | null;
 }
 
 export interface Messages {
@@ -970,7 +978,7 @@ export interface RetentionPolicies {
 }
 
 export interface Schedules {
-  agent_id: string;
+  agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
   created_at: Generated<Timestamp>;
   /**
@@ -1015,6 +1023,7 @@ export interface Schedules {
   timezone: Generated<string>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface Secrets {
@@ -1070,6 +1079,7 @@ export interface Sessions {
   turns: Generated<number>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface StatusTransitions {

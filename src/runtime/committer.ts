@@ -139,4 +139,5 @@ export const STALE: CommitResult = {
   has_inbox: false,
   is_pause_requested: false,
   over_quota: false,
+  rules_stamp: null,
 };

@@ -1,7 +1,7 @@
-import type { Action, CallRules, RunState } from '../contracts/action.ts';
+import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { ClaimedRun, Commit, TakenInbox } from '../db/runs.ts';
+import type { ClaimedRun, Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import type { Committed, Committer } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
@@ -9,17 +9,8 @@ import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
+import type { Ownership } from './ownership.ts';
 import { strategyOf } from './strategies/registry.ts';
-
-/** What a held run asks of the database besides its commits. */
-export type Ownership = {
-  /** Undefined when the run is not ours any more. */
-  takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
-  /** False when the run is not ours any more. */
-  beginRisk(id: string, fence: number): Promise<boolean>;
-  /** What holds for calls now. */
-  callRules(id: string): Promise<CallRules>;
-};
 
 export type HoldOptions = {
   claimed: ClaimedRun;
@@ -56,6 +47,8 @@ export class HeldRun {
   #after: number;
   /** Somebody listened when it was claimed or last committed. */
   #isWatched: boolean;
+  /** Of the last commit. */
+  #rulesStamp: number | null = null;
   /** When its active time is used up, by `performance.now()`. */
   #deadline: number;
   /** A commit may be there or not. */
@@ -122,7 +115,7 @@ export class HeldRun {
 
   /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
   async refreshRules(): Promise<void> {
-    const rules = await this.#options.ownership.callRules(this.id);
+    const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
     this.state = { ...this.state, rules };
   }
 
@@ -201,6 +194,7 @@ export class HeldRun {
     this.hasInbox = result.has_inbox;
     this.isPauseRequested = result.is_pause_requested;
     this.isOverQuota = result.over_quota;
+    this.#rulesStamp = result.rules_stamp;
     if (result.outcome === 'inbox') {
       return;
     }

@@ -1,16 +1,10 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { TokenPiece } from '../contracts/step.ts';
+import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import {
-  beginRisk,
-  type ClaimedRun,
-  callRules,
-  loadVersion,
-  sharesOf,
-  takeInbox,
-} from '../db/runs.ts';
+import { beginRisk, type ClaimedRun, loadVersion, sharesOf, takeInbox } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -18,12 +12,13 @@ import type { ClaimedBatch } from './claims.ts';
 import { type Committer, createCommitter } from './committer.ts';
 import { Crowd } from './crowd.ts';
 import { failpoint } from './failpoints.ts';
-import { gathered } from './gathered.ts';
-import { HeldRun, type Ownership } from './held-run.ts';
+import { HeldRun } from './held-run.ts';
 import { createHookedCommitter } from './hooks/hooked-committer.ts';
 import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
+import { KeptRules } from './kept-rules.ts';
+import type { Ownership } from './ownership.ts';
 import { Slots } from './slots.ts';
 import { keptVersions } from './versions.ts';
 import type { World } from './world.ts';
@@ -50,7 +45,7 @@ export class Runtime {
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
   readonly #committer: Committer;
-  readonly #rulesOf = gathered((ids) => callRules(this.#options.pool, ids));
+  readonly #rules = new KeptRules((ids) => callRules(this.#options.pool, ids));
   readonly #ownHooks: readonly CallableHook[];
   readonly #claimer: Claimer;
   #draining = false;
@@ -177,7 +172,7 @@ export class Runtime {
     const ownership: Ownership = {
       takeInbox: (commit) => takeInbox(pool, owner, commit),
       beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
-      callRules: this.#rulesOf,
+      rulesOf: this.#rules.of(claimed),
     };
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {

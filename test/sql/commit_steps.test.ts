@@ -72,6 +72,7 @@ describe('commit_steps', () => {
         has_inbox: false,
         is_pause_requested: false,
         over_quota: false,
+        rules_stamp: expect.stringMatching(/^[1-9]/),
       },
     ]);
     await commit(db.pool, worker, [{ id, fence: 1, after: 2, steps: [answer] }]);

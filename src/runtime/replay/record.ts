@@ -116,6 +116,7 @@ export class RunRecord {
       root_execution_id: execution.root_execution_id,
       task: null,
       overrides: null,
+      user_id: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,

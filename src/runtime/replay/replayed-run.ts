@@ -22,7 +22,7 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
-        callRules: async () => record.rulesAt(judge.position),
+        rulesOf: async () => record.rulesAt(judge.position),
       },
       announce: () => {},
       stream: () => {},

@@ -1,0 +1,45 @@
+import type { CallRules } from '../contracts/action.ts';
+import type { StampedRules } from '../db/call-rules.ts';
+import type { ClaimedRun } from '../db/runs.ts';
+import { gathered } from './gathered.ts';
+
+/** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */
+export type RulesOf = (stamp: number | null) => Promise<CallRules>;
+
+/** Enough for the versions and users of one worker; it is only asked again for what is forgotten. */
+const MOST_SHARED = 10_000;
+
+/** Asks what holds for calls when something was defined in the run's tenant since, and keeps the answer until then. */
+export class KeptRules {
+  readonly #ask: (id: string) => Promise<StampedRules>;
+  readonly #shared = new Map<string, StampedRules>();
+
+  constructor(ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, StampedRules>>) {
+    this.#ask = gathered(ask);
+  }
+
+  of(claimed: ClaimedRun): RulesOf {
+    const { execution_id, agent_version_id, user_id, is_child, is_compensation } = claimed;
+    const like = is_child || is_compensation ? undefined : `${agent_version_id} ${user_id}`;
+    let known: StampedRules | undefined;
+    return async (stamp) => {
+      const kept = [known, like === undefined ? undefined : this.#shared.get(like)];
+      known = kept.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
+      if (!known) {
+        known = await this.#ask(execution_id);
+        this.#share(like, known);
+      }
+      return known.rules;
+    };
+  }
+
+  #share(like: string | undefined, rules: StampedRules): void {
+    if (like === undefined || !rules.is_shared) {
+      return;
+    }
+    if (this.#shared.size >= MOST_SHARED) {
+      this.#shared.clear();
+    }
+    this.#shared.set(like, rules);
+  }
+}
