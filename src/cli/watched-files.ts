@@ -6,7 +6,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 const SETTLED_MS = 50;
 
 /** One now, then one whenever the content of a file is another one, until the signal. Folders are watched: files are replaced. */
-export async function* changesOf(paths: readonly string[], signal: AbortSignal): AsyncGenerator<void> {
+export async function* changesOf(
+  paths: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<void> {
   const folders = new Map<string, Set<string>>();
   for (const path of paths) {
     folders.set(dirname(path), (folders.get(dirname(path)) ?? new Set()).add(basename(path)));
@@ -31,7 +34,12 @@ export async function* changesOf(paths: readonly string[], signal: AbortSignal):
   await Promise.all(ended);
 }
 
-async function listen(folder: string, names: ReadonlySet<string>, signal: AbortSignal, heard: () => void) {
+async function listen(
+  folder: string,
+  names: ReadonlySet<string>,
+  signal: AbortSignal,
+  heard: () => void,
+) {
   try {
     for await (const { filename } of watch(folder, { signal })) {
       if (filename === null || names.has(filename)) heard();

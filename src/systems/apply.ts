@@ -1,5 +1,5 @@
-import type { JsonObject } from '../contracts/json.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import { type ApplyOptions, applyDocument, type Client, type Plan } from '../db/agent-systems.ts';
 import { type Fault, faultLine, toPointer } from './fault.ts';
 import { type Found, placed, type ReadFile, readFile } from './read-file.ts';
@@ -42,11 +42,15 @@ async function applyOne(
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
   const shape = shapeFaults(read.document);
-  if (shape.length === 0) return attempt(client, read, { document: read.document, source: text }, options);
+  if (shape.length === 0)
+    return attempt(client, read, { document: read.document, source: text }, options);
   // what names nothing is told of too, of all that is well-formed
-  const rest = await attempt(client, read, { document: wellFormed(read.document, shape) }, { dryRun: true }).catch(
-    (): Applied => ({ faults: [] }),
-  );
+  const rest = await attempt(
+    client,
+    read,
+    { document: wellFormed(read.document, shape) },
+    { dryRun: true },
+  ).catch((): Applied => ({ faults: [] }));
   const known = shape.map(({ path }) => entryOf(path));
   const others = rest.faults.filter(({ path }) => !known.includes(entryOf(path)));
   return { faults: [...shape.map((fault) => placed(read, fault)), ...others] };
@@ -88,12 +92,22 @@ const LEAST: Record<string, JsonObject> = {
 /** The document with the least of an entry in the place of each that is none, so that others may name it. */
 function wellFormed(document: unknown, faults: readonly ShapeFault[]): JsonObject {
   const all = typeof document === 'object' && document !== null ? (document as JsonObject) : {};
-  const copy: JsonObject = { version: 'v1', name: typeof all.name === 'string' && all.name !== '' ? all.name : 'unnamed' };
-  if (typeof all.orchestrator === 'string' && all.orchestrator !== '') copy.orchestrator = all.orchestrator;
+  const copy: JsonObject = {
+    version: 'v1',
+    name: typeof all.name === 'string' && all.name !== '' ? all.name : 'unnamed',
+  };
+  if (typeof all.orchestrator === 'string' && all.orchestrator !== '')
+    copy.orchestrator = all.orchestrator;
   const bad = new Set(faults.map(({ path }) => entryOf(path)));
   for (const [section, least] of Object.entries(LEAST)) {
     const entries = all[section];
-    if (typeof entries !== 'object' || entries === null || Array.isArray(entries) || bad.has(`/${section}`)) continue;
+    if (
+      typeof entries !== 'object' ||
+      entries === null ||
+      Array.isArray(entries) ||
+      bad.has(`/${section}`)
+    )
+      continue;
     const isName = (name: string) =>
       !faults.some(({ path, isKey }) => isKey && path === toPointer([section, name]));
     copy[section] = Object.fromEntries(

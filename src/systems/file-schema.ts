@@ -4,7 +4,9 @@ import { workflowEntries } from './workflow-schema.ts';
 
 const text = z.string().max(1_000_000);
 const name = z.string().min(1).max(200);
-const toolName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tool has a name of letters, digits, _ and -');
+const toolName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tool has a name of letters, digits, _ and -');
 const object = z.record(z.string(), z.unknown());
 const int = () => z.int().min(1).max(2_147_483_647);
 
@@ -50,12 +52,19 @@ const toolFields = {
   compensation: toolName.optional().describe('The tool that takes a finished call back.'),
   is_active: z.boolean().optional(),
 };
-const described = { parameters: object.optional().describe('A JSON Schema of its arguments.'), configuration: object.optional() };
+const described = {
+  parameters: object.optional().describe('A JSON Schema of its arguments.'),
+  configuration: object.optional(),
+};
 const tool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('custom'), ...toolFields, ...described }),
   z.strictObject({
     kind: z.literal('sql'),
-    function: z.string().min(1).max(1000).describe('shop.order_status(text); owners of the database only.'),
+    function: z
+      .string()
+      .min(1)
+      .max(1000)
+      .describe('shop.order_status(text); owners of the database only.'),
     ...toolFields,
   }),
   z.strictObject({ kind: z.literal('agent'), agent: name, ...toolFields, ...described }),
@@ -89,7 +98,10 @@ const agent = z.strictObject({
   tools: z
     .strictObject({
       allow: z.array(z.string().min(1)).optional().describe('By name or alias.'),
-      configuration: z.record(z.string(), object).optional().describe("By tool: over the tool's own."),
+      configuration: z
+        .record(z.string(), object)
+        .optional()
+        .describe("By tool: over the tool's own."),
       requires_approval: z.record(z.string(), z.boolean()).optional().describe('By tool.'),
     })
     .optional(),
@@ -123,7 +135,11 @@ export const systemFile = z
 /** The same as JSON Schema of draft 2020-12, for editors, other doors and the database. */
 export function systemFileSchema(): JsonObject {
   return {
-    ...(z.toJSONSchema(systemFile, { target: 'draft-2020-12', io: 'input', reused: 'inline' }) as JsonObject),
+    ...(z.toJSONSchema(systemFile, {
+      target: 'draft-2020-12',
+      io: 'input',
+      reused: 'inline',
+    }) as JsonObject),
     title: 'Agent system file, version v1',
   };
 }

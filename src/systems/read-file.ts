@@ -47,7 +47,8 @@ export function readFile(text: string): ReadFile {
     return { document, faults: all, locate: (pointer, key) => at(offsetOf(parsed, pointer, key)) };
   } catch (error) {
     // too many aliases, and nesting that no stack is deep enough for
-    const message = error instanceof RangeError ? 'it is nested too deep' : (error as Error).message;
+    const message =
+      error instanceof RangeError ? 'it is nested too deep' : (error as Error).message;
     return { document: undefined, faults: [fault(start(), '', message)], locate: start };
   }
 }
@@ -119,11 +120,7 @@ export type Found = {
 };
 
 /** A fault of the document at the place of its pointer. */
-export function placed(
-  file: ReadFile,
-  { isKey, line, ...found }: Found,
-): Fault {
+export function placed(file: ReadFile, { isKey, line, ...found }: Found): Fault {
   const place = line === undefined ? file.locate(found.path, isKey) : { line, column: 1 };
   return { ...place, code: 'HWINV', ...found };
 }
-

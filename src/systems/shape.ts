@@ -40,7 +40,13 @@ function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]
     return issue.keys.map((key) => unknownKey([...path, key], key, known));
   }
   if (issue.code === 'invalid_key') {
-    return [{ path: toPointer(path), message: issue.issues[0]?.message ?? 'this is no name', isKey: true }];
+    return [
+      {
+        path: toPointer(path),
+        message: issue.issues[0]?.message ?? 'this is no name',
+        isKey: true,
+      },
+    ];
   }
   return [{ path: toPointer(path), message: sentence(valueAt(document, path), issue, path) }];
 }
@@ -58,10 +64,19 @@ function nearestBranch(branches: readonly Issue[][]): readonly Issue[] {
   return first ? [{ ...first, expected: [...new Set(kinds)].join(' or ') } as Issue] : [];
 }
 
-function unknownKey(path: readonly PropertyKey[], key: string, known: readonly string[]): ShapeFault {
+function unknownKey(
+  path: readonly PropertyKey[],
+  key: string,
+  known: readonly string[],
+): ShapeFault {
   if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
     const hint = 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.';
-    return { path: toPointer(path), message: `${key}: keys never stand in a file`, hint, isKey: true };
+    return {
+      path: toPointer(path),
+      message: `${key}: keys never stand in a file`,
+      hint,
+      isKey: true,
+    };
   }
   const nearest = nearestTo(key, known);
   return {
@@ -98,7 +113,11 @@ function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): s
   }
 }
 
-function bound(inclusive: string, exclusive: string, issue: { inclusive?: boolean; origin: string }): string {
+function bound(
+  inclusive: string,
+  exclusive: string,
+  issue: { inclusive?: boolean; origin: string },
+): string {
   const of = issue.origin === 'string' ? 'of length ' : '';
   return of + (issue.inclusive === false ? exclusive : inclusive);
 }
@@ -120,7 +139,9 @@ function kindOf(value: unknown): string {
 function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, part) =>
-      value !== null && typeof value === 'object' ? (value as Record<PropertyKey, unknown>)[part] : undefined,
+      value !== null && typeof value === 'object'
+        ? (value as Record<PropertyKey, unknown>)[part]
+        : undefined,
     document,
   );
 }
@@ -133,16 +154,25 @@ function keysAt(schema: JsonObject, path: readonly PropertyKey[], document: unkn
     at = at.flatMap((one) => forms(one, value)).flatMap((one) => below(one, part));
     value = valueAt(value, [part]);
   }
-  return [...new Set(at.flatMap((one) => forms(one, value)).flatMap((one) => Object.keys(one.properties ?? {})))];
+  return [
+    ...new Set(
+      at.flatMap((one) => forms(one, value)).flatMap((one) => Object.keys(one.properties ?? {})),
+    ),
+  ];
 }
 
 /** A union's forms that name the same type or kind as the value does. */
 function forms(schema: JsonObject, value: unknown): JsonObject[] {
   const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
   if (!all) return [schema];
-  const told = ['type', 'kind'].map((key) => valueAt(value, [key])).find((one) => typeof one === 'string');
+  const told = ['type', 'kind']
+    .map((key) => valueAt(value, [key]))
+    .find((one) => typeof one === 'string');
   const fitting = all.filter((one) => {
-    const { type, kind } = (one.properties ?? {}) as Record<string, { const?: unknown; enum?: unknown[] }>;
+    const { type, kind } = (one.properties ?? {}) as Record<
+      string,
+      { const?: unknown; enum?: unknown[] }
+    >;
     const tag = kind ?? type;
     return told === undefined || tag?.const === told || tag?.enum?.includes(told);
   });

@@ -6,14 +6,24 @@ const deciding = {
   model: z.string().min(1).optional().describe('The model that decides; default unless said.'),
   request_params: z.record(z.string(), z.unknown()).optional(),
 };
-const failing = { on_failure: z.enum(['fail', 'ignore', 'quorum']).optional(), quorum: positive().optional() };
+const failing = {
+  on_failure: z.enum(['fail', 'ignore', 'quorum']).optional(),
+  quorum: positive().optional(),
+};
 const concurrency = { max_concurrency: positive().optional().describe('Members at work at once.') };
 
 /** What `howdah.workflow_schema(type)` says of each type; a test holds the two together. */
 export const workflowConfigurations = {
   chain: {
-    cumulative: z.boolean().optional().describe('Each member is told the task and all answers before it.'),
-    stop_when: z.string().min(1).optional().describe('An expression: the first answer it holds for is the last.'),
+    cumulative: z
+      .boolean()
+      .optional()
+      .describe('Each member is told the task and all answers before it.'),
+    stop_when: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('An expression: the first answer it holds for is the last.'),
   },
   parallel: {
     ...concurrency,
@@ -63,7 +73,10 @@ export const workflowConfigurations = {
   },
 } as const;
 
-type Types = readonly [keyof typeof workflowConfigurations, ...(keyof typeof workflowConfigurations)[]];
+type Types = readonly [
+  keyof typeof workflowConfigurations,
+  ...(keyof typeof workflowConfigurations)[],
+];
 
 /** The entry of a workflow, by its type: what all have, and the type's own configuration beside it. */
 export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.ZodType) {

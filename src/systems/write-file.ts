@@ -4,10 +4,17 @@ import { systemFileSchema } from './file-schema.ts';
 
 /** The file of a system: the same content gives the same bytes. Keys stand as the schema has them, names in their order. */
 export function writeFile(document: JsonObject): string {
-  const yaml = new Document(ordered(inShort(document), systemFileSchema()), { aliasDuplicateObjects: false });
+  const yaml = new Document(ordered(inShort(document), systemFileSchema()), {
+    aliasDuplicateObjects: false,
+  });
   visit(yaml, {
     Scalar(key, node) {
-      if (key !== 'key' && typeof node.value === 'string' && /\n./.test(node.value) && isPlainBlock(node.value)) {
+      if (
+        key !== 'key' &&
+        typeof node.value === 'string' &&
+        /\n./.test(node.value) &&
+        isPlainBlock(node.value)
+      ) {
         node.type = 'BLOCK_LITERAL';
       }
     },
@@ -43,14 +50,18 @@ function ordered(value: Json, schema: JsonObject): Json {
   const place = (key: string) => (known.includes(key) ? known.indexOf(key) : known.length);
   const keys = Object.keys(value).toSorted((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
   return Object.fromEntries(
-    keys.map((key) => [key, ordered((value as JsonObject)[key] as Json, under(form, value as JsonObject, key))]),
+    keys.map((key) => [
+      key,
+      ordered((value as JsonObject)[key] as Json, under(form, value as JsonObject, key)),
+    ]),
   );
 }
 
 function under(schema: JsonObject, value: Json, key: string): JsonObject {
   const form = formOf(schema, value);
   const own = (form.properties as Record<string, JsonObject> | undefined)?.[key];
-  const next = key === 'items' && Array.isArray(value) ? form.items : (own ?? form.additionalProperties);
+  const next =
+    key === 'items' && Array.isArray(value) ? form.items : (own ?? form.additionalProperties);
   return next !== null && typeof next === 'object' ? (next as JsonObject) : {};
 }
 
@@ -63,7 +74,8 @@ function formOf(schema: JsonObject, value: Json): JsonObject {
     const properties = (one.properties ?? {}) as Record<string, { const?: Json }>;
     return (
       one.type === kind &&
-      (kind !== 'object' || one.additionalProperties !== false ||
+      (kind !== 'object' ||
+        one.additionalProperties !== false ||
         Object.entries(value as JsonObject).every(
           ([key, at]) => properties[key] && (properties[key].const ?? at) === at,
         ))

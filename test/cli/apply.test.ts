@@ -39,7 +39,10 @@ describe('howdah apply', () => {
   test('prints what it did to each object, and nothing to do the second time', async () => {
     const file = await put(HELPDESK);
     const first = await cli('apply', file);
-    expect(first).toMatchObject({ status: 0, stderr: expect.stringContaining('shop-helpdesk has version 1.') });
+    expect(first).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('shop-helpdesk has version 1.'),
+    });
     expect(first.stdout.split('\n').map((line) => line.split(/\s+/).join(' '))).toEqual([
       'create system shop-helpdesk',
       'create model fast',
@@ -56,7 +59,14 @@ describe('howdah apply', () => {
   test('with --json gives one object', async () => {
     const { stdout } = await cli('apply', await put(HELPDESK), '--dry-run', '--json');
     expect(JSON.parse(stdout)).toMatchObject({
-      systems: [{ name: 'shop-helpdesk', version: 1, dry_run: true, objects: expect.arrayContaining([{ kind: 'agent', name: 'desk', action: 'create' }]) }],
+      systems: [
+        {
+          name: 'shop-helpdesk',
+          version: 1,
+          dry_run: true,
+          objects: expect.arrayContaining([{ kind: 'agent', name: 'desk', action: 'create' }]),
+        },
+      ],
     });
   });
 
@@ -74,7 +84,11 @@ describe('howdah apply', () => {
   });
 
   test('refuses two files of one system', async () => {
-    const { status, stderr } = await cli('apply', await put(HELPDESK), await put(HELPDESK, 'too.yaml'));
+    const { status, stderr } = await cli(
+      'apply',
+      await put(HELPDESK),
+      await put(HELPDESK, 'too.yaml'),
+    );
     expect(status).toBe(2);
     expect(stderr).toMatch(/too\.yaml:2:7: another of these files describes "shop-helpdesk"/);
   });
@@ -83,12 +97,22 @@ describe('howdah apply', () => {
     expect((await cli('apply', join(folder, 'nowhere.yaml'))).status).toBe(3);
     expect((await cli('apply')).status).toBe(2);
     await cli('apply', await put(HELPDESK));
-    const taken = await cli('apply', await put('version: v1\nname: b\nagents: { desk: {} }\n', 'b.yaml'));
-    expect(taken).toMatchObject({ status: 1, stderr: expect.stringMatching(/b\.yaml:3:11: agent "desk" belongs to the agent system "shop-helpdesk"/) });
+    const taken = await cli(
+      'apply',
+      await put('version: v1\nname: b\nagents: { desk: {} }\n', 'b.yaml'),
+    );
+    expect(taken).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /b\.yaml:3:11: agent "desk" belongs to the agent system "shop-helpdesk"/,
+      ),
+    });
   });
 
   test('is for admins', async () => {
-    await database.pool.query(`create role ${login} login password 'secret'; grant howdah_app to ${login}`);
+    await database.pool.query(
+      `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
+    );
     await database.pool.query(
       `insert into howdah_private.login_tenants (login, tenant_id, role) select '${login}', id, 'member' from howdah.tenants where slug = '${slug}'`,
     );
@@ -96,8 +120,13 @@ describe('howdah apply', () => {
     Object.assign(url, { username: login, password: 'secret' });
     const file = await put(HELPDESK);
     const { status, stderr } = await runCli(url.href, 'apply', file);
-    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringMatching(/may not manage agent_systems/) });
-    await database.pool.query(`update howdah_private.login_tenants set role = 'admin' where login = '${login}'`);
+    expect({ status, stderr }).toEqual({
+      status: 4,
+      stderr: expect.stringMatching(/may not manage agent_systems/),
+    });
+    await database.pool.query(
+      `update howdah_private.login_tenants set role = 'admin' where login = '${login}'`,
+    );
     expect((await runCli(url.href, 'apply', file)).status).toBe(0);
     expect((await runCli(url.href, 'diff', file)).status).toBe(0);
     expect((await runCli(url.href, 'export')).stdout).toContain('name: shop-helpdesk');
@@ -123,15 +152,28 @@ describe('howdah diff', () => {
     expect((await cli('diff', file)).status).toBe(1);
     await cli('apply', file);
     expect(await cli('diff', file)).toMatchObject({ status: 0, stdout: '' });
-    const changed = await cli('diff', await put(HELPDESK.replace('Answer with SQL.', 'Answer with figures.')));
+    const changed = await cli(
+      'diff',
+      await put(HELPDESK.replace('Answer with SQL.', 'Answer with figures.')),
+    );
     expect(changed.status).toBe(1);
     expect(changed.stdout).toContain('--- agent analyst');
-    expect(changed.stdout).toContain('-    mission: Answer with SQL.\n+    mission: Answer with figures.\n');
+    expect(changed.stdout).toContain(
+      '-    mission: Answer with SQL.\n+    mission: Answer with figures.\n',
+    );
     const less = await put('version: v1\nname: shop-helpdesk\n');
-    expect((await cli('diff', less, '--prune')).stdout).toMatch(/--- workflow nightly.*\n\+\+\+ \/dev\/null/);
+    expect((await cli('diff', less, '--prune')).stdout).toMatch(
+      /--- workflow nightly.*\n\+\+\+ \/dev\/null/,
+    );
     const { stdout } = await cli('diff', less, '--json');
     expect(JSON.parse(stdout).changes).toMatchObject([{ kind: 'system', action: 'change' }]);
-    expect(await one(database.pool, `select version from howdah.agent_systems as s join howdah.tenants as t on t.id = s.tenant_id where t.slug = $1`, [slug])).toEqual({ version: 1 });
+    expect(
+      await one(
+        database.pool,
+        `select version from howdah.agent_systems as s join howdah.tenants as t on t.id = s.tenant_id where t.slug = $1`,
+        [slug],
+      ),
+    ).toEqual({ version: 1 });
   });
 });
 
@@ -152,7 +194,13 @@ describe('howdah export', () => {
     expect((await cli('export')).stdout).toContain('name: shop-helpdesk');
     expect((await cli('export', '--unowned')).stdout).toContain(`name: ${slug}\n`);
     await cli('apply', await put('version: v1\nname: b\n', 'b.yaml'));
-    expect(await cli('export')).toMatchObject({ status: 2, stderr: expect.stringContaining('There are: b, shop-helpdesk.') });
-    expect(await cli('export', 'c')).toMatchObject({ status: 3, stderr: expect.stringContaining('there is no agent system "c"') });
+    expect(await cli('export')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('There are: b, shop-helpdesk.'),
+    });
+    expect(await cli('export', 'c')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('there is no agent system "c"'),
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { conversation } from '../../src/runtime/conversation.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { asRole, makeTenant } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { changes, faultsOf, HELPDESK, newTenant } from './support.ts';
 
 let database: TestDatabase;
@@ -27,11 +27,22 @@ describe('an apply', () => {
       `select resolved, source, version, orchestrator from howdah.agent_systems where name = 'shop-helpdesk' and tenant_id = $1`,
       tenant.tenant,
     );
-    expect({ source, version, orchestrator }).toEqual({ source: HELPDESK, version: 1, orchestrator: 'desk' });
+    expect({ source, version, orchestrator }).toEqual({
+      source: HELPDESK,
+      version: 1,
+      orchestrator: 'desk',
+    });
     const { desk } = resolved.agents;
-    expect(desk.tools.map(({ name }: { name: string }) => name)).toEqual(['agent__analyst', 'ask_user', 'todo']);
+    expect(desk.tools.map(({ name }: { name: string }) => name)).toEqual([
+      'agent__analyst',
+      'ask_user',
+      'todo',
+    ]);
     expect(desk.models).toMatchObject([{ name: 'fast', model: 'gpt-5-mini' }]);
-    expect(resolved.workflows.nightly.members.map(({ name }: { name: string }) => name)).toEqual(['analyst', 'desk']);
+    expect(resolved.workflows.nightly.members.map(({ name }: { name: string }) => name)).toEqual([
+      'analyst',
+      'desk',
+    ]);
     const { max_steps, max_tokens } = await tenant.one(
       `select max_steps, max_tokens from howdah.agents where id = howdah.agent('desk')`,
     );
@@ -41,15 +52,22 @@ describe('an apply', () => {
   test('said again changes nothing and makes no version', async () => {
     const tenant = await newTenant(database.pool);
     const first = await tenant.apply(HELPDESK);
-    const versions = 'select count(*)::int as n, max(updated_at) as at from howdah.agents where tenant_id = $1';
+    const versions =
+      'select count(*)::int as n, max(updated_at) as at from howdah.agents where tenant_id = $1';
     const before = await tenant.one(versions, tenant.tenant);
-    const log = await tenant.one('select count(*)::int as n from howdah.audit_log where tenant_id = $1', tenant.tenant);
+    const log = await tenant.one(
+      'select count(*)::int as n from howdah.audit_log where tenant_id = $1',
+      tenant.tenant,
+    );
     const second = await tenant.apply(`# a comment\n${HELPDESK}`, { prune: true });
     expect(changes(second)).toEqual([]);
     expect(second).toMatchObject({ id: first.id, version: 1, digest: first.digest });
     expect(await tenant.one(versions, tenant.tenant)).toEqual(before);
     expect(
-      await tenant.one('select count(*)::int as n from howdah.audit_log where tenant_id = $1', tenant.tenant),
+      await tenant.one(
+        'select count(*)::int as n from howdah.audit_log where tenant_id = $1',
+        tenant.tenant,
+      ),
     ).toEqual(log);
   });
 
@@ -68,7 +86,9 @@ describe('an apply', () => {
       { version: 1, source: HELPDESK, prompt: 'Answer with SQL.' },
       { version: 2, prompt: 'Answer with figures.' },
     ]);
-    await expect(tenant.all('delete from howdah.agent_system_versions')).rejects.toMatchObject({ code: 'HWDEN' });
+    await expect(tenant.all('delete from howdah.agent_system_versions')).rejects.toMatchObject({
+      code: 'HWDEN',
+    });
   });
 
   test('resolves the prompt a model is sent', async () => {
@@ -94,8 +114,15 @@ describe('an apply', () => {
   test('that is dry tells the same and writes nothing', async () => {
     const tenant = await newTenant(database.pool);
     const dry = await tenant.apply(HELPDESK, { dryRun: true });
-    expect(await tenant.all('select name from howdah.agent_systems where tenant_id = $1', tenant.tenant)).toEqual([]);
-    expect(await tenant.all(`select name from howdah.agents where tenant_id = $1 and name <> 'development'`, tenant.tenant)).toEqual([]);
+    expect(
+      await tenant.all('select name from howdah.agent_systems where tenant_id = $1', tenant.tenant),
+    ).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and name <> 'development'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
     const wet = await tenant.apply(HELPDESK);
     expect(dry.objects).toEqual(wet.objects);
     expect([dry.digest, dry.dry_run, wet.dry_run]).toEqual([wet.digest, true, false]);
@@ -103,19 +130,34 @@ describe('an apply', () => {
 
   test('that fails in the middle writes nothing', async () => {
     const tenant = await newTenant(database.pool);
-    await tenant.apply(system('other', { workflows: { nightly: { type: 'chain', members: ['development'] } } }));
+    await tenant.apply(
+      system('other', { workflows: { nightly: { type: 'chain', members: ['development'] } } }),
+    );
     const { code, lines } = await faultsOf(tenant.apply(HELPDESK));
     expect(code).toBe('HWCNF');
     expect(lines).toEqual(['8:14 workflow "nightly" belongs to the agent system "other"']);
-    expect(await tenant.all(`select name from howdah.models where tenant_id = $1 and name = 'fast'`, tenant.tenant)).toEqual([]);
-    expect(await tenant.all(`select name from howdah.agents where tenant_id = $1 and name = 'desk'`, tenant.tenant)).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.models where tenant_id = $1 and name = 'fast'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and name = 'desk'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
   });
 
   test('with prune deletes softly what the file no longer has', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(HELPDESK);
     const less = system('shop-helpdesk', { agents: { desk: { mission: 'Answer.' } } });
-    expect(changes(await tenant.apply(less))).toEqual(['change system shop-helpdesk', 'change agent desk']);
+    expect(changes(await tenant.apply(less))).toEqual([
+      'change system shop-helpdesk',
+      'change agent desk',
+    ]);
     expect(changes(await tenant.apply(less))).toEqual([]);
     expect(changes(await tenant.apply(less, { prune: true }))).toEqual([
       'delete model fast',
@@ -123,22 +165,42 @@ describe('an apply', () => {
       'delete workflow nightly',
     ]);
     expect(changes(await tenant.apply(less, { prune: true }))).toEqual([]);
-    expect(await tenant.all(`select name from howdah.agents where tenant_id = $1 and deleted_at is not null`, tenant.tenant)).toEqual([{ name: 'analyst' }]);
-    expect(await tenant.all(`select name from howdah.tools where tenant_id = $1 and kind = 'agent'`, tenant.tenant)).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and deleted_at is not null`,
+        tenant.tenant,
+      ),
+    ).toEqual([{ name: 'analyst' }]);
+    expect(
+      await tenant.all(
+        `select name from howdah.tools where tenant_id = $1 and kind = 'agent'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
     expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
   });
 
   test('with prune leaves alone what is not its own, the first time too', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.all(`insert into howdah.agents (name) values ('hand')`);
-    await tenant.apply(system('other', { agents: { theirs: {} }, tools: { find: { kind: 'custom' } } }));
+    await tenant.apply(
+      system('other', { agents: { theirs: {} }, tools: { find: { kind: 'custom' } } }),
+    );
     for (const _ of [1, 2]) {
       const plan = await tenant.apply(HELPDESK, { prune: true });
       expect(changes(plan).filter((change) => change.startsWith('delete'))).toEqual([]);
     }
     const names = await tenant.all(
-      'select name from howdah.agents where tenant_id = $1 and deleted_at is null order by name', tenant.tenant);
-    expect(names.map(({ name }) => name)).toEqual(['analyst', 'desk', 'development', 'hand', 'theirs']);
+      'select name from howdah.agents where tenant_id = $1 and deleted_at is null order by name',
+      tenant.tenant,
+    );
+    expect(names.map(({ name }) => name)).toEqual([
+      'analyst',
+      'desk',
+      'development',
+      'hand',
+      'theirs',
+    ]);
   });
 
   test('lets two workflows change places', async () => {
@@ -151,16 +213,24 @@ describe('an apply', () => {
         },
       });
     await tenant.apply(teams('a', 'b'));
-    expect(changes(await tenant.apply(teams('b', 'a')))).toEqual(['change workflow a', 'change workflow b']);
+    expect(changes(await tenant.apply(teams('b', 'a')))).toEqual([
+      'change workflow a',
+      'change workflow b',
+    ]);
     await tenant.apply(teams('a', 'b'));
   });
 
   test('lets an alias move from one tool to another', async () => {
     const tenant = await newTenant(database.pool);
     const tools = (a: string[], b: string[]) =>
-      system('tools', { tools: { a: { kind: 'custom', aliases: a }, b: { kind: 'custom', aliases: b } } });
+      system('tools', {
+        tools: { a: { kind: 'custom', aliases: a }, b: { kind: 'custom', aliases: b } },
+      });
     await tenant.apply(tools([], ['find']));
-    expect(changes(await tenant.apply(tools(['find'], [])))).toEqual(['change tool a', 'change tool b']);
+    expect(changes(await tenant.apply(tools(['find'], [])))).toEqual([
+      'change tool a',
+      'change tool b',
+    ]);
   });
 });
 
@@ -172,7 +242,9 @@ describe('names', () => {
     const plan = await tenant.apply(system('b', { models, agents: { other: { model: 'fast' } } }));
     expect(changes(plan)).toEqual(['create system b', 'create agent other']);
     const taken = await faultsOf(
-      tenant.apply(system('b', { models: { fast: { provider: 'openai', model: 'x' } }, agents: { desk: {} } })),
+      tenant.apply(
+        system('b', { models: { fast: { provider: 'openai', model: 'x' } }, agents: { desk: {} } }),
+      ),
     );
     expect(taken.code).toBe('HWCNF');
     expect(taken.faults.map(({ path, message }) => [path, message])).toEqual([
@@ -181,13 +253,22 @@ describe('names', () => {
     ]);
     // it goes when nobody uses it any more
     await tenant.apply(system('shop-helpdesk', {}), { prune: true });
-    expect(await tenant.one(`select agent_system_id from howdah.models where name = 'fast' and tenant_id = $1`, tenant.tenant)).toEqual({ agent_system_id: null });
+    expect(
+      await tenant.one(
+        `select agent_system_id from howdah.models where name = 'fast' and tenant_id = $1`,
+        tenant.tenant,
+      ),
+    ).toEqual({ agent_system_id: null });
   });
 
   test('that nobody owns are taken over', async () => {
     const tenant = await newTenant(database.pool);
-    await tenant.all(`insert into howdah.agents (name, instruction) values ('hand', 'Made by hand.')`);
-    const plan = await tenant.apply(system('b', { agents: { hand: { mission: 'Made by hand.' } } }));
+    await tenant.all(
+      `insert into howdah.agents (name, instruction) values ('hand', 'Made by hand.')`,
+    );
+    const plan = await tenant.apply(
+      system('b', { agents: { hand: { mission: 'Made by hand.' } } }),
+    );
     expect(changes(plan)).toEqual(['create system b', 'change agent hand']);
   });
 
@@ -199,7 +280,9 @@ describe('names', () => {
         agents: { one: { tools: { allow: ['search'] } } },
       }),
     );
-    expect(await tenant.export('b')).toMatchObject({ agents: { one: { tools: { allow: ['lookup'] } } } });
+    expect(await tenant.export('b')).toMatchObject({
+      agents: { one: { tools: { allow: ['lookup'] } } },
+    });
   });
 
   test('of an agent that was deleted and made again reach the new one', async () => {
@@ -209,15 +292,21 @@ describe('names', () => {
     await tenant.all(`select howdah.delete_agent(howdah.agent('scout'))`);
     await tenant.apply(both);
     expect(
-      await tenant.one(`select agent_id = howdah.agent('scout') as is_new from howdah.tools where name = 'agent__scout' and tenant_id = $1`, tenant.tenant),
+      await tenant.one(
+        `select agent_id = howdah.agent('scout') as is_new from howdah.tools where name = 'agent__scout' and tenant_id = $1`,
+        tenant.tenant,
+      ),
     ).toEqual({ is_new: true });
   });
 });
 
 describe('whoever', () => {
   const as = (tenant: string, role: string, text: string, values: unknown[] = []) =>
-    asRole(database.pool, 'howdah_app', { 'howdah.tenant_id': tenant, 'howdah.role': role }, (client) =>
-      client.query(text, values),
+    asRole(
+      database.pool,
+      'howdah_app',
+      { 'howdah.tenant_id': tenant, 'howdah.role': role },
+      (client) => client.query(text, values),
     );
 
   test('is no admin may neither apply nor read systems', async () => {
@@ -225,27 +314,43 @@ describe('whoever', () => {
     await tenant.apply(HELPDESK);
     const document = [JSON.stringify(system('mine', { agents: { mine: {} } }))];
     const apply = 'select howdah.apply_agent_system($1)';
-    await expect(as(tenant.tenant, 'member', apply, document)).rejects.toMatchObject({ code: 'HWDEN' });
-    await expect(as(tenant.tenant, 'member', `select howdah.export_agent_system('shop-helpdesk')`)).rejects.toMatchObject({ code: 'HWDEN' });
-    expect((await as(tenant.tenant, 'member', 'select * from howdah.agent_systems')).rows).toEqual([]);
+    await expect(as(tenant.tenant, 'member', apply, document)).rejects.toMatchObject({
+      code: 'HWDEN',
+    });
+    await expect(
+      as(tenant.tenant, 'member', `select howdah.export_agent_system('shop-helpdesk')`),
+    ).rejects.toMatchObject({ code: 'HWDEN' });
+    expect((await as(tenant.tenant, 'member', 'select * from howdah.agent_systems')).rows).toEqual(
+      [],
+    );
     expect((await as(tenant.tenant, 'admin', apply, document)).rows).toHaveLength(1);
-    expect((await as(tenant.tenant, 'admin', 'select name from howdah.agent_systems')).rows).toEqual([{ name: 'shop-helpdesk' }]);
+    expect(
+      (await as(tenant.tenant, 'admin', 'select name from howdah.agent_systems')).rows,
+    ).toEqual([{ name: 'shop-helpdesk' }]);
   });
 
   test('is an admin makes no SQL tools and reaches no private address', async () => {
     const tenant = await makeTenant(database.pool);
     const text = 'select howdah.apply_agent_system($1)';
     const sql = { tools: { now: { kind: 'sql', function: 'pg_catalog.now()' } } };
-    const private_ = { models: { near: { provider: 'openai', model: 'x', base_url: 'http://127.0.0.1:8080/v1' } } };
+    const private_ = {
+      models: { near: { provider: 'openai', model: 'x', base_url: 'http://127.0.0.1:8080/v1' } },
+    };
     for (const rest of [sql, private_]) {
-      await expect(as(tenant, 'admin', text, [JSON.stringify(system('x', rest))])).rejects.toMatchObject({ code: 'HWDEN' });
+      await expect(
+        as(tenant, 'admin', text, [JSON.stringify(system('x', rest))]),
+      ).rejects.toMatchObject({ code: 'HWDEN' });
     }
   });
 
   test('writes beside it writes no system and owns nothing', async () => {
     const tenant = await newTenant(database.pool);
     const { id } = await tenant.apply(HELPDESK);
-    await expect(as(tenant.tenant, 'admin', `update howdah.agent_systems set digest = ''`)).rejects.toMatchObject({ code: '42501' });
-    await expect(as(tenant.tenant, 'admin', 'update howdah.agents set agent_system_id = $1', [id])).rejects.toMatchObject({ code: '42501' });
+    await expect(
+      as(tenant.tenant, 'admin', `update howdah.agent_systems set digest = ''`),
+    ).rejects.toMatchObject({ code: '42501' });
+    await expect(
+      as(tenant.tenant, 'admin', 'update howdah.agents set agent_system_id = $1', [id]),
+    ).rejects.toMatchObject({ code: '42501' });
   });
 });

@@ -24,7 +24,10 @@ function doorsOf(pool: pg.Pool, tenant: string) {
         return (await applySystems(client, [file], options))[0] as Plan;
       }),
     export: (name: string | null): Promise<Record<string, unknown>> =>
-      inside(async (client) => (await one(client, 'select howdah.export_agent_system($1) as d', [name])).d),
+      inside(
+        async (client) =>
+          (await one(client, 'select howdah.export_agent_system($1) as d', [name])).d,
+      ),
     all: (text: string, ...values: unknown[]) => inside((client) => all(client, text, values)),
     one: (text: string, ...values: unknown[]) => inside((client) => one(client, text, values)),
   };
@@ -38,7 +41,9 @@ export function changes(plan: Plan): string[] {
 }
 
 /** What a file was refused for, as `line:column message`. */
-export async function faultsOf(work: Promise<unknown>): Promise<{ code: string; lines: string[]; faults: Fault[] }> {
+export async function faultsOf(
+  work: Promise<unknown>,
+): Promise<{ code: string; lines: string[]; faults: Fault[] }> {
   try {
     await work;
   } catch (error) {

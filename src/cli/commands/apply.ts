@@ -42,17 +42,21 @@ async function watch(io: CliIo, database: CliDatabase, paths: readonly string[],
 
 function show(io: CliIo, plans: readonly Plan[]): void {
   if (io.json) {
-    return printJson(io, {
-      systems: plans.map(({ objects, ...plan }) => ({
-        ...plan,
-        objects: objects.map(({ kind, name, action }) => ({ kind, name, action })),
-      })),
-    });
+    const systems = plans.map(({ objects, ...plan }) => ({
+      ...plan,
+      objects: objects.map(({ kind, name, action }) => ({ kind, name, action })),
+    }));
+    printJson(io, { systems });
+    return;
   }
   for (const { name, version, objects, dry_run } of plans) {
     for (const { kind, name: object, action } of objects) {
       io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}`);
     }
-    io.err(dry_run ? `${name} would have version ${version}; nothing was written.` : `${name} has version ${version}.`);
+    io.err(
+      dry_run
+        ? `${name} would have version ${version}; nothing was written.`
+        : `${name} has version ${version}.`,
+    );
   }
 }

@@ -18,12 +18,18 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .action(async (name: string | undefined, options: Options) => {
       if (name !== undefined && options.unowned) {
-        throw new HowdahError('EUSAGE', 'a system has a name, and --unowned is what belongs to none');
+        throw new HowdahError(
+          'EUSAGE',
+          'a system has a name, and --unowned is what belongs to none',
+        );
       }
       await withDatabase(io, async ({ db, pool }) => {
         const { id } = await tenantOf(db, options.tenant);
         const document = await inTenant(pool, id, async (client) =>
-          exportDocument(client, options.unowned ? undefined : (name ?? (await onlySystem(client)))),
+          exportDocument(
+            client,
+            options.unowned ? undefined : (name ?? (await onlySystem(client))),
+          ),
         );
         const text = io.json ? JSON.stringify(document) : writeFile(document);
         await putOut(io, text.replace(/\n$/, ''), options.out);
