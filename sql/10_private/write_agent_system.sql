@@ -176,8 +176,9 @@ begin
     and not coalesce(document -> 'tools' ? t.name, false)
     and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
     and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  -- the one named default is used by all who name none
   delete from howdah.models as m
-  where m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
+  where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null

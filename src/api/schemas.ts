@@ -8,7 +8,6 @@ export function schemaRoutes(app: FastifyInstance): void {
     reply
       .type('application/schema+json')
       .header('cache-control', 'public, max-age=3600')
-      .header('access-control-allow-origin', '*')
       .send(text),
   );
 }

@@ -15,7 +15,10 @@ export async function* changesOf(
     folders.set(dirname(path), (folders.get(dirname(path)) ?? new Set()).add(basename(path)));
   }
   let wake = () => {};
-  const ended = [...folders].map(([folder, names]) => listen(folder, names, signal, () => wake()));
+  const ended = Promise.all(
+    [...folders].map(([folder, names]) => listen(folder, names, signal, () => wake())),
+  );
+  ended.catch(() => {}); // told below, by who waits
   signal.addEventListener('abort', () => wake());
   let last: string | undefined;
   while (!signal.aborted) {
@@ -28,10 +31,10 @@ export async function* changesOf(
       yield;
       continue; // what was saved meanwhile is seen at once
     }
-    await woken;
+    await Promise.race([woken, ended]);
     await pause(SETTLED_MS, undefined, { signal }).catch(() => {});
   }
-  await Promise.all(ended);
+  await ended;
 }
 
 async function listen(
