@@ -6,7 +6,9 @@ create or replace function howdah_private.sparse(document jsonb, defaults jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $$;
@@ -80,7 +82,9 @@ as $$
     select w.name from howdah.workflows as w where w.id = t.workflow_id
   ) as x
   where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
-    and howdah_private.tool_entry(t) - array['kind', 'agent', 'workflow', 'description'] = '{}'
+    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
+      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
+    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
 $$;
 
 create or replace function howdah_private.agent_entry(a howdah.agents) returns jsonb
@@ -210,10 +214,9 @@ as $$
   rows as (
     select o.kind, o.name, o.entry from own as o
     union
-    select r.kind, r.name, r.entry from used as u
-    cross join lateral howdah_private.system_rows(system_document.system_id, jsonb_build_object('models', u.models)) as r
-    where r.kind = 'models' and not exists (
-      select from howdah.models as m where m.id = r.id and m.from_environment)
+    select 'models', m.name, howdah_private.model_entry(m)
+    from used as u join howdah.models as m on u.models ? m.name
+    where m.tenant_id = howdah.current_tenant() and not m.from_environment
   )
   select system_document.about || '{"version": "v1"}' || coalesce((
     select jsonb_object_agg(s.kind, s.entries)
