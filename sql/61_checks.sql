@@ -9,6 +9,7 @@ comment on constraint context_tokens_are_positive on howdah.models is 'Set conte
 comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';
 comment on constraint prices_are_finite on howdah.models is 'Set input_price and output_price to what a million tokens cost, a plain number, or leave them out.';
 
+comment on constraint engine_configuration_is_an_object on howdah.agents is 'Write engine_configuration as a JSON object, such as {"url": "https://…"}; howdah.engine_schema(engine) says what may stand in it.';
 comment on constraint limits_are_positive on howdah.agents is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
 comment on constraint max_cost_is_finite on howdah.agents is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
 comment on constraint name_is_not_empty on howdah.agents is 'Give the agent a name of 1 to 200 characters that are not all spaces.';
@@ -85,6 +86,15 @@ comment on constraint paused_schedules_have_no_next_time on howdah.schedules is 
 comment on constraint note_has_at_most_4000_characters on howdah.todos is 'Shorten note to 4000 characters; longer texts are stored in howdah.resources.';
 comment on constraint position_counts_from_one on howdah.todos is 'Set position to a whole number from 1 to 1000000.';
 comment on constraint title_has_1_to_500_characters on howdah.todos is 'Give the todo a title of 1 to 500 characters that are not all spaces.';
+
+comment on constraint a_message_is_from_a_run_or_a_person on howdah.mail is 'Leave from_execution_id and created_by to the engine, which writes who sent it.';
+comment on constraint a_run_that_writes_has_a_tree on howdah.mail is 'Leave root_execution_id to the engine, which reads it from the run that sends.';
+comment on constraint messages_within_a_tree_are_from_a_run on howdah.mail is 'Leave is_within_tree to the engine, which writes it for runs that send.';
+comment on constraint received_messages_have_a_receiver on howdah.mail is 'Leave received_at to the engine, which writes it as a run receives.';
+comment on constraint content_is_not_empty on howdah.mail is 'Give the text of the message in content.';
+comment on constraint key_is_one_short_line on howdah.board_entries is 'Let an agent write the entry by its tool board_write, under a key of one line with 1 to 200 characters.';
+comment on constraint value_has_at_most_32_kb on howdah.board_entries is 'Shorten value to 32 KB, or divide it over several keys.';
+comment on constraint version_counts_from_one on howdah.board_entries is 'Leave version to the engine, which counts the writes of a key.';
 
 comment on constraint bytes_are_at_most_8_mb on howdah.resources is 'Store at most 8 MB in a row; of a larger file an owner of the database writes storage_path instead of bytes.';
 comment on constraint bytes_are_in_the_row_or_in_a_file on howdah.resources is 'Give either bytes or storage_path, not both.';
