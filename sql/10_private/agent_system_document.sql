@@ -95,7 +95,7 @@ as $$
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
-    'is_active', a.is_active, 'is_default', a.is_default,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'models', (
@@ -106,7 +106,8 @@ as $$
       from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
-    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": []
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "engine": "builtin", "engine_configuration": {}
   }')
 $$;
 
@@ -145,7 +146,9 @@ create or replace function howdah_private.workflow_entry(w howdah.workflows) ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
+  -- one key of a configuration is called as the list of members is
   select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
     'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
