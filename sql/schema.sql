@@ -4370,7 +4370,8 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
@@ -6299,13 +6300,14 @@ begin
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
-  -- what came while it was on its way to wait for mail
-  perform howdah_private.wake_runs(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence
-  where e.has_inbox and e.waiting_for = 'timer'
-    and exists (select from howdah_private.receivers as r where r.execution_id = e.id)
-  having count(*) > 0;
+  if exists (select from howdah_private.receivers) then
+    -- what came while it was on its way to wait for mail
+    perform howdah_private.wake_runs(array_agg(e.id::uuid))
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
+    having count(*) > 0;
+  end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -10651,8 +10653,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and m.tenant_id = run.tenant_id
-    and run.agent_id in (m.to_agent_id, m.from_agent_id);
+  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -11992,6 +11993,17 @@ begin
   end if;
   return coalesce(v_taken, '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.takes_part(run howdah.executions, m howdah.mail)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.tenant_id = run.tenant_id and (run.agent_id in (m.to_agent_id, m.from_agent_id)
+    or run.id in (m.from_execution_id, m.to_execution_id, m.received_by_execution_id))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
@@ -14359,7 +14371,7 @@ declare
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = v_id and run.agent_id in (m.to_agent_id, m.from_agent_id)
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('there is no thread %s you take part in', thread_named.thread),
@@ -18135,6 +18147,8 @@ grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.tg__permit() to howdah_engine;
 
