@@ -134,3 +134,8 @@ comment on constraint hashes_have_32_bytes on howdah.audit_log is 'Leave the aud
 comment on constraint seq_counts_from_one on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint runs_are_kept_for_a_day_at_least on howdah.retention_policies is 'Set keep_contents_days to whole days from 0 on (0 keeps none) and keep_runs_days from 1 on, or leave one out: then it is kept for good.';
 comment on constraint sessions_are_kept_for_up_to_a_day on howdah.retention_policies is 'Set keep_sessions_minutes to 1 to 1440 minutes.';
+
+comment on constraint name_is_not_empty on howdah.agent_systems is 'Give the system a name of 1 to 200 characters that are not all spaces.';
+comment on constraint resolved_is_an_object on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
+comment on constraint version_counts_from_one on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
+comment on constraint resolved_is_an_object on howdah.agent_system_versions is 'Change the system instead: its versions are written from it.';

@@ -184,6 +184,32 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
   howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
   to howdah_app;
 
+-- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.
+grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
+grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
+grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
+  howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
+  howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
+  howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
+  howdah_private.nearest_word(text, text[]),
+  howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
+  howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
+  howdah_private.system_use_faults(jsonb), howdah_private.system_steps(jsonb), howdah_private.system_rows(uuid, jsonb),
+  howdah_private.system_state(uuid, jsonb), howdah_private.system_changes(jsonb, jsonb), howdah_private.change_of(text, text, jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
+  howdah_private.system_heading(howdah.agent_systems), howdah_private.model_entry(howdah.models),
+  howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
+  howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
+  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.sql_tool_of(text, text, howdah.tools),
+  howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
+  howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
+  howdah_private.apply_agent(text, text, jsonb), howdah_private.apply_agent_models(text, jsonb),
+  howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
+  howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
+  howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
+  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.settle_system(jsonb, text, jsonb, boolean)
+  to howdah_app;
+
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),

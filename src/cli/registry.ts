@@ -58,6 +58,24 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/db.ts'),
   },
   {
+    name: 'apply',
+    summary: 'make the tenant have what files describe',
+    args: 'FILE...',
+    load: () => import('./commands/apply.ts'),
+  },
+  {
+    name: 'diff',
+    summary: 'what an apply would change',
+    args: 'FILE...',
+    load: () => import('./commands/diff.ts'),
+  },
+  {
+    name: 'export',
+    summary: 'an agent system as a file',
+    args: '[NAME]',
+    load: () => import('./commands/export.ts'),
+  },
+  {
     name: 'run',
     summary: 'run an agent and print its answer',
     args: 'AGENT MESSAGE',

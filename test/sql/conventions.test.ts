@@ -163,6 +163,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
 
 /** Tables in which nothing is defined, and what tells who wrote them. The others are audited (sql/30_triggers/audit.sql). */
 const NOT_AUDITED: Record<string, string> = {
+  'howdah.agent_system_versions': 'immutable; made by an apply that is audited',
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',

@@ -51,8 +51,10 @@ const REVIEWED: Record<string, string> = {
   quota_use: 'current_tenant(), looked for with the id',
   refuse_engine: 'looks at what it was given',
   refuse_mail_limits: 'looks at what it was given',
+  refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
+  refuse_system_shape: 'looks at what it was given',
   refuse_workflow_configuration: 'looks at what it was given',
   reject: 'asked()',
   remove_secret: 'secrets of current_tenant()',
@@ -63,7 +65,9 @@ const REVIEWED: Record<string, string> = {
   run_schedule: 'current_tenant(), looked for with the id',
   send_message: 'session_of()',
   session_state: 'session_of()',
+  settle_system: 'rows of current_tenant(), by name',
   switch_agent: 'session_of()',
+  system_rows: 'rows of current_tenant(), by name',
 };
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */

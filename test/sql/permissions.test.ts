@@ -20,6 +20,8 @@ import {
   takeRole,
 } from './support.ts';
 
+const APPLY = `select howdah.apply_agent_system('{"version": "v1", "name": "x", "agents": {"x": {}}}')`;
+
 /** One statement for each table; what it finds there was made by the database's owner. */
 const WRITES: Record<string, string> = {
   executions: `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
@@ -34,6 +36,7 @@ const WRITES: Record<string, string> = {
   version_labels: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'production')`,
   workflows: `update howdah.workflows set description = 'x'`,
   workflow_agents: `update howdah.workflow_agents set role = 'x'`,
+  agent_systems: APPLY,
   models: `update howdah.models set input_price = 1`,
   tools: `update howdah.tools set requires_approval = false`,
   approvals: `delete from howdah.approvals`,
@@ -47,7 +50,7 @@ const WRITES: Record<string, string> = {
 };
 
 /** Tables the application writes by functions alone. */
-const BY_FUNCTION = ['secrets'];
+const BY_FUNCTION = ['agent_systems', 'secrets'];
 
 /** What acts by itself: on a run of the user, on one in the state it wants. */
 const ACTS: Record<string, string> = {
@@ -74,6 +77,7 @@ const ACTS: Record<string, string> = {
 
 /** What takes an admin. */
 const MANAGES: Record<string, string> = {
+  apply_agent_system: APPLY,
   create_api_key: `select howdah.create_api_key('x')`,
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
 };

@@ -9,6 +9,8 @@ import { makeTwoTenants } from './two-tenants.ts';
 const READABLE = [
   'agent_models',
   'agent_performance',
+  'agent_system_versions',
+  'agent_systems',
   'agent_tools',
   'agent_versions',
   'agents',

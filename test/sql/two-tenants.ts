@@ -49,6 +49,9 @@ const ROWS = [
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
    select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
+  `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
+  `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
+   select $1, id, 1, $2, $2, '{}' from howdah.agent_systems where tenant_id = $1`,
   `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
    values ($1, $2, 'hwd_' || left(md5($2), 12), sha256($2::text::bytea), $2)`,
 ];
