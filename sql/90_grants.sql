@@ -230,10 +230,13 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.refuse_owned(text, text, uuid, text), howdah_private.sql_tool_of(text, text, howdah.tools),
   howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
   howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
+  howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.drop_prompts(jsonb),
+  howdah_private.apply_agent_prompt(text, jsonb), howdah_private.apply_agent_skills(text, jsonb), howdah_private.entry_skills(jsonb),
+  howdah_private.system_sections(),
   howdah_private.apply_agent(text, text, jsonb), howdah_private.apply_agent_models(text, jsonb),
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
-  howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
+  howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
   howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;

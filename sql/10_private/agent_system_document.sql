@@ -1,5 +1,10 @@
--- Agents, workflows, models and tools as a file describes them (docs/files.md): each says only what it would not be by itself.
+-- Models, tools, prompts, skills, agents and workflows as a file describes them (docs/files.md): each says only what it would not be by itself.
 -- An export is made of these, and an apply compares them, so both always mean the same.
+
+-- The sections of a file, in the order they are written in.
+create or replace function howdah_private.system_sections() returns text[]
+  language sql immutable
+  return array['models', 'tools', 'prompts', 'skills', 'agents', 'workflows'];
 
 -- Without what is null or as it would be anyway. Numbers are written in one form: 0.250 and 0.25 are one price.
 create or replace function howdah_private.sparse(document jsonb, defaults jsonb) returns jsonb
@@ -87,12 +92,34 @@ as $$
     and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
 $$;
 
+create or replace function howdah_private.prompt_entry(p howdah.prompts) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object(
+    'template', p.template, 'description', p.description, 'variables', p.variables
+  ), '{"description": "", "variables": {}}')
+$$;
+
+create or replace function howdah_private.skill_entry(s howdah.skills) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object(
+    'description', s.description, 'content', s.content, 'is_active', s.is_active
+  ), '{"is_active": true}')
+$$;
+
 create or replace function howdah_private.agent_entry(a howdah.agents) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(jsonb_build_object(
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
+    'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id), 'prompt_values', a.prompt_values,
+    'skills', (
+      select jsonb_agg(s.name order by g.position, s.name)
+      from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id where g.agent_id = a.id),
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
     'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
@@ -107,7 +134,7 @@ as $$
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
     "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
-    "engine": "builtin", "engine_configuration": {}
+    "engine": "builtin", "engine_configuration": {}, "prompt_values": {}
   }')
 $$;
 
@@ -185,6 +212,16 @@ begin
   from howdah.tools as t
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
     or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
+  union all
+  select 'prompts', p.name, p.id, p.agent_system_id, howdah_private.prompt_entry(p)
+  from howdah.prompts as p
+  where p.tenant_id = v_tenant_id and p.deleted_at is null
+    and (system_rows.named -> 'prompts' ? p.name or p.agent_system_id is not distinct from system_id)
+  union all
+  select 'skills', s.name, s.id, s.agent_system_id, howdah_private.skill_entry(s)
+  from howdah.skills as s
+  where s.tenant_id = v_tenant_id and s.deleted_at is null
+    and (system_rows.named -> 'skills' ? s.name or s.agent_system_id is not distinct from system_id)
   union all
   select 'agents', a.name, a.id, a.agent_system_id, howdah_private.agent_entry(a)
   from howdah.agents as a

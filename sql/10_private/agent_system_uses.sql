@@ -74,8 +74,17 @@ as $$
   from jsonb_array_elements(coalesce(entry_members.entry -> 'members', '[]')) with ordinality as m (one, place)
 $$;
 
--- Every place where the document names something, and what is meant: model, tool, agent, workflow, or member, which is
--- either of the last two.
+-- The skills of an agent in their order.
+create or replace function howdah_private.entry_skills(entry jsonb) returns table (name text, place int)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.name, s.place::int
+  from jsonb_array_elements_text(coalesce(entry_skills.entry -> 'skills', '[]')) with ordinality as s (name, place)
+$$;
+
+-- Every place where the document names something, and what is meant: model, tool, prompt, skill, agent, workflow, or member,
+-- which is either of the last two.
 create or replace function howdah_private.system_uses(document jsonb)
   returns table (what text, name text, path text)
   language sql immutable
@@ -86,6 +95,12 @@ as $$
   union all
   select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
+  union all
+  select 'prompt', a.entry ->> 'prompt', howdah_private.pointer('agents', a.name, 'prompt')
+  from howdah_private.system_entries(document, 'agents') as a where a.entry ? 'prompt'
+  union all
+  select 'skill', s.name, howdah_private.pointer('agents', a.name, 'skills', (s.place - 1)::text)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_skills(a.entry) as s
   union all
   select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
   from howdah_private.system_entries(document, 'tools') as t
@@ -116,12 +131,16 @@ as $$
     select 'tool', n.name from howdah_private.system_entries(document, 'tools') as t
     cross join lateral jsonb_array_elements_text(coalesce(t.entry -> 'aliases', '[]')) as n (name)
     union
+    select 'prompt', p.name from howdah.prompts as p where p.tenant_id = howdah.current_tenant() and p.deleted_at is null
+    union
+    select 'skill', s.name from howdah.skills as s where s.tenant_id = howdah.current_tenant() and s.deleted_at is null
+    union
     select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
     union
     select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
     union
     select left(s.section, -1), e.name
-    from unnest(array['models', 'tools', 'agents', 'workflows']) as s (section)
+    from unnest(howdah_private.system_sections()) as s (section)
     cross join lateral howdah_private.system_entries(document, s.section) as e
   )
   select k.what, k.name from known as k
@@ -168,6 +187,9 @@ as $$
     cross join lateral (
       select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
       from howdah_private.entry_tools(a.entry) as u
+      union all
+      select s.name, array['skills', (s.place - 1)::text], row_number() over (partition by s.name order by s.place)
+      from howdah_private.entry_skills(a.entry) as s
     ) as t
     where t.times > 1
     union all
@@ -175,7 +197,9 @@ as $$
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
       ('request_params', 'request_params go with model; in a list of models each has its own',
-        a.entry ? 'request_params' and not a.entry ? 'model')) as k (key, fault, is_there)
+        a.entry ? 'request_params' and not a.entry ? 'model'),
+      ('prompt_values', 'prompt_values go with prompt',
+        coalesce(a.entry -> 'prompt_values', '{}') <> '{}' and not a.entry ? 'prompt')) as k (key, fault, is_there)
     where k.is_there
   )
   select coalesce(array_agg(howdah_private.system_fault(f.path, f.message, f.hint) order by f.path), '{}') from faults as f

@@ -51,6 +51,48 @@ begin
   where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
 end $$;
 
+create or replace function howdah_private.apply_prompt(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_prompt howdah.prompts;
+  v_description text := coalesce(apply_prompt.entry ->> 'description', '');
+  v_template text := apply_prompt.entry ->> 'template';
+  v_variables jsonb := coalesce(apply_prompt.entry -> 'variables', '{}');
+begin
+  select p.* into v_prompt from howdah.prompts as p
+  where p.name = apply_prompt.name and p.tenant_id = howdah.current_tenant() and p.deleted_at is null;
+  perform howdah_private.refuse_owned('prompt', apply_prompt.name, v_prompt.agent_system_id, system_name);
+  if v_prompt.id is null then
+    insert into howdah.prompts (name, description, template, variables)
+    values (apply_prompt.name, v_description, v_template, v_variables);
+  end if;
+  update howdah.prompts as p set description = v_description, template = v_template, variables = v_variables
+  where p.id = v_prompt.id and (p.description, p.template, p.variables) is distinct from (v_description, v_template, v_variables);
+end $$;
+
+create or replace function howdah_private.apply_skill(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_skill howdah.skills;
+  v_description text := apply_skill.entry ->> 'description';
+  v_content text := apply_skill.entry ->> 'content';
+  v_is_active boolean := coalesce((apply_skill.entry ->> 'is_active')::boolean, true);
+begin
+  select s.* into v_skill from howdah.skills as s
+  where s.name = apply_skill.name and s.tenant_id = howdah.current_tenant() and s.deleted_at is null;
+  perform howdah_private.refuse_owned('skill', apply_skill.name, v_skill.agent_system_id, system_name);
+  if v_skill.id is null then
+    insert into howdah.skills (name, description, content, is_active)
+    values (apply_skill.name, v_description, v_content, v_is_active);
+  end if;
+  update howdah.skills as s set description = v_description, content = v_content, is_active = v_is_active
+  where s.id = v_skill.id and (s.description, s.content, s.is_active) is distinct from (v_description, v_content, v_is_active);
+end $$;
+
 -- What another tool takes back comes later (apply_compensation): that tool may be described after this one.
 create or replace function howdah_private.apply_tool(system_name text, name text, entry jsonb) returns void
   language plpgsql volatile
@@ -192,6 +234,62 @@ begin
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
       w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
       w.max_cost, w.max_seconds, w.engine, w.engine_configuration);
+end $$;
+
+-- A prompt and the values agents have for it may change together, and each is checked against the other: agents that are to
+-- have another prompt or other values first give theirs back. Their rows are taken before any prompt is, as whoever changes
+-- an agent's prompt by hand does (tg_agents__check_prompt).
+create or replace function howdah_private.drop_prompts(document jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agents uuid[] := array(
+    select a.id
+    from howdah_private.system_entries(document, 'agents') as e
+    join howdah.agents as a on a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join howdah.prompts as p on p.id = a.prompt_id
+    where (p.name, a.prompt_values) is distinct from (e.entry ->> 'prompt', coalesce(e.entry -> 'prompt_values', '{}')));
+begin
+  perform from howdah.agents as a where a.id = any (v_agents) order by a.id for no key update;
+  update howdah.agents as a set prompt_id = null, prompt_values = '{}'
+  where a.id = any (v_agents) and (a.prompt_id is not null or a.prompt_values <> '{}');
+end $$;
+
+-- A prompt that is not there was told of at its own place.
+create or replace function howdah_private.apply_agent_prompt(name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_prompt.name);
+  v_values jsonb := coalesce(entry -> 'prompt_values', '{}');
+begin
+  update howdah.agents as a set prompt_id = p.id, prompt_values = v_values
+  from howdah.prompts as p
+  where a.id = v_agent_id and p.name = entry ->> 'prompt' and p.tenant_id = howdah.current_tenant() and p.deleted_at is null
+    and (a.prompt_id, a.prompt_values) is distinct from (p.id, v_values);
+end $$;
+
+create or replace function howdah_private.apply_agent_skills(name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_skills.name);
+  v_wanted uuid[] := array(
+    select s.id from howdah_private.entry_skills(entry) as u
+    join howdah.skills as s on s.name = u.name and s.tenant_id = howdah.current_tenant() and s.deleted_at is null
+    group by s.id order by min(u.place));
+  v_there uuid[] := array(
+    select g.skill_id from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id
+    where g.agent_id = v_agent_id order by g.position, s.name);
+begin
+  if v_wanted <> v_there then
+    delete from howdah.agent_skills as g where g.agent_id = v_agent_id;
+    insert into howdah.agent_skills (agent_id, skill_id, position)
+    select v_agent_id, s.id, s.position from unnest(v_wanted) with ordinality as s (id, position);
+  end if;
 end $$;
 
 create or replace function howdah_private.apply_agent_models(name text, entry jsonb) returns void

@@ -75,13 +75,13 @@ as $$
   select btrim(marked_name.marker, E'{} \t\r\n')
 $$;
 
--- The text, in one pass: what a value says is not looked at again.
+-- The text, in one pass: what a value says is not looked at again. A name without a value is left as it stands.
 create or replace function howdah_private.filled_in(template text, vals jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
-      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, ''), '' order by p.place)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
   from howdah_private.template_parts(filled_in.template) as p
   cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
 $$;
@@ -145,8 +145,8 @@ begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
-        'faults', to_jsonb(v_faults))::text,
+      detail = jsonb_strip_nulls(jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'), 'faults', to_jsonb(v_faults)))::text,
       hint = case when v_known = '{}' then 'The prompt has no variables.'
         else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
   end if;

@@ -9,6 +9,12 @@ as $$
   select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
+  select 1, 'prompt', e.name, e.entry, howdah_private.pointer('prompts', e.name)
+  from howdah_private.system_entries(document, 'prompts') as e
+  union all
+  select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
+  from howdah_private.system_entries(document, 'skills') as e
+  union all
   select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
   from howdah_private.system_entries(document, 'tools') as e
   union all
@@ -28,6 +34,11 @@ as $$
     'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
   union all
+  select 7, s.what, e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills')) as s (what, key)
+  where e.entry ? s.key
+  union all
   select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
   from howdah_private.system_entries(document, 'workflows') as e
   cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
@@ -41,10 +52,14 @@ begin
   case what
     when 'model' then perform howdah_private.apply_model(system_name, name, entry);
     when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
+    when 'prompt' then perform howdah_private.apply_prompt(system_name, name, entry);
+    when 'skill' then perform howdah_private.apply_skill(system_name, name, entry);
     when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
     when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
     when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
     when 'models' then perform howdah_private.apply_agent_models(name, entry);
+    when 'agent prompt' then perform howdah_private.apply_agent_prompt(name, entry);
+    when 'agent skills' then perform howdah_private.apply_agent_skills(name, entry);
     when 'no members' then perform howdah_private.apply_members(name, entry, true);
     when 'members' then perform howdah_private.apply_members(name, entry, false);
     else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
@@ -58,7 +73,7 @@ create or replace function howdah_private.fault_path(path text, what text, entry
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when f.field is null or what not in ('model', 'tool', 'agent', 'workflow') then path
+    when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
@@ -83,6 +98,16 @@ as $$
   delete from howdah.agent_tools as t
   where t.agent_id in (select g.agent_id from given as g)
     and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+$$;
+
+create or replace function howdah_private.take_skills(document jsonb) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  delete from howdah.agent_skills as g
+  using howdah_private.system_entries(document, 'agents') as e, howdah.agents as a, howdah.skills as s
+  where a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and g.agent_id = a.id and s.id = g.skill_id and not coalesce(e.entry -> 'skills' ? s.name, false)
 $$;
 
 -- The source is kept for good, so a key may not stand in a comment of it either.
@@ -111,11 +136,13 @@ declare
   v_detail text;
   v_hint text;
 begin
-  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document);
+  perform howdah_private.drop_prompts(document);
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
   for v_step in
     select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
   loop
     continue when v_step.path = any (v_bad)
+      or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
     begin
       perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
@@ -128,8 +155,8 @@ begin
           case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
         v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
       -- what is to be done to a part that could not be made would only fail for the same reason
-      v_bad := v_bad || array(select s.path from howdah_private.system_steps(document) as s
-        where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
+      v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
+        where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
     end;
   end loop;
   if cardinality(v_faults) = 0 then
@@ -153,8 +180,8 @@ begin
     hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1), 'docs/files.md says how systems are described.');
 end $$;
 
--- Deletes what the system owns and its file no longer has: agents and workflows softly, tools and models that nothing living
--- uses any more.
+-- Deletes what the system owns and its file no longer has: agents and workflows softly; tools, models, and softly prompts and
+-- skills that nothing living uses any more.
 create or replace function howdah_private.prune_system(system_id uuid, document jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -177,6 +204,15 @@ begin
     and not coalesce(document -> 'tools' ? t.name, false)
     and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
     and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  perform howdah.delete_prompt(p.id) from howdah.prompts as p
+  where p.tenant_id = howdah.current_tenant() and p.agent_system_id = prune_system.system_id and p.deleted_at is null
+    and not coalesce(document -> 'prompts' ? p.name, false)
+    and not exists (select from howdah.agents as a where a.prompt_id = p.id and a.deleted_at is null);
+  perform howdah.delete_skill(s.id) from howdah.skills as s
+  where s.tenant_id = howdah.current_tenant() and s.agent_system_id = prune_system.system_id and s.deleted_at is null
+    and not coalesce(document -> 'skills' ? s.name, false)
+    and not exists (select from howdah.agent_skills as g join howdah.agents as a on a.id = g.agent_id
+      where g.skill_id = s.id and a.deleted_at is null);
   -- the one named default is used by all who name none
   delete from howdah.models as m
   where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
@@ -211,6 +247,9 @@ begin
   v_digest := encode(sha256(convert_to(
     howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system))::text, 'UTF8')), 'hex');
   if v_digest <> v_system.digest then
+    -- what is resolved has versions of prompts and skills, which else come at the commit
+    perform howdah_private.write_text_versions_of(a.id) from howdah.agents as a
+    where a.tenant_id = v_tenant_id and a.agent_system_id = v_system.id and a.deleted_at is null;
     update howdah.agent_systems as s
     set description = v_system.description, orchestrator = v_system.orchestrator, source = settle_system.source,
       version = s.version + (s.digest <> '')::int, digest = v_digest, resolved = howdah_private.resolved_system(v_system)
@@ -242,9 +281,21 @@ as $$
     where u.what <> 'tool'
   ),
   models as (
-    update howdah.models as m set agent_system_id = case when own -> 'models' ? m.name then system_id end
+    update howdah.models as m set agent_system_id = case when m.agent_system_id is null then system_id end
     where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
       or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  prompts as (
+    update howdah.prompts as p set agent_system_id = case when p.agent_system_id is null then system_id end
+    where p.tenant_id = (select id from tenant) and p.deleted_at is null
+      and ((own -> 'prompts' ? p.name and p.agent_system_id is null)
+        or (release and p.agent_system_id = own_parts.system_id and not coalesce(document -> 'prompts' ? p.name, false)))
+  ),
+  skills as (
+    update howdah.skills as s set agent_system_id = case when s.agent_system_id is null then system_id end
+    where s.tenant_id = (select id from tenant) and s.deleted_at is null
+      and ((own -> 'skills' ? s.name and s.agent_system_id is null)
+        or (release and s.agent_system_id = own_parts.system_id and not coalesce(document -> 'skills' ? s.name, false)))
   ),
   agents as (
     update howdah.agents as a set agent_system_id = own_parts.system_id
@@ -255,15 +306,33 @@ as $$
     where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
   )
   update howdah.tools as t
-  set agent_system_id = case when own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s) then own_parts.system_id end
+  set agent_system_id = case when t.agent_system_id is null then own_parts.system_id end
   where t.tenant_id = (select id from tenant) and (
     (t.agent_system_id is null and (own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s)))
     or (release and t.agent_system_id = own_parts.system_id and not coalesce(document -> 'tools' ? t.name, false)
       and howdah_private.sub_run_target(t) is null))
 $$;
 
--- What the runtime makes of the parts: of an agent the prompt its models are sent first (conversation.ts), its models and
--- its tools, as its version has them.
+-- What an agent's models are sent first, as the runtime puts it together (prompted.ts, conversation.ts, skills.ts). What a
+-- run has to bring for its prompt stands there as {{name}}.
+create or replace function howdah_private.final_system_prompt(definition jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
+    nullif(howdah_private.filled_in(d.agent #>> '{prompt,template}',
+      howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null)), ''),
+    nullif(d.agent ->> 'instruction', ''), (
+      select E'Your skills. Read one by load_skill before you do what it is about:\n'
+        || string_agg(format('- %s: %s', s.one ->> 'name', s.one ->> 'description'), E'\n' order by s.place)
+      from jsonb_array_elements(definition -> 'skills') with ordinality as s (one, place)
+      where definition -> 'tools' @> '[{"kind": "builtin", "name": "load_skill"}]'
+      having count(*) > 0))
+  from (select definition -> 'agent' as agent) as d
+$$;
+
+-- What the runtime makes of the parts: of an agent the prompt its models are sent first, its models and its tools, as its
+-- version has them.
 create or replace function howdah_private.resolved_system(s howdah.agent_systems) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -271,7 +340,7 @@ as $$
   select jsonb_build_object('orchestrator', s.orchestrator,
     'agents', coalesce((
       select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
-        concat_ws(E'\n\n', nullif(a.system_prompt, ''), nullif(a.instruction, '')),
+        howdah_private.final_system_prompt(d.definition),
         'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
       from howdah.agents as a cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
       where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),

@@ -34,7 +34,7 @@ begin
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
-      from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
+      from unnest(howdah_private.system_sections()) as s (kind)))));
 end $$;
 
 -- {"agents": {name: {"owner_id", "entry"}}, …} of what a system owns or a document names.
@@ -58,7 +58,7 @@ as $$
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
     order by s.place, n.name collate "C"), '[]')
-  from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
+  from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
 $$;
 
@@ -89,7 +89,7 @@ create or replace function howdah_private.refuse_system_shape(document jsonb, so
 as $$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
-  v_sections constant text[] := array['models', 'tools', 'agents', 'workflows'];
+  v_sections constant text[] := howdah_private.system_sections();
   v_faults jsonb[];
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
@@ -98,8 +98,9 @@ begin
   end if;
   v_faults := array(
     select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema #- '{properties,models,additionalProperties}' #- '{properties,tools,additionalProperties}'
-      #- '{properties,agents,additionalProperties}' #- '{properties,workflows,additionalProperties}', document)) as f (one));
+    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
+      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
   if cardinality(v_faults) = 0 then
     v_faults := array(
       select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)

@@ -85,6 +85,8 @@ function faultsIn(error: unknown): Found[] | undefined {
 const LEAST: Record<string, JsonObject> = {
   models: { provider: 'local', model: 'extractive' },
   tools: { kind: 'custom' },
+  prompts: { template: 'any' },
+  skills: { description: 'any', content: 'any' },
   agents: {},
   workflows: { type: 'chain', members: [] },
 };

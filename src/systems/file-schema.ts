@@ -72,6 +72,41 @@ const tool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('workflow'), workflow: name, ...toolFields, ...described }),
 ]);
 
+const prompt = z.strictObject({
+  template: z
+    .string()
+    .min(1)
+    .max(262_144)
+    .describe('What agents are told, {{name}} where a value goes.'),
+  description: text.optional(),
+  variables: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'a variable has a name of letters, digits and _'),
+      z.looseObject({
+        type: z.enum(['string', 'number', 'integer', 'boolean']),
+        description: z.string().optional(),
+      }),
+    )
+    .optional()
+    .describe('JSON Schemas by name; one without default has to be given.'),
+});
+
+const skill = z.strictObject({
+  description: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^[^\r\n]*$/, 'say in one line when to read it')
+    .describe('One line: when to read it.'),
+  content: z.string().min(1).max(61_440).describe('What the agent reads, as Markdown.'),
+  is_active: z.boolean().optional(),
+});
+const skillName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'a skill has a name of letters, digits, _ and -');
+
 const subRuns = z.union([
   z.array(name),
   z.record(name, subRun.extend({ requires_approval: z.boolean().optional() })),
@@ -80,6 +115,12 @@ const subRuns = z.union([
 const agent = z.strictObject({
   mission: text.optional().describe('What this agent is to do.'),
   system_prompt: text.optional().describe('A generic prompt that stands before the mission.'),
+  prompt: name.optional().describe('A prompt that stands before the mission.'),
+  prompt_values: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .describe('By variable of the prompt; what a run brings goes before.'),
+  skills: z.array(name).optional().describe('In the order it is told of them.'),
   description: text.optional().describe('What others choose it by.'),
   model: name.optional().describe('Its model; the one named default unless said.'),
   request_params: object.optional().describe('Sent to that model as they are: temperature, …'),
@@ -132,6 +173,8 @@ export const systemFile = z
     description: text.optional(),
     models: z.record(name, model).optional(),
     tools: z.record(toolName, tool).optional(),
+    prompts: z.record(name, prompt).optional(),
+    skills: z.record(skillName, skill).optional(),
     agents: z.record(name, agent).optional(),
     workflows: z.record(name, workflowEntries(text, budget, subRun)).optional(),
     orchestrator: name.optional().describe('The agent or workflow that speaks for the system.'),
