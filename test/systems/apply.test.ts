@@ -180,6 +180,16 @@ describe('an apply', () => {
     expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
   });
 
+  test('with prune lets go of a tool that others use', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(system('base', { tools: { find: { kind: 'custom' } } }));
+    await tenant.apply(system('shop', { agents: { desk: { tools: { allow: ['find'] } } } }));
+    const prune = () => tenant.apply(system('base', {}), { prune: true });
+    expect(changes(await prune())).toEqual(['change tool find']);
+    expect(changes(await prune())).toEqual([]);
+    expect(await tenant.export(null)).toMatchObject({ tools: { find: { kind: 'custom' } } });
+  });
+
   test('with prune leaves alone what is not its own, the first time too', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.all(`insert into howdah.agents (name) values ('hand')`);

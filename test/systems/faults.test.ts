@@ -92,6 +92,25 @@ describe('a fault has its line, its column and what was meant', () => {
       '3:42 0 has to be string or object, not number',
     ],
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
+    ['prompts: { p: { description: a } }', '3:12 template is missing'],
+    ['prompts: { p: { templat: a } }', '3:17 unknown key "templat", did you mean "template"?'],
+    [
+      'prompts: { p: { template: a, variables: { v: { type: strng } } } }',
+      '3:54 unknown type "strng", did you mean "string"?',
+    ],
+    [
+      'prompts: { p: { template: a, variables: { a-b: { type: string } } } }',
+      '3:43 a variable has a name of letters, digits and _',
+    ],
+    ['skills: { s: { content: a } }', '3:11 description is missing'],
+    ['skills: { s: { descripton: a, content: a } }', '3:16 unknown key "descripton", did you mean'],
+    ['skills: { s: { description: "a\\nb", content: a } }', '3:29 description: say in one line'],
+    [
+      'skills: { a b: { description: a, content: a } }',
+      '3:11 a skill has a name of letters, digits, _ and -',
+    ],
+    ['agents: { a: { prompt_values: { tone: [] } } }', '3:33 tone has to be'],
+    ['agents: { a: { skils: [] } }', '3:16 unknown key "skils", did you mean "skills"?'],
     // what is named
     ['agents: { desk: { model: nobody } }', '3:26 unknown model "nobody"'],
     [
@@ -127,6 +146,23 @@ describe('a fault has its line, its column and what was meant', () => {
       'workflows: { w: { type: router, members: [], model: nobody } }',
       '3:53 unknown model "nobody"',
     ],
+    [
+      'prompts: { serve: { template: a } }\nagents: { a: { prompt: serv } }',
+      '4:24 unknown prompt "serv", did you mean "serve"?',
+    ],
+    [
+      'prompts: { serve: { template: a } }\nagents: { a: { prompt: serv, prompt_values: { b: 1 } } }',
+      '4:24 unknown prompt "serv", did you mean "serve"?',
+    ],
+    ['agents: { a: { prompt_values: { tone: kind } } }', '3:16 prompt_values go with prompt'],
+    [
+      'skills: { refunds: { description: a, content: a } }\nagents: { a: { skills: [refund] } }',
+      '4:25 unknown skill "refund", did you mean "refunds"?',
+    ],
+    [
+      'skills: { s: { description: a, content: a } }\nagents: { a: { skills: [s, s] } }',
+      '4:28 "s" is listed twice',
+    ],
     ['orchestrator: nobody', '3:15 unknown agent or workflow "nobody"'],
     // what rows refuse
     ['models: { m: { provider: x, model: x, base_url: "ftp://x" } }', /^3:49 .*base url is http/],
@@ -146,6 +182,34 @@ describe('a fault has its line, its column and what was meant', () => {
     [
       'agents: { desk: { tools: { allow: [http_request], configuration: { http_request: { headers: { authorization: "Bearer abcdef1234567890" } } } } } }',
       /holds a key/,
+    ],
+    [
+      'prompts: { p: { template: "Dear {{custmer}}", variables: { customer: { type: string } } } }',
+      '3:27 template, line 1, column 6: {{custmer}} is no variable: did you mean {{customer}}?',
+    ],
+    ['prompts: { p: { template: " " } }', /^3:27 .*template is not empty/],
+    [
+      'prompts: { p: { template: a, variables: { n: { type: integer, default: x } } } }',
+      /^3:30 variables: the default of n/,
+    ],
+    ['prompts: { p: { template: "sk-proj-abcdefgh1234567890ABCD" } }', '3:27 template holds a key'],
+    [
+      'skills: { s: { description: a, content: "sk-proj-abcdefgh1234567890ABCD" } }',
+      '3:41 content holds a key',
+    ],
+    [`skills: { s: { description: a, content: ${'é'.repeat(40_000)} } }`, /^3:\d+ .*content/],
+    [
+      'prompts: { p: { template: "{{tone}}", variables: { tone: { type: string } } } }\nagents: { a: { prompt: p, prompt_values: { ton: kind } } }',
+      '4:49 prompt_values for prompt p: "ton" is no variable of it: did you mean tone?',
+    ],
+    [
+      'prompts: { p: { template: "{{tone}}", variables: { tone: { type: string } } } }\nagents: { a: { prompt: p, prompt_values: { tone: 3 } } }',
+      /^4:27 prompt_values for prompt p: .*tone/,
+    ],
+    // what is wrong with a prompt is not told again of who has it
+    [
+      'prompts: { p: { template: "{{tone}}" } }\nagents: { a: { prompt: p, prompt_values: { tone: kind } } }',
+      '3:27 template, line 1, column 1',
     ],
     ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
     ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],

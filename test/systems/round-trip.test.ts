@@ -79,7 +79,44 @@ const subRun = some({
   allowed_tools: fc.array(fc.constantFrom('todo', 'ask_user'), { maxLength: 2 }),
   budget,
   suppress_markdown: fc.boolean(),
+  ephemeral: fc.boolean(),
+  handoff: fc.boolean(),
+  weight: fc.constantFrom(0.5, 2),
 });
+
+/** With a variable for each type, and values that fit them. */
+const VARIABLES: JsonObject = {
+  tone: { type: 'string', enum: ['kind', 'strict'], default: 'kind', description: 'How.' },
+  share: { type: 'number', minimum: 0 },
+  items: { type: 'integer', maximum: 9, default: 3 },
+  is_new: { type: 'boolean' },
+};
+const filled = text.filter((one) => /\S/.test(one));
+/** Braces of a text would be taken for variables there are not. */
+const unmarked = filled.filter((one) => !one.includes('{{'));
+const prompt = fc.oneof(
+  unmarked.map((template): JsonObject => ({ template })),
+  fc.tuple(unmarked, some({ description: text })).map(
+    ([template, rest]): JsonObject => ({
+      template: `${template}{{tone}}, {{ share }}: {{items}}{{is_new}}`,
+      variables: VARIABLES,
+      ...rest,
+    }),
+  ),
+);
+const values = some({
+  tone: fc.constant('strict'),
+  share: fc.constantFrom(0.5, 1, 1e-7),
+  items: fc.integer({ min: -3, max: 9 }),
+  is_new: fc.boolean(),
+});
+const skill = fc
+  .tuple(
+    filled.filter((one) => !/[\r\n]/.test(one)),
+    filled,
+    some({ is_active: fc.boolean() }),
+  )
+  .map(([description, content, rest]): JsonObject => ({ description, content, ...rest }));
 
 const model = fc
   .tuple(
@@ -105,7 +142,18 @@ const engine = fc.constantFrom<JsonObject>(
   { engine: 'custom', engine_configuration: { function: 'answer', request_params: { n: 1.5 } } },
 );
 
-const agentOf = (models: string[], tools: string[], agents: string[], workflows: string[]) =>
+type Parts = { models: JsonObject; tools: JsonObject; prompts: JsonObject; skills: JsonObject };
+
+const promptedBy = (prompts: JsonObject): fc.Arbitrary<JsonObject> =>
+  fc
+    .tuple(fc.constantFrom(null, ...Object.entries(prompts)), values)
+    .map(([chosen, given]): JsonObject => {
+      if (chosen === null) return {};
+      const [name, { variables }] = chosen as [string, JsonObject];
+      return { prompt: name, ...(variables !== undefined && { prompt_values: given }) };
+    });
+
+const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
   fc
     .tuple(
       some({
@@ -124,11 +172,15 @@ const agentOf = (models: string[], tools: string[], agents: string[], workflows:
           { type: 'string' },
         ),
       }),
-      fc.array(fc.tuple(fc.constantFrom('default', ...models), fc.option(free)), { maxLength: 3 }),
-      fc.subarray(['todo', 'http_request', ...tools]),
+      fc.array(
+        fc.tuple(fc.constantFrom('default', ...Object.keys(parts.models)), fc.option(free)),
+        { maxLength: 3 },
+      ),
+      fc.subarray(['todo', 'http_request', ...Object.keys(parts.tools)]),
       fc.subarray(agents),
       fc.subarray(workflows),
       fc.tuple(fc.boolean(), subRun, free, fc.option(fc.boolean()), engine),
+      fc.tuple(promptedBy(parts.prompts), fc.shuffledSubarray(Object.keys(parts.skills))),
     )
     .map(
       ([
@@ -138,9 +190,12 @@ const agentOf = (models: string[], tools: string[], agents: string[], workflows:
         sub,
         flows,
         [isLong, configuration, params, approval, answers],
+        [told, skills],
       ]): JsonObject => ({
         ...rest,
         ...answers,
+        ...told,
+        skills,
         models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
         tools: {
           allow,
@@ -202,7 +257,16 @@ const workflowOf = (agents: string[]) =>
           fc
             .tuple(fc.constantFrom('development', ...agents), subRun, word)
             .map(([agent, configuration, role]) => ({ agent, configuration, role })),
-          fc.constant({ question: { prompt: 'Well?', options: ['yes', 'no'] } }),
+          fc
+            .tuple(
+              fc.constantFrom<JsonObject>(
+                {},
+                { options: ['yes', 'no'] },
+                { options: ['yes', 'no'], expires_in_seconds: 60, default_answer: 'no' },
+              ),
+              some({ role: word }),
+            )
+            .map(([settings, rest]) => ({ question: { prompt: 'Well?', ...settings }, ...rest })),
         ),
         { maxLength: 4 },
       ),
@@ -231,6 +295,8 @@ const system = fc
   .record({
     models: fc.dictionary(name, model, { maxKeys: 3 }),
     tools: fc.dictionary(fc.stringMatching(/^t_[a-z]{1,6}$/), tool, { maxKeys: 3 }),
+    prompts: fc.dictionary(name, prompt, { maxKeys: 3 }),
+    skills: fc.dictionary(fc.stringMatching(/^[a-z][A-Za-z0-9_-]{0,7}$/), skill, { maxKeys: 3 }),
     agents: fc.uniqueArray(
       name.map((one) => `a ${one}`),
       { maxLength: 4 },
@@ -241,14 +307,13 @@ const system = fc
     ),
     description: text,
   })
-  .chain(({ models, tools, agents, workflows, description }) =>
+  .chain(({ agents, workflows, description, ...parts }) =>
     fc
       .tuple(
         fc.tuple(
           ...agents.map((own) =>
             agentOf(
-              Object.keys(models),
-              Object.keys(tools),
+              parts,
               agents.filter((one) => one !== own),
               workflows,
             ),
@@ -261,8 +326,7 @@ const system = fc
           version: 'v1',
           name: 'random',
           description,
-          models,
-          tools,
+          ...parts,
           agents: Object.fromEntries(agents.map((one, index) => [one, made[index] as JsonObject])),
           workflows: Object.fromEntries(
             workflows.map((one, index) => [one, flows[index] as JsonObject]),
