@@ -80,14 +80,17 @@ async function looseCards(root: string, names: readonly string[]): Promise<Sourc
     (name) => CARD.test(name) && ![...CONFIG, ...SECRETS, 'SKILL.md'].includes(name),
   );
   const read = await Promise.all(wanted.map((name) => sourceAt('card', join(root, name))));
-  return read.filter(({ name, text }) =>
-    /\.ya?ml$/i.test(name)
-      ? /^(type|instruction)[ \t]*:/m.test(text)
-      : /^\ufeff?\s*---\s*$/m.test(firstLine(text)),
-  );
+  return read.filter(({ name, text }) => looksLikeCard(name, text));
 }
 
-const firstLine = (text: string) => text.trimStart().split('\n', 1)[0] ?? '';
+const KEYS_OF_CARDS =
+  /^(type|name|instruction|description|model|agents|servers|default|function_tools)[ \t]*:/m;
+
+function looksLikeCard(name: string, text: string): boolean {
+  if (/\.ya?ml$/i.test(name)) return /^(type|instruction)[ \t]*:/m.test(text);
+  const [before, front = ''] = text.split(/^---[ \t\r]*$/m);
+  return before?.trim() === '' && KEYS_OF_CARDS.test(front);
+}
 
 async function pythonFiles(root: string, names: readonly string[]): Promise<Source[]> {
   const read = names

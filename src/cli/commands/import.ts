@@ -49,10 +49,12 @@ async function apply(
 function tell(io: CliIo, imported: Imported): void {
   const { carried, not_carried_over } = report(imported);
   for (const { file, line, column, message } of not_carried_over) {
-    io.err(`${file}:${line}:${column}: not carried over: ${message}`);
+    io.err(`${file}:${line}:${column}: ${message}`);
   }
   const counts = Object.entries(carried).map(([what, count]) => `${what} ${count}`);
-  io.err(`Carried over: ${counts.join(', ')}. Not carried over: ${not_carried_over.length}.`);
+  io.err(
+    `Carried over: ${counts.join(', ')}. Not carried over, or not quite: ${not_carried_over.length}.`,
+  );
 }
 
 function report({ document, notes }: Imported) {

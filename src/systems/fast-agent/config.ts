@@ -4,7 +4,7 @@ import type { Findings, Mapping } from './project.ts';
 import { EFFORTS, PROVIDERS } from './providers.ts';
 
 /** What a configuration says of a provider. */
-export type ProviderSettings = { base_url?: string; secret_name?: string; effort?: string };
+export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
 
 /** What an import needs to know of the configuration. */
 export type Settings = {
@@ -73,8 +73,8 @@ function readProvider(
   const found: ProviderSettings = providers[name] ?? {};
   providers[name] = found;
   if (fields.take('api_key') !== undefined) {
-    found.secret_name = secretOf(name);
-    fields.note(['api_key'], keyAdvice(found.secret_name));
+    found.hasKey = true;
+    fields.note(['api_key'], keyAdvice('api_key', name));
   }
   const url = fields.text('base_url') ?? azureUrl(fields.text('resource_name'));
   if (url !== undefined && /^https?:\/\/[^\s@$]+$/i.test(url)) {
@@ -87,21 +87,17 @@ function readProvider(
     if (typeof effort === 'string' && EFFORTS.includes(effort)) found.effort = effort;
     else if (effort !== undefined) fields.note([key], `${key}: no effort that has a name`);
   }
-  fields.leave({});
+  fields.leave({}, 'nothing here answers to it');
 }
 
 function azureUrl(resource: string | undefined): string | undefined {
   return resource && `https://${resource}.openai.azure.com/openai/v1`;
 }
 
-/** What the key of a provider is stored as. */
-export function secretOf(provider: string): string {
-  return `${provider.replaceAll('-', '_')}_api_key`;
-}
-
-/** What to do about a key that stood in a file. */
-export function keyAdvice(secret: string): string {
-  return `api_key: keys are never carried over; store it: howdah secret set ${secret}`;
+/** What to do about a key: a file that named a secret nobody has set would not apply. */
+export function keyAdvice(what: string, provider: string): string {
+  const secret = `${provider.replaceAll('-', '_')}_api_key`;
+  return `${what}: no key is carried over; howdah secret set ${secret}, and say secret_name: ${secret} in its models`;
 }
 
 /** One line for each server: they are no part of a system's file. */

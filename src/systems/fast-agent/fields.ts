@@ -58,10 +58,10 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
     skip(key: string, why: string) {
       if (saysSomething(take(key))) note([key], `${key}: ${why}`);
     },
-    /** Of the keys that are left: why, where that is known of them, else that nobody knows them. */
-    leave(why: Readonly<Record<string, string>>) {
+    /** Of the keys that are left: why, where that is known of them or of the rest, else that nobody knows them. */
+    leave(why: Readonly<Record<string, string>>, rest?: string) {
       for (const key of Object.keys(data).filter((one) => !taken.has(one))) {
-        const known = Object.hasOwn(why, key) ? why[key] : undefined;
+        const known = Object.hasOwn(why, key) ? why[key] : rest;
         if (known !== undefined) {
           if (saysSomething(data[key])) note([key], `${key}: ${known}`);
           continue;

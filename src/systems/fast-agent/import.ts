@@ -31,6 +31,7 @@ export function importFastAgent(project: Project): Imported {
   const cards = of('card', 'tool-card').flatMap((file) => readCard(file, findings) ?? []);
   findings.notes.push(...of('python').flatMap(pythonAgents));
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
+  models.choose(undefined, () => {}); // the default is carried over though nobody needs it
   const sections = writeCards(named(cards, findings), { project, findings, models });
   const document = { version: 'v1', name: project.name, models: models.entries, ...sections };
   refuse(findings.faults);
@@ -81,6 +82,12 @@ function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject 
       uses.push({ from: name, to, fields, path });
       return kinds.get(to);
     };
+    if (card.isTool) {
+      fields.note(
+        [],
+        'fast-agent gives it to its default agent as a tool: list it under agents there',
+      );
+    }
     const isMeant = isDefault(card, fields) && orchestrator === undefined;
     const entry = writeCard({ ...parts, card, fields, refer });
     if (isMeant) orchestrator = name;

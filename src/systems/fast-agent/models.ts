@@ -1,11 +1,12 @@
 import type { JsonObject } from '../../contracts/json.ts';
-import { type ProviderSettings, type Settings, secretOf } from './config.ts';
+import { keyAdvice, type ProviderSettings, type Settings } from './config.ts';
 import { isObject } from './fields.ts';
 import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
 
 /** A model by its name in the file, and what is sent to it. */
 export type Choice = {
-  model?: string /** As fast-agent calls it. */;
+  model?: string;
+  /** Its provider, as fast-agent calls it. */
   vendor?: string;
   request_params: JsonObject;
 };
@@ -33,9 +34,10 @@ export function createModels(settings: Settings, tellOfDefault: Tell): Models {
     const said = settings.providers[spec.provider] ?? settings.providers[reach.section ?? ''] ?? {};
     if (reach.but) once(spec.provider, `model ${JSON.stringify(written)}: ${reach.but}`, tell);
     const entry = entryOf(spec, said);
-    if (entry.secret_name && !said.secret_name) {
-      const advice = `${spec.provider} takes a key: howdah secret set ${entry.secret_name}`;
-      once(String(entry.secret_name), advice, tell);
+    // a server with an address of its own is never sent the key of the environment
+    if (entry.base_url && !said.hasKey && !reach.isOpen) {
+      const advice = keyAdvice(`the key of ${spec.provider}`, spec.provider);
+      once(`key ${spec.provider}`, advice, tell);
     }
     if (reach.provider === 'azure' && !entry.base_url) {
       once('azure', `model ${JSON.stringify(written)}: give it a base_url`, tell);
@@ -60,22 +62,17 @@ export function createModels(settings: Settings, tellOfDefault: Tell): Models {
 function entryOf({ provider, model }: Spec, said: ProviderSettings): JsonObject {
   const reach = PROVIDERS[provider] ?? { provider };
   const base_url = said.base_url ?? reach.base_url;
-  // a server with an address of its own is never sent the key of the environment
-  const isNamed = base_url !== undefined && !reach.isOpen;
-  const secret_name = said.secret_name ?? (isNamed ? secretOf(provider) : undefined);
-  return {
-    provider: reach.provider,
-    model,
-    ...(base_url !== undefined && { base_url }),
-    ...(secret_name !== undefined && { secret_name }),
-  };
+  return { provider: reach.provider, model, ...(base_url !== undefined && { base_url }) };
 }
 
-/** By its own id, else with its provider before that: `default` is the environment's. */
+/** Names that are taken: the environment's model has the first. */
+const TAKEN = ['default', '__proto__'];
+
+/** By its own id, else with its provider before that. */
 function remember(entries: JsonObject, { provider, model }: Spec, entry: JsonObject): string {
   const isFree = (name: string) =>
-    entries[name] === undefined || JSON.stringify(entries[name]) === JSON.stringify(entry);
-  const name = model !== 'default' && isFree(model) ? model : `${provider}.${model}`;
+    !Object.hasOwn(entries, name) || JSON.stringify(entries[name]) === JSON.stringify(entry);
+  const name = !TAKEN.includes(model) && isFree(model) ? model : `${provider}.${model}`;
   entries[name] = entry;
   return name;
 }
@@ -95,7 +92,9 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
     return undefined;
   }
   const [base = '', query = ''] = split(spec);
-  const [meant = '', standing = ''] = split(ALIASES[base] ?? ALIASES[base.toLowerCase()] ?? base);
+  const [meant = '', standing = ''] = split(
+    ALIASES.get(base) ?? ALIASES.get(base.toLowerCase()) ?? base,
+  );
   const [name, effort] = withoutEffort(meant);
   if (TEST_MODELS.has(name)) {
     tell(`model ${quoted} is for fast-agent's tests; the default model is taken`);

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Note, Source } from './project.ts';
 
 /** As fast-agent's decorators are written: `@fast.agent(`, `@app.evaluator_optimizer(`. */
@@ -16,7 +17,7 @@ export function pythonAgents({ name: file, text }: Source): Note[] {
   return [...text.matchAll(DECORATOR)].map((match) => {
     const before = text.slice(0, match.index).split('\n');
     const indent = /^[ \t]*/.exec(match[0])?.[0].length ?? 0;
-    const message = `${match[1]} defined in Python, which is not run here: let fast-agent write its card, python ${file} --dump-agents DIR, and import that folder`;
+    const message = `${match[1]} in Python, which is not run here: python ${basename(file)} --dump-agents DIR writes its card`;
     return { file, line: before.length, column: indent + 1, message };
   });
 }

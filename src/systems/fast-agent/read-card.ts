@@ -15,6 +15,11 @@ export function readMapping({ name: file, text }: Source, findings: Findings): M
 
 /** An agent card; undefined when it is none, which is told of. */
 export function readCard(source: Source, findings: Findings): Card | undefined {
+  if (/(^|[/\\])SKILL\.md$/.test(source.name)) {
+    const message = 'it is a skill, and skills are no part of an agent system file yet';
+    findings.notes.push({ file: source.name, line: 1, column: 1, message });
+    return undefined;
+  }
   const isMarkdown = /\.(md|markdown)$/i.test(source.name);
   const parts = isMarkdown ? frontMatter(source.text) : undefined;
   if (isMarkdown && !parts) {
@@ -47,6 +52,7 @@ function nameOf({ file, read, data }: Mapping, findings: Findings): string | und
     const stem = (file.split(/[/\\]/).at(-1) ?? file).replace(/\.[^.]*$/, '');
     return stem.replaceAll(' ', '_');
   }
+  if (name === '__proto__') return refuse(file, read, '__proto__ is no name', findings, '/name');
   if (typeof name === 'string' && name.trim() !== '') return name.trim().replaceAll(' ', '_');
   return refuse(file, read, 'name has to be a text that is not empty', findings, '/name');
 }

@@ -68,6 +68,12 @@ function planner(writing: Writing, standing: 'full' | 'iterative'): JsonObject {
     fields.fault(['plan_type'], 'plan_type has to be one of full, iterative');
   }
   const plans = fields.whole('plan_iterations');
+  if (plans !== undefined && plans < 1) {
+    fields.note(
+      ['plan_iterations'],
+      'plan_iterations: there is always a bound; it is max_plans, 5 unless said',
+    );
+  }
   return {
     ...said({ type: 'orchestrator', members: members(writing, 'agents'), planning }),
     ...said({ max_plans: plans === undefined || plans < 1 ? undefined : plans }),

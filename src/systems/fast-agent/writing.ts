@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../contracts/json.ts';
-import { keyAdvice, secretOf } from './config.ts';
+import { keyAdvice } from './config.ts';
 import type { Fields } from './fields.ts';
 import type { Choice, Models } from './models.ts';
 import type { Card, Findings, Project } from './project.ts';
@@ -49,7 +49,7 @@ export function modelOf({ card, fields, models, findings }: Writing): RequestPar
   const named = fields.text('model');
   const choice = models.choose(said.model ?? named, (message) => fields.note(key, message));
   if (fields.take('api_key') !== undefined) {
-    fields.note(['api_key'], keyAdvice(secretOf(choice.vendor ?? 'openai')));
+    fields.note(['api_key'], keyAdvice('api_key', choice.vendor ?? 'openai'));
   }
   const { model: _, ...rest } = said;
   const request_params = { ...choice.request_params, ...said.request_params };
