@@ -77,6 +77,45 @@ alter table howdah.agent_models enable row level security, force row level secur
 CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
 
+create table howdah.agent_system_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  agent_system_id uuid not null,
+  version integer not null,
+  source text not null,
+  digest text not null,
+  resolved jsonb not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint agent_system_versions_tenant_id_agent_system_id_version_key UNIQUE (tenant_id, agent_system_id, version),
+  constraint agent_system_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint agent_system_versions_pkey PRIMARY KEY (id),
+  constraint agent_system_versions_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE RESTRICT,
+  constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text))
+);
+alter table howdah.agent_system_versions enable row level security, force row level security;
+
+create table howdah.agent_systems (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  orchestrator text,
+  version integer default 1 not null,
+  source text not null,
+  digest text not null,
+  resolved jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint agent_systems_pkey PRIMARY KEY (id),
+  constraint agent_systems_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text)),
+  constraint version_counts_from_one CHECK ((version >= 1))
+);
+alter table howdah.agent_systems enable row level security, force row level security;
+
 create table howdah.agent_tools (
   tenant_id uuid default howdah.current_tenant() not null,
   agent_id uuid not null,
@@ -137,11 +176,13 @@ create table howdah.agents (
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
   is_default boolean default false not null,
+  agent_system_id uuid,
   engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
+  constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -152,6 +193,7 @@ create table howdah.agents (
   constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text))
 );
 alter table howdah.agents enable row level security, force row level security;
+CREATE INDEX agents_agent_system_id_idx ON howdah.agents USING btree (tenant_id, agent_system_id);
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX agents_default_key ON howdah.agents USING btree (tenant_id, user_id) NULLS NOT DISTINCT WHERE (is_default AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
@@ -524,9 +566,11 @@ create table howdah.models (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   secret_name text,
+  agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
+  constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
@@ -535,6 +579,7 @@ create table howdah.models (
   constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
 );
 alter table howdah.models enable row level security, force row level security;
+CREATE INDEX models_agent_system_id_idx ON howdah.models USING btree (tenant_id, agent_system_id);
 
 create table howdah.questions (
   id uuid default howdah.uuid_v7() not null,
@@ -866,10 +911,12 @@ create table howdah.tools (
   agent_id uuid,
   compensation_tool_id uuid,
   workflow_id uuid,
+  agent_system_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint tools_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
@@ -885,6 +932,7 @@ create table howdah.tools (
 );
 alter table howdah.tools enable row level security, force row level security;
 CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
+CREATE INDEX tools_agent_system_id_idx ON howdah.tools USING btree (tenant_id, agent_system_id);
 CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
 CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
@@ -994,9 +1042,11 @@ create table howdah.workflows (
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
   is_restricted boolean default false not null,
+  agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_pkey PRIMARY KEY (id),
+  constraint workflows_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
@@ -1005,6 +1055,7 @@ create table howdah.workflows (
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200)))
 );
 alter table howdah.workflows enable row level security, force row level security;
+CREATE INDEX workflows_agent_system_id_idx ON howdah.workflows USING btree (tenant_id, agent_system_id);
 CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
@@ -1391,6 +1442,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.apply_agent_system(document jsonb, source text DEFAULT NULL::text, dry_run boolean DEFAULT false, prune boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_result jsonb;
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  perform howdah_private.refuse_system_shape(apply_agent_system.document, apply_agent_system.source);
+  -- who applies waits for who applies: two would each not see what the other takes
+  perform pg_advisory_xact_lock(hashtextextended('howdah.systems ' || howdah.current_tenant(), 0));
+  begin
+    v_result := howdah_private.write_system(apply_agent_system.document,
+      coalesce(apply_agent_system.source, jsonb_pretty(apply_agent_system.document)), coalesce(apply_agent_system.prune, false));
+    if apply_agent_system.dry_run then
+      raise exception using errcode = 'triggered_action_exception';
+    end if;
+  exception when triggered_action_exception then
+    null; -- undone; what it would have done is told
+  end;
+  return v_result || jsonb_build_object('dry_run', coalesce(apply_agent_system.dry_run, false));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.approval_scope DEFAULT NULL::howdah.approval_scope, arguments jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.questions
  LANGUAGE plpgsql
@@ -1761,6 +1837,33 @@ begin
   perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
     v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if export_agent_system.name is null then
+    return howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant()));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = export_agent_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(export_agent_system.name)),
+      detail = jsonb_build_object('agent_system', export_agent_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system));
 end $function$
 ;
 
@@ -3060,6 +3163,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.agent_entry(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
+    'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
+    'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
+    'is_active', a.is_active, 'is_default', a.is_default,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
+      'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
+    'models', (
+      select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
+        else howdah_private.sparse(
+          jsonb_build_object('model', m.name, 'purpose', u.purpose, 'request_params', u.request_params),
+          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
+      from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
+  ) || howdah_private.agent_tools_entry(a.id), '{
+    "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": []
+  }')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
  RETURNS howdah.grant_permission
  LANGUAGE plpgsql
@@ -3105,6 +3234,47 @@ begin
   where a.id = agent_row.id and a.tenant_id = v_tenant_id and howdah_private.sees_agent(a.id);
   return v_agent;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with given as (
+    select t.name, t.kind::text as kind, u.configuration, u.requires_approval, howdah_private.sub_run_target(t) as target
+    from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
+    where u.agent_id = agent_tools_entry.agent_id
+  ),
+  sub_runs as (
+    select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
+      else jsonb_object_agg(g.target, o.one) end as entry
+    from given as g
+    cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
+      else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
+    where g.target is not null
+    group by g.kind
+  )
+  select jsonb_build_object(
+    'tools', (
+      select howdah_private.sparse(jsonb_build_object(
+        'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
+        'configuration', coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'), '{}'),
+        'requires_approval', coalesce(
+          jsonb_object_agg(g.name, g.requires_approval) filter (where g.requires_approval is not null), '{}')
+      ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
+      from given as g where g.target is null),
+    'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
+    'workflows', (select s.entry from sub_runs as s where s.kind = 'workflow'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
@@ -3172,6 +3342,298 @@ begin
     or howdah_private.json_faults(schema, to_jsonb(answer)) <> '{}' then v_value end;
 exception when data_exception or statement_too_complex then
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select a.id, a.agent_system_id into v_id, v_owner_id from howdah.agents as a
+  where a.name = apply_agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  perform howdah_private.refuse_owned('agent', apply_agent.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.agents (name) values (apply_agent.name) returning id into v_id;
+  end if;
+  update howdah.agents as a
+  set description = w.description, instruction = w.mission, system_prompt = w.system_prompt, use_history = w.use_history,
+    human_input = w.human_input, context_policy = w.context_policy, capabilities = w.capabilities, domain = w.domain,
+    output_schema = w.output_schema, is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
+    max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost, max_seconds = w.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission, r.system_prompt,
+      coalesce(r.use_history, true) as use_history, coalesce(r.human_input, false) as human_input,
+      coalesce(r.context_policy, 'trim') as context_policy, howdah_private.texts(entry -> 'capabilities') as capabilities,
+      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, b.*
+    from jsonb_to_record(entry) as r (description text, mission text, system_prompt text, use_history boolean,
+      human_input boolean, context_policy howdah.context_policy, domain text, output_schema jsonb, is_active boolean, is_default boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as w
+  where a.id = v_id and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input, a.context_policy,
+      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds)
+    is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
+      w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_models(name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_models.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params) order by u.purpose, u.position)
+    from howdah_private.entry_models(entry) as u
+    join howdah.models as m on m.name = u.name and m.tenant_id = howdah.current_tenant());
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params) order by u.purpose, u.position)
+    from (
+      select x.purpose, row_number() over (partition by x.purpose order by x.position) as position, x.model_id, x.request_params
+      from howdah.agent_models as x where x.agent_id = v_agent_id
+    ) as u);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.agent_models as u where u.agent_id = v_agent_id;
+    insert into howdah.agent_models (agent_id, purpose, position, model_id, request_params)
+    select v_agent_id, (u ->> 0)::howdah.model_purpose, (u ->> 1)::int, (u ->> 2)::uuid, u -> 3
+    from jsonb_array_elements(v_wanted) as u;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_tool(name text, what text, tool text, configuration jsonb, requires_approval boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_tool.name);
+  v_tool_id uuid := case what when 'tool' then howdah_private.tool_named(tool)
+    else howdah_private.apply_sub_run_tool(what, tool) end;
+begin
+  update howdah.agent_tools as u
+  set configuration = apply_agent_tool.configuration, requires_approval = apply_agent_tool.requires_approval
+  where u.agent_id = v_agent_id and u.tool_id = v_tool_id and (u.configuration, u.requires_approval)
+    is distinct from (apply_agent_tool.configuration, apply_agent_tool.requires_approval);
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select v_agent_id, v_tool_id, apply_agent_tool.configuration, apply_agent_tool.requires_approval
+  where not exists (select from howdah.agent_tools as u where u.agent_id = v_agent_id and u.tool_id = v_tool_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_compensation(name text, compensation text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.tools as t set compensation_tool_id = c.id
+  from (select howdah_private.tool_named(apply_compensation.compensation) as id) as c
+  where t.name = apply_compensation.name and t.tenant_id = howdah.current_tenant()
+    and t.compensation_tool_id is distinct from c.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_members(name text, entry jsonb, only_remove boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow_id uuid := howdah.workflow(apply_members.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(a.id, case when a.id is null then w.id end, m.question, m.role, m.configuration) order by m.place)
+    from howdah_private.entry_members(entry) as m
+    left join howdah.agents as a on m.what in ('agent', 'member') and a.name = m.name
+      and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join howdah.workflows as w on m.what in ('workflow', 'member') and w.name = m.name
+      and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    where m.question is not null or a.id is not null or w.id is not null);
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(m.agent_id, m.member_workflow_id, m.question, m.role, m.configuration)
+      order by m.sequence_order)
+    from howdah.workflow_agents as m where m.workflow_id = v_workflow_id);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.workflow_agents as m where m.workflow_id = v_workflow_id;
+    insert into howdah.workflow_agents (
+      workflow_id, sequence_order, agent_id, member_workflow_id, question, role, configuration)
+    select v_workflow_id, m.place, (m.one ->> 0)::uuid, (m.one ->> 1)::uuid, nullif(m.one -> 2, 'null'), m.one ->> 3, m.one -> 4
+    from jsonb_array_elements(v_wanted) with ordinality as m (one, place)
+    where not only_remove;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_model(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model howdah.models;
+  v_wanted jsonb := howdah_private.sparse(apply_model.entry, '{"purpose": "llm", "capabilities": {}}');
+begin
+  select m.* into v_model from howdah.models as m
+  where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
+  if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
+    return;
+  end if;
+  perform howdah_private.refuse_owned('model', apply_model.name, v_model.agent_system_id, system_name);
+  if v_model.id is null then
+    insert into howdah.models (name, provider, model) values (apply_model.name, v_wanted ->> 'provider', v_wanted ->> 'model')
+    returning id into v_model.id;
+  end if;
+  update howdah.models as m
+  set (provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens) = (
+    select r.provider, r.model, coalesce(r.purpose, 'llm'), r.domain, r.base_url, r.secret_name,
+      coalesce(r.capabilities, '{}'), r.input_price, r.output_price, r.context_tokens
+    from jsonb_to_record(v_wanted) as r (
+      provider text, model text, purpose howdah.model_purpose, domain text, base_url text, secret_name text,
+      capabilities jsonb, input_price numeric, output_price numeric, context_tokens int))
+  where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_step(system_name text, what text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  case what
+    when 'model' then perform howdah_private.apply_model(system_name, name, entry);
+    when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
+    when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
+    when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
+    when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
+    when 'models' then perform howdah_private.apply_agent_models(name, entry);
+    when 'no members' then perform howdah_private.apply_members(name, entry, true);
+    when 'members' then perform howdah_private.apply_members(name, entry, false);
+    else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
+      entry -> 'configuration', (entry ->> 'requires_approval')::boolean);
+  end case;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_sub_run_tool(what text, name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.sub_run_tool_name(what, apply_sub_run_tool.name);
+  v_agent_id uuid := case what when 'agent' then howdah.agent(apply_sub_run_tool.name) end;
+  v_workflow_id uuid := case what when 'workflow' then howdah.workflow(apply_sub_run_tool.name) end;
+  v_description text := coalesce(
+    (select coalesce(nullif(a.description, ''), a.instruction) from howdah.agents as a where a.id = v_agent_id),
+    (select coalesce(nullif(w.description, ''), w.instruction) from howdah.workflows as w where w.id = v_workflow_id));
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = v_name and t.tenant_id = howdah.current_tenant();
+  if v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id, parameters, description)
+    values (v_name, what::howdah.tool_kind, v_agent_id, v_workflow_id, howdah_private.tool_defaults(what) -> 'parameters', v_description)
+    returning * into v_tool;
+  elsif v_tool.kind::text <> what or howdah_private.sub_run_target(v_tool) is distinct from apply_sub_run_tool.name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s would be the tool %s, and that is another one', what, to_jsonb(apply_sub_run_tool.name), v_name),
+      detail = jsonb_build_object('tool', v_name, what, apply_sub_run_tool.name)::text,
+      hint = 'Rename or delete that tool, or allow it under tools.allow instead.';
+  end if;
+  -- one that was deleted and made again is another row of the same name
+  update howdah.tools as t set description = v_description, agent_id = v_agent_id, workflow_id = v_workflow_id
+  where t.id = v_tool.id and (t.description, t.agent_id, t.workflow_id) is distinct from (v_description, v_agent_id, v_workflow_id);
+  return v_tool.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_tool(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind howdah.tool_kind := apply_tool.entry ->> 'kind';
+  v_wanted jsonb := howdah_private.tool_defaults(v_kind::text) || apply_tool.entry;
+  v_agent_id uuid := (select a.id from howdah.agents as a
+    where a.name = v_wanted ->> 'agent' and a.tenant_id = howdah.current_tenant() and a.deleted_at is null);
+  v_workflow_id uuid := (select w.id from howdah.workflows as w
+    where w.name = v_wanted ->> 'workflow' and w.tenant_id = howdah.current_tenant() and w.deleted_at is null);
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = apply_tool.name and t.tenant_id = howdah.current_tenant();
+  perform howdah_private.refuse_owned('tool', apply_tool.name, v_tool.agent_system_id, system_name);
+  if v_tool.kind <> v_kind then
+    raise exception using errcode = 'HWCNF',
+      message = format('tool %s is there already, of kind %s', to_jsonb(apply_tool.name), v_tool.kind),
+      detail = jsonb_build_object('tool', apply_tool.name, 'kind', v_tool.kind, 'field', 'kind')::text,
+      hint = 'A tool keeps its kind: choose another name, or delete that tool first.';
+  elsif v_kind = 'sql' then
+    v_tool := howdah_private.sql_tool_of(apply_tool.name, v_wanted ->> 'function', v_tool);
+  elsif v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id) values (apply_tool.name, v_kind, v_agent_id, v_workflow_id)
+    returning * into v_tool;
+  end if;
+  update howdah.tools as t
+  set aliases = w.aliases, description = w.description, parameters = w.parameters, configuration = w.configuration,
+    effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms, is_active = w.is_active,
+    agent_id = v_agent_id, workflow_id = v_workflow_id
+  from (
+    select howdah_private.texts(v_wanted -> 'aliases') as aliases, coalesce(r.description, v_tool.description) as description,
+      case v_kind when 'sql' then v_tool.parameters else r.parameters end as parameters,
+      case v_kind when 'sql' then v_tool.configuration else r.configuration end as configuration,
+      coalesce(r.effect, v_tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
+    from jsonb_to_record(v_wanted) as r (description text, parameters jsonb, configuration jsonb, effect howdah.tool_effect,
+      requires_approval boolean, timeout_ms int, is_active boolean)
+  ) as w
+  where t.id = v_tool.id and (t.aliases, t.description, t.parameters, t.configuration, t.effect, t.requires_approval, t.timeout_ms,
+      t.is_active, t.agent_id, t.workflow_id)
+    is distinct from (w.aliases, w.description, w.parameters, w.configuration, w.effect, w.requires_approval, w.timeout_ms,
+      w.is_active, v_agent_id, v_workflow_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_workflow(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active'];
+  v_type howdah.workflow_type := replace(entry ->> 'type', '-', '_');
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select w.id, w.agent_system_id into v_id, v_owner_id from howdah.workflows as w
+  where w.name = apply_workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  perform howdah_private.refuse_owned('workflow', apply_workflow.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.workflows (name, type, configuration) values (apply_workflow.name, v_type, v_configuration)
+    returning id into v_id;
+  end if;
+  update howdah.workflows as w
+  set type = v_type, configuration = v_configuration, description = x.description, instruction = x.instruction,
+    is_active = x.is_active, max_steps = x.max_steps, max_tokens = x.max_tokens, max_cost = x.max_cost, max_seconds = x.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.instruction, '') as instruction,
+      coalesce(r.is_active, true) as is_active, b.*
+    from jsonb_to_record(entry) as r (description text, instruction text, is_active boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as x
+  where w.id = v_id and (w.type, w.configuration, w.description, w.instruction, w.is_active, w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds)
+    is distinct from (v_type, v_configuration, x.description, x.instruction, x.is_active, x.max_steps, x.max_tokens,
+      x.max_cost, x.max_seconds);
 end $function$
 ;
 
@@ -4245,6 +4707,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.change_of(kind text, name text, before jsonb, after jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after, 'action', CASE WHEN (before IS NULL) THEN 'create'::text WHEN (after IS NULL) THEN 'delete'::text WHEN (before <> after) THEN 'change'::text ELSE 'unchanged'::text END)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.change_todo(session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -4370,7 +4839,8 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
@@ -5181,6 +5651,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_aliases(document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.tools as t set aliases = k.kept
+  from (
+    select x.id, array(select a.one from unnest(x.aliases) as a (one) where e.entry -> 'aliases' ? a.one) as kept
+    from howdah_private.system_entries(document, 'tools') as e
+    join howdah.tools as x on x.name = e.name and x.tenant_id = howdah.current_tenant()
+  ) as k
+  where t.id = k.id and t.aliases <> k.kept
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drop_unused_data_keys(tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -5203,6 +5688,20 @@ begin
   end loop;
   return v_count;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = drop_unused_sub_runs.system_id
+    and t.kind in ('agent', 'workflow') and howdah_private.sub_run_target(t) is not null
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
@@ -5515,6 +6014,65 @@ begin
   perform howdah_private.settle_partitions();
   return v_made;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_members(entry jsonb)
+ RETURNS TABLE(what text, name text, question jsonb, role text, configuration jsonb, place integer)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when jsonb_typeof(m.one) = 'string' then 'member' when m.one ? 'agent' then 'agent'
+      when m.one ? 'workflow' then 'workflow' else 'question' end,
+    coalesce(m.one ->> 'agent', m.one ->> 'workflow', case jsonb_typeof(m.one) when 'string' then m.one #>> '{}' end),
+    m.one -> 'question', m.one ->> 'role', coalesce(m.one -> 'configuration', '{}'), m.place::int
+  from jsonb_array_elements(coalesce(entry_members.entry -> 'members', '[]')) with ordinality as m (one, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_models(entry jsonb)
+ RETURNS TABLE(name text, purpose howdah.model_purpose, "position" integer, request_params jsonb, place text[])
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(u.one ->> 'model', u.one #>> '{}'), p.purpose, (row_number() over (partition by p.purpose order by u.place))::int,
+    coalesce(u.one -> 'request_params', '{}'),
+    case when entry_models.entry ? 'model' then array['model'] else array['models', (u.place - 1)::text] end
+  from jsonb_array_elements(case
+    when entry_models.entry ? 'model' then jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+      'model', entry_models.entry -> 'model')) || case when entry_models.entry ? 'request_params'
+        then jsonb_build_object('request_params', entry_models.entry -> 'request_params') else '{}' end)
+    else coalesce(entry_models.entry -> 'models', '[]') end) with ordinality as u (one, place)
+  cross join lateral (select coalesce(case jsonb_typeof(u.one) when 'object' then u.one ->> 'purpose' end, 'llm')::howdah.model_purpose
+    as purpose) as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_tools(entry jsonb)
+ RETURNS TABLE(what text, name text, configuration jsonb, requires_approval boolean, place text[])
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'tool', t.name, coalesce(entry_tools.entry #> array['tools', 'configuration', t.name], '{}'),
+    (entry_tools.entry #>> array['tools', 'requires_approval', t.name])::boolean,
+    array['tools', 'allow', (t.place - 1)::text]
+  from jsonb_array_elements_text(coalesce(entry_tools.entry #> '{tools,allow}', '[]')) with ordinality as t (name, place)
+  union all
+  select k.what, s.name, s.configuration - 'requires_approval', (s.configuration ->> 'requires_approval')::boolean,
+    array[k.section, s.place]
+  from (values ('agent', 'agents'), ('workflow', 'workflows')) as k (what, section)
+  cross join lateral (
+    select x.name, '{}'::jsonb as configuration, (x.place - 1)::text as place
+    from jsonb_array_elements_text(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'array' then entry_tools.entry -> k.section end) with ordinality as x (name, place)
+    union all
+    select o.key, o.value, o.key
+    from jsonb_each(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'object' then entry_tools.entry -> k.section end) as o
+  ) as s
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, call_id text)
@@ -6078,6 +6636,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when f.field is null or what not in ('model', 'tool', 'agent', 'workflow') then path
+    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
+    when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
+    when not entry ? f.field then path
+    when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
+    else path || howdah_private.pointer(f.field) end
+  from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
+    case when detail ? 'secret' then 'secret_name' end) as field) as f
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -6299,13 +6875,14 @@ begin
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
-  -- what came while it was on its way to wait for mail
-  perform howdah_private.wake_runs(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence
-  where e.has_inbox and e.waiting_for = 'timer'
-    and exists (select from howdah_private.receivers as r where r.execution_id = e.id)
-  having count(*) > 0;
+  if exists (select from howdah_private.receivers) then
+    -- what came while it was on its way to wait for mail
+    perform howdah_private.wake_runs(array_agg(e.id::uuid))
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
+    having count(*) > 0;
+  end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -7805,6 +8382,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.known_names(document jsonb)
+ RETURNS TABLE(what text, name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as (
+    select 'model' as what, m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah.tools as t cross join lateral unnest(t.name || t.aliases) as n (name)
+    where t.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah_private.system_entries(document, 'tools') as t
+    cross join lateral jsonb_array_elements_text(coalesce(t.entry -> 'aliases', '[]')) as n (name)
+    union
+    select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    union
+    select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    union
+    select left(s.section, -1), e.name
+    from unnest(array['models', 'tools', 'agents', 'workflows']) as s (section)
+    cross join lateral howdah_private.system_entries(document, s.section) as e
+  )
+  select k.what, k.name from known as k
+  union
+  select 'member', k.name from known as k where k.what in ('agent', 'workflow')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -8169,6 +8775,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.model_entry(m howdah.models)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain, 'base_url', m.base_url,
+    'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
+    'output_price', m.output_price, 'context_tokens', m.context_tokens
+  ), '{"purpose": "llm", "capabilities": {}}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -8440,6 +9060,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.own_parts(system_id uuid, own jsonb, document jsonb, release boolean)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with tenant as materialized (select howdah.current_tenant() as id),
+  sub_run_tools as materialized (
+    select distinct howdah_private.sub_run_tool_name(u.what, u.name) as name
+    from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+    where u.what <> 'tool'
+  ),
+  models as (
+    update howdah.models as m set agent_system_id = case when own -> 'models' ? m.name then system_id end
+    where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
+      or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  agents as (
+    update howdah.agents as a set agent_system_id = own_parts.system_id
+    where a.tenant_id = (select id from tenant) and a.deleted_at is null and own -> 'agents' ? a.name and a.agent_system_id is null
+  ),
+  workflows as (
+    update howdah.workflows as w set agent_system_id = own_parts.system_id
+    where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
+  )
+  update howdah.tools as t
+  set agent_system_id = case when own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s) then own_parts.system_id end
+  where t.tenant_id = (select id from tenant) and (
+    (t.agent_system_id is null and (own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s)))
+    or (release and t.agent_system_id = own_parts.system_id and not coalesce(document -> 'tools' ? t.name, false)
+      and howdah_private.sub_run_target(t) is null))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.own_version(e howdah.executions)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -8707,6 +9360,9 @@ AS $function$
     ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', true),
     ('workflow_agents', 'edit', 'member', true),
+    ('agent_systems', 'manage', 'admin', false),
+    ('agent_systems', 'read', 'admin', false),
+    ('agent_system_versions', 'read', 'admin', false),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
@@ -8836,6 +9492,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return case jsonb_typeof(plain_numbers.value)
+    when 'number' then to_jsonb(trim_scale((plain_numbers.value #>> '{}')::numeric))
+    when 'object' then (
+      select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+      from jsonb_each(plain_numbers.value) as e)
+    when 'array' then (
+      select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
+      from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
+    else plain_numbers.value end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
+  from unnest(pointer.parts) with ordinality as p (part, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.postgres_pattern(pattern text)
  RETURNS text
  LANGUAGE plpgsql
@@ -8946,6 +9632,39 @@ AS $function$
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
     or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prune_system(system_id uuid, document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah.delete_workflow(w.id) from howdah.workflows as w
+  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+    and not coalesce(document -> 'workflows' ? w.name, false);
+  perform howdah.delete_agent(a.id) from howdah.agents as a
+  where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
+    and not coalesce(document -> 'agents' ? a.name, false);
+  delete from howdah.agent_tools as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.agent_models as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  -- the one named default is used by all who name none
+  delete from howdah.models as m
+  where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'models' ? m.name, false)
+    and not exists (select from howdah.agent_models as u where u.model_id = m.id)
+    and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
+      and w.configuration ->> 'model' = m.name);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint text, last_four text)
@@ -9848,6 +10567,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_owner text := (select s.name from howdah.agent_systems as s
+    where s.id = refuse_owned.owner_id and s.tenant_id = howdah.current_tenant());
+begin
+  if v_owner <> refuse_owned.system_name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name), to_jsonb(v_owner)),
+      detail = jsonb_build_object('what', what, 'name', refuse_owned.name, 'owner', v_owner)::text,
+      hint = case what when 'model' then 'Say the same of it as that system does, which shares it, or choose another name.'
+        else 'Choose another name, or change it in the file of that system.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_parts(tenant uuid, parts jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10215,6 +10954,57 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, "suppress_markdown": true}';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_system(faults jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_codes text[] := array(select distinct f ->> 'code' from unnest(faults) as f);
+begin
+  raise exception using
+    errcode = case when 'HWDEN' = any (v_codes) then 'HWDEN' when cardinality(v_codes) = 1 then v_codes[1] else 'HWINV' end,
+    message = (select string_agg(concat_ws(': ', nullif(f.one ->> 'path', ''), f.one ->> 'message'), E'\n' order by f.place)
+      from unnest(faults) with ordinality as f (one, place)),
+    detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
+    hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1), 'docs/files.md says how systems are described.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_system_shape(document jsonb, source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.agent_system_schema();
+  v_sections constant text[] := array['models', 'tools', 'agents', 'workflows'];
+  v_faults jsonb[];
+begin
+  if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
+    raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
+      detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
+  end if;
+  v_faults := array(
+    select howdah_private.system_fault('', f.one)
+    from unnest(howdah_private.json_faults(v_schema #- '{properties,models,additionalProperties}' #- '{properties,tools,additionalProperties}'
+      #- '{properties,agents,additionalProperties}' #- '{properties,workflows,additionalProperties}', document)) as f (one));
+  if cardinality(v_faults) = 0 then
+    v_faults := array(
+      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
+      from unnest(v_sections) as s (section)
+      cross join lateral howdah_private.system_entries(document, s.section) as e
+      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
+  end if;
+  v_faults := v_faults || array(
+    select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $function$
 ;
 
@@ -10651,8 +11441,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and m.tenant_id = run.tenant_id
-    and run.agent_id in (m.to_agent_id, m.from_agent_id);
+  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -10744,6 +11533,27 @@ begin
   end if;
   return v_first;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.resolved_system(s howdah.agent_systems)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('orchestrator', s.orchestrator,
+    'agents', coalesce((
+      select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
+        concat_ws(E'\n\n', nullif(a.system_prompt, ''), nullif(a.instruction, '')),
+        'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
+      from howdah.agents as a cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
+      where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
+    'workflows', coalesce((
+      select jsonb_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
+        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
+      from howdah.workflows as w
+      where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.restore_checkpoints(checkpoints jsonb)
@@ -11464,6 +12274,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.settle_system(document jsonb, source text, own jsonb, release boolean)
+ RETURNS howdah.agent_systems
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_system howdah.agent_systems;
+  v_digest text;
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  insert into howdah.agent_systems as s (tenant_id, name, description, orchestrator, source, digest)
+  values (v_tenant_id, settle_system.document ->> 'name', coalesce(settle_system.document ->> 'description', ''),
+    settle_system.document ->> 'orchestrator', settle_system.source, '')
+  on conflict (tenant_id, name) do nothing;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.tenant_id = v_tenant_id and s.name = settle_system.document ->> 'name';
+  perform howdah_private.own_parts(v_system.id, settle_system.own, settle_system.document, settle_system.release);
+  v_system.description := coalesce(settle_system.document ->> 'description', '');
+  v_system.orchestrator := settle_system.document ->> 'orchestrator';
+  v_digest := encode(sha256(convert_to(
+    howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system))::text, 'UTF8')), 'hex');
+  if v_digest <> v_system.digest then
+    update howdah.agent_systems as s
+    set description = v_system.description, orchestrator = v_system.orchestrator, source = settle_system.source,
+      version = s.version + (s.digest <> '')::int, digest = v_digest, resolved = howdah_private.resolved_system(v_system)
+    where s.id = v_system.id
+    returning s.* into v_system;
+    insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
+    values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
+  end if;
+  return v_system;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.shared_ids(OUT oldest uuid, OUT youngest uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -11563,6 +12409,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
+ RETURNS jsonb[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
+      'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
+    from string_to_table(source, E'\n') with ordinality as l (line, number)
+    where howdah_private.prose_holds_a_key(l.line) limit 20)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sparse(document jsonb, defaults jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
+  from jsonb_each(sparse.document) as e
+  where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, child jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -11619,6 +12493,32 @@ begin
       detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
       hint = 'Set its is_active to true, or name another one.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
+ RETURNS howdah.tools
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tool howdah.tools := sql_tool_of.tool;
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may describe SQL tools',
+      detail = jsonb_build_object('field', 'function', 'tool', sql_tool_of.name)::text,
+      hint = 'Let the database''s owner register it (howdah.register_sql_tool), and only allow it by its name.';
+  end if;
+  if v_tool.id is null or v_tool.configuration ->> 'signature' is distinct from sql_tool_of.signature then
+    v_tool := howdah.register_sql_tool(sql_tool_of.signature);
+  end if;
+  if v_tool.name <> sql_tool_of.name then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool of %s is called %s', sql_tool_of.signature, to_jsonb(v_tool.name)),
+      detail = jsonb_build_object('field', 'function', 'tool', v_tool.name)::text,
+      hint = 'A SQL tool has the bare name of its function.';
+  end if;
+  return v_tool;
 end $function$
 ;
 
@@ -11766,6 +12666,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_target(t howdah.tools)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select x.name
+  from (
+    select a.name from howdah.agents as a where a.id = t.agent_id
+    union all
+    select w.name from howdah.workflows as w where w.id = t.workflow_id
+  ) as x
+  where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
+    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
+      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
+    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_tool_name(what text, name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)), 64)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -11865,6 +12791,240 @@ AS $function$
   set provider = sync_default_model.provider, model = sync_default_model.model
   where m.name = 'default' and m.from_environment
     and (m.provider, m.model) is distinct from (sync_default_model.provider, sync_default_model.model)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_changes(before jsonb, after jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(
+    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
+      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+    order by s.place, n.name collate "C"), '[]')
+  from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
+  cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_document(system_id uuid, about jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with own as (
+    select * from howdah_private.system_rows(system_document.system_id, '{}')
+  ),
+  used as (
+    select coalesce(jsonb_object_agg(u.name, true), '{}') as models
+    from (
+      select coalesce(m ->> 'model', m #>> '{}') as name
+      from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
+      union
+      select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
+    ) as u
+  ),
+  rows as (
+    select o.kind, o.name, o.entry from own as o
+    union
+    select 'models', m.name, howdah_private.model_entry(m)
+    from used as u join howdah.models as m on u.models ? m.name
+    where m.tenant_id = howdah.current_tenant() and not m.from_environment
+  )
+  select system_document.about || '{"version": "v1"}' || coalesce((
+    select jsonb_object_agg(s.kind, s.entries)
+    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r group by r.kind) as s
+  ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_entries(document jsonb, section text)
+ RETURNS TABLE(name text, entry jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.key, e.value from jsonb_each(coalesce(system_entries.document -> system_entries.section, '{}')) as e
+  order by e.key collate "C"
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_fault(path text, message text, hint text DEFAULT NULL::text, code text DEFAULT 'HWINV'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_strip_nulls(jsonb_build_object('path', path, 'message', message, 'hint', hint, 'code', code))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_heading(s howdah.agent_systems)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object('name', s.name, 'description', s.description, 'orchestrator', s.orchestrator),
+    '{"description": ""}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_rows(system_id uuid, named jsonb)
+ RETURNS TABLE(kind text, name text, id uuid, owner_id uuid, entry jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  return query
+  select 'models', m.name, m.id, m.agent_system_id, howdah_private.model_entry(m)
+  from howdah.models as m
+  where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
+    or (m.agent_system_id is not distinct from system_id and not m.from_environment))
+  union all
+  select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
+  from howdah.tools as t
+  where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
+    or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
+  union all
+  select 'agents', a.name, a.id, a.agent_system_id, howdah_private.agent_entry(a)
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null
+    and (system_rows.named -> 'agents' ? a.name or a.agent_system_id is not distinct from system_id)
+  union all
+  select 'workflows', w.name, w.id, w.agent_system_id, howdah_private.workflow_entry(w)
+  from howdah.workflows as w
+  where w.tenant_id = v_tenant_id and w.deleted_at is null
+    and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_state(system_id uuid, named jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
+  from (
+    select r.kind, jsonb_object_agg(r.name, jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+    from howdah_private.system_rows(system_id, named) as r group by r.kind
+  ) as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_steps(document jsonb)
+ RETURNS TABLE(step integer, what text, name text, entry jsonb, path text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
+  from howdah_private.system_entries(document, 'models') as e
+  union all
+  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 3, 'agent', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 4, 'workflow', e.name, e.entry, howdah_private.pointer('workflows', e.name)
+  from howdah_private.system_entries(document, 'workflows') as e
+  union all
+  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.pointer('tools', e.name, 'compensation')
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 7, 'models', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
+    'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+  union all
+  select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
+  from howdah_private.system_entries(document, 'workflows') as e
+  cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_use_faults(document jsonb)
+ RETURNS jsonb[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as materialized (
+    select * from howdah_private.known_names(document)
+  ),
+  unknown as (
+    select u.path, case u.what when 'member' then 'agent or workflow' else u.what end as what, u.name,
+      (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
+      (select string_agg(k.name, ', ' order by k.name) from (
+        select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
+    from howdah_private.system_uses(document) as u
+    where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
+  ),
+  faults as (
+    select u.path, format('unknown %s %s', u.what, to_jsonb(u.name))
+      || coalesce(', did you mean ' || to_jsonb(u.nearest)::text || '?', '') as message,
+      case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
+    from unknown as u
+    union all
+    select howdah_private.pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
+      'Allow the tool first; here stands what is different about it for this agent.'
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join (values ('configuration'), ('requires_approval')) as k (key)
+    cross join lateral jsonb_object_keys(coalesce(a.entry #> array['tools', k.key], '{}')) as o (name)
+    where not coalesce(a.entry #> '{tools,allow}' ? o.name, false)
+    union all
+    select howdah_private.pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (
+      select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
+      from howdah_private.entry_tools(a.entry) as u
+    ) as t
+    where t.times > 1
+    union all
+    select howdah_private.pointer('agents', a.name, k.key), k.fault, null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
+      ('request_params', 'request_params go with model; in a list of models each has its own',
+        a.entry ? 'request_params' and not a.entry ? 'model')) as k (key, fault, is_there)
+    where k.is_there
+  )
+  select coalesce(array_agg(howdah_private.system_fault(f.path, f.message, f.hint) order by f.path), '{}') from faults as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_uses(document jsonb)
+ RETURNS TABLE(what text, name text, path text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'model', u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_models(a.entry) as u
+  union all
+  select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
+  union all
+  select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
+  from howdah_private.system_entries(document, 'tools') as t
+  cross join (values ('agent', 'agent'), ('workflow', 'workflow'), ('tool', 'compensation')) as k (what, key)
+  where t.entry ? k.key
+  union all
+  select m.what, m.name, howdah_private.pointer('workflows', w.name, 'members', (m.place - 1)::text)
+  from howdah_private.system_entries(document, 'workflows') as w cross join howdah_private.entry_members(w.entry) as m
+  where m.what <> 'question'
+  union all
+  select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
+  from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
+  union all
+  select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
 $function$
 ;
 
@@ -11994,6 +13154,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_tools(document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with given as (
+    select a.id as agent_id, case u.what when 'tool' then howdah_private.tool_named(u.name)
+      else howdah_private.tool_named(howdah_private.sub_run_tool_name(u.what, u.name)) end as tool_id
+    from howdah_private.system_entries(document, 'agents') as e
+    join howdah.agents as a on a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join lateral howdah_private.entry_tools(e.entry) as u on true
+  )
+  delete from howdah.agent_tools as t
+  where t.agent_id in (select g.agent_id from given as g)
+    and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.takes_part(run howdah.executions, m howdah.mail)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.tenant_id = run.tenant_id and (run.agent_id in (m.to_agent_id, m.from_agent_id)
+    or run.id in (m.from_execution_id, m.to_execution_id, m.received_by_execution_id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -12087,6 +13276,13 @@ begin
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.texts(list jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ARRAY(SELECT (e.one #>> '{}'::text[]) FROM jsonb_array_elements(COALESCE(texts.list, '[]'::jsonb)) WITH ORDINALITY e(one, place) ORDER BY e.place)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
@@ -12286,6 +13482,53 @@ AS $function$
 begin
   perform howdah_private.mark_agents_stale(array[old.agent_id, new.agent_id]);
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_system_id is null then array[null, 'agent_system_id']
+    when n.digest is null then array[null, 'digest']
+    when n.resolved is null then array[null, 'resolved']
+    when n.source is null then array[null, 'source']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.digest is null then array[null, 'digest']
+    when n.name is null then array[null, 'name']
+    when n.source is null then array[null, 'source']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
+    when not (version >= 1) then array['version_counts_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -14359,7 +15602,7 @@ declare
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = v_id and run.agent_id in (m.to_agent_id, m.from_agent_id)
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('there is no thread %s you take part in', thread_named.thread),
@@ -14461,6 +15704,13 @@ CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
 RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq)) || jsonb_build_object('content', (m).content))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tool_defaults(kind text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((CASE kind WHEN 'sql'::text THEN '{}'::jsonb ELSE '{"effect": "idempotent", "description": ""}'::jsonb END || '{"aliases": [], "is_active": true, "timeout_ms": 60000, "configuration": {}, "requires_approval": false}'::jsonb) || jsonb_build_object('parameters', CASE WHEN (kind = ANY (ARRAY['agent'::text, 'workflow'::text])) THEN '{"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}'::jsonb ELSE '{"type": "object", "properties": {}}'::jsonb END))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, configuration jsonb, requires_approval boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -14475,6 +15725,36 @@ AS $function$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_entry(t howdah.tools)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'kind', t.kind, 'aliases', t.aliases, 'description', t.description, 'effect', t.effect,
+    'parameters', case when t.kind <> 'sql' then t.parameters end,
+    'configuration', case when t.kind <> 'sql' then t.configuration end,
+    'function', case when t.kind = 'sql' then t.configuration -> 'signature' end,
+    'requires_approval', t.requires_approval, 'timeout_ms', t.timeout_ms, 'is_active', t.is_active,
+    'agent', (select a.name from howdah.agents as a where a.id = t.agent_id),
+    'workflow', (select w.name from howdah.workflows as w where w.id = t.workflow_id),
+    'compensation', (select c.name from howdah.tools as c where c.id = t.compensation_tool_id)
+  ), howdah_private.tool_defaults(t.kind::text))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_named(name text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.id from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
 $function$
 ;
 
@@ -15004,6 +16284,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.workflow_entry(w howdah.workflows)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
+      'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
+    'members', coalesce((
+      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end order by m.sequence_order)
+      from howdah.workflow_agents as m
+      cross join lateral (select howdah_private.sparse(jsonb_build_object(
+        'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
+        'workflow', (select x.name from howdah.workflows as x where x.id = m.member_workflow_id),
+        'question', m.question, 'role', m.role, 'configuration', m.configuration
+      ), '{"configuration": {}}') as one) as o
+      where m.workflow_id = w.id), '[]')
+  ), '{"description": "", "instruction": "", "is_active": true, "budget": {}}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.workflow_fault(definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -15059,6 +16362,88 @@ begin
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults jsonb[] := howdah_private.system_use_faults(document);
+  v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
+  v_step record;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document);
+  for v_step in
+    select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
+  loop
+    continue when v_step.path = any (v_bad)
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
+    begin
+      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+      v_faults := v_faults || howdah_private.system_fault(
+        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
+          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
+        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+      -- what is to be done to a part that could not be made would only fail for the same reason
+      v_bad := v_bad || array(select s.path from howdah_private.system_steps(document) as s
+        where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
+    end;
+  end loop;
+  if cardinality(v_faults) = 0 then
+    v_faults := howdah_private.source_faults(source);
+  end if;
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_system(document jsonb, source text, prune boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := write_system.document ->> 'name';
+  v_system_id uuid := (select s.id from howdah.agent_systems as s
+    where s.name = v_name and s.tenant_id = howdah.current_tenant());
+  -- of a system that is not there yet nothing is its own; a fresh id owns nothing
+  v_owner_id uuid := coalesce(v_system_id, howdah.uuid_v7());
+  v_before jsonb := howdah_private.system_state(v_owner_id, write_system.document);
+  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s where s.id = v_system_id);
+  v_now jsonb;
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.write_parts(write_system.document, write_system.source);
+  if write_system.prune then
+    perform howdah_private.prune_system(v_system_id, write_system.document);
+  end if;
+  perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
+  v_now := howdah_private.system_state(v_owner_id, write_system.document);
+  v_system := howdah_private.settle_system(write_system.document, write_system.source, (
+    select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
+    from (
+      select n.kind, jsonb_agg(r.name) as names
+      from jsonb_each(v_now) as n (kind, entries) cross join lateral jsonb_each(n.entries) as r (name, state)
+      -- a model that others describe alike is shared, not taken
+      where n.kind <> 'models' or r.state is distinct from v_before -> n.kind -> r.name
+      group by n.kind
+    ) as k
+  ), write_system.prune);
+  return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
+    'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
+      || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
+      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
+      from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
 end $function$
 ;
 
@@ -15385,6 +16770,26 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, agent_system_id, version, source, digest, resolved ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_systems FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_systems', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_systems REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_systems REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_systems REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, version, source, digest, resolved ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agent_systems FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
@@ -15937,6 +17342,30 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
 END));
+
+create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
+
+create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_systems to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
@@ -16658,6 +18087,10 @@ grant insert, update on column howdah.agent_tools.requires_approval to howdah_ap
 
 grant insert on column howdah.agent_tools.tool_id to howdah_app;
 
+grant select on column howdah.agents.agent_system_id to howdah_analyst;
+
+grant select on column howdah.agents.agent_system_id to howdah_app;
+
 grant select on column howdah.agents.capabilities to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.capabilities to howdah_app;
@@ -17210,6 +18643,10 @@ grant insert, update on column howdah.workflow_agents.sequence_order to howdah_a
 
 grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
 
+grant select on column howdah.workflows.agent_system_id to howdah_analyst;
+
+grant select on column howdah.workflows.agent_system_id to howdah_app;
+
 grant select on column howdah.workflows.configuration to howdah_analyst;
 
 grant insert, select, update on column howdah.workflows.configuration to howdah_app;
@@ -17286,6 +18723,10 @@ grant execute on function howdah.agent(text) to howdah_engine;
 
 grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
 
+grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_app;
+
+grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_engine;
+
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
@@ -17339,6 +18780,10 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_ap
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
+
+grant execute on function howdah.export_agent_system(text) to howdah_app;
+
+grant execute on function howdah.export_agent_system(text) to howdah_engine;
 
 grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
 
@@ -17470,9 +18915,15 @@ grant execute on function howdah_private.addressed_run(howdah.executions,uuid) t
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.agent_entry(howdah.agents) to howdah_engine;
+
 grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.agent_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.agent_system_schema() to howdah_engine;
+
+grant execute on function howdah_private.agent_tools_entry(uuid) to howdah_engine;
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
@@ -17481,6 +18932,46 @@ grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent_models(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_models(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.apply_compensation(text,text) to howdah_app;
+
+grant execute on function howdah_private.apply_compensation(text,text) to howdah_engine;
+
+grant execute on function howdah_private.apply_members(text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.apply_members(text,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_step(text,text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_step(text,text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_sub_run_tool(text,text) to howdah_app;
+
+grant execute on function howdah_private.apply_sub_run_tool(text,text) to howdah_engine;
+
+grant execute on function howdah_private.apply_tool(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_tool(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
@@ -17538,6 +19029,10 @@ grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
 
+grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
@@ -17588,6 +19083,14 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_aliases(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
@@ -17597,6 +19100,18 @@ grant execute on function howdah_private.ensure_month(timestamp with time zone) 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+
+grant execute on function howdah_private.entry_members(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_members(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.entry_models(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_models(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.entry_tools(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
@@ -17641,6 +19156,10 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
+
+grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
@@ -17810,6 +19329,10 @@ grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
 
+grant execute on function howdah_private.known_names(jsonb) to howdah_app;
+
+grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
@@ -17860,6 +19383,10 @@ grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howd
 
 grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.model_entry(howdah.models) to howdah_app;
+
+grant execute on function howdah_private.model_entry(howdah.models) to howdah_engine;
+
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
@@ -17872,11 +19399,15 @@ grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
 
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app;
+
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.own_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -17914,6 +19445,14 @@ grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
+grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
+
+grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.pointer(text[]) to howdah_app;
+
+grant execute on function howdah_private.pointer(text[]) to howdah_engine;
+
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
@@ -17921,6 +19460,10 @@ grant execute on function howdah_private.price(integer,integer,howdah.models) to
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_engine;
+
+grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
@@ -17998,6 +19541,8 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
+grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
+
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
@@ -18023,6 +19568,12 @@ grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_app;
+
+grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine;
+
+grant execute on function howdah_private.refuse_system_shape(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
@@ -18057,6 +19608,8 @@ grant execute on function howdah_private.replied_to(howdah.executions,text) to h
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.resolved_system(howdah.agent_systems) to howdah_engine;
 
 grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 
@@ -18102,6 +19655,8 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
+grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
@@ -18112,9 +19667,21 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_e
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
+grant execute on function howdah_private.source_faults(text) to howdah_app;
+
+grant execute on function howdah_private.source_faults(text) to howdah_engine;
+
+grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.spoken_with(text,text) to howdah_app;
 
 grant execute on function howdah_private.spoken_with(text,text) to howdah_engine;
+
+grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
@@ -18126,15 +19693,71 @@ grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_app;
+
+grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_engine;
+
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
+
+grant execute on function howdah_private.system_changes(jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_changes(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_document(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_document(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_entries(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.system_entries(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.system_fault(text,text,text,text) to howdah_app;
+
+grant execute on function howdah_private.system_fault(text,text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.system_heading(howdah.agent_systems) to howdah_app;
+
+grant execute on function howdah_private.system_heading(howdah.agent_systems) to howdah_engine;
+
+grant execute on function howdah_private.system_rows(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_steps(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_steps(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_use_faults(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_use_faults(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_uses(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_uses(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.take_tools(jsonb) to howdah_app;
+
+grant execute on function howdah_private.take_tools(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.texts(jsonb) to howdah_app;
+
+grant execute on function howdah_private.texts(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.tg__permit() to howdah_engine;
 
@@ -18153,6 +19776,10 @@ grant execute on function howdah_private.tg__stamp() to howdah_engine;
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_system_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_systems__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
 
@@ -18288,7 +19915,19 @@ grant execute on function howdah_private.told_message(howdah.messages) to howdah
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
 
+grant execute on function howdah_private.tool_defaults(text) to howdah_app;
+
+grant execute on function howdah_private.tool_defaults(text) to howdah_engine;
+
 grant execute on function howdah_private.tool_definition(howdah.tools,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.tool_named(text) to howdah_app;
+
+grant execute on function howdah_private.tool_named(text) to howdah_engine;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
@@ -18324,13 +19963,35 @@ grant execute on function howdah_private.workflow_called(text) to howdah_app;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_engine;
 
+grant execute on function howdah_private.workflow_entry(howdah.workflows) to howdah_engine;
+
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
 grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
+
+grant select on table howdah.agent_system_versions to howdah_analyst;
+
+grant select on table howdah.agent_system_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_system_versions to howdah_engine;
+
+grant select on table howdah.agent_systems to howdah_analyst;
+
+grant select on table howdah.agent_systems to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_systems to howdah_engine;
 
 grant select on table howdah.agent_tools to howdah_analyst;
 
@@ -18638,7 +20299,19 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
 comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
 
+comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of all that belongs to the system, however its file is written.';
+
+comment on column howdah.agent_systems.orchestrator is 'The agent or workflow that speaks for the system, by name.';
+
+comment on column howdah.agent_systems.resolved is 'What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.';
+
+comment on column howdah.agent_systems.source is 'The file as it was applied.';
+
+comment on column howdah.agent_systems.version is 'Counts the applies that changed something.';
+
 comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.agents.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
 
@@ -18884,6 +20557,8 @@ comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [
 
 comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
 
+comment on column howdah.models.agent_system_id is 'The agent system whose file describes it; others share it as long as they say the same of it.';
+
 comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
 
 comment on column howdah.models.from_environment is 'True while the row follows the environment; a person''s edit ends that.';
@@ -19034,6 +20709,8 @@ comment on column howdah.todos.note is 'What stands in the way, or what came of 
 
 comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
 
+comment on column howdah.tools.agent_system_id is 'The agent system whose file describes it.';
+
 comment on column howdah.tools.compensation_tool_id is 'The tool that takes a finished call back when its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
@@ -19059,6 +20736,8 @@ comment on column howdah.workflow_agents.question is 'The member is a person: {"
 comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
 
 comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
 
@@ -19095,6 +20774,8 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
+comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
@@ -19124,6 +20805,8 @@ comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. R
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
+
+comment on routine howdah.export_agent_system(text) is 'An agent system as the content of a file, in JSON; without a name, what belongs to none.';
 
 comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
@@ -19189,6 +20872,10 @@ The id of the workflow with this name in the current tenant; HWNTF when there is
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
+
+comment on table howdah.agent_system_versions is 'What an agent system was: one row per apply that changed something. Never updated, never deleted.';
+
+comment on table howdah.agent_systems is 'Agent systems as files describe them: howdah.apply_agent_system() writes one with all its parts, and it alone.';
 
 comment on table howdah.agent_tools is 'Which tools an agent may call; its configuration goes over the tool''s own, key by key.';
 

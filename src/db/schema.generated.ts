@@ -110,6 +110,10 @@ export interface AgentPerformance {
 
 export interface Agents {
   /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
+  /**
    * What it is good at, in words to choose it by.
    */
   capabilities: Generated<string[]>;
@@ -190,6 +194,46 @@ export interface Agents {
    * A part changed in this transaction and the version is not written yet.
    */
   version_is_stale: Generated<boolean>;
+}
+
+export interface AgentSystems {
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  /**
+   * SHA-256, in hex, of all that belongs to the system, however its file is written.
+   */
+  digest: string;
+  id: Generated<string>;
+  name: string;
+  /**
+   * The agent or workflow that speaks for the system, by name.
+   */
+  orchestrator: string | null;
+  /**
+   * What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
+   */
+  resolved: Generated<Json>;
+  /**
+   * The file as it was applied.
+   */
+  source: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Counts the applies that changed something.
+   */
+  version: Generated<number>;
+}
+
+export interface AgentSystemVersions {
+  agent_system_id: string;
+  created_at: Generated<Timestamp>;
+  digest: string;
+  id: Generated<string>;
+  resolved: Json;
+  source: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface AgentTools {
@@ -806,6 +850,10 @@ export interface Messages {
 
 export interface Models {
   /**
+   * The agent system whose file describes it; others share it as long as they say the same of it.
+   */
+  agent_system_id: string | null;
+  /**
    * An OpenAI-compatible endpoint. Without one the environment's URL and key are used; with one and no secret no key is sent.
    */
   base_url: string | null;
@@ -1302,6 +1350,10 @@ export interface Tools {
    * Of kind agent: the agent that does the work, in a run of its own below the caller's.
    */
   agent_id: string | null;
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   aliases: Generated<string[]>;
   /**
    * The tool that takes a finished call back when its run fails or is cancelled.
@@ -1401,6 +1453,10 @@ export interface WorkflowAgents {
 
 export interface Workflows {
   /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
+  /**
    * By type: howdah.workflow_schema(type) is its JSON Schema.
    */
   configuration: Generated<Json>;
@@ -1464,6 +1520,8 @@ export interface WorkflowVersions {
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
+  agent_system_versions: AgentSystemVersions;
+  agent_systems: AgentSystems;
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
