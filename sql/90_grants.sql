@@ -33,7 +33,8 @@ grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bou
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
-grant select, update on howdah.agent_versions, howdah.workflow_versions to howdah_eraser;
+grant select, update on howdah.agent_versions, howdah.workflow_versions, howdah.prompt_versions, howdah.skill_versions
+  to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
@@ -154,10 +155,37 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 -- Versions.
 grant select on howdah.version_labels to howdah_app, howdah_analyst;
-grant insert (agent_id, workflow_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
+grant insert (agent_id, workflow_id, prompt_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
 grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
-  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb)
+  howdah.label_prompt_version(uuid, int, text), howdah_private.label_version(text, uuid, int, text),
+  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb),
+  howdah.restore_workflow_version(uuid, int), howdah_private.workflow_row(uuid),
+  howdah.restore_prompt_version(uuid, int), howdah.restore_skill_version(uuid, int)
   to howdah_app;
+grant execute on function howdah_private.version_of(text, uuid, text), howdah_private.last_version(text, uuid),
+  howdah.diff_agent_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
+  howdah.diff_prompt_versions(uuid, text, text), howdah.diff_skill_versions(uuid, text, text),
+  howdah_private.version_changes(text, uuid, text, text), howdah_private.json_changes(jsonb, jsonb, text, text),
+  howdah_private.json_change(jsonb, jsonb, text, text), howdah_private.json_list_changes(jsonb, jsonb, text, text),
+  howdah_private.part_keys(jsonb), howdah_private.part_place(text, jsonb), howdah_private.marked_lines(text, jsonb)
+  to howdah_app, howdah_analyst;
+
+-- Prompts and skills.
+grant select on howdah.prompts, howdah.prompt_versions, howdah.skills, howdah.skill_versions, howdah.agent_skills
+  to howdah_app, howdah_analyst;
+grant select (prompt_id, prompt_values) on howdah.agents to howdah_app, howdah_analyst;
+grant insert (prompt_id, prompt_values), update (prompt_id, prompt_values) on howdah.agents to howdah_app;
+grant insert (name, description, template, variables), update (name, description, template, variables, deleted_at)
+  on howdah.prompts to howdah_app;
+grant insert (name, description, content, is_active), update (name, description, content, is_active, deleted_at)
+  on howdah.skills to howdah_app;
+grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
+grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
+  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb),
+  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[])
+  to howdah_app, howdah_analyst;
+grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
+grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;
 
 -- Teams.
 grant select (

@@ -77,6 +77,21 @@ alter table howdah.agent_models enable row level security, force row level secur
 CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
 
+create table howdah.agent_skills (
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  skill_id uuid not null,
+  "position" integer default 1 not null,
+  created_at timestamp with time zone default now() not null,
+  constraint agent_skills_pkey PRIMARY KEY (agent_id, skill_id),
+  constraint agent_skills_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_skills_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
+  constraint position_counts_from_one CHECK (("position" >= 1))
+);
+alter table howdah.agent_skills enable row level security, force row level security;
+CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id);
+CREATE INDEX agent_skills_skill_id_idx ON howdah.agent_skills USING btree (tenant_id, skill_id);
+
 create table howdah.agent_system_versions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -177,6 +192,8 @@ create table howdah.agents (
   is_restricted boolean default false not null,
   is_default boolean default false not null,
   agent_system_id uuid,
+  prompt_id uuid,
+  prompt_values jsonb default '{}'::jsonb not null,
   engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
@@ -185,18 +202,21 @@ create table howdah.agents (
   constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint agents_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint engine_configuration_is_an_object CHECK ((jsonb_typeof(engine_configuration) = 'object'::text)),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
   constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
-  constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text))
+  constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text)),
+  constraint prompt_values_are_an_object CHECK ((jsonb_typeof(prompt_values) = 'object'::text))
 );
 alter table howdah.agents enable row level security, force row level security;
 CREATE INDEX agents_agent_system_id_idx ON howdah.agents USING btree (tenant_id, agent_system_id);
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX agents_default_key ON howdah.agents USING btree (tenant_id, user_id) NULLS NOT DISTINCT WHERE (is_default AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_prompt_id_idx ON howdah.agents USING btree (tenant_id, prompt_id);
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
 
@@ -581,6 +601,44 @@ create table howdah.models (
 alter table howdah.models enable row level security, force row level security;
 CREATE INDEX models_agent_system_id_idx ON howdah.models USING btree (tenant_id, agent_system_id);
 
+create table howdah.prompt_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint prompt_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint prompt_versions_tenant_id_prompt_id_version_key UNIQUE (tenant_id, prompt_id, version),
+  constraint prompt_versions_pkey PRIMARY KEY (id),
+  constraint prompt_versions_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.prompt_versions enable row level security, force row level security;
+
+create table howdah.prompts (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  template text not null,
+  variables jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint prompts_pkey PRIMARY KEY (id),
+  constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint template_is_not_empty CHECK ((template ~ '\S'::text)),
+  constraint variables_are_an_object CHECK ((jsonb_typeof(variables) = 'object'::text))
+);
+alter table howdah.prompts enable row level security, force row level security;
+CREATE UNIQUE INDEX prompts_living_name_key ON howdah.prompts USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+
 create table howdah.questions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -823,6 +881,44 @@ CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, ag
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
+create table howdah.skill_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  skill_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint skill_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint skill_versions_tenant_id_skill_id_version_key UNIQUE (tenant_id, skill_id, version),
+  constraint skill_versions_pkey PRIMARY KEY (id),
+  constraint skill_versions_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.skill_versions enable row level security, force row level security;
+
+create table howdah.skills (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text not null,
+  content text not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint skills_pkey PRIMARY KEY (id),
+  constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
+  constraint description_is_one_short_line CHECK (((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500))),
+  constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text))
+);
+alter table howdah.skills enable row level security, force row level security;
+CREATE UNIQUE INDEX skills_living_name_key ON howdah.skills USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
   to_status howdah.execution_status not null,
@@ -961,19 +1057,23 @@ create table howdah.version_labels (
   version integer not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint version_labels_tenant_id_agent_id_workflow_id_label_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, label),
+  prompt_id uuid,
+  constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint version_labels_pkey PRIMARY KEY (id),
   constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_prompt_id_version_fkey FOREIGN KEY (tenant_id, prompt_id, version) REFERENCES howdah.prompt_versions(tenant_id, prompt_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_workflow_id_version_fkey FOREIGN KEY (tenant_id, workflow_id, version) REFERENCES howdah.workflow_versions(tenant_id, workflow_id, version) ON DELETE CASCADE,
   constraint a_label_is_a_word CHECK ((label ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
-  constraint a_label_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1))
+  constraint a_label_is_of_one_thing CHECK ((num_nonnulls(agent_id, workflow_id, prompt_id) = 1))
 );
 alter table howdah.version_labels enable row level security, force row level security;
 CREATE INDEX version_labels_agent_id_idx ON howdah.version_labels USING btree (tenant_id, agent_id, version);
+CREATE INDEX version_labels_prompt_id_idx ON howdah.version_labels USING btree (tenant_id, prompt_id, version);
 CREATE INDEX version_labels_workflow_id_idx ON howdah.version_labels USING btree (tenant_id, workflow_id, version);
 
 create table howdah.workflow_agents (
@@ -1737,6 +1837,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.delete_prompt(id uuid)
+ RETURNS howdah.prompts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_prompt howdah.prompts;
+begin
+  update howdah.prompts as p set deleted_at = now()
+  where p.id = delete_prompt.id and p.deleted_at is null
+  returning p.* into v_prompt;
+  if v_prompt.id is null then
+    raise exception using errcode = 'HWNTF', message = format('there is no prompt %s', delete_prompt.id),
+      detail = jsonb_build_object('prompt_id', delete_prompt.id)::text, hint = 'Those there are stand in howdah.prompts.';
+  end if;
+  return v_prompt;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.delete_skill(id uuid)
+ RETURNS howdah.skills
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_skill howdah.skills;
+begin
+  update howdah.skills as s set deleted_at = now()
+  where s.id = delete_skill.id and s.deleted_at is null
+  returning s.* into v_skill;
+  if v_skill.id is null then
+    raise exception using errcode = 'HWNTF', message = format('there is no skill %s', delete_skill.id),
+      detail = jsonb_build_object('skill_id', delete_skill.id)::text, hint = 'Those there are stand in howdah.skills.';
+  end if;
+  return v_skill;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.delete_workflow(id uuid)
  RETURNS howdah.workflows
  LANGUAGE plpgsql
@@ -1761,6 +1901,50 @@ begin
   end if;
   return v_workflow;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_agent_versions(agent_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('agent', diff_agent_versions.agent_id,
+    diff_agent_versions.from_version, diff_agent_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_prompt_versions(prompt_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('prompt', diff_prompt_versions.prompt_id,
+    diff_prompt_versions.from_version, diff_prompt_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_skill_versions(skill_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('skill', diff_skill_versions.skill_id,
+    diff_skill_versions.from_version, diff_skill_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_workflow_versions(workflow_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('workflow', diff_workflow_versions.workflow_id,
+    diff_workflow_versions.from_version, diff_workflow_versions.to_version) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
@@ -2008,58 +2192,32 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_label howdah.version_labels;
-begin
-  if not exists (
-    select from howdah.agent_versions as v
-    where v.agent_id = label_agent_version.agent_id and v.version = label_agent_version.version
-      and v.tenant_id = v_tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('agent %s has no version %s', label_agent_version.agent_id, label_agent_version.version),
-      detail = jsonb_build_object('agent_id', label_agent_version.agent_id, 'version', label_agent_version.version)::text,
-      hint = 'Those there are stand in howdah.agent_versions.';
-  end if;
-  insert into howdah.version_labels (agent_id, version, label)
-  values (label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
-  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning * into v_label;
-  return v_label;
-end $function$
+  select howdah_private.label_version(
+    'agent', label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.label_prompt_version(prompt_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.label_version(
+    'prompt', label_prompt_version.prompt_id, label_prompt_version.version, label_prompt_version.label)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_label howdah.version_labels;
-begin
-  if not exists (
-    select from howdah.workflow_versions as v
-    where v.workflow_id = label_workflow_version.workflow_id and v.version = label_workflow_version.version
-      and v.tenant_id = v_tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('workflow %s has no version %s', label_workflow_version.workflow_id, label_workflow_version.version),
-      detail = jsonb_build_object('workflow_id', label_workflow_version.workflow_id, 'version', label_workflow_version.version)::text,
-      hint = 'Those there are stand in howdah.workflow_versions.';
-  end if;
-  insert into howdah.version_labels (workflow_id, version, label)
-  values (label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
-  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning * into v_label;
-  return v_label;
-end $function$
+  select howdah_private.label_version(
+    'workflow', label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
@@ -2084,6 +2242,32 @@ begin
   perform howdah_private.announce_watched(v_family);
   perform howdah_private.note_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.prompt(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select p.id into v_id from howdah.prompts as p
+  where p.name = prompt.name and p.tenant_id = v_tenant_id and p.deleted_at is null;
+  if v_id is null then
+    v_known := array(
+      select p.name from howdah.prompts as p where p.tenant_id = v_tenant_id and p.deleted_at is null order by p.name limit 50
+    );
+    raise exception using errcode = 'HWNTF', message = format('there is no prompt named %L', prompt.name),
+      detail = jsonb_build_object('prompt', prompt.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(prompt.name, v_known) || '?',
+        'The prompts here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no prompts here yet.');
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -2200,6 +2384,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.render_prompt(name text, variables jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah.prompt(render_prompt.name);
+  v_prompt jsonb;
+begin
+  if render_prompt.version is null then
+    select howdah_private.prompt_definition(p) into v_prompt from howdah.prompts as p where p.id = v_id;
+  else
+    select v.definition into v_prompt from howdah_private.version_of('prompt', v_id, render_prompt.version) as v;
+  end if;
+  if jsonb_typeof(render_prompt.variables) <> 'object' then
+    raise exception using errcode = 'HWINV', message = 'variables are no JSON object',
+      detail = '{"field": "variables"}', hint = 'Give values by name, such as {"tone": "kind"}.';
+  end if;
+  perform howdah_private.refuse_values('variables', v_prompt ->> 'name', v_prompt -> 'variables', jsonb_strip_nulls(render_prompt.variables));
+  return howdah_private.rendered_prompt(v_prompt, render_prompt.variables);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -2242,30 +2450,25 @@ CREATE OR REPLACE FUNCTION howdah.restore_agent_version(agent_id uuid, version i
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id uuid := howdah.current_tenant();
   v_definition jsonb;
   v_gone text;
 begin
-  -- the key of versions does not begin with the tenant, so it is asked only about an agent of one's own
-  if exists (
-    select from howdah.agents as a where a.id = restore_agent_version.agent_id and a.tenant_id = v_tenant_id
-  ) then
-    select v.definition into v_definition from howdah.agent_versions as v
-    where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
-      and v.tenant_id = v_tenant_id;
-  end if;
-  if v_definition is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
-      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
-      hint = 'Those there are stand in howdah.agent_versions.';
-  end if;
+  select v.definition into v_definition
+  from howdah_private.version_of('agent', restore_agent_version.agent_id, coalesce(restore_agent_version.version, 0)::text) as v;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
     where m ->> 'id' is not null and not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
     union all
     select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
     where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
+    union all
+    select 'skill', s ->> 'name' from jsonb_array_elements(coalesce(v_definition -> 'skills', '[]')) as s
+    where not exists (select from howdah.skills as x where x.id = (s ->> 'id')::uuid and x.deleted_at is null)
+    union all
+    select 'prompt', v_definition #>> '{agent,prompt,name}'
+    where v_definition -> 'agent' ? 'prompt' and not exists (
+      select from howdah.prompts as x where x.id = (v_definition #>> '{agent,prompt,id}')::uuid and x.deleted_at is null
+    )
   ) as g;
   if v_gone is not null then
     raise exception using errcode = 'HWCNF',
@@ -2276,19 +2479,113 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
-    max_seconds, capabilities, domain, engine, engine_configuration) = (
+    max_seconds, capabilities, domain, engine, engine_configuration,
+    prompt_id, prompt_values) = (
     select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
-      coalesce(r.engine_configuration, '{}')
+      coalesce(r.engine_configuration, '{}'), (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       name text, description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
-      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb
+      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb,
+      prompt jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;
   return howdah_private.agent_row(restore_agent_version.agent_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_prompt_version(prompt_id uuid, version integer)
+ RETURNS howdah.prompts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_prompt howdah.prompts;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
+  update howdah.prompts as p
+  set name = v_definition ->> 'name', description = v_definition ->> 'description',
+    template = v_definition ->> 'template', variables = v_definition -> 'variables'
+  where p.id = restore_prompt_version.prompt_id and p.tenant_id = v_tenant_id
+  returning p.* into v_prompt;
+  return v_prompt;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_skill_version(skill_id uuid, version integer)
+ RETURNS howdah.skills
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_skill howdah.skills;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'skill', restore_skill_version.skill_id, coalesce(restore_skill_version.version, 0)::text) as v;
+  update howdah.skills as s
+  set name = v_definition ->> 'name', description = v_definition ->> 'description', content = v_definition ->> 'content'
+  where s.id = restore_skill_version.skill_id and s.tenant_id = v_tenant_id
+  returning s.* into v_skill;
+  return v_skill;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_workflow_version(workflow_id uuid, version integer)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_gone text;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'workflow', restore_workflow_version.workflow_id, coalesce(restore_workflow_version.version, 0)::text) as v;
+  select string_agg(format('member %s', m ->> 'name'), ', ') into v_gone
+  from jsonb_array_elements(v_definition #> '{workflow,members}') as m
+  where not m ? 'question' and not exists (
+    select from howdah.agents as a where a.id = (m ->> 'agent_id')::uuid and a.deleted_at is null
+    union all
+    select from howdah.workflows as w where w.id = (m ->> 'workflow_id')::uuid and w.deleted_at is null
+  );
+  if v_gone is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s cannot be restored: there is no %s any more', restore_workflow_version.version, v_gone),
+      detail = jsonb_build_object('workflow_id', restore_workflow_version.workflow_id,
+        'version', restore_workflow_version.version)::text,
+      hint = 'Make it again under that name and make it a member by hand.';
+  end if;
+  update howdah.workflows as w
+  set (name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
+    select r.name, r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
+      v_definition #> '{workflow,configuration}', r.max_steps, r.max_tokens, r.max_cost, r.max_seconds
+    from jsonb_to_record(v_definition -> 'agent') as r (
+      name text, description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
+    )
+  )
+  where w.id = restore_workflow_version.workflow_id and w.tenant_id = v_tenant_id;
+  delete from howdah.workflow_agents as m where m.workflow_id = restore_workflow_version.workflow_id;
+  -- a member that has no other name than its agent's keeps to that; one that is called otherwise by now had another name then
+  insert into howdah.workflow_agents (workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration)
+  select restore_workflow_version.workflow_id, (m.member ->> 'agent_id')::uuid, (m.member ->> 'workflow_id')::uuid,
+    m.member -> 'question', m.place,
+    nullif(m.member ->> 'name', coalesce(a.name, w.name, 'person ' || m.place)), m.member -> 'configuration'
+  from jsonb_array_elements(v_definition #> '{workflow,members}') with ordinality as m (member, place)
+  left join howdah.agents as a on a.id = (m.member ->> 'agent_id')::uuid
+  left join howdah.workflows as w on w.id = (m.member ->> 'workflow_id')::uuid
+  order by m.place;
+  return howdah_private.workflow_row(restore_workflow_version.workflow_id);
 end $function$
 ;
 
@@ -2574,6 +2871,32 @@ declare
 begin
   update howdah.agents as a set is_default = true where a.id = v_id and not a.is_default;
   return howdah_private.agent_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.skill(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select s.id into v_id from howdah.skills as s
+  where s.name = skill.name and s.tenant_id = v_tenant_id and s.deleted_at is null;
+  if v_id is null then
+    v_known := array(
+      select s.name from howdah.skills as s where s.tenant_id = v_tenant_id and s.deleted_at is null order by s.name limit 50
+    );
+    raise exception using errcode = 'HWNTF', message = format('there is no skill named %L', skill.name),
+      detail = jsonb_build_object('skill', skill.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(skill.name, v_known) || '?',
+        'The skills here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no skills here yet.');
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -3126,11 +3449,12 @@ AS $function$
     join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
     where t.is_active
-    union all
+    union all -- what an agent has without being given it
     select t, '{}', null
     from agent as a
-    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and t.name = 'ask_user'
-    where a.human_input and t.is_active
+    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and case t.name
+      when 'ask_user' then a.human_input when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
+    where t.is_active
       and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
@@ -3139,7 +3463,7 @@ AS $function$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+    ) || howdah_private.pinned_prompt(a) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
@@ -3158,7 +3482,7 @@ AS $function$
       join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  )
+  ) || howdah_private.pinned_skills(a.id)
   from agent as a
 $function$
 ;
@@ -3173,7 +3497,7 @@ AS $function$
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
-    'is_active', a.is_active, 'is_default', a.is_default,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'models', (
@@ -3184,7 +3508,8 @@ AS $function$
       from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
-    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": []
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "engine": "builtin", "engine_configuration": {}
   }')
 $function$
 ;
@@ -3240,7 +3565,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -3364,22 +3689,25 @@ begin
   set description = w.description, instruction = w.mission, system_prompt = w.system_prompt, use_history = w.use_history,
     human_input = w.human_input, context_policy = w.context_policy, capabilities = w.capabilities, domain = w.domain,
     output_schema = w.output_schema, is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
+    engine = w.engine, engine_configuration = w.engine_configuration,
     max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost, max_seconds = w.max_seconds
   from (
     select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission, r.system_prompt,
       coalesce(r.use_history, true) as use_history, coalesce(r.human_input, false) as human_input,
       coalesce(r.context_policy, 'trim') as context_policy, howdah_private.texts(entry -> 'capabilities') as capabilities,
-      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, b.*
-    from jsonb_to_record(entry) as r (description text, mission text, system_prompt text, use_history boolean,
+      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, coalesce(r.engine, 'builtin') as engine,
+      coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
+    from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb, description text, mission text, system_prompt text, use_history boolean,
       human_input boolean, context_policy howdah.context_policy, domain text, output_schema jsonb, is_active boolean, is_default boolean)
     cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
       as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
   ) as w
   where a.id = v_id and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input, a.context_policy,
-      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds)
+      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+      a.engine, a.engine_configuration)
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
       w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
-      w.max_cost, w.max_seconds);
+      w.max_cost, w.max_seconds, w.engine, w.engine_configuration);
 end $function$
 ;
 
@@ -3608,7 +3936,8 @@ CREATE OR REPLACE FUNCTION howdah_private.apply_workflow(system_name text, name 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active'];
+  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active', 'configuration']
+    || coalesce(entry -> 'configuration', '{}');
   v_type howdah.workflow_type := replace(entry ->> 'type', '-', '_');
   v_id uuid;
   v_owner_id uuid;
@@ -4272,6 +4601,10 @@ AS $function$
         "required": ["action"]
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('load_skill', 'Reads one of your skills: what you should know before you begin such a task.',
+      '{"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
+        "name": {"type": "string", "description": "The name of the skill, as your instructions list it."}
+      }}'::jsonb, 'pure'::howdah.tool_effect),
     ('http_request',
       'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
       '{
@@ -4428,6 +4761,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_load_skill(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_skills jsonb;
+  v_name text := btrim(call_load_skill.arguments ->> 'name');
+  v_names text[];
+  v_content jsonb;
+begin
+  select v.definition -> 'skills' into v_skills
+  from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id
+  where e.id = call_load_skill.execution_id;
+  select w.definition -> 'content' into v_content
+  from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill)
+  join howdah.skill_versions as w on w.id = (s.skill ->> 'version_id')::uuid
+  where s.skill ->> 'name' = v_name;
+  if v_content is null then
+    v_names := array(select s.skill ->> 'name' from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill));
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no skill named %s%s', to_jsonb(left(v_name, 100)),
+        coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?', '')),
+      hint = 'The skills: ' || coalesce(nullif(array_to_string(v_names, ', '), ''), 'none') || '.';
+  end if;
+  return v_content;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_receive(execution_id uuid, call_id text, arguments jsonb, OUT value jsonb, OUT waits_ms bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -4488,7 +4851,8 @@ begin
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
-          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+          when g.tool_id is null and not (t.kind = 'builtin' and (
+              t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
             then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
@@ -4994,7 +5358,7 @@ begin
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
       case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then case when x.trust in ('internal', 'user') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
+        when x.role = 'tool' then case when x.trust in ('internal', 'user', 'system') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
@@ -6654,6 +7018,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, ''), '' order by p.place)
+  from howdah_private.template_parts(filled_in.template) as p
+  cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -7459,6 +7836,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.input_data(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.input_data from howdah.executions as e where e.id = input_data.execution_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
  RETURNS void
  LANGUAGE sql
@@ -7562,7 +7949,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_4(e howdah.execut
 AS $function$
   select not exists (
     select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and (v.definition -> 'agent' ? 'engine'
+    where v.id = e.agent_version_id and (v.definition -> 'agent' ?| '{engine,prompt}' or v.definition ? 'skills'
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v
@@ -7719,6 +8106,52 @@ begin
     i.one, format('%s[%s]', json_array_parts.place, i.number - 1)
   from jsonb_array_elements(json_array_parts.value) with ordinality as i (one, number)
   where i.number <= v_count or v_rest is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_change(before jsonb, after jsonb, at text, called text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if json_change.before is null or json_change.after is null then
+    return query select json_change.called, case when json_change.before is null then 'add' else 'remove' end,
+      json_change.at, json_change.before, json_change.after;
+  else
+    return query select c.* from howdah_private.json_changes(json_change.before, json_change.after, json_change.at, json_change.called) as c;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_changes(before jsonb, after jsonb, at text DEFAULT ''::text, called text DEFAULT ''::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if json_changes.before = json_changes.after then
+    return;
+  elsif jsonb_typeof(json_changes.before) = 'object' and jsonb_typeof(json_changes.after) = 'object' then
+    return query
+    select c.place, c.op, c.path, c.old, c.new from (
+      select k.key, json_changes.at || '/' || replace(replace(k.key, '~', '~0'), '/', '~1') as spot,
+        concat_ws('.', nullif(json_changes.called, ''), k.key) as name
+      from jsonb_object_keys(json_changes.before || json_changes.after) as k (key)
+    ) as k
+    cross join lateral howdah_private.json_change(json_changes.before -> k.key, json_changes.after -> k.key, k.spot, k.name)
+      with ordinality as c (place, op, path, old, new, number)
+    order by k.key, c.number;
+  elsif howdah_private.part_keys(json_changes.before) is not null and howdah_private.part_keys(json_changes.after) is not null then
+    return query
+    select c.* from howdah_private.json_list_changes(json_changes.before, json_changes.after, json_changes.at, json_changes.called) as c;
+  else
+    return query select json_changes.called, 'replace', json_changes.at, json_changes.before, json_changes.after;
+  end if;
 end $function$
 ;
 
@@ -7976,6 +8409,41 @@ begin
       from jsonb_array_elements(schema -> 'enum') with ordinality as e (one, number)));
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_list_changes(before jsonb, after jsonb, at text, called text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_old constant text[] := howdah_private.part_keys(json_list_changes.before);
+  v_new constant text[] := howdah_private.part_keys(json_list_changes.after);
+  v_key text;
+  v_at int;
+begin
+  if array(select k.key from unnest(v_old) with ordinality as k (key, place) where k.key = any (v_new) order by k.place)
+    <> array(select k.key from unnest(v_new) with ordinality as k (key, place) where k.key = any (v_old) order by k.place) then
+    return query select json_list_changes.called, 'replace', json_list_changes.at, json_list_changes.before, json_list_changes.after;
+    return;
+  end if;
+  for v_at in select i from generate_subscripts(v_old, 1) as i where v_old[i] <> all (v_new) order by i desc loop
+    return query select howdah_private.part_place(json_list_changes.called, json_list_changes.before -> (v_at - 1)), 'remove',
+      format('%s/%s', json_list_changes.at, v_at - 1), json_list_changes.before -> (v_at - 1), null::jsonb;
+  end loop;
+  for v_at in select i from generate_subscripts(v_new, 1) as i where v_new[i] <> all (v_old) order by i loop
+    return query select howdah_private.part_place(json_list_changes.called, json_list_changes.after -> (v_at - 1)), 'add',
+      format('%s/%s', json_list_changes.at, v_at - 1), null::jsonb, json_list_changes.after -> (v_at - 1);
+  end loop;
+  for v_key, v_at in select v_new[i], i from generate_subscripts(v_new, 1) as i where v_new[i] = any (v_old) order by i loop
+    return query select c.* from howdah_private.json_changes(
+      json_list_changes.before -> (array_position(v_old, v_key) - 1), json_list_changes.after -> (v_at - 1),
+      format('%s/%s', json_list_changes.at, v_at - 1),
+      howdah_private.part_place(json_list_changes.called, json_list_changes.after -> (v_at - 1))) as c;
+  end loop;
 end $function$
 ;
 
@@ -8411,6 +8879,50 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.label_version(what text, id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_label howdah.version_labels;
+begin
+  perform howdah_private.version_of(label_version.what, label_version.id, coalesce(label_version.version, 0)::text);
+  insert into howdah.version_labels (agent_id, workflow_id, prompt_id, version, label)
+  values (
+    case label_version.what when 'agent' then label_version.id end,
+    case label_version.what when 'workflow' then label_version.id end,
+    case label_version.what when 'prompt' then label_version.id end, label_version.version, label_version.label
+  )
+  on conflict (tenant_id, agent_id, workflow_id, prompt_id, label) do update set version = excluded.version
+  returning * into v_label;
+  return v_label;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.last_version(what text, id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(max(v.version), 0)::text from (
+    select a.version from howdah.agent_versions as a
+    where last_version.what = 'agent' and a.tenant_id = howdah.current_tenant() and a.agent_id = last_version.id
+    union all
+    select w.version from howdah.workflow_versions as w
+    where last_version.what = 'workflow' and w.tenant_id = howdah.current_tenant() and w.workflow_id = last_version.id
+    union all
+    select p.version from howdah.prompt_versions as p
+    where last_version.what = 'prompt' and p.tenant_id = howdah.current_tenant() and p.prompt_id = last_version.id
+    union all
+    select s.version from howdah.skill_versions as s
+    where last_version.what = 'skill' and s.tenant_id = howdah.current_tenant() and s.skill_id = last_version.id
+  ) as v
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -8658,6 +9170,28 @@ AS $function$
   select regexp_replace(
     btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
     '([\\`*_\[\]<>#|~])', '\\\1', 'g')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.marked_lines(mark text, value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select marked_lines.mark || replace(
+    case jsonb_typeof(marked_lines.value) when 'string' then marked_lines.value #>> '{}' else jsonb_pretty(marked_lines.value) end,
+    E'\n', E'\n' || marked_lines.mark)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.marked_name(marker text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(marked_name.marker, E'{} \t\r\n')
 $function$
 ;
 
@@ -9317,6 +9851,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.part_keys(list jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(k.key) = count(*) and count(distinct k.key) = count(*)
+    then coalesce(array_agg(k.key order by k.place), '{}') end
+  from (
+    select e.place, case when jsonb_typeof(e.part) = 'object' then coalesce(e.part ->> 'id', e.part ->> 'name') end as key
+    from jsonb_array_elements(case jsonb_typeof(part_keys.list) when 'array' then part_keys.list else '[null]' end)
+      with ordinality as e (part, place)
+  ) as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.part_place(place text, part jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select concat_ws('.', nullif(part_place.place, ''), coalesce(part_place.part ->> 'name', part_place.part ->> 'id'))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.partition_settings(partitioned text)
  RETURNS text
  LANGUAGE sql
@@ -9356,6 +9916,9 @@ AS $function$
     ('agents', 'edit', 'member', true),
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
+    ('agent_skills', 'edit', 'member', true),
+    ('skills', 'edit', 'member', false),
+    ('prompts', 'edit', 'member', false),
     ('schedules', 'edit', 'member', true),
     ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', true),
@@ -9492,6 +10055,76 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.permit_users_of(prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agent record;
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  select a.name, howdah_private.agent_permission(a.id) as permission into v_agent
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null and (
+      a.prompt_id = permit_users_of.prompt_id
+      or exists (
+        select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = permit_users_of.skill_id
+      )
+    ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
+  order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s uses it, and %s may not edit that', case when v_agent.permission is null then 'an agent'
+        else format('agent %L', v_agent.name) end, howdah_private.whoever()),
+      detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
+      hint = 'Make another one with what is to change, or ask who may edit the agent.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_prompt(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_build_object('prompt', jsonb_build_object(
+      'id', p.id, 'name', p.name, 'version', (
+        select max(v.version) from howdah.prompt_versions as v where v.tenant_id = p.tenant_id and v.prompt_id = p.id
+      ), 'template', p.template, 'variables', p.variables, 'values', a.prompt_values))
+    from howdah.prompts as p where p.id = a.prompt_id
+  ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_skills(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_build_object('skills', jsonb_agg(jsonb_build_object(
+      'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name, 'description', s.description)
+      order by g.position, s.name))
+    from howdah.agent_skills as g
+    join howdah.skills as s on s.id = g.skill_id
+    cross join lateral (
+      select w.id, w.version from howdah.skill_versions as w
+      where w.tenant_id = s.tenant_id and w.skill_id = s.id order by w.version desc limit 1
+    ) as v
+    where g.agent_id = pinned_skills.agent_id and s.is_active
+    having count(*) > 0
+  ), '{}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9611,6 +10244,34 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
  LANGUAGE sql
  IMMUTABLE
 RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'name', p.name, 'description', p.description, 'template', p.template, 'variables', p.variables)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_object_agg(v.name, v.schema -> 'default')
+    from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
+  ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
+    select jsonb_object_agg(g.name, g.value)
+    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given else '{}' end) as g (name, value)
+    where prompt_values.variables ? g.name and g.value <> 'null'
+  ), '{}')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.prose_holds_a_key(prose text)
@@ -10014,7 +10675,10 @@ AS $function$
         then jsonb_build_object('compensation', howdah_private.with_names(t.value -> 'compensation'))
         else '{}' end order by t.place), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'tools') with ordinality as t (value, place)
-    ))
+    )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
+      select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
+      from jsonb_array_elements(redacted_definition.definition -> 'skills') with ordinality as s (value, place)
+    )) else '{}' end
 $function$
 ;
 
@@ -10055,6 +10719,7 @@ begin
   if not found then
     return null; -- made and unmade in one transaction
   end if;
+  perform howdah_private.write_text_versions_of(v_agent.id);
   v_definition := howdah_private.agent_definition(v_agent.id);
   v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
   select v.id into v_version_id from howdah.agent_versions as v
@@ -10408,6 +11073,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agents text;
+begin
+  select string_agg(u.name, ', ' order by u.name) into v_agents from (
+    select a.name from howdah.agents as a
+    where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
+      a.prompt_id = refuse_in_use.prompt_id
+      or exists (select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
+    )
+    order by a.name limit 8
+  ) as u;
+  if v_agents is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is in use: %s', refuse_in_use.what, refuse_in_use.name, v_agents),
+      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id, 'skill_id', refuse_in_use.skill_id)::text,
+      hint = 'Take it from these agents first.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
  RETURNS void
  LANGUAGE plpgsql
@@ -10667,6 +11359,18 @@ begin
     perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb)
+ RETURNS void
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data)
+  from howdah.agent_versions as v
+  where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -11008,6 +11712,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_template(template text, variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
+  v_name text;
+  v_before text;
+begin
+  select x.name, left(refuse_template.template, x.behind - length(x.marker)) into v_name, v_before
+  from (
+    select p.place, p.marker, howdah_private.marked_name(p.marker) as name,
+      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (order by p.place))::int as behind
+    from howdah_private.template_parts(refuse_template.template) as p
+  ) as x
+  where x.marker is not null and x.name <> all (v_known)
+  order by x.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('template, line %s, column %s: {{%s}} is no variable%s',
+        cardinality(string_to_array(v_before || '.', E'\n')), length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
+        coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
+      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60), 'position', length(v_before) + 1)::text,
+      hint = case when v_known = '{}' then 'Declare it in variables: {"name": {"type": "string"}}.'
+        else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
  RETURNS void
  LANGUAGE plpgsql
@@ -11171,6 +11906,66 @@ begin
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_values(field text, prompt text, variables jsonb, vals jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name) order by 1);
+  v_faults text[];
+  v_name text;
+begin
+  select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
+  where k.name <> all (v_known) order by 1 limit 1;
+  v_faults := case when v_name is not null then array[format('%s is no variable of it%s', to_jsonb(v_name),
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
+    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false), refuse_values.vals) end;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'faults', to_jsonb(v_faults))::text,
+      hint = case when v_known = '{}' then 'The prompt has no variables.'
+        else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_variables(variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.values_schema(refuse_variables.variables, false);
+  v_faults text[] := howdah_private.json_faults('{
+    "maxProperties": 100,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
+    "additionalProperties": {"type": "object", "required": ["type"], "properties": {
+      "type": {"enum": ["string", "number", "integer", "boolean"]}, "description": {"type": "string"}
+    }}
+  }', refuse_variables.variables);
+  v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
+begin
+  if v_faults = '{}' and v_unknown is not null then
+    v_faults := array[format('%s cannot be checked', v_unknown)];
+  elsif v_faults = '{}' then
+    perform howdah_private.refuse_schema('variables', v_schema);
+    v_faults := howdah_private.json_faults(v_schema, howdah_private.prompt_values(refuse_variables.variables, null, null));
+    v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'variables: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"customer": {"type": "string"}, "tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
+  end if;
 end $function$
 ;
 
@@ -11347,6 +12142,10 @@ AS $function$
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.workflow_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.prompt_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.skill_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $function$
@@ -11372,6 +12171,30 @@ AS $function$
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rendered_prompt(prompt jsonb, given jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
+  v_values constant jsonb := howdah_private.prompt_values(
+    v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
+  v_faults text[] := howdah_private.json_faults(howdah_private.values_schema(v_variables, true), v_values);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('prompt %s: %s', rendered_prompt.prompt ->> 'name', array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'variables', 'prompt', rendered_prompt.prompt -> 'name',
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'A run brings values in input_data, its agent in prompt_values: '
+        || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
+  end if;
+  return howdah_private.filled_in(rendered_prompt.prompt ->> 'template', v_values);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
@@ -11602,7 +12425,12 @@ begin
       select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
-      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+  delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'skills', '[]')) with ordinality as s (skill, position);
 end $function$
 ;
 
@@ -12398,6 +13226,8 @@ AS $function$
     ('executions', 'input_parts', null, null),
     ('executions', 'metadata', null, null),
     ('schedules', 'input', null, null),
+    ('prompts', 'template', 262144, 'bytes'),
+    ('skills', 'content', 61440, 'bytes'),
     ('mail', 'content', 32768, 'bytes'),
     ('mail', 'subject', 200, 'characters'),
     ('resources', 'name', null, null),
@@ -12406,6 +13236,16 @@ AS $function$
     ('todos', 'note', null, null),
     ('todos', 'title', null, null),
     ('tools', 'name', null, null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.skill_definition(s howdah.skills)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('name', s.name, 'description', s.description, 'content', s.content)
 $function$
 ;
 
@@ -13278,6 +14118,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.template_parts(template text)
+ RETURNS TABLE(place integer, part text, marker text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.place, p.parts[i.place], p.markers[i.place]
+  from (
+    select regexp_split_to_array(template_parts.template, '\{\{[^{}]*\}\}') as parts, array(
+      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}', 'g') with ordinality as m (found, place)
+      order by m.place
+    ) as markers
+  ) as p
+  cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.texts(list jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -13485,6 +14342,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_skill howdah.skills;
+begin
+  select s.* into v_skill from howdah.skills as s where s.id = new.skill_id and s.tenant_id = new.tenant_id for share;
+  if v_skill.id is null or v_skill.deleted_at is not null then
+    raise exception using errcode = case when v_skill.id is null then 'HWNTF' else 'HWCNF' end,
+      message = case when v_skill.id is null then format('there is no skill %s', new.skill_id)
+        else format('skill %L is deleted', v_skill.name) end,
+      detail = jsonb_build_object('field', 'skill_id', 'skill_id', new.skill_id)::text,
+      hint = 'Those there are stand in howdah.skills.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.skill_id is null then array[null, 'skill_id']
+    when not ("position" >= 1) then array['position_counts_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -13645,6 +14543,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_prompt()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_prompt howdah.prompts;
+begin
+  if tg_op = 'INSERT' or new.prompt_id is distinct from old.prompt_id then
+    perform from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id for share;
+  end if;
+  select p.* into v_prompt from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id;
+  if new.prompt_id is not null and (v_prompt.id is null or v_prompt.deleted_at is not null) then
+    raise exception using errcode = case when v_prompt.id is null then 'HWNTF' else 'HWCNF' end,
+      message = case when v_prompt.id is null then format('there is no prompt %s', new.prompt_id)
+        else format('prompt %L is deleted', v_prompt.name) end,
+      detail = jsonb_build_object('field', 'prompt_id', 'prompt_id', new.prompt_id)::text,
+      hint = 'Those there are stand in howdah.prompts.';
+  elsif new.prompt_id is null and new.prompt_values <> '{}' then
+    raise exception using errcode = 'HWINV', message = 'prompt_values are for a prompt, and there is no prompt_id',
+      detail = jsonb_build_object('field', 'prompt_values')::text,
+      hint = 'Set prompt_id, or leave prompt_values empty.';
+  elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
+    perform howdah_private.refuse_plain_keys('prompt_values', new.prompt_values);
+    perform howdah_private.refuse_values('prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__hold_secret()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -13688,6 +14617,7 @@ begin
     when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
     when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
     when not (jsonb_typeof(output_schema) = 'object'::text) then array['output_schema_is_an_object', null]
+    when not (jsonb_typeof(prompt_values) = 'object'::text) then array['prompt_values_are_an_object', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -14167,6 +15097,7 @@ declare
   v_deleted_at timestamptz;
   v_is_active boolean;
   v_version_id uuid;
+  v_has_prompt boolean;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
@@ -14177,9 +15108,9 @@ begin
     case when not a.version_is_stale then a.current_version_id end, 'queued',
     coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
     coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
-    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
+    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id), coalesce(a.prompt_id, new.agent_version_id) is not null
   into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
-    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
+    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id, v_has_prompt
   from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
   if not found then
@@ -14208,6 +15139,9 @@ begin
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
+    if v_has_prompt and new.parent_execution_id is null then
+      perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
+    end if;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and not howdah_private.is_bound() then
@@ -14723,6 +15657,121 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.definition is null then array[null, 'definition']
+    when n.digest is null then array[null, 'digest']
+    when n.prompt_id is null then array[null, 'prompt_id']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent record;
+begin
+  perform howdah_private.refuse_key_in_prose('template', new.template);
+  perform howdah_private.refuse_plain_keys('variables', new.variables);
+  if jsonb_typeof(new.variables) = 'object' then
+    perform howdah_private.refuse_variables(new.variables);
+    perform howdah_private.refuse_template(new.template, new.variables);
+  end if;
+  if tg_op = 'UPDATE' and new.variables <> old.variables then
+    for v_agent in
+      select a.name, a.prompt_values from howdah.agents as a
+      where a.tenant_id = new.tenant_id and a.prompt_id = new.id and a.deleted_at is null and a.prompt_values <> '{}'
+      order by a.name
+    loop
+      perform howdah_private.refuse_values(
+        format('prompt_values of agent %s', v_agent.name), new.name, new.variables, v_agent.prompt_values);
+    end loop;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(a.id)) from howdah.agents as a
+  where a.tenant_id = new.tenant_id and a.prompt_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__permit_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_users_of(new.id, null);
+  if new.deleted_at is not null and old.deleted_at is null then
+    perform howdah_private.refuse_in_use('prompt', new.name, new.id, null);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.template is null then array[null, 'template']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (template ~ '\S'::text) then array['template_is_not_empty', null]
+    when not (jsonb_typeof(variables) = 'object'::text) then array['variables_are_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_prompt_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__begin()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15123,6 +16172,105 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_skill_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.definition is null then array[null, 'definition']
+    when n.digest is null then array[null, 'digest']
+    when n.skill_id is null then array[null, 'skill_id']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_key_in_prose('description', new.description);
+  perform howdah_private.refuse_key_in_prose('content', new.content);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(g.agent_id)) from howdah.agent_skills as g
+  where g.tenant_id = new.tenant_id and g.skill_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__permit_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_users_of(null, new.id);
+  if new.deleted_at is not null and old.deleted_at is null then
+    perform howdah_private.refuse_in_use('skill', new.name, null, new.id);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.content is null then array[null, 'content']
+    when n.description is null then array[null, 'description']
+    when n.name is null then array[null, 'name']
+    when not (content ~ '\S'::text) then array['content_is_not_empty', null]
+    when not ((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500)) then array['description_is_one_short_line', null]
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['name_is_a_word', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_skill_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_status_transitions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15291,6 +16439,9 @@ begin
     union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+    union
+    select s.agent_id from howdah.agent_skills as s
+    where s.tenant_id = new.tenant_id and new.kind = 'builtin' and new.name = 'load_skill'
   ) as u;
   return null;
 end $function$
@@ -15424,7 +16575,7 @@ begin
     when n.label is null then array[null, 'label']
     when n.version is null then array[null, 'version']
     when not (label ~ '^[a-z][a-z0-9_-]{0,62}$'::text) then array['a_label_is_a_word', null]
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_label_is_of_an_agent_or_a_workflow', null]
+    when not (num_nonnulls(agent_id, workflow_id, prompt_id) = 1) then array['a_label_is_of_one_thing', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -16030,6 +17181,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_complete boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('type', 'object', 'properties', values_schema.variables, 'required', (
+    select coalesce(jsonb_agg(v.name order by v.name), '[]')
+    from jsonb_each(values_schema.variables) as v (name, schema)
+    where values_schema.is_complete and not v.schema ? 'default'
+  ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_after(execution_id uuid, seq integer)
  RETURNS uuid
  LANGUAGE sql
@@ -16062,42 +17227,78 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.version_changes(what text, id uuid, from_version text, to_version text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  select c.place, c.op, c.path, c.old, c.new,
+    jsonb_build_object('op', c.op, 'path', c.path) || case c.op when 'remove' then '{}' else jsonb_build_object('value', c.new) end,
+    concat_ws(E'\n', c.place, howdah_private.marked_lines('- ', c.old), howdah_private.marked_lines('+ ', c.new))
+  from howdah_private.version_of(version_changes.what, version_changes.id, version_changes.from_version) as a
+  cross join howdah_private.version_of(version_changes.what, version_changes.id,
+    coalesce(version_changes.to_version, howdah_private.last_version(version_changes.what, version_changes.id))) as b
+  cross join lateral howdah_private.json_changes(a.definition, b.definition) with ordinality as c (place, op, path, old, new, number)
+  order by c.number;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+begin
+  return case when version_named.version is not null then (
+    select v.id from howdah_private.version_of(
+      case when version_named.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(version_named.agent_id, version_named.workflow_id), version_named.version) as v
+  ) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_of(what text, thing_id uuid, named text)
+ RETURNS TABLE(id uuid, version integer, definition jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
 declare
   v_tenant_id uuid := howdah.current_tenant();
-  v_what text := case when version_named.agent_id is null then 'workflow' else 'agent' end;
   v_number int;
-  v_id uuid;
 begin
-  if version_named.version is null then
-    return null;
-  elsif version_named.version ~ '^[1-9][0-9]{0,8}$' then
-    v_number := version_named.version::int;
+  if version_of.named ~ '^[1-9][0-9]{0,8}$' then
+    v_number := version_of.named::int;
   else
     select l.version into v_number from howdah.version_labels as l
-    where l.tenant_id = v_tenant_id and l.label = version_named.version
-      and coalesce(l.agent_id, l.workflow_id) = coalesce(version_named.agent_id, version_named.workflow_id);
+    where l.tenant_id = v_tenant_id and l.label = version_of.named and version_of.thing_id = case version_of.what
+      when 'agent' then l.agent_id when 'workflow' then l.workflow_id when 'prompt' then l.prompt_id end;
   end if;
-  if v_what = 'agent' then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.tenant_id = v_tenant_id and v.agent_id = version_named.agent_id and v.version = v_number;
-  else
-    select v.id into v_id from howdah.workflow_versions as v
-    where v.tenant_id = v_tenant_id and v.workflow_id = version_named.workflow_id and v.version = v_number;
-  end if;
-  if v_id is null then
+  return query
+  select v.id, v.version, v.definition from howdah.agent_versions as v
+  where version_of.what = 'agent' and v.tenant_id = v_tenant_id and v.agent_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.workflow_versions as v
+  where version_of.what = 'workflow' and v.tenant_id = v_tenant_id and v.workflow_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.prompt_versions as v
+  where version_of.what = 'prompt' and v.tenant_id = v_tenant_id and v.prompt_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.skill_versions as v
+  where version_of.what = 'skill' and v.tenant_id = v_tenant_id and v.skill_id = version_of.thing_id and v.version = v_number;
+  if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('the %s has no version %L', v_what, version_named.version),
-      detail = jsonb_build_object('field', 'version', v_what || '_id',
-        coalesce(version_named.agent_id, version_named.workflow_id))::text,
-      hint = format('Numbers stand in howdah.%s_versions, labels in howdah.version_labels.', v_what);
+      message = format('there is no version %L of %s %s', version_of.named, version_of.what, version_of.thing_id),
+      detail = jsonb_build_object('field', 'version', version_of.what || '_id', version_of.thing_id)::text,
+      hint = format('Numbers stand in howdah.%s_versions%s.', version_of.what,
+        case when version_of.what <> 'skill' then ', labels in howdah.version_labels' else '' end);
   end if;
-  return v_id;
 end $function$
 ;
 
@@ -16290,7 +17491,9 @@ CREATE OR REPLACE FUNCTION howdah_private.workflow_entry(w howdah.workflows)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  -- one key of a configuration is called as the list of members is
   select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
     'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
@@ -16365,6 +17568,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.workflow_row(id uuid)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.workflows as x where x.id = workflow_row.id) else howdah.current_tenant() end;
+  v_workflow howdah.workflows;
+begin
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = workflow_row.id and w.tenant_id = v_tenant_id and howdah_private.sees_agent(w.id);
+  return v_workflow;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
  RETURNS void
  LANGUAGE plpgsql
@@ -16407,6 +17627,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_prompt_version(prompt_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.prompt_versions (tenant_id, prompt_id, version, definition, digest, created_by)
+  select p.tenant_id, p.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  from howdah.prompts as p
+  cross join lateral (
+    select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
+    from (select howdah_private.prompt_definition(p) as definition) as x
+  ) as d
+  left join lateral (
+    select v.version, v.digest from howdah.prompt_versions as v
+    where v.tenant_id = p.tenant_id and v.prompt_id = p.id order by v.version desc limit 1
+  ) as l on true
+  where p.id = write_prompt_version.prompt_id and l.digest is distinct from d.digest;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_skill_version(skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.skill_versions (tenant_id, skill_id, version, definition, digest, created_by)
+  select s.tenant_id, s.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  from howdah.skills as s
+  cross join lateral (
+    select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
+    from (select howdah_private.skill_definition(s) as definition) as x
+  ) as d
+  left join lateral (
+    select v.version, v.digest from howdah.skill_versions as v
+    where v.tenant_id = s.tenant_id and v.skill_id = s.id order by v.version desc limit 1
+  ) as l on true
+  where s.id = write_skill_version.skill_id and l.digest is distinct from d.digest;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_system(document jsonb, source text, prune boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -16444,6 +17708,20 @@ begin
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
       from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_text_versions_of(agent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_prompt_version(a.prompt_id) from howdah.agents as a
+  where a.id = write_text_versions_of.agent_id and a.prompt_id is not null;
+  perform howdah_private.write_skill_version(g.skill_id) from howdah.agent_skills as g
+  where g.agent_id = write_text_versions_of.agent_id;
 end $function$
 ;
 
@@ -16771,6 +18049,22 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _100_check BEFORE INSERT OR UPDATE OF skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__check();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_skills REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_skills REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_skills REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, skill_id, "position" ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_invalid();
+
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -16827,17 +18121,19 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FO
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration, prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
 CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
+
+CREATE TRIGGER _300_check_prompt BEFORE INSERT OR UPDATE OF prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN (((new.prompt_id IS NOT NULL) OR (new.prompt_values <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_prompt();
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
 
@@ -16857,7 +18153,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -17037,6 +18333,36 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, mo
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.prompt_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, prompt_id, version, definition, digest, created_by ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
+
+CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW WHEN ((((old.name IS DISTINCT FROM new.name) OR (old.template IS DISTINCT FROM new.template)) OR (old.variables IS DISTINCT FROM new.variables))) EXECUTE FUNCTION howdah_private.tg_prompts__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.prompts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.prompts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.prompts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.prompts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
@@ -17149,6 +18475,36 @@ CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WH
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.skill_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_id, version, definition, digest, created_by ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skill_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
+
+CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__permit_users();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__check();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, description, content, is_active ON howdah.skills FOR EACH ROW WHEN (((((old.name IS DISTINCT FROM new.name) OR (old.description IS DISTINCT FROM new.description)) OR (old.content IS DISTINCT FROM new.content)) OR (old.is_active IS DISTINCT FROM new.is_active))) EXECUTE FUNCTION howdah_private.tg_skills__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.skills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.skills REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.skills REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.skills REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.skills FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -17245,7 +18601,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
@@ -17328,6 +18684,26 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.agent_skills to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_skills to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -17637,6 +19013,32 @@ create policy tenant on howdah.models to howdah_analyst, howdah_app using (((ten
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))));
 
+create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.prompt_versions to howdah_eraser using (true) with check (true);
+
+create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.prompts to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
@@ -17780,6 +19182,32 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.skill_versions to howdah_eraser using (true) with check (true);
+
+create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.skills to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.skills to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.skills to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
@@ -18079,6 +19507,12 @@ grant insert, update on column howdah.agent_models.purpose to howdah_app;
 
 grant insert, update on column howdah.agent_models.request_params to howdah_app;
 
+grant insert, update on column howdah.agent_skills."position" to howdah_app;
+
+grant insert on column howdah.agent_skills.agent_id to howdah_app;
+
+grant insert on column howdah.agent_skills.skill_id to howdah_app;
+
 grant insert on column howdah.agent_tools.agent_id to howdah_app;
 
 grant insert, update on column howdah.agent_tools.configuration to howdah_app;
@@ -18174,6 +19608,14 @@ grant insert, select, update on column howdah.agents.name to howdah_app;
 grant select on column howdah.agents.output_schema to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.output_schema to howdah_app;
+
+grant select on column howdah.agents.prompt_id to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.prompt_id to howdah_app;
+
+grant select on column howdah.agents.prompt_values to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.prompt_values to howdah_app;
 
 grant select on column howdah.agents.system_prompt to howdah_analyst;
 
@@ -18509,6 +19951,16 @@ grant insert, update on column howdah.models.purpose to howdah_app;
 
 grant insert, update on column howdah.models.secret_name to howdah_app;
 
+grant update on column howdah.prompts.deleted_at to howdah_app;
+
+grant insert, update on column howdah.prompts.description to howdah_app;
+
+grant insert, update on column howdah.prompts.name to howdah_app;
+
+grant insert, update on column howdah.prompts.template to howdah_app;
+
+grant insert, update on column howdah.prompts.variables to howdah_app;
+
 grant insert, update on column howdah.quotas.max_value to howdah_app;
 
 grant insert on column howdah.quotas.metric to howdah_app;
@@ -18577,6 +20029,16 @@ grant insert on column howdah.sessions.user_id to howdah_app;
 
 grant insert on column howdah.sessions.workflow_id to howdah_app;
 
+grant insert, update on column howdah.skills.content to howdah_app;
+
+grant update on column howdah.skills.deleted_at to howdah_app;
+
+grant insert, update on column howdah.skills.description to howdah_app;
+
+grant insert, update on column howdah.skills.is_active to howdah_app;
+
+grant insert, update on column howdah.skills.name to howdah_app;
+
 grant insert, update on column howdah.todos."position" to howdah_app;
 
 grant insert, update on column howdah.todos.note to howdah_app;
@@ -18624,6 +20086,8 @@ grant insert, update on column howdah.users.username to howdah_app;
 grant insert on column howdah.version_labels.agent_id to howdah_app;
 
 grant insert on column howdah.version_labels.label to howdah_app;
+
+grant insert on column howdah.version_labels.prompt_id to howdah_app;
 
 grant insert, update on column howdah.version_labels.version to howdah_app;
 
@@ -18771,7 +20235,39 @@ grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.delete_prompt(uuid) to howdah_app;
+
+grant execute on function howdah.delete_prompt(uuid) to howdah_engine;
+
+grant execute on function howdah.delete_skill(uuid) to howdah_app;
+
+grant execute on function howdah.delete_skill(uuid) to howdah_engine;
+
 grant execute on function howdah.delete_workflow(uuid) to howdah_app;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_engine;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
 
@@ -18799,11 +20295,21 @@ grant execute on function howdah.label_agent_version(uuid,integer,text) to howda
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
 
+grant execute on function howdah.label_prompt_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_prompt_version(uuid,integer,text) to howdah_engine;
+
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
+
+grant execute on function howdah.prompt(text) to howdah_analyst;
+
+grant execute on function howdah.prompt(text) to howdah_app;
+
+grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_analyst;
 
@@ -18817,6 +20323,12 @@ grant execute on function howdah.reject(uuid,text) to howdah_app;
 
 grant execute on function howdah.remove_secret(text,boolean) to howdah_app;
 
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_analyst;
+
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_app;
+
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine;
+
 grant execute on function howdah.resource_text(uuid) to howdah_analyst;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
@@ -18826,6 +20338,18 @@ grant execute on function howdah.resource_text(uuid) to howdah_engine;
 grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_app;
 
 grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_prompt_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_prompt_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_skill_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_skill_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_engine;
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
@@ -18854,6 +20378,12 @@ grant execute on function howdah.session_state(uuid) to howdah_app;
 grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
+
+grant execute on function howdah.skill(text) to howdah_analyst;
+
+grant execute on function howdah.skill(text) to howdah_app;
+
+grant execute on function howdah.skill(text) to howdah_engine;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
@@ -19015,6 +20545,8 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.call_receive(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
@@ -19161,6 +20693,8 @@ grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to ho
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
@@ -19208,6 +20742,8 @@ grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.id_in(text) to howdah_engine;
+
+grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
@@ -19275,6 +20811,18 @@ grant execute on function howdah_private.is_woken(howdah.executions) to howdah_e
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_engine;
+
 grant execute on function howdah_private.json_choice_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.json_condition_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
@@ -19288,6 +20836,12 @@ grant execute on function howdah_private.json_faults_at(jsonb,jsonb,jsonb,text,i
 grant execute on function howdah_private.json_has_format(text,text) to howdah_engine;
 
 grant execute on function howdah_private.json_kind_fault(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.json_matches(text,text) to howdah_engine;
 
@@ -19333,6 +20887,16 @@ grant execute on function howdah_private.known_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_app;
+
+grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_analyst;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
@@ -19356,6 +20920,14 @@ grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.marked_name(text) to howdah_engine;
 
 grant execute on function howdah_private.master_key_state() to howdah_worker;
 
@@ -19399,6 +20971,8 @@ grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
 
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_analyst;
+
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
@@ -19414,6 +20988,18 @@ grant execute on function howdah_private.parse_cron(text) to howdah_app;
 grant execute on function howdah_private.parse_cron(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_app;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
@@ -19456,6 +21042,14 @@ grant execute on function howdah_private.pointer(text[]) to howdah_engine;
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_app;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_engine;
+
+grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
 
@@ -19575,6 +21169,8 @@ grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine
 
 grant execute on function howdah_private.refuse_system_shape(jsonb,text) to howdah_app;
 
+grant execute on function howdah_private.refuse_template(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
@@ -19589,6 +21185,12 @@ grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_e
 
 grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
 
+grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
@@ -19600,6 +21202,10 @@ grant execute on function howdah_private.release_executions(uuid,uuid[],boolean)
 grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
@@ -19666,6 +21272,8 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_a
 grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
+
+grant execute on function howdah_private.skill_definition(howdah.skills) to howdah_engine;
 
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 
@@ -19755,6 +21363,8 @@ grant execute on function howdah_private.take_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
 
+grant execute on function howdah_private.template_parts(text) to howdah_engine;
+
 grant execute on function howdah_private.texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.texts(jsonb) to howdah_engine;
@@ -19776,6 +21386,8 @@ grant execute on function howdah_private.tg__stamp() to howdah_engine;
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_skills__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_system_versions__refuse_invalid() to howdah_engine;
 
@@ -19833,6 +21445,10 @@ grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engi
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
+grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_quotas__refuse_imposed() to howdah_engine;
 
 grant execute on function howdah_private.tg_quotas__refuse_invalid() to howdah_engine;
@@ -19864,6 +21480,12 @@ grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_skill_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_skills__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_skills__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_status_transitions__refuse_invalid() to howdah_engine;
 
@@ -19939,15 +21561,29 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
+
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_app;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_engine;
 
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_app;
+
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_engine;
+
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_analyst;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_app;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 
@@ -19967,6 +21603,8 @@ grant execute on function howdah_private.workflow_entry(howdah.workflows) to how
 
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
+
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
@@ -19980,6 +21618,12 @@ grant select on table howdah.agent_models to howdah_analyst;
 grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
+
+grant select on table howdah.agent_skills to howdah_analyst;
+
+grant delete, select on table howdah.agent_skills to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_skills to howdah_engine;
 
 grant select on table howdah.agent_system_versions to howdah_analyst;
 
@@ -20071,6 +21715,20 @@ grant delete, select on table howdah.models to howdah_app;
 
 grant delete, insert, select, update on table howdah.models to howdah_engine;
 
+grant select on table howdah.prompt_versions to howdah_analyst;
+
+grant select on table howdah.prompt_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.prompt_versions to howdah_engine;
+
+grant select, update on table howdah.prompt_versions to howdah_eraser;
+
+grant select on table howdah.prompts to howdah_analyst;
+
+grant select on table howdah.prompts to howdah_app;
+
+grant delete, insert, select, update on table howdah.prompts to howdah_engine;
+
 grant select on table howdah.questions to howdah_analyst;
 
 grant select on table howdah.questions to howdah_app;
@@ -20112,6 +21770,20 @@ grant select on table howdah.sessions to howdah_analyst;
 grant select on table howdah.sessions to howdah_app;
 
 grant delete, insert, select, update on table howdah.sessions to howdah_engine;
+
+grant select on table howdah.skill_versions to howdah_analyst;
+
+grant select on table howdah.skill_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.skill_versions to howdah_engine;
+
+grant select, update on table howdah.skill_versions to howdah_eraser;
+
+grant select on table howdah.skills to howdah_analyst;
+
+grant select on table howdah.skills to howdah_app;
+
+grant delete, insert, select, update on table howdah.skills to howdah_engine;
 
 grant select on table howdah.status_transitions to howdah_analyst;
 
@@ -20340,6 +22012,10 @@ comment on column howdah.agents.max_seconds is 'Seconds a run may be active, wai
 comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
 
 comment on column howdah.agents.output_schema is 'A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.';
+
+comment on column howdah.agents.prompt_id is 'The prompt it is told before its instruction, filled in for each run.';
+
+comment on column howdah.agents.prompt_values is 'Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.';
 
 comment on column howdah.agents.system_prompt is 'A generic prompt that stands before the instruction.';
 
@@ -20577,6 +22253,14 @@ comment on column howdah.permissions.by_agent is 'A grant of the agent that a ro
 
 comment on column howdah.plan_tasks.status is 'planned while it has not begun; then of its run, or of the question a person was asked.';
 
+comment on column howdah.prompt_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.prompts.deleted_at is 'Prompts are deleted softly: their versions stay.';
+
+comment on column howdah.prompts.template is 'Text with {{name}} where the value of the variable of this name goes.';
+
+comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.';
+
 comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
 
 comment on column howdah.questions.expires_at is 'The deadline: then it escalates, else the default answer counts, else the run fails.';
@@ -20675,6 +22359,16 @@ comment on column howdah.sessions.policy is 'A message while a run is live: queu
 comment on column howdah.sessions.state is 'Your own document about the conversation.';
 
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
+
+comment on column howdah.skill_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.skills.content is 'What the agent reads, as Markdown: at most 60 kB, which is given in one piece.';
+
+comment on column howdah.skills.deleted_at is 'Skills are deleted softly: their versions stay.';
+
+comment on column howdah.skills.description is 'One line: when to read it.';
+
+comment on column howdah.skills.is_active is 'One that is not active is left out of its agents'' next versions.';
 
 comment on column howdah.steps.annotations is 'What hooks noted about it.';
 
@@ -20800,7 +22494,19 @@ The role this session acts with: of the token, the API key or the database login
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.delete_prompt(uuid) is 'Deletes a prompt that no agent uses, softly: its versions stay, its name becomes free.';
+
+comment on routine howdah.delete_skill(uuid) is 'Deletes a skill that no agent has, softly: its versions stay, its name becomes free.';
+
 comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
+comment on routine howdah.diff_agent_versions(uuid,text,text) is 'What changed between two versions of an agent, by number or label; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_prompt_versions(uuid,text,text) is 'What changed between two versions of a prompt, by number or label; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_skill_versions(uuid,text,text) is 'What changed between two versions of a skill, by number; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'What changed between two versions of a workflow, by number or label; to the last one where to_version is left out.';
 
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
 
@@ -20816,9 +22522,14 @@ comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new ru
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Names a version of an agent (production, candidate, …); the name moves when it was given before.';
 
+comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Names a version of a prompt (production, candidate, …); the name moves when it was given before.';
+
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
+
+comment on routine howdah.prompt(text) is '@behavior -*
+The id of the prompt with this name in the current tenant; HWNTF when there is none.';
 
 comment on routine howdah.quotas_usage(howdah.quotas) is 'What was used of it in the period of now; null for a quota for each: see usages.';
 
@@ -20829,9 +22540,17 @@ comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question
 
 comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
 
+comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a prompt with these values; version: its number or label, else the prompt as it is now.';
+
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
 
-comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models and tools.';
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills.';
+
+comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it.';
+
+comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it.';
+
+comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -20854,6 +22573,9 @@ comment on routine howdah.session_state(uuid) is 'How a session stands: {version
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
+comment on routine howdah.skill(text) is '@behavior -*
+The id of the skill with this name in the current tenant; HWNTF when there is none.';
+
 comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,text) is 'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
 
 comment on routine howdah.switch_agent(uuid,text,text) is 'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
@@ -20872,6 +22594,8 @@ The id of the workflow with this name in the current tenant; HWNTF when there is
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
+
+comment on table howdah.agent_skills is 'Which skills an agent has, in the order it is told of them.';
 
 comment on table howdah.agent_system_versions is 'What an agent system was: one row per apply that changed something. Never updated, never deleted.';
 
@@ -20915,6 +22639,10 @@ What was said in a run, each message once, in order. Message 1 is the input.';
 
 comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
 
+comment on table howdah.prompt_versions is 'What a prompt was: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.prompts is 'Templates of what agents are told, with {{variables}}. An edit makes a new version at commit, of the prompt and of the agents that use it.';
+
 comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
 @foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions
 What runs ask people. An open question costs a row; its answer wakes the run.';
@@ -20931,6 +22659,10 @@ comment on table howdah.secrets is 'Keys of model servers and other secrets, by 
 
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
+comment on table howdah.skill_versions is 'What a skill was: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.skills is 'Know-how in Markdown. Agents that have one are told its name and description, and read it by the tool load_skill.';
+
 comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
 
 comment on table howdah.steps is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName steps
@@ -20944,7 +22676,7 @@ comment on table howdah.tools is 'What agents can do. kind sql: a function of th
 
 comment on table howdah.users is 'People of a tenant.';
 
-comment on table howdah.version_labels is 'Names for versions of agents and workflows, such as production and candidate. A label names one version; moving it is an update.';
+comment on table howdah.version_labels is 'Names for versions of agents, workflows and prompts, such as production and candidate. A label names one version; moving it is an update.';
 
 comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
 

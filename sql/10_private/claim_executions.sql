@@ -8,8 +8,8 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
--- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs and
--- routers that look for members are for protocol 5.
+-- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs,
+-- routers that look for members, prompts and skills are for protocol 5.
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql.
 --

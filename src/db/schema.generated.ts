@@ -177,6 +177,14 @@ export interface Agents {
    */
   output_schema: Json | null;
   /**
+   * The prompt it is told before its instruction, filled in for each run.
+   */
+  prompt_id: string | null;
+  /**
+   * Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.
+   */
+  prompt_values: Generated<Json>;
+  /**
    * A generic prompt that stands before the instruction.
    */
   system_prompt: string | null;
@@ -194,6 +202,14 @@ export interface Agents {
    * A part changed in this transaction and the version is not written yet.
    */
   version_is_stale: Generated<boolean>;
+}
+
+export interface AgentSkills {
+  agent_id: string;
+  created_at: Generated<Timestamp>;
+  position: Generated<number>;
+  skill_id: string;
+  tenant_id: Generated<string>;
 }
 
 export interface AgentSystems {
@@ -932,6 +948,41 @@ export interface PlanTasks {
   tenant_id: string | null;
 }
 
+export interface Prompts {
+  created_at: Generated<Timestamp>;
+  /**
+   * Prompts are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  name: string;
+  /**
+   * Text with {{name}} where the value of the variable of this name goes.
+   */
+  template: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.
+   */
+  variables: Generated<Json>;
+}
+
+export interface PromptVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  prompt_id: string;
+  tenant_id: string;
+  version: number;
+}
+
 export interface Questions {
   answer: string | null;
   answer_data: Json | null;
@@ -1241,6 +1292,44 @@ export interface Sessions {
   workflow_id: string | null;
 }
 
+export interface Skills {
+  /**
+   * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
+   */
+  content: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Skills are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  /**
+   * One line: when to read it.
+   */
+  description: string;
+  id: Generated<string>;
+  /**
+   * One that is not active is left out of its agents' next versions.
+   */
+  is_active: Generated<boolean>;
+  name: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface SkillVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  skill_id: string;
+  tenant_id: string;
+  version: number;
+}
+
 export interface StatusTransitions {
   cause: string;
   from_status: ExecutionStatus;
@@ -1415,6 +1504,7 @@ export interface VersionLabels {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   label: string;
+  prompt_id: string | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   version: number;
@@ -1520,6 +1610,7 @@ export interface WorkflowVersions {
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
+  agent_skills: AgentSkills;
   agent_system_versions: AgentSystemVersions;
   agent_systems: AgentSystems;
   agent_tools: AgentTools;
@@ -1543,6 +1634,8 @@ export interface DB {
   models: Models;
   permissions: Permissions;
   plan_tasks: PlanTasks;
+  prompt_versions: PromptVersions;
+  prompts: Prompts;
   questions: Questions;
   queue_health: QueueHealth;
   quota_usage: QuotaUsage;
@@ -1553,6 +1646,8 @@ export interface DB {
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
+  skill_versions: SkillVersions;
+  skills: Skills;
   status_transitions: StatusTransitions;
   steps: Steps;
   tenants: Tenants;

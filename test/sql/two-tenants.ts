@@ -48,6 +48,11 @@ const ROWS = [
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
    select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
+  `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
+  // one that is not active is in no version: runs of the agent stay what an older worker may claim
+  `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
+  `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
+   select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
   `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
   `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
