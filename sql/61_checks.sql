@@ -9,6 +9,7 @@ comment on constraint context_tokens_are_positive on howdah.models is 'Set conte
 comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';
 comment on constraint prices_are_finite on howdah.models is 'Set input_price and output_price to what a million tokens cost, a plain number, or leave them out.';
 
+comment on constraint engine_configuration_is_an_object on howdah.agents is 'Write engine_configuration as a JSON object, such as {"url": "https://…"}; howdah.engine_schema(engine) says what may stand in it.';
 comment on constraint limits_are_positive on howdah.agents is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
 comment on constraint max_cost_is_finite on howdah.agents is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
 comment on constraint name_is_not_empty on howdah.agents is 'Give the agent a name of 1 to 200 characters that are not all spaces.';
@@ -29,7 +30,18 @@ comment on constraint sequence_order_counts_from_one on howdah.workflow_agents i
 comment on constraint definition_is_an_object on howdah.workflow_versions is 'Change the workflow instead: its versions are written from it.';
 comment on constraint a_run_is_of_an_agent_or_a_workflow on howdah.executions is 'Set agent_id or workflow_id: the version is read from it.';
 comment on constraint a_label_is_a_word on howdah.version_labels is 'Take a label of lower-case letters, digits, _ and -, such as production.';
-comment on constraint a_label_is_of_an_agent_or_a_workflow on howdah.version_labels is 'Set one of agent_id and workflow_id.';
+comment on constraint a_label_is_of_one_thing on howdah.version_labels is 'Set one of agent_id, workflow_id and prompt_id.';
+
+comment on constraint name_is_not_empty on howdah.prompts is 'Give the prompt a name of 1 to 200 characters that are not all spaces.';
+comment on constraint template_is_not_empty on howdah.prompts is 'Write what the agent is told in template, with {{name}} for a variable.';
+comment on constraint variables_are_an_object on howdah.prompts is 'Write variables as JSON Schemas by name, such as {"tone": {"type": "string", "default": "kind"}}.';
+comment on constraint definition_is_an_object on howdah.prompt_versions is 'Change the prompt instead: its versions are written from it.';
+comment on constraint prompt_values_are_an_object on howdah.agents is 'Write prompt_values as a JSON object, such as {"tone": "kind"}.';
+comment on constraint name_is_a_word on howdah.skills is 'Make the name of 1 to 64 letters, digits, _ and -, since agents load the skill by it.';
+comment on constraint description_is_one_short_line on howdah.skills is 'Say in one line of at most 500 characters when to read the skill.';
+comment on constraint content_is_not_empty on howdah.skills is 'Write in content what the agent is to know, as Markdown.';
+comment on constraint definition_is_an_object on howdah.skill_versions is 'Change the skill instead: its versions are written from it.';
+comment on constraint position_counts_from_one on howdah.agent_skills is 'Set position to 1 for the skill that is told of first, to 2, 3, … for the others.';
 
 comment on constraint agent_tools_name_their_agent on howdah.tools is 'Give a tool of the kind agent its agent_id, and other kinds none.';
 comment on constraint aliases_fit_the_wire on howdah.tools is 'Make each of aliases of 1 to 64 letters, digits, _ and -.';
@@ -85,6 +97,15 @@ comment on constraint paused_schedules_have_no_next_time on howdah.schedules is 
 comment on constraint note_has_at_most_4000_characters on howdah.todos is 'Shorten note to 4000 characters; longer texts are stored in howdah.resources.';
 comment on constraint position_counts_from_one on howdah.todos is 'Set position to a whole number from 1 to 1000000.';
 comment on constraint title_has_1_to_500_characters on howdah.todos is 'Give the todo a title of 1 to 500 characters that are not all spaces.';
+
+comment on constraint a_message_is_from_a_run_or_a_person on howdah.mail is 'Leave from_execution_id and created_by to the engine, which writes who sent it.';
+comment on constraint a_run_that_writes_has_a_tree on howdah.mail is 'Leave root_execution_id to the engine, which reads it from the run that sends.';
+comment on constraint messages_within_a_tree_are_from_a_run on howdah.mail is 'Leave is_within_tree to the engine, which writes it for runs that send.';
+comment on constraint received_messages_have_a_receiver on howdah.mail is 'Leave received_at to the engine, which writes it as a run receives.';
+comment on constraint content_is_not_empty on howdah.mail is 'Give the text of the message in content.';
+comment on constraint key_is_one_short_line on howdah.board_entries is 'Let an agent write the entry by its tool board_write, under a key of one line with 1 to 200 characters.';
+comment on constraint value_has_at_most_32_kb on howdah.board_entries is 'Shorten value to 32 KB, or divide it over several keys.';
+comment on constraint version_counts_from_one on howdah.board_entries is 'Leave version to the engine, which counts the writes of a key.';
 
 comment on constraint bytes_are_at_most_8_mb on howdah.resources is 'Store at most 8 MB in a row; of a larger file an owner of the database writes storage_path instead of bytes.';
 comment on constraint bytes_are_in_the_row_or_in_a_file on howdah.resources is 'Give either bytes or storage_path, not both.';

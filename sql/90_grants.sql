@@ -33,7 +33,8 @@ grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bou
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
-grant select, update on howdah.agent_versions, howdah.workflow_versions to howdah_eraser;
+grant select, update on howdah.agent_versions, howdah.workflow_versions, howdah.prompt_versions, howdah.skill_versions
+  to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
@@ -121,6 +122,15 @@ grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(u
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
+
+-- Mail and boards: a person writes messages, the engine what becomes of them; a board is its runs' alone.
+grant select on howdah.mail, howdah.board_entries to howdah_app, howdah_analyst;
+grant insert (to_agent_id, to_execution_id, thread_id, reply_to_id, subject, content) on howdah.mail to howdah_app;
+grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), howdah_private.call_receive(uuid, text, jsonb),
+  howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
+  howdah_private.call_board_write(uuid, jsonb)
+  to howdah_worker;
+grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
@@ -128,6 +138,14 @@ grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
+
+-- Engines, and runs that are handed over.
+grant select (engine, engine_configuration), insert (engine, engine_configuration), update (engine, engine_configuration)
+  on howdah.agents to howdah_app;
+grant select (engine, engine_configuration) on howdah.agents to howdah_analyst;
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
+grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
 
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
@@ -137,10 +155,37 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 -- Versions.
 grant select on howdah.version_labels to howdah_app, howdah_analyst;
-grant insert (agent_id, workflow_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
+grant insert (agent_id, workflow_id, prompt_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
 grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
-  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb)
+  howdah.label_prompt_version(uuid, int, text), howdah_private.label_version(text, uuid, int, text),
+  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb),
+  howdah.restore_workflow_version(uuid, int), howdah_private.workflow_row(uuid),
+  howdah.restore_prompt_version(uuid, int), howdah.restore_skill_version(uuid, int)
   to howdah_app;
+grant execute on function howdah_private.version_of(text, uuid, text), howdah_private.last_version(text, uuid),
+  howdah.diff_agent_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
+  howdah.diff_prompt_versions(uuid, text, text), howdah.diff_skill_versions(uuid, text, text),
+  howdah_private.version_changes(text, uuid, text, text), howdah_private.json_changes(jsonb, jsonb, text, text),
+  howdah_private.json_change(jsonb, jsonb, text, text), howdah_private.json_list_changes(jsonb, jsonb, text, text),
+  howdah_private.part_keys(jsonb), howdah_private.part_place(text, jsonb), howdah_private.marked_lines(text, jsonb)
+  to howdah_app, howdah_analyst;
+
+-- Prompts and skills.
+grant select on howdah.prompts, howdah.prompt_versions, howdah.skills, howdah.skill_versions, howdah.agent_skills
+  to howdah_app, howdah_analyst;
+grant select (prompt_id, prompt_values) on howdah.agents to howdah_app, howdah_analyst;
+grant insert (prompt_id, prompt_values), update (prompt_id, prompt_values) on howdah.agents to howdah_app;
+grant insert (name, description, template, variables), update (name, description, template, variables, deleted_at)
+  on howdah.prompts to howdah_app;
+grant insert (name, description, content, is_active), update (name, description, content, is_active, deleted_at)
+  on howdah.skills to howdah_app;
+grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
+grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
+  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb),
+  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[])
+  to howdah_app, howdah_analyst;
+grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
+grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;
 
 -- Teams.
 grant select (
@@ -159,7 +204,7 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text) to howdah_app;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text) to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
@@ -245,7 +290,8 @@ grant execute on function howdah.start_session(text, text, howdah.session_policy
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
 grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
-  howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
+  howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
+  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.began_with(uuid),
   howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
   howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
@@ -289,7 +335,7 @@ grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid),
-  howdah_private.call_rules_of(uuid[]) to howdah_worker;
+  howdah_private.call_rules_of(uuid[]), howdah_private.capable_agents(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
 grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
@@ -315,5 +361,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

@@ -6,7 +6,9 @@ create or replace function howdah_private.sparse(document jsonb, defaults jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $$;
@@ -80,7 +82,9 @@ as $$
     select w.name from howdah.workflows as w where w.id = t.workflow_id
   ) as x
   where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
-    and howdah_private.tool_entry(t) - array['kind', 'agent', 'workflow', 'description'] = '{}'
+    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
+      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
+    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
 $$;
 
 create or replace function howdah_private.agent_entry(a howdah.agents) returns jsonb
@@ -91,7 +95,7 @@ as $$
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
-    'is_active', a.is_active, 'is_default', a.is_default,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'models', (
@@ -102,7 +106,8 @@ as $$
       from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
-    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": []
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "engine": "builtin", "engine_configuration": {}
   }')
 $$;
 
@@ -141,7 +146,9 @@ create or replace function howdah_private.workflow_entry(w howdah.workflows) ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
+  -- one key of a configuration is called as the list of members is
   select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
     'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
     'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
@@ -210,10 +217,9 @@ as $$
   rows as (
     select o.kind, o.name, o.entry from own as o
     union
-    select r.kind, r.name, r.entry from used as u
-    cross join lateral howdah_private.system_rows(system_document.system_id, jsonb_build_object('models', u.models)) as r
-    where r.kind = 'models' and not exists (
-      select from howdah.models as m where m.id = r.id and m.from_environment)
+    select 'models', m.name, howdah_private.model_entry(m)
+    from used as u join howdah.models as m on u.models ? m.name
+    where m.tenant_id = howdah.current_tenant() and not m.from_environment
   )
   select system_document.about || '{"version": "v1"}' || coalesce((
     select jsonb_object_agg(s.kind, s.entries)

@@ -173,22 +173,25 @@ begin
   set description = w.description, instruction = w.mission, system_prompt = w.system_prompt, use_history = w.use_history,
     human_input = w.human_input, context_policy = w.context_policy, capabilities = w.capabilities, domain = w.domain,
     output_schema = w.output_schema, is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
+    engine = w.engine, engine_configuration = w.engine_configuration,
     max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost, max_seconds = w.max_seconds
   from (
     select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission, r.system_prompt,
       coalesce(r.use_history, true) as use_history, coalesce(r.human_input, false) as human_input,
       coalesce(r.context_policy, 'trim') as context_policy, howdah_private.texts(entry -> 'capabilities') as capabilities,
-      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, b.*
-    from jsonb_to_record(entry) as r (description text, mission text, system_prompt text, use_history boolean,
+      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, coalesce(r.engine, 'builtin') as engine,
+      coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
+    from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb, description text, mission text, system_prompt text, use_history boolean,
       human_input boolean, context_policy howdah.context_policy, domain text, output_schema jsonb, is_active boolean, is_default boolean)
     cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
       as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
   ) as w
   where a.id = v_id and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input, a.context_policy,
-      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds)
+      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+      a.engine, a.engine_configuration)
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
       w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
-      w.max_cost, w.max_seconds);
+      w.max_cost, w.max_seconds, w.engine, w.engine_configuration);
 end $$;
 
 create or replace function howdah_private.apply_agent_models(name text, entry jsonb) returns void
@@ -272,7 +275,8 @@ create or replace function howdah_private.apply_workflow(system_name text, name 
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active'];
+  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active', 'configuration']
+    || coalesce(entry -> 'configuration', '{}');
   v_type howdah.workflow_type := replace(entry ->> 'type', '-', '_');
   v_id uuid;
   v_owner_id uuid;

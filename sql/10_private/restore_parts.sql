@@ -1,4 +1,4 @@
--- The models and tools of an agent as a version has them. A tool it still has keeps its own configuration there; of one
+-- The models, tools and skills of an agent as a version has them. A tool it still has keeps its own configuration there; of one
 -- that comes back only what differs from the tool itself is the agent's.
 create or replace function howdah_private.restore_parts(agent_id uuid, definition jsonb) returns void
   language plpgsql volatile
@@ -7,10 +7,15 @@ as $$
 begin
   delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
   insert into howdah.agent_models (agent_id, model_id, position, request_params)
-  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position,
+    case when definition #> '{agent,engine}' is null then coalesce(m.model -> 'request_params', '{}') else '{}' end
   from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
   -- an agent without models uses the one named default, which is no choice of its own
-  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  where m.model ->> 'id' is not null
+    and (restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1);
+  if definition #> '{agent,engine}' is not null then
+    return; -- its tools are not part of such a version
+  end if;
   delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
     select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
   );
@@ -25,5 +30,10 @@ begin
       select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
-      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+  delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'skills', '[]')) with ordinality as s (skill, position);
 end $$;

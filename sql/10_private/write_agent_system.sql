@@ -160,11 +160,12 @@ create or replace function howdah_private.prune_system(system_id uuid, document 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform case r.kind when 'workflows' then (howdah.delete_workflow(r.id)).id when 'agents' then (howdah.delete_agent(r.id)).id end
-  from howdah_private.system_rows(system_id, '{}') as r
-  -- without a system these would be all that belong to none
-  where prune_system.system_id is not null and r.kind in ('workflows', 'agents')
-    and not coalesce(document -> r.kind ? r.name, false);
+  perform howdah.delete_workflow(w.id) from howdah.workflows as w
+  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+    and not coalesce(document -> 'workflows' ? w.name, false);
+  perform howdah.delete_agent(a.id) from howdah.agents as a
+  where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
+    and not coalesce(document -> 'agents' ? a.name, false);
   delete from howdah.agent_tools as u using howdah.agents as a
   where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
     and a.deleted_at is not null;

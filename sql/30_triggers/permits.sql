@@ -49,6 +49,8 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_tools
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_skills
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.version_labels
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
@@ -69,6 +71,10 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
 create or replace trigger _021_permit_workflow before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'workflow_id');
+
+-- After _100_address, which reads the agent from a run that is named.
+create or replace trigger _200_permit_agent before insert on howdah.mail
+  for each row execute function howdah_private.tg__permit_agent('run', 'to_agent_id');
 
 -- A session is its user's: nobody else changes it, begins one in his name, or has a schedule speak in it.
 create or replace function howdah_private.tg__permit_session() returns trigger
@@ -110,7 +116,7 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
 -- leave, for an admin.
 create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
   language sql immutable
-  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'suppress_markdown'] = '{}';
+  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'] = '{}';
 
 -- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
 -- for.

@@ -25,6 +25,9 @@ begin
     union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+    union
+    select s.agent_id from howdah.agent_skills as s
+    where s.tenant_id = new.tenant_id and new.kind = 'builtin' and new.name = 'load_skill'
   ) as u;
   return null;
 end $$;
@@ -63,6 +66,7 @@ begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
+  perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
   return new;
 end $$;
 

@@ -33,6 +33,11 @@ begin
         else concat_ws(' and ',
           case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
             then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when t.relname = 'mail' then
+            'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
+            '(from_agent_id is null or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when t.relname = 'board_entries' then
+            'exists (select from howdah.executions as e where e.id = board_entries.root_execution_id)' end,
           case when 'workflow_id' = any (t.columns)
             then '(workflow_id is null or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when 'execution_id' = any (t.columns) then
@@ -61,7 +66,8 @@ begin
         ('eraser', 'howdah_eraser')
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator') or (p.policy = 'tenant' and t.schema = 'howdah')
-        or (p.policy = 'eraser' and t.relname in ('executions', 'steps', 'messages', 'agent_versions', 'workflow_versions'))
+        or (p.policy = 'eraser' and t.relname in (
+          'executions', 'steps', 'messages', 'agent_versions', 'workflow_versions', 'prompt_versions', 'skill_versions'))
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy

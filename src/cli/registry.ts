@@ -190,6 +190,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/agents.ts'),
   },
   {
+    name: 'versions',
+    summary: 'what an agent, workflow, prompt or skill was; compare, label, restore',
+    args: 'NAME',
+    load: () => import('./commands/versions.ts'),
+  },
+  {
     name: 'secret',
     summary: 'keys of model servers and other secrets, encrypted; values come from stdin',
     args: 'set|rotate|list|remove',

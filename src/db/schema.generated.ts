@@ -5,6 +5,8 @@
 
 import type { ColumnType } from "kysely";
 
+export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
+
 export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
@@ -108,6 +110,10 @@ export interface AgentPerformance {
 
 export interface Agents {
   /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
+  /**
    * What it is good at, in words to choose it by.
    */
   capabilities: Generated<string[]>;
@@ -126,6 +132,14 @@ export interface Agents {
    * What it is about.
    */
   domain: string | null;
+  /**
+   * What makes its answers: builtin, its models and tools; http, openai and custom, another program.
+   */
+  engine: Generated<AgentEngine>;
+  /**
+   * By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.
+   */
+  engine_configuration: Generated<Json>;
   /**
    * Whether it may ask people: true gives it the tool ask_user.
    */
@@ -163,6 +177,14 @@ export interface Agents {
    */
   output_schema: Json | null;
   /**
+   * The prompt it is told before its instruction, filled in for each run.
+   */
+  prompt_id: string | null;
+  /**
+   * Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.
+   */
+  prompt_values: Generated<Json>;
+  /**
    * A generic prompt that stands before the instruction.
    */
   system_prompt: string | null;
@@ -180,6 +202,54 @@ export interface Agents {
    * A part changed in this transaction and the version is not written yet.
    */
   version_is_stale: Generated<boolean>;
+}
+
+export interface AgentSkills {
+  agent_id: string;
+  created_at: Generated<Timestamp>;
+  position: Generated<number>;
+  skill_id: string;
+  tenant_id: Generated<string>;
+}
+
+export interface AgentSystems {
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  /**
+   * SHA-256, in hex, of all that belongs to the system, however its file is written.
+   */
+  digest: string;
+  id: Generated<string>;
+  name: string;
+  /**
+   * The agent or workflow that speaks for the system, by name.
+   */
+  orchestrator: string | null;
+  /**
+   * What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
+   */
+  resolved: Generated<Json>;
+  /**
+   * The file as it was applied.
+   */
+  source: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Counts the applies that changed something.
+   */
+  version: Generated<number>;
+}
+
+export interface AgentSystemVersions {
+  agent_system_id: string;
+  created_at: Generated<Timestamp>;
+  digest: string;
+  id: Generated<string>;
+  resolved: Json;
+  source: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface AgentTools {
@@ -308,6 +378,24 @@ export interface AuditLog {
   seq: Int8;
   tenant_id: string;
   user_id: string | null;
+}
+
+export interface BoardEntries {
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  key: string;
+  root_execution_id: string;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  value: Json;
+  /**
+   * Grows by one with each write of the key.
+   */
+  version: Generated<number>;
+  /**
+   * The run that wrote this version.
+   */
+  written_by_execution_id: string;
 }
 
 export interface ConcurrencyLimits {
@@ -450,6 +538,10 @@ export interface Executions {
    */
   forked_from_seq: number | null;
   /**
+   * So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.
+   */
+  handoffs: Generated<number>;
+  /**
    * Something came from outside and is not in the log yet.
    */
   has_inbox: Generated<boolean>;
@@ -573,7 +665,7 @@ export interface Executions {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   /**
-   * What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).
+   * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).
    */
   waiting_for: WaitingReason | null;
   /**
@@ -679,6 +771,56 @@ export interface Hooks {
   workflow_id: string | null;
 }
 
+export interface Mail {
+  content: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Who wrote it; null: a run did.
+   */
+  created_by: string | null;
+  from_agent_id: string | null;
+  from_execution_id: string | null;
+  id: Generated<string>;
+  /**
+   * The agent had a live run in the tree of the sender: only runs of that tree receive it.
+   */
+  is_within_tree: Generated<boolean>;
+  /**
+   * When a run received it; it stands in the log of that run from then on.
+   */
+  received_at: Timestamp | null;
+  received_by_execution_id: string | null;
+  /**
+   * The call by which that run received it.
+   */
+  received_call_id: string | null;
+  reply_to_id: string | null;
+  /**
+   * The tree of the run that sent it.
+   */
+  root_execution_id: string | null;
+  subject: string | null;
+  tenant_id: Generated<string>;
+  /**
+   * @hasDefault
+   * The conversation: the id of the message that began it. Left out, a new one or that of reply_to_id.
+   */
+  thread_id: string;
+  /**
+   * @hasDefault
+   * Whose mailbox it is in; without to_execution_id whichever run of it receives first has it.
+   */
+  to_agent_id: string;
+  /**
+   * The one run that may receive it; null: any run of the agent.
+   */
+  to_execution_id: string | null;
+  /**
+   * internal: an agent wrote it; user: a person did.
+   */
+  trust: Generated<Trust>;
+}
+
 export interface Messages {
   agent_id: string | null;
   content: string | null;
@@ -717,12 +859,16 @@ export interface Messages {
    */
   tool_calls: Json | null;
   /**
-   * Where the text comes from: system, user, internal (a model), external (a tool).
+   * Where the text comes from: system, user, internal (a model, another agent's message), external (a tool).
    */
   trust: Trust;
 }
 
 export interface Models {
+  /**
+   * The agent system whose file describes it; others share it as long as they say the same of it.
+   */
+  agent_system_id: string | null;
   /**
    * An OpenAI-compatible endpoint. Without one the environment's URL and key are used; with one and no secret no key is sent.
    */
@@ -783,6 +929,58 @@ export interface Permissions {
   by_agent: boolean | null;
   object: string | null;
   role: UserRole | null;
+}
+
+export interface PlanTasks {
+  execution_id: string | null;
+  member: string | null;
+  member_execution_id: string | null;
+  output: string | null;
+  plan: number | null;
+  planned_at: Timestamp | null;
+  position: number | null;
+  /**
+   * planned while it has not begun; then of its run, or of the question a person was asked.
+   */
+  status: string | null;
+  step: number | null;
+  task: string | null;
+  tenant_id: string | null;
+}
+
+export interface Prompts {
+  created_at: Generated<Timestamp>;
+  /**
+   * Prompts are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  name: string;
+  /**
+   * Text with {{name}} where the value of the variable of this name goes.
+   */
+  template: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.
+   */
+  variables: Generated<Json>;
+}
+
+export interface PromptVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  prompt_id: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface Questions {
@@ -977,6 +1175,18 @@ export interface RetentionPolicies {
   updated_at: Generated<Timestamp>;
 }
 
+export interface RoutingDecisions {
+  candidates: Json | null;
+  chosen: Json | null;
+  decided_at: Timestamp | null;
+  execution_id: string | null;
+  method: string | null;
+  reason: string | null;
+  seq: number | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Schedules {
   agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
@@ -1080,6 +1290,44 @@ export interface Sessions {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   workflow_id: string | null;
+}
+
+export interface Skills {
+  /**
+   * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
+   */
+  content: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Skills are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  /**
+   * One line: when to read it.
+   */
+  description: string;
+  id: Generated<string>;
+  /**
+   * One that is not active is left out of its agents' next versions.
+   */
+  is_active: Generated<boolean>;
+  name: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface SkillVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  skill_id: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface StatusTransitions {
@@ -1191,6 +1439,10 @@ export interface Tools {
    * Of kind agent: the agent that does the work, in a run of its own below the caller's.
    */
   agent_id: string | null;
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   aliases: Generated<string[]>;
   /**
    * The tool that takes a finished call back when its run fails or is cancelled.
@@ -1252,6 +1504,7 @@ export interface VersionLabels {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   label: string;
+  prompt_id: string | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   version: number;
@@ -1289,6 +1542,10 @@ export interface WorkflowAgents {
 }
 
 export interface Workflows {
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   /**
    * By type: howdah.workflow_schema(type) is its JSON Schema.
    */
@@ -1353,12 +1610,16 @@ export interface WorkflowVersions {
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
+  agent_skills: AgentSkills;
+  agent_system_versions: AgentSystemVersions;
+  agent_systems: AgentSystems;
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
   api_keys: ApiKeys;
   approvals: Approvals;
   audit_log: AuditLog;
+  board_entries: BoardEntries;
   concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;
@@ -1367,19 +1628,26 @@ export interface DB {
   executions: Executions;
   grants: Grants;
   hooks: Hooks;
+  mail: Mail;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
   permissions: Permissions;
+  plan_tasks: PlanTasks;
+  prompt_versions: PromptVersions;
+  prompts: Prompts;
   questions: Questions;
   queue_health: QueueHealth;
   quota_usage: QuotaUsage;
   quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
+  routing_decisions: RoutingDecisions;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
+  skill_versions: SkillVersions;
+  skills: Skills;
   status_transitions: StatusTransitions;
   steps: Steps;
   tenants: Tenants;

@@ -6,6 +6,7 @@ import { beginMembers } from './begin-members.ts';
 import { callModel } from './call-model.ts';
 
 import { callTools } from './call-tools.ts';
+import { findMembers } from './find-members.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
 import { StaleRun } from './own-commit.ts';
@@ -73,6 +74,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
       return callTools(action.calls, run, world);
     case 'read_rows':
       return readRows(action, run, world);
+    case 'find_members':
+      return findMembers(run);
     case 'begin_members':
       return beginMembers(action, run);
     case 'wait':

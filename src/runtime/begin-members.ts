@@ -11,7 +11,8 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { tasks, wakes_on, at_once } = action;
   const isAllAsked = tasks.every(({ question }) => question);
-  await run.commit(tasks.map(begun), {
+  const decided: StepRecord[] = action.decision ? [{ kind: 'tool', ...action.decision }] : [];
+  await run.commit([...decided, ...tasks.map(begun)], {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',
     ...(wakes_on ? { wakes_on } : {}),

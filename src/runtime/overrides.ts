@@ -8,11 +8,12 @@ export function overridesIn(configuration: JsonObject): {
   overrides?: Overrides;
   budget?: JsonObject;
 } {
-  const { mission_override, allowed_tools, suppress_markdown, budget } = configuration;
+  const { mission_override, allowed_tools, suppress_markdown, ephemeral, budget } = configuration;
   const overrides: Overrides = {
     ...(typeof mission_override === 'string' ? { mission_override } : {}),
     ...(Array.isArray(allowed_tools) ? { allowed_tools: allowed_tools.map(String) } : {}),
     ...(suppress_markdown === true ? { suppress_markdown } : {}),
+    ...(ephemeral === false ? { ephemeral } : {}),
   };
   return {
     ...(Object.keys(overrides).length > 0 ? { overrides } : {}),
@@ -37,10 +38,11 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
   const { mission_override, allowed_tools, suppress_markdown } = overrides;
   const { agent, tools } = definition;
   const mission = mission_override ?? agent.instruction;
+  const { prompt_fault: _, ...unprompted } = agent;
   return {
     ...definition,
     agent: {
-      ...agent,
+      ...(mission_override === undefined ? agent : unprompted),
       instruction: suppress_markdown ? `${mission}\n\n${PLAIN}`.trim() : mission,
     },
     tools: tools.filter(({ name }) => allowed_tools?.includes(name) ?? true),

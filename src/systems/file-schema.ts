@@ -26,6 +26,7 @@ export const subRun = z.looseObject({
   allowed_tools: z.array(z.string().min(1)).optional().describe('Of its tools only these.'),
   budget: budget.optional(),
   ephemeral: z.boolean().optional(),
+  handoff: z.boolean().optional().describe('The conversation goes on with it.'),
   suppress_markdown: z.boolean().optional().describe('The answer is to be plain text.'),
   weight: z.number().positive().optional().describe('Of a member that votes.'),
 });
@@ -109,6 +110,11 @@ const agent = z.strictObject({
   workflows: subRuns.optional().describe('Workflows it may hand work to.'),
   budget: budget.optional(),
   use_history: z.boolean().optional(),
+  engine: z
+    .enum(['builtin', 'http', 'openai', 'a2a', 'custom'])
+    .optional()
+    .describe('What makes its answers.'),
+  engine_configuration: object.optional().describe('By engine; keys by secret_name.'),
   human_input: z.boolean().optional().describe('Whether it may ask people.'),
   context_policy: z.enum(['trim', 'summarize', 'none']).optional(),
   capabilities: z.array(z.string()).optional(),

@@ -34,6 +34,10 @@ export const workflowConfigurations = {
   router: {
     ...deciding,
     method: z.enum(['llm', 'lexical']).optional(),
+    members: z
+      .enum(['listed', 'capable'])
+      .optional()
+      .describe('capable: beside those listed, all active agents.'),
     fallback: member.optional().describe('The member taken when no decision is sure enough.'),
     min_confidence: z.number().min(0).max(1).optional(),
     top_k: positive().optional(),
@@ -73,6 +77,7 @@ export const workflowConfigurations = {
   },
 } as const;
 
+type Shape = Readonly<Record<string, z.core.$ZodType>>;
 type Types = readonly [
   keyof typeof workflowConfigurations,
   ...(keyof typeof workflowConfigurations)[],
@@ -91,7 +96,8 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       ]),
     )
     .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
-  const entry = <T extends string>(type: z.ZodType<T>, configuration: z.ZodRawShape) =>
+  // the key of a configuration that is called as the list is stands under `configuration`
+  const entry = <T extends string>(type: z.ZodType<T>, { members: choice, ...beside }: Shape) =>
     z.strictObject({
       type,
       description: text.optional(),
@@ -99,7 +105,8 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       members,
       budget: budget.optional(),
       is_active: z.boolean().optional(),
-      ...configuration,
+      ...beside,
+      ...(choice && { configuration: z.strictObject({ members: choice }).optional() }),
     });
   const types = Object.keys(workflowConfigurations) as unknown as Types;
   const entries = types.map((type) =>

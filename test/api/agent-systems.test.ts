@@ -60,6 +60,6 @@ test('its faults are told with their paths', async () => {
 test('the schema of files is served to everybody, as it is in the package', async () => {
   const response = await fetch(`${api.url}/schemas/agent-system.v1.json`);
   expect(response.headers.get('content-type')).toContain('application/schema+json');
-  const file = new URL('../../schemas/agent-system.v1.json', import.meta.url);
+  const file = new URL('../../src/systems/agent-system.v1.json', import.meta.url);
   expect(await response.json()).toEqual(JSON.parse(readFileSync(file, 'utf8')));
 });

@@ -33,6 +33,7 @@ const REVIEWED: Record<string, string> = {
   delete_agent: 'current_tenant(), looked for with the id',
   delete_workflow: 'current_tenant(), looked for with the id',
   agent_row: 'current_tenant(), looked for with the id',
+  workflow_row: 'current_tenant(), looked for with the id',
   erase_user: 'user_of_tenant()',
   execution_row: 'current_tenant(), looked for with the id',
   export_user_data: 'user_of_tenant()',
@@ -49,11 +50,15 @@ const REVIEWED: Record<string, string> = {
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   quota_use: 'current_tenant(), looked for with the id',
+  refuse_engine: 'looks at what it was given',
+  refuse_mail_limits: 'looks at what it was given',
   refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
   refuse_system_shape: 'looks at what it was given',
+  refuse_values: 'looks at what it was given',
   refuse_workflow_configuration: 'looks at what it was given',
+  rendered_prompt: 'looks at what it was given',
   reject: 'asked()',
   remove_secret: 'secrets of current_tenant()',
   reserve_idempotency_key: 'refuses a tenant that is not the current one',
@@ -71,6 +76,7 @@ const REVIEWED: Record<string, string> = {
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
 const KEYS_OF_PARTS: Record<string, string> = {
   agent_models_pkey: 'agent_id: permit_agent()',
+  agent_skills_pkey: 'agent_id: permit_agent(); skill_id would not be enough',
   agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
   todos_session_id_position_key: 'session_id: _200_check_session',
 };

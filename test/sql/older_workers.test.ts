@@ -92,6 +92,37 @@ describe('a worker of protocol 1', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
+  test.each([
+    ['a prompt', 'update howdah.agents set prompt_id = $2 where id = $1', 'prompts', 'template'],
+    [
+      'a skill',
+      'insert into howdah.agent_skills (agent_id, skill_id) values ($1, $2)',
+      'skills',
+      'description, content',
+    ],
+  ])(
+    'is not given a run of an agent with %s, nor is one of protocol 4',
+    async (_, give, table, columns) => {
+      const told = await makeAgent(db.pool);
+      const { id: part } = await one(
+        db.pool,
+        `insert into howdah.${table} (name, ${columns}) values ('x', ${columns.replaceAll(/\w+/g, `'x'`)}) returning id`,
+      );
+      await db.pool.query(give, [told, part]);
+      const id = await makeRun(db.pool, { agent_id: told });
+      const by = (protocol: number) =>
+        all(
+          db.pool,
+          'select execution_id from howdah_private.claim_executions($1, $2, $3, null, 0)',
+          [worker, [id], protocol],
+        );
+      expect(await by(1)).toEqual([]);
+      expect(await by(4)).toEqual([]);
+      expect(await by(5)).toEqual([{ execution_id: id }]);
+      await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    },
+  );
+
   test('hands back a run that was asked to pause', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claimed(id);
@@ -110,5 +141,51 @@ describe('a worker of protocol 1', () => {
     expect(await statusOf(id)).toBe('queued');
     expect(await claimed(id)).toBe(false);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+});
+
+describe('a worker of protocol 4', () => {
+  let db: TestDatabase;
+  let worker: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+  });
+  afterAll(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.drop();
+  });
+
+  const claimedBy = async (protocol: number, id: string) => {
+    const text = 'select * from howdah_private.claim_executions($1, $2, $3, null, 0)';
+    return (await all(db.pool, text, [worker, [id], protocol])).length > 0;
+  };
+
+  test.each([
+    [
+      'an agent with an engine',
+      `update howdah.agents set engine = 'http', engine_configuration = '{"url": "https://example.com"}' where id = $1 returning id`,
+    ],
+    [
+      'an agent that may hand over',
+      `with handoff as (
+         insert into howdah.tools (name, kind, agent_id, parameters) values ('handoff_to_me', 'agent', $1, '{"type": "object"}') returning id
+       ) insert into howdah.agent_tools (agent_id, tool_id, configuration) select $1, id, '{"handoff": true}' from handoff`,
+    ],
+  ])('is not given a run of %s', async (_, text) => {
+    const agent_id = await makeAgent(db.pool);
+    const plain = await makeRun(db.pool, { agent_id });
+    await db.pool.query(text, [agent_id]);
+    const id = await makeRun(db.pool, { agent_id });
+    expect(await claimedBy(4, plain)).toBe(true);
+    expect(await claimedBy(4, id)).toBe(false);
+    expect(await claimedBy(5, id)).toBe(true);
+  });
+
+  test('is not given a run of a manager', async () => {
+    const { id } = await one(db.pool, `select (howdah.run('manager', 'x')).id`, []);
+    expect(await claimedBy(4, id)).toBe(false);
+    expect(await claimedBy(5, id)).toBe(true);
   });
 });

@@ -20,7 +20,7 @@ const name = `howdah_generate_${process.pid}`;
 let stale = 0;
 // before the database is made: the second is part of it
 const systemSchema = systemFileSchema();
-write('schemas/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
+write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_system_schema.sql', systemSchemaFunction(systemSchema));
 write('docs/licences.md', licencesPage(productionDependencies()));
 try {

@@ -96,6 +96,15 @@ const model = fc
   )
   .map(([rest, id]): JsonObject => ({ provider: 'openai', model: id, ...rest }));
 
+const engine = fc.constantFrom<JsonObject>(
+  {},
+  {
+    engine: 'http',
+    engine_configuration: { url: 'https://agents.example.org/ask', headers: { 'x-team': 'a' } },
+  },
+  { engine: 'custom', engine_configuration: { function: 'answer', request_params: { n: 1.5 } } },
+);
+
 const agentOf = (models: string[], tools: string[], agents: string[], workflows: string[]) =>
   fc
     .tuple(
@@ -119,7 +128,7 @@ const agentOf = (models: string[], tools: string[], agents: string[], workflows:
       fc.subarray(['todo', 'http_request', ...tools]),
       fc.subarray(agents),
       fc.subarray(workflows),
-      fc.tuple(fc.boolean(), subRun, free, fc.option(fc.boolean())),
+      fc.tuple(fc.boolean(), subRun, free, fc.option(fc.boolean()), engine),
     )
     .map(
       ([
@@ -128,9 +137,10 @@ const agentOf = (models: string[], tools: string[], agents: string[], workflows:
         allow,
         sub,
         flows,
-        [isLong, configuration, params, approval],
+        [isLong, configuration, params, approval, answers],
       ]): JsonObject => ({
         ...rest,
+        ...answers,
         models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
         tools: {
           allow,
@@ -158,6 +168,7 @@ const configurations: fc.Arbitrary<JsonObject>[] = [
   }).map((rest) => ({ type: 'parallel', ...rest })),
   some({
     method: fc.constant('lexical'),
+    configuration: fc.constantFrom({ members: 'capable' }, { members: 'listed' }),
     min_confidence: fc.constantFrom(0, 0.5, 1),
     request_params: free,
   }).map((rest) => ({ type: 'router', ...rest })),

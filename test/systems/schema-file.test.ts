@@ -7,7 +7,7 @@ import { shapeFaults } from '../../src/systems/shape.ts';
 import { HELPDESK } from './support.ts';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const published = JSON.parse(text('schemas/agent-system.v1.json'));
+const published = JSON.parse(text('src/systems/agent-system.v1.json'));
 
 test('the published schema is the one that files are checked by', () => {
   expect(published).toEqual(systemFileSchema());

@@ -21,7 +21,15 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const last = state.messages.at(-1);
   return last?.role === 'assistant'
     ? conclude(definition, state, last)
-    : (stopAtLimit(state) ?? stopLoop(state) ?? askModel(definition, state, promptFor));
+    : (stopAtLimit(state) ??
+        stopLoop(state) ??
+        stopUntold(definition) ??
+        askModel(definition, state, promptFor));
+}
+
+/** Its prompt lacks a value: it would not know what it is for. */
+function stopUntold({ agent }: AgentDefinition): Action | undefined {
+  return agent.prompt_fault === undefined ? undefined : fail('error', agent.prompt_fault);
 }
 
 function stopAtLimit({ exhausted }: RunState): Action | undefined {
@@ -41,9 +49,11 @@ function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined
   }
 }
 
-/** Calls whose turn it is are made; when all the others wait for somebody, so does the run. */
+/** Calls whose turn it is are made, a handoff last; when all the others wait for somebody, so does the run. */
 function goOn(planned: readonly PlannedCall[]): Action {
-  const ready = planned.filter(({ plan }) => plan.do !== 'wait');
+  const others = planned.filter(({ plan }) => plan.do !== 'hand_over');
+  const due = others.length > 0 ? others : planned;
+  const ready = due.filter(({ plan }) => plan.do !== 'wait');
   if (ready.length > 0) {
     return { type: 'call_tools', calls: ready.map(({ open }) => open.call) };
   }
