@@ -43,18 +43,14 @@ function parallel(writing: Writing): JsonObject {
   const { fields } = writing;
   const fanOut = members(writing, 'fan_out');
   const last = fields.text('fan_in');
-  if (fields.flag('include_request') === false) {
-    fields.note(
-      ['include_request'],
-      'include_request: whoever joins the answers is told the task too',
-    );
-  }
+  const isAlone = fields.flag('include_request') === false;
   if (last === undefined) return { type: 'parallel', members: fanOut };
   const kind = writing.refer(['fan_in'], last) ?? 'agent';
   const isTwice = fields.names('fan_out').includes(last);
   const role = isTwice ? `${last}-fan-in` : last;
   const joining: Json = isTwice ? { [kind]: last, role } : last;
-  return { type: 'parallel', members: [...fanOut, joining], aggregator: role };
+  const told = isAlone ? { template: '{{outputs}}' } : {};
+  return { type: 'parallel', members: [...fanOut, joining], aggregator: role, ...told };
 }
 
 function router(writing: Writing): JsonObject {
