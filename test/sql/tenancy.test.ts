@@ -9,9 +9,9 @@ import { makeTwoTenants } from './two-tenants.ts';
 const READABLE = [
   'agent_models',
   'agent_performance',
+  'agent_skills',
   'agent_system_versions',
   'agent_systems',
-  'agent_skills',
   'agent_tools',
   'agent_versions',
   'agents',
