@@ -188,5 +188,11 @@ describe('with --apply', () => {
       stderr: expect.stringContaining('agent "desk" belongs to the agent system "one"'),
     });
     expect((await cli('export', 'two')).status).toBe(3);
+    const key = ['sk', 'proj', 'a1B2c3D4e5F6g7H8i9J0k1L2'].join('-');
+    await put({ 'keys/clerk.md': `---\nname: clerk\n---\nUse ${key}.\n` });
+    const pasted = await cli('import', 'fast-agent', join(folder, 'keys'), '--apply');
+    expect(pasted).toMatchObject({ status: 2, stdout: '' });
+    expect(pasted.stderr).toMatch(/imported from .*keys:\d+:\d+: .*key/);
+    expect(pasted.stderr).not.toContain(key);
   });
 });

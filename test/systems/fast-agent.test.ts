@@ -317,6 +317,13 @@ describe('a workflow', () => {
     expect(workflow(front)).toEqual({ instruction: 'Do it.', ...entry });
   });
 
+  test('calls nobody by the name of another', () => {
+    const more = { 'a-1.md': card('name: a-1') };
+    expect(workflow('name: w\ntype: chain\nsequence: [a, a-1, a]', more)).toMatchObject({
+      members: [{ agent: 'a', role: 'a-1-' }, 'a-1', { agent: 'a', role: 'a-2' }],
+    });
+  });
+
   test('is decided by the default model where it names none', () => {
     const config = { 'config.yaml': 'default_model: gpt-5-mini' };
     for (const front of [

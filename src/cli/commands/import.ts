@@ -27,7 +27,8 @@ export function register(command: Command, io: CliIo): void {
       const text = writeFile(imported.document);
       if (options.out !== undefined) await putOut(io, text.replace(/\n$/, ''), options.out);
       if (!io.json) tell(io, imported);
-      if (options.apply) return apply(io, { name: options.out ?? path, text }, imported, options);
+      if (options.apply)
+        return apply(io, { name: options.out ?? `imported from ${path}`, text }, imported, options);
       if (io.json) printJson(io, { system: imported.document, ...report(imported) });
       else if (options.out === undefined) io.write(text);
     });

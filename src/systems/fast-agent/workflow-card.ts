@@ -140,11 +140,13 @@ function members({ fields, refer }: Writing, key: string): Json[] {
   return distinct(names.map((name, at) => ({ name, kind: refer([key, at], name) ?? 'agent' })));
 }
 
-/** One that comes more than once has a role each time. */
+/** One that comes more than once has a role each time, which is nobody's name. */
 function distinct(named: readonly Named[]): Json[] {
+  const names = new Set(named.map(({ name }) => name));
+  const free = (role: string): string => (names.has(role) ? free(`${role}-`) : role);
   return named.map(({ name, kind }, at) => {
     if (named.filter((one) => one.name === name).length === 1) return name;
     const times = named.slice(0, at + 1).filter((one) => one.name === name).length;
-    return { [kind]: name, role: `${name}-${times}` };
+    return { [kind]: name, role: free(`${name}-${times}`) };
   });
 }
