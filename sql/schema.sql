@@ -1516,6 +1516,8 @@ begin
     detail = jsonb_build_object('agent', agent.name)::text,
     hint = case when howdah.current_tenant() is null
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
+      when howdah_private.workflow_called(agent.name) is not null
+      then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
 end $function$
 ;
@@ -21575,6 +21577,8 @@ grant execute on function howdah_private.version_changes(text,uuid,text,text) to
 
 grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_engine;
 
+grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_analyst;
+
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
@@ -21594,6 +21598,8 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_app;
 

@@ -76,6 +76,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/export.ts'),
   },
   {
+    name: 'import',
+    summary: 'an agent system out of a fast-agent project',
+    args: 'fast-agent PATH',
+    load: () => import('./commands/import.ts'),
+  },
+  {
     name: 'run',
     summary: 'run an agent and print its answer',
     args: 'AGENT MESSAGE',

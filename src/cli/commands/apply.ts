@@ -3,6 +3,7 @@ import type { Plan } from '../../db/agent-systems.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
+import { plansAsJson, printPlans } from '../plans.ts';
 import { applyFiles, readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 import { changesOf } from '../watched-files.ts';
@@ -41,22 +42,6 @@ async function watch(io: CliIo, database: CliDatabase, paths: readonly string[],
 }
 
 function show(io: CliIo, plans: readonly Plan[]): void {
-  if (io.json) {
-    const systems = plans.map(({ objects, ...plan }) => ({
-      ...plan,
-      objects: objects.map(({ kind, name, action }) => ({ kind, name, action })),
-    }));
-    printJson(io, { systems });
-    return;
-  }
-  for (const { name, version, objects, dry_run } of plans) {
-    for (const { kind, name: object, action } of objects) {
-      io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}`);
-    }
-    io.err(
-      dry_run
-        ? `${name} would have version ${version}; nothing was written.`
-        : `${name} has version ${version}.`,
-    );
-  }
+  if (io.json) printJson(io, { systems: plansAsJson(plans) });
+  else printPlans(io, plans);
 }
