@@ -51,8 +51,12 @@ export async function observe(pool: pg.Pool, round: number): Promise<Observed> {
   };
 }
 
-const KEY = `substring(e.input from 'key=(\\S+)')`;
-const OF_ROUND = `where starts_with(${KEY}, $1)`;
+// Made as in teams.ts, of what the run was told and who it is.
+const TOLD = `(select max(k.found[1] collate "C") from regexp_matches(e.input, 'key=(\\S+)', 'g') as k (found))`;
+const KEY = `${TOLD} || coalesce(
+    (select '~' || w.name from howdah.workflows as w where w.id = e.workflow_id),
+    '@' || substring(e.overrides ->> 'mission_override' from 'member=(\\S+)'), '')`;
+const OF_ROUND = `where starts_with(${TOLD}, $1)`;
 
 const RUNS = `
   select e.id, ${KEY} as key, e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,
