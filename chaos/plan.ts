@@ -23,6 +23,7 @@ export const TEAM_NAMES = [
   'wide',
   'jury',
   'batch',
+  'rows',
   'cycle',
   'planned',
   'judged',

@@ -108,6 +108,16 @@ export const TEAMS: Record<TeamName, Team> = {
         itemsOf(seed, key).map((item) => ask(players[0] as Player, `${told}\n\n${item}`)),
       ),
   },
+  rows: {
+    type: 'map',
+    players: [clerk('rows.1')],
+    configuration: {
+      query: 'select n from generate_series(0, 2) as n order by n',
+      template: '{{input}}#{{item.n}}',
+    },
+    play: ({ players, told, ask }) =>
+      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as Player, `${told}#${n}`))),
+  },
   cycle: {
     type: 'graph',
     players: ['draft', 'check', 'left', 'right', 'join'].map((name) => clerk(`cycle.${name}`)),
