@@ -1,6 +1,6 @@
 -- Columns people ask about; the rest says itself. These words are the documentation of GraphQL as well.
 comment on column howdah.executions.status is 'queued, running, waiting, paused, or ended: completed, failed, cancelled.';
-comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).';
+comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).';
 comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 comment on column howdah.executions.error is 'Of a failed run: {code, message, retryable, cause}.';
 comment on column howdah.executions.output is 'The answer.';
@@ -21,7 +21,7 @@ comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: w
 comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.';
 comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
 comment on column howdah.steps.worker is 'The worker process that committed it.';
-comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model), external (a tool).';
+comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
 comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
 comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';

@@ -9,6 +9,7 @@ comment on constraint context_tokens_are_positive on howdah.models is 'Set conte
 comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';
 comment on constraint prices_are_finite on howdah.models is 'Set input_price and output_price to what a million tokens cost, a plain number, or leave them out.';
 
+comment on constraint engine_configuration_is_an_object on howdah.agents is 'Write engine_configuration as a JSON object, such as {"url": "https://…"}; howdah.engine_schema(engine) says what may stand in it.';
 comment on constraint limits_are_positive on howdah.agents is 'Set max_steps, max_tokens, max_cost and max_seconds to numbers above 0, or leave them out: then nothing limits tokens and cost.';
 comment on constraint max_cost_is_finite on howdah.agents is 'Set max_cost to a plain number above 0, or leave it out: then nothing limits it.';
 comment on constraint name_is_not_empty on howdah.agents is 'Give the agent a name of 1 to 200 characters that are not all spaces.';
@@ -42,6 +43,7 @@ comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is 'W
 comment on constraint timeout_is_between_a_millisecond_and_an_hour on howdah.tools is 'Set timeout_ms to 1 to 3600000 milliseconds, or leave it out for a minute.';
 comment on constraint configuration_is_an_object on howdah.agent_tools is 'Write configuration as a JSON object, such as {}.';
 
+comment on constraint a_session_is_with_an_agent_or_a_workflow on howdah.sessions is 'Set agent_id or workflow_id, not both.';
 comment on constraint state_is_an_object on howdah.sessions is 'Write state as a JSON object, such as {}.';
 
 comment on constraint input_is_at_most_1_mb on howdah.executions is 'Give a large text to the agent by a tool that reads it piece by piece.';
@@ -74,6 +76,7 @@ comment on constraint options_are_a_list on howdah.questions is 'Leave questions
 comment on constraint schema_is_an_object on howdah.questions is 'Leave questions to the engine: a schema is a JSON Schema.';
 comment on constraint an_approval_names_what_it_is_for on howdah.approvals is 'Name what the scope says: execution_id for run, session_id for session, agent_id for agent, and nothing else.';
 
+comment on constraint a_schedule_is_for_an_agent_or_a_workflow on howdah.schedules is 'Set one of agent_id and workflow_id.';
 comment on constraint input_is_at_most_1_mb on howdah.schedules is 'Shorten input to 1 MB; a large text is given to the agent by a tool that reads it piece by piece.';
 comment on constraint last_error_is_an_object on howdah.schedules is 'Leave last_error to the engine, which writes it when a run could not begin.';
 comment on constraint metadata_is_an_object on howdah.schedules is 'Write metadata as a JSON object, such as {"report": "daily"}.';
@@ -84,6 +87,15 @@ comment on constraint note_has_at_most_4000_characters on howdah.todos is 'Short
 comment on constraint position_counts_from_one on howdah.todos is 'Set position to a whole number from 1 to 1000000.';
 comment on constraint title_has_1_to_500_characters on howdah.todos is 'Give the todo a title of 1 to 500 characters that are not all spaces.';
 
+comment on constraint a_message_is_from_a_run_or_a_person on howdah.mail is 'Leave from_execution_id and created_by to the engine, which writes who sent it.';
+comment on constraint a_run_that_writes_has_a_tree on howdah.mail is 'Leave root_execution_id to the engine, which reads it from the run that sends.';
+comment on constraint messages_within_a_tree_are_from_a_run on howdah.mail is 'Leave is_within_tree to the engine, which writes it for runs that send.';
+comment on constraint received_messages_have_a_receiver on howdah.mail is 'Leave received_at to the engine, which writes it as a run receives.';
+comment on constraint content_is_not_empty on howdah.mail is 'Give the text of the message in content.';
+comment on constraint key_is_one_short_line on howdah.board_entries is 'Let an agent write the entry by its tool board_write, under a key of one line with 1 to 200 characters.';
+comment on constraint value_has_at_most_32_kb on howdah.board_entries is 'Shorten value to 32 KB, or divide it over several keys.';
+comment on constraint version_counts_from_one on howdah.board_entries is 'Leave version to the engine, which counts the writes of a key.';
+
 comment on constraint bytes_are_at_most_8_mb on howdah.resources is 'Store at most 8 MB in a row; of a larger file an owner of the database writes storage_path instead of bytes.';
 comment on constraint bytes_are_in_the_row_or_in_a_file on howdah.resources is 'Give either bytes or storage_path, not both.';
 comment on constraint metadata_is_an_object on howdah.resources is 'Write metadata as a JSON object, such as {}.';
@@ -93,6 +105,7 @@ comment on constraint size_is_not_negative on howdah.resources is 'Leave size ou
 comment on constraint storage_path_is_relative on howdah.resources is 'Write storage_path relative to the folder of resources, with / and without . or .. as a part.';
 comment on constraint type_is_a_mime_type on howdah.resources is 'Write type as a MIME type in lower case, such as text/plain.';
 
+comment on constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all on howdah.hooks is 'Set agent_id or workflow_id, or neither: then it is called for all runs of the tenant.';
 comment on constraint timeout_is_up_to_a_minute on howdah.hooks is 'Set timeout_ms to 1 to 60000 milliseconds.';
 comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant on howdah.concurrency_limits is 'Give agent_id or model_id, or neither for the whole tenant.';
 comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is 'Set max_running to 1 or more; to stop an agent set its is_active to false.';

@@ -30,7 +30,7 @@ on conflict (from_status, to_status) do update set cause = excluded.cause;
 
 insert into howdah.tenants (slug, name) values ('default', 'Default') on conflict do nothing;
 
-select howdah_private.seed_builtin_tools(t.id) from howdah.tenants as t order by t.id;
+select howdah_private.seed_builtin_tools(t.id), howdah_private.seed_manager(t.id) from howdah.tenants as t order by t.id;
 
 -- The log of a tenant that was there before the log was: so none is without one.
 select howdah_private.note_action(t.id, 'begin', 'audit_log', t.id::text) from howdah.tenants as t

@@ -100,7 +100,7 @@ grant insert (
 ), delete on howdah.tools to howdah_app;
 grant insert (agent_id, tool_id, configuration, requires_approval),
   update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
-grant insert (user_id, agent_id, title, state, policy), update (title, state, policy)
+grant insert (user_id, agent_id, workflow_id, title, state, policy), update (title, state, policy)
   on howdah.sessions to howdah_app;
 grant insert (
   agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
@@ -121,13 +121,30 @@ grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(u
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
   to howdah_worker;
+
+-- Mail and boards: a person writes messages, the engine what becomes of them; a board is its runs' alone.
+grant select on howdah.mail, howdah.board_entries to howdah_app, howdah_analyst;
+grant insert (to_agent_id, to_execution_id, thread_id, reply_to_id, subject, content) on howdah.mail to howdah_app;
+grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), howdah_private.call_receive(uuid, text, jsonb),
+  howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
+  howdah_private.call_board_write(uuid, jsonb)
+  to howdah_worker;
+grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
 grant insert (
-  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), update (
-  name, cron, timezone, agent_id, input, input_data, metadata, session_id, priority, overlap_policy,
+  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
 ), delete on howdah.schedules to howdah_app;
+
+-- Engines, and runs that are handed over.
+grant select (engine, engine_configuration), insert (engine, engine_configuration), update (engine, engine_configuration)
+  on howdah.agents to howdah_app;
+grant select (engine, engine_configuration) on howdah.agents to howdah_analyst;
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
+grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
 
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
@@ -159,7 +176,7 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text) to howdah_app;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text) to howdah_app;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
@@ -212,14 +229,15 @@ grant execute on function howdah.agent(text),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
-grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb),
+grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.send_message(uuid, text, jsonb), howdah.add_input(uuid, text, jsonb),
-  howdah.switch_agent(uuid, text), howdah.session_state(uuid), howdah_private.active_agent(text)
+  howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.spoken_with(text, text)
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
 grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
-  howdah_private.exported_execution(uuid), howdah_private.session_history(uuid, int),
+  howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
+  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.began_with(uuid),
   howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
   howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
@@ -263,7 +281,7 @@ grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid),
-  howdah_private.call_rules_of(uuid[]) to howdah_worker;
+  howdah_private.call_rules_of(uuid[]), howdah_private.capable_agents(uuid) to howdah_worker;
 
 -- A person's data, and what a tenant keeps.
 grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
@@ -289,5 +307,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

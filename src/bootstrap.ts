@@ -3,6 +3,7 @@ import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import type { Config } from './config.ts';
 import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
+import type { CustomEngine } from './contracts/engine.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
@@ -12,6 +13,7 @@ import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { secretRowsOn } from './db/secrets.ts';
+import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
@@ -87,7 +89,11 @@ async function checkedMasterKeys(url: string, config: Config): Promise<MasterKey
 }
 
 /** What a program adds to its worker. */
-export type Extensions = { tools?: readonly CustomTool[]; hooks?: Hooks };
+export type Extensions = {
+  tools?: readonly CustomTool[];
+  engines?: readonly CustomEngine[];
+  hooks?: Hooks;
+};
 
 /** Starts a worker with the providers of this environment. */
 export async function openWorker(
@@ -103,6 +109,7 @@ export async function openWorker(
       defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
     OPENAI_BASE_URL: config.defaultModel.baseUrl,
   });
+  const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
   return startWorker({
     url,
     log,
@@ -117,7 +124,7 @@ export async function openWorker(
       file: checkpointFile(config.home),
       keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
     },
-    provider: (model) => findProvider(providers, model),
+    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
   });
 }
 

@@ -1,10 +1,17 @@
 import { type Howdah, openHowdah } from './bootstrap.ts';
 import { loadConfig } from './config.ts';
+import type { CustomEngine } from './contracts/engine.ts';
 import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
 export type { AgentDefinition } from './contracts/definition.ts';
+export type {
+  CustomEngine,
+  EngineAnswer,
+  EngineContext,
+  EngineRequest,
+} from './contracts/engine.ts';
 export { HowdahError, type RunError } from './contracts/errors.ts';
 export type { ExportedRun } from './contracts/exported-run.ts';
 export type {
@@ -30,6 +37,8 @@ export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/rep
 export type StartOptions = {
   /** Tools written in TypeScript: each becomes a row of howdah.tools with kind `custom`. */
   tools?: readonly CustomTool[];
+  /** Agents written in TypeScript, for those with `engine = 'custom'`: see docs/engines.md. */
+  engines?: readonly CustomEngine[];
   /** Called when runs do something: see docs/hooks.md. Every worker of the database is started with them. */
   hooks?: Hooks;
   /** Undefined: DATABASE_URL, else the embedded Postgres. */
@@ -41,9 +50,10 @@ export type StartOptions = {
 /** Starts Howdah in this process: database, API and worker. Throws `HowdahError` with a hint when it cannot. */
 export async function start(options: StartOptions = {}): Promise<Howdah> {
   const config = loadConfig(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {});
-  const { api = true, worker = true, tools = [], hooks = {} } = options;
+  const { api = true, worker = true, tools = [], engines = [], hooks = {} } = options;
   return openHowdah(config, { api, worker }, (line) => process.stderr.write(`${line}\n`), {
     tools,
+    engines,
     hooks,
   });
 }

@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = [
   ['src/contracts'],
   ['src/db', 'src/providers', 'src/secrets', 'src/tools'],
+  ['src/engines'],
   ['src/runtime'],
   ['workers', 'src/api', 'src/cli'],
 ] as const;

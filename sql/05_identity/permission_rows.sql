@@ -12,6 +12,7 @@ as $$
     ('sessions', 'run', 'member', true),
     ('todos', 'run', 'member', false),
     ('resources', 'run', 'member', false),
+    ('mail', 'run', 'member', true),
     ('agents', 'edit', 'member', true),
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),

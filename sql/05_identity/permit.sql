@@ -162,7 +162,7 @@ create or replace function howdah_private.permit_session(session_id uuid) return
 as $$
 begin
   if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, s.agent_id, s.user_id)
+    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id), s.user_id)
     from howdah_private.session_of(permit_session.session_id) as s;
   end if;
 end $$;

@@ -29,7 +29,8 @@ as $$
   where m.execution_id = execution_messages.execution_id
 $$;
 
--- What the session said before this turn: the runs that completed, in the order of their turns. A run that
+-- What the session said before this turn: the runs that completed, in the order of their turns, of a workflow what it was
+-- told and what it answered. A run that
 -- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
 -- nothing any more. Where a run summed up all
 -- that was before it, nothing before it is needed; what else summaries cover the worker leaves out. With the rights of
@@ -39,7 +40,7 @@ create or replace function howdah_private.session_history(session_id uuid, turn 
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
@@ -51,7 +52,46 @@ as $$
   where r.turn >= coalesce((
     select max(l.turn) from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0)
+  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+$$;
+
+-- What was said to a sub-agent before that keeps its conversation (ephemeral: false): its runs that had ended when this
+-- one began, below the same root or below earlier turns of the same session. Ends are told to the parent under its lock, as
+-- runs are begun, so whoever claims the run reads the same.
+create or replace function howdah_private.sub_run_history(execution_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with own as (
+    select e.created_at, howdah_private.began_with(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = sub_run_history.execution_id
+  ),
+  roots as (
+    select o.root_id as id from own as o
+    union all
+    select r.id from own as o join howdah.executions as r on r.session_id = o.session_id
+    where r.turn < o.turn and r.status = 'completed'
+  ),
+  earlier as (
+    select c.id from own as o
+    cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
+    where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
+      and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
+      and howdah_private.began_with(c.id) = o.agent_id
+  )
+  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by e.id, m.seq), '[]')
+  from earlier as e join howdah.messages as m on m.execution_id = e.id
+$$;
+
+-- What was said before a run began, if it is told that at all.
+create or replace function howdah_private.run_history(execution_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+    when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+  from howdah.executions as e where e.id = run_history.execution_id
 $$;
 
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.

@@ -39,14 +39,15 @@ as $$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ),
-    'models', coalesce((
+    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+      'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
+    'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
         order by m.position) from models as m
-    ), '[]'),
+    ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
         howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
@@ -54,6 +55,7 @@ as $$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   )

@@ -31,7 +31,7 @@ begin
   from spent as s where e.id = s.id;
 end $$;
 
--- After: questions and children that steps announced, and wake-ups of runs that wait for a time or had no
+-- After: questions and children that steps announced, who has a run that was handed over, and wake-ups of runs that wait for a time or had no
 -- need to wait. A commit that was sent twice finds them there already.
 create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
@@ -41,16 +41,19 @@ declare
   v_step record;
 begin
   for v_step in
-    select e as run, s.step -> 'question' as question, s.step -> 'child' as child
+    select e as run, s.step -> 'question' as question, s.step -> 'child' as child,
+      case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
       and l.worker = follow_commit.worker
-    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
+    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or l.kind = 'handoff'
     order by e.depth, e.id, s.position
   loop
-    if v_step.question is not null then
+    if v_step.handoff is not null then
+      perform howdah_private.hand_over(v_step.run, v_step.handoff);
+    elsif v_step.question is not null then
       perform howdah_private.ask_question(v_step.run, v_step.question);
     else
       perform howdah_private.spawn_child(v_step.run, v_step.child);
@@ -66,6 +69,13 @@ begin
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
+  -- what came while it was on its way to wait for mail
+  perform howdah_private.wake_runs(array_agg(e.id::uuid))
+  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence
+  where e.has_inbox and e.waiting_for = 'timer'
+    and exists (select from howdah_private.receivers as r where r.execution_id = e.id)
+  having count(*) > 0;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence

@@ -204,8 +204,9 @@ as $$
       and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all
-  select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person or a child'
-  from waiting as r where r.has_inbox and r.waiting_for in ('question', 'child')
+  select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person, a child or mail'
+  from waiting as r where r.has_inbox and (r.waiting_for in ('question', 'child') or (r.waiting_for = 'timer' and exists (
+    select from howdah_private.receivers as x where x.execution_id = r.id)))
   union all
   select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
   from howdah.executions as r join howdah.questions as q on q.execution_id = r.id

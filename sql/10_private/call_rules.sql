@@ -30,7 +30,9 @@ begin
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
           when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
-            then 'it was taken from the agent' end) as reason
+            then 'it was taken from the agent'
+          when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
+            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
       from howdah.agent_versions as v
       join howdah.agents as a on a.id = v.agent_id
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
@@ -42,8 +44,8 @@ begin
   return next;
 end $$;
 
--- The same for many runs at once. What is asked and withdrawn is the same for all root runs of a version and a user, so it
--- is looked at once for them; `is_shared`: what is approved is, too. All of it changes by audited tables alone: while the
+-- The same for many runs at once. What is asked and withdrawn is the same for all runs of a version and a user that
+-- were handed over as often, so it is looked at once for them; `is_shared`: what is approved is, too. All of it changes by audited tables alone: while the
 -- end of the tenant's audit log is at `stamp`, which every commit tells, nobody needs to ask again.
 create or replace function howdah_private.call_rules_of(ids uuid[])
   returns table (
@@ -55,7 +57,8 @@ as $$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id,
       min(e.id::uuid::text) over (
-        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null
+        partition by e.agent_version_id, r.user_id, r.agent_id, r.workflow_id, e.compensates_execution_id is null,
+          e.handoffs
       )::uuid as like_id
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = any (call_rules_of.ids)

@@ -8,7 +8,10 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
--- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone.
+-- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs and
+-- routers that look for members are for protocol 5.
+--
+-- Runs that are `alike` share what holds for their calls; see call_rules.sql.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -19,7 +22,7 @@ create or replace function howdah_private.claim_executions(worker uuid, ids uuid
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
-    overrides jsonb, user_id uuid
+    overrides jsonb, alike text
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -80,14 +83,16 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn) else '[]' end,
+    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
-      then howdah_private.hooks_of(e.tenant_id, e.agent_id) end,
+      then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides, e.user_id
+    e.overrides,
+    case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
@@ -116,6 +121,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id

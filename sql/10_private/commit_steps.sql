@@ -1,7 +1,7 @@
 -- Commits the steps of many runs at once: the heart of the runtime. One element per run:
 --
 --   {id, fence, after, steps: [{kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
---     tokens_in, tokens_out, started_at, annotations, question, child,
+--     tokens_in, tokens_out, started_at, annotations, question, child, trust,
 --     messages: [{role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq, covers_to_seq}]}],
 --    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}, more}
 --
@@ -118,7 +118,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, r.output, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
@@ -142,19 +142,19 @@ begin
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
       case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then 'external' when x.role = 'user' then 'user' when x.role = 'system' then 'system'
+        when x.role = 'tool' then case when x.trust in ('internal', 'user') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
     from moved as m
     cross join lateral (
-      select s.kind, s.position as step, s.tokens_in, s.tokens_out, t.role, t.content, t.parts, t.tool_calls,
+      select s.kind, s.position as step, s.tokens_in, s.tokens_out, s.trust, t.role, t.content, t.parts, t.tool_calls,
         t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
         m.messages_before + t.position
           + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
-        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, messages jsonb)
-      ) with ordinality as s (kind, tokens_in, tokens_out, messages, position)
+        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, trust text, messages jsonb)
+      ) with ordinality as s (kind, tokens_in, tokens_out, trust, messages, position)
       cross join lateral rows from (
         jsonb_to_recordset(s.messages) as (
           role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,

@@ -11,7 +11,7 @@ declare
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(s.agent_id);
+  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
@@ -21,7 +21,32 @@ begin
   return v_session;
 end $$;
 
--- The agent a conversation is to be with: it has to be one that takes runs, or the next message would be refused.
+-- Whom a conversation is to be with: an agent, a workflow, or who is meant when nobody is named. It has to be one that takes
+-- runs, or the next message would be refused.
+create or replace function howdah_private.spoken_with(
+  agent text, workflow text, out agent_id uuid, out workflow_id uuid
+)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls(spoken_with.agent, spoken_with.workflow) = 2 then
+    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
+      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
+  elsif spoken_with.workflow is null then
+    spoken_with.agent_id := howdah_private.active_agent(
+      coalesce(spoken_with.agent, (select a.name from howdah.current_agent() as a)));
+    return;
+  end if;
+  spoken_with.workflow_id := howdah.workflow(spoken_with.workflow);
+  if not exists (select from howdah.workflows as w where w.id = spoken_with.workflow_id and w.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is not active', spoken_with.workflow),
+      detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
+      hint = 'Set its is_active to true, or name another one.';
+  end if;
+end $$;
+
 create or replace function howdah_private.active_agent(name text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -59,17 +84,28 @@ begin
 end $$;
 
 -- Something a person says to a run that lives and that the caller has locked: a step `input` and a message, as soon as
--- its owner, or whoever claims it next, takes it.
+-- its owner, or whoever claims it next, takes it. What is said to a workflow all agents hear that are at work below it;
+-- false when there is none.
 create or replace function howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
-  returns void
-  language sql volatile security definer
+  returns boolean
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_ids uuid[] := array[run.id::uuid];
+begin
+  if run.workflow_id is not null then
+    v_ids := array(
+      select e.id::uuid from unnest(howdah_private.lock_below(v_ids)) as f (id)
+      join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
+    );
+  end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
-  values (run.id, run.tenant_id, 'input', coalesce(tell_run.content, ''),
-    nullif(nullif(tell_run.input_parts, 'null'), '[]'));
-  select howdah_private.wake_runs(array[run.id::uuid]);
-$$;
+  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]')
+  from unnest(v_ids) as i (id);
+  perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
+  return cardinality(v_ids) > 0;
+end $$;
 
 -- Those who send to one session, and who switch its agent, come one after the other. Its row cannot keep them apart:
 -- runs are locked before it, and any message may find a policy that has just become `interrupt`.
@@ -80,8 +116,8 @@ as $$
   select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
 $$;
 
--- A message to what is live: the oldest open question below it is answered, else the run is told. False when the run has
--- ended: that is looked at under its lock, which whoever ends it and whoever asks a question holds.
+-- A message to what is live: the oldest open question below it is answered, else the run is told. False when nobody hears
+-- it, since the run has ended or no agent of a workflow is at work: that is looked at under its lock, which whoever ends it and whoever asks a question holds.
 create or replace function howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
@@ -102,7 +138,7 @@ begin
     and q.status = 'open' and q.kind = 'question'
   order by q.created_at, q.id limit 1;
   if v_question_id is null then
-    perform howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+    return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',

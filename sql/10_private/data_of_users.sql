@@ -84,7 +84,31 @@ begin
   return v_runs;
 end $$;
 
--- What he answered where others were asked, and the files he brought.
+-- What he or a run of his wrote to agents: the message, and where a run of somebody else received it also that. One that
+-- nobody has received goes.
+create or replace function howdah_private.erase_mail(u howdah.users, runs uuid[]) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_gone int;
+  v_count int;
+begin
+  perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id) from howdah.mail as m
+  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+    and m.received_by_execution_id <> all (erase_mail.runs);
+  delete from howdah.mail as m
+  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+    and m.received_at is null;
+  get diagnostics v_gone = row_count;
+  update howdah.mail as m
+  set content = '[erased]', subject = null
+  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs));
+  get diagnostics v_count = row_count;
+  return v_gone + v_count;
+end $$;
+
+-- What he answered where others were asked, what was written to agents, and the files he brought.
 create or replace function howdah_private.erase_elsewhere(u howdah.users, runs uuid[]) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -112,7 +136,7 @@ begin
   select jsonb_build_object('resources', count(*), 'files', coalesce(
     jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
   into v_files from gone as g;
-  return v_files || jsonb_build_object('questions', v_answers);
+  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_elsewhere.runs));
 end $$;
 
 -- His name, where rows of others carry it; his keys open nothing any more.
@@ -126,6 +150,8 @@ as $$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.mail as m set created_by = new_name
+  where m.tenant_id = u.tenant_id and m.created_by = u.username;
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;

@@ -134,7 +134,8 @@ begin
   return v_log || jsonb_build_object('questions', v_questions) || v_beside;
 end $$;
 
--- What stands beside runs and is nothing without its contents: files, keys, what came too late.
+-- What stands beside runs and is nothing without its contents: files, keys, what came too late, what they wrote to others
+-- and on their board.
 create or replace function howdah_private.delete_beside(ids uuid[], keep_keys boolean default false) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -146,6 +147,13 @@ begin
   where not delete_beside.keep_keys and e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
   delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
+  delete from howdah_private.receivers as r where r.execution_id = any (delete_beside.ids);
+  delete from howdah.board_entries as b
+  where b.root_execution_id = any (delete_beside.ids) or b.written_by_execution_id = any (delete_beside.ids);
+  -- what still waits in the mailbox of an agent is for other runs
+  delete from howdah.mail as m
+  where m.from_execution_id = any (delete_beside.ids)
+    and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
   with gone as (
     delete from howdah.resources as r where r.execution_id = any (delete_beside.ids) returning r.storage_path
   )

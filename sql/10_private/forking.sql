@@ -1,14 +1,16 @@
--- The version a fork runs on: the original's, or the one named.
-create or replace function howdah_private.forked_version(e howdah.executions, version int) returns uuid
+-- The version a fork runs on: the one the original had there, or the one named of the same agent.
+create or replace function howdah_private.forked_version(e howdah.executions, seq int, version int) returns uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := coalesce(e.agent_version_id, e.workflow_version_id);
+  v_id uuid := case when e.workflow_id is null then howdah_private.version_after(e.id, forked_version.seq)
+    else e.workflow_version_id end;
+  v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
   if forked_version.version is not null then
     select x.id into v_id from (
-      select v.id from howdah.agent_versions as v where v.agent_id = e.agent_id and v.version = forked_version.version
+      select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version
       union all
       select v.id from howdah.workflow_versions as v
       where v.workflow_id = e.workflow_id and v.version = forked_version.version
@@ -17,7 +19,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
           forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', e.agent_id, 'workflow_id', e.workflow_id)::text,
+        detail = jsonb_build_object('field', 'version', 'agent_id', v_agent_id, 'workflow_id', e.workflow_id)::text,
         hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;

@@ -39,8 +39,8 @@ begin
   return v_proc;
 end $$;
 
--- The hooks of an agent's runs, in the order they are called. Not pinned: what is decided now holds at the next claim.
-create or replace function howdah_private.hooks_of(tenant_id uuid, agent_id uuid) returns jsonb
+-- The hooks of runs of an agent or a workflow, in the order they are called. Not pinned: what is decided now holds at the next claim.
+create or replace function howdah_private.hooks_of(tenant_id uuid, agent_id uuid, workflow_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -48,7 +48,7 @@ as $$
     'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
   from howdah.hooks as h
   where h.tenant_id = hooks_of.tenant_id and h.is_active
-    and (h.agent_id is null or h.agent_id = hooks_of.agent_id)
+    and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id or h.workflow_id = hooks_of.workflow_id)
 $$;
 
 -- True until a worker has begun the run. What people said before is in its log too, and how often it was not let begin.
@@ -98,7 +98,7 @@ as $$
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
-        and (h.agent_id is null or h.agent_id = e.agent_id)
+        and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
     returning id
   )
@@ -115,7 +115,7 @@ as $$
     delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
   )
   select t.tenant_id, t.execution_id, t.event,
-    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid)
+    howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid, (t.event ->> 'workflow_id')::uuid)
   from taken as t
 $$;
 

@@ -23,6 +23,21 @@ as $$
     )
 $$;
 
+-- Up to protocol 4 a worker knows neither engines nor handoffs, and asks no database whom a router could choose.
+create or replace function howdah_private.is_known_to_protocol_4(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and (v.definition -> 'agent' ? 'engine'
+      or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
+    union all
+    select from howdah.workflow_versions as v
+    where v.id = e.workflow_version_id and v.definition #>> '{workflow,configuration,members}' = 'capable'
+  )
+$$;
+
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,

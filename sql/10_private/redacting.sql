@@ -81,6 +81,6 @@ as $$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
     select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
     where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model', 'secret_name',
-      'context_policy')
+      'context_policy', 'engine')
   ), '{}')
 $$;

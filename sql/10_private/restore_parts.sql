@@ -7,10 +7,15 @@ as $$
 begin
   delete from howdah.agent_models as m where m.agent_id = restore_parts.agent_id and m.purpose = 'llm';
   insert into howdah.agent_models (agent_id, model_id, position, request_params)
-  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position, coalesce(m.model -> 'request_params', '{}')
+  select restore_parts.agent_id, (m.model ->> 'id')::uuid, m.position,
+    case when definition #> '{agent,engine}' is null then coalesce(m.model -> 'request_params', '{}') else '{}' end
   from jsonb_array_elements(restore_parts.definition -> 'models') with ordinality as m (model, position)
   -- an agent without models uses the one named default, which is no choice of its own
-  where restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1;
+  where m.model ->> 'id' is not null
+    and (restore_parts.definition #>> '{models,0,name}' <> 'default' or jsonb_array_length(restore_parts.definition -> 'models') > 1);
+  if definition #> '{agent,engine}' is not null then
+    return; -- its tools are not part of such a version
+  end if;
   delete from howdah.agent_tools as t where t.agent_id = restore_parts.agent_id and not exists (
     select from jsonb_array_elements(restore_parts.definition -> 'tools') as d where d ->> 'id' = t.tool_id::text
   );

@@ -8,7 +8,9 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
+    v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
     if v_policy.keep_runs_days is not null then
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
@@ -88,4 +90,27 @@ begin
     else greatest(x.contents_reached_at, now() - interval '1 day') end
   where x.id = p.id;
   return v_noted.runs;
+end $$;
+
+-- Messages go with the run that sent them. Those that people wrote, and those that waited for others than that run's tree, go
+-- when contents are not kept any longer after they were received, and unread ones as runs do.
+create or replace function howdah_private.retain_mail(p howdah.retention_policies, batch int) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from howdah.mail as m
+  where m.id in (
+    select o.id from howdah.mail as o
+    where o.tenant_id = p.tenant_id and (
+      o.received_at < now() - make_interval(days => p.keep_contents_days)
+      or o.created_at < now() - make_interval(days => p.keep_runs_days)
+    )
+    order by o.created_at limit retain_mail.batch
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
 end $$;

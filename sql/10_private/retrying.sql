@@ -67,13 +67,15 @@ as $$
   where e.id = grant_limit.id
 $$;
 
--- What a person said about an effect after the run had ended counts now; what nobody has answered is asked anew.
+-- What a person said about an effect after the run had ended counts now; what nobody has answered is asked anew, and who
+-- waited for mail waits anew.
 create or replace function howdah_private.reopen_questions(run howdah.executions) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.questions as q set status = 'cancelled', updated_at = now()
   where q.execution_id = run.id and q.status = 'open';
+  delete from howdah_private.receivers as r where r.execution_id = run.id;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
   select run.id, run.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
     'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data, 'by', q.answered_by)

@@ -9,7 +9,7 @@ create or replace function howdah_private.who_sees(
 as $$
   select q.place, coalesce(
     (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
-    (select coalesce(s.agent_id <> all (h.agents), true) from howdah.sessions as s
+    (select coalesce(coalesce(s.agent_id, s.workflow_id) <> all (h.agents), true) from howdah.sessions as s
       where s.id = q.id and s.tenant_id = q.tenant_id),
     true)
   from rows from (

@@ -28,6 +28,8 @@ as $$
     ('executions', 'input_parts', null, null),
     ('executions', 'metadata', null, null),
     ('schedules', 'input', null, null),
+    ('mail', 'content', 32768, 'bytes'),
+    ('mail', 'subject', 200, 'characters'),
     ('resources', 'name', null, null),
     ('resources', 'sha256', null, null),
     ('resources', 'type', null, null),

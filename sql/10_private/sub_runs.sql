@@ -10,6 +10,8 @@ declare
       "mission_override": {"type": "string", "minLength": 1},
       "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
       "suppress_markdown": {"type": "boolean"},
+      "ephemeral": {"type": "boolean"},
+      "handoff": {"type": "boolean"},
       "weight": {"type": "number", "exclusiveMinimum": 0},
       "budget": {"type": "object", "additionalProperties": false, "properties": {
         "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},

@@ -62,8 +62,8 @@ begin
   end if;
   if v_root.session_id is null then
     select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
-    insert into howdah.sessions as s (tenant_id, agent_id, user_id, turns, live_execution_id)
-    values (v_root.tenant_id, v_root.agent_id, v_root.user_id, 1,
+    insert into howdah.sessions as s (tenant_id, agent_id, workflow_id, user_id, turns, live_execution_id)
+    values (v_root.tenant_id, v_root.agent_id, v_root.workflow_id, v_root.user_id, 1,
       case when v_root.completed_at is null then v_root.id end)
     returning s.id into v_root.session_id;
     update howdah.executions as e

@@ -1,5 +1,13 @@
--- Something came for runs that the caller has locked and that live: it is in their inbox. The waiting go on; a paused
--- one finds it when it is resumed, the owner of a running one at its next commit.
+-- Whether what comes for a run ends its waiting: a person or a child is waited for, or mail; a pause between two attempts
+-- is kept.
+create or replace function howdah_private.is_woken(e howdah.executions) returns boolean
+  language sql stable
+  return e.waiting_for in ('question', 'child') or (e.waiting_for = 'timer' and exists (
+    select from howdah_private.receivers as r where r.execution_id = e.id));
+
+-- Something came for runs that the caller has locked and that live: it is in their inbox, or in the mailbox of their agent.
+-- The waiting go on, also those that wait for mail until a time; a paused one finds it when it is resumed, the owner of a
+-- running one at its next commit.
 create or replace function howdah_private.wake_runs(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -10,8 +18,9 @@ begin
   with told as (
     update howdah.executions as e
     set has_inbox = true,
-      status = case when e.waiting_for in ('question', 'child') then 'queued' else e.status end,
-      waiting_for = case when e.waiting_for in ('question', 'child') then null else e.waiting_for end,
+      status = case when howdah_private.is_woken(e) then 'queued' else e.status end,
+      waiting_for = case when howdah_private.is_woken(e) then null else e.waiting_for end,
+      wake_at = case when howdah_private.is_woken(e) then null else e.wake_at end,
       updated_at = now()
     where e.id = any (wake_runs.ids) and e.completed_at is null
     returning e.id::uuid as id, e.status

@@ -44,7 +44,7 @@ as $$
     'name', coalesce(x.role, a.name, w.name, 'person ' || x.sequence_order),
     'agent_id', x.agent_id, 'workflow_id', x.member_workflow_id, 'question', x.question,
     'description', coalesce(nullif(a.description, ''), nullif(w.description, ''), nullif(a.instruction, ''), ''),
-    'capabilities', to_jsonb(a.capabilities)
+    'capabilities', to_jsonb(a.capabilities), 'domain', a.domain
   )) || jsonb_build_object('configuration', x.configuration)
   from (values (1)) as one
   left join howdah.agents as a on a.id = x.agent_id

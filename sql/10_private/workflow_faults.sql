@@ -52,7 +52,8 @@ declare
   v_configuration jsonb := definition #> '{workflow,configuration}';
   v_names text[] := array(
     select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
-  v_least int := case v_type when 'voting' then 2 else 1 end;
+  v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false); -- members are found when it runs
+  v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
   v_named record;
   v_unknown text;
@@ -70,7 +71,7 @@ begin
   for v_named in
     select n.place, n.name from (
       select 'aggregator', v_configuration ->> 'aggregator'
-      union all select 'fallback', v_configuration ->> 'fallback'
+      union all select 'fallback', v_configuration ->> 'fallback' where not v_finds
       union all select format('start[%s]', s.place - 1), s.name #>> '{}'
         from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
       union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key

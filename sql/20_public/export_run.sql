@@ -39,8 +39,8 @@ as $$
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
-      from jsonb_array_elements(howdah_private.session_history(e.session_id, e.turn)) with ordinality as h (message, place)
-    ) else howdah_private.session_history(e.session_id, e.turn) end,
+      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
+    ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
       select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
@@ -59,12 +59,17 @@ as $$
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
     ), '[]')
-  ) || case
+  ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
+    select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
+      'definition', case when exported_run.redact then howdah_private.redacted_definition(h.definition) else h.definition end) order by s.seq)
+    from howdah.steps as s join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
+    where s.execution_id = e.id and s.kind = 'handoff'
+  )) else '{}' end || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
   cross join lateral (
-    select a.version, a.definition from howdah.agent_versions as a where a.id = e.agent_version_id
+    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
     union all
     select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
   ) as v
@@ -83,7 +88,7 @@ as $$
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
       e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
-      e.step_count, e.model_count, e.message_count, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
+      e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
       e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
       e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id

@@ -10,7 +10,7 @@ as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
   v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
-  v_version_id uuid := howdah_private.forked_version(v_execution, fork_execution.version);
+  v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_messages int;
@@ -20,7 +20,9 @@ begin
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
-    v_id, v_execution.tenant_id, v_execution.agent_id,
+    v_id, v_execution.tenant_id,
+    case when v_execution.workflow_id is null
+      then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
@@ -43,7 +45,8 @@ begin
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
   end if;
-  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages
+  update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
+    handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));

@@ -1,4 +1,4 @@
--- A secret that a model still names stays, unless it is forced away: then the calls of that model fail and say why, for
+-- A secret that a model or the engine of an agent still names stays, unless it is forced away: then the calls of that model fail and say why, for
 -- no other key takes its place. The row is locked before models are looked at, as a model locks it that comes to name it.
 create or replace function howdah.remove_secret(name text, force boolean default false) returns howdah.secrets
   language plpgsql volatile security definer
@@ -16,7 +16,12 @@ begin
   end if;
   v_models := array(
     select m.name from howdah.models as m
-    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name order by m.name);
+    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name
+    union all
+    select 'of agent ' || a.name from howdah.agents as a
+    where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
+      and a.engine_configuration ->> 'secret_name' = v_secret.name
+    order by 1);
   if v_models <> '{}' and not coalesce(remove_secret.force, false) then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),

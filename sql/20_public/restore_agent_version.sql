@@ -25,7 +25,7 @@ begin
   end if;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
-    where not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
+    where m ->> 'id' is not null and not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
     union all
     select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
     where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
@@ -39,14 +39,15 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
-    max_seconds, capabilities, domain) = (
+    max_seconds, capabilities, domain, engine, engine_configuration) = (
     select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
-      coalesce(r.context_policy, a.context_policy), r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
-      coalesce(r.capabilities, a.capabilities), r.domain
+      case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
+      coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
+      coalesce(r.engine_configuration, '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       name text, description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
-      max_seconds int, capabilities text[], domain text
+      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;

@@ -1,4 +1,4 @@
--- The insert for people and programs that know an agent by name. With a key that is known already it gives the
+-- The insert for people and programs that know an agent by name, or a workflow such as manager where no agent has it. With a key that is known already it gives the
 -- first row back; the key is reserved before the insert, so that fifty callers at once get one run.
 create or replace function howdah.run(
   agent text,
@@ -16,7 +16,8 @@ create or replace function howdah.run(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_agent_id uuid := howdah.agent(run.agent);
+  v_workflow_id uuid := howdah_private.workflow_called(run.agent);
+  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(run.agent) end;
   v_id uuid := howdah.uuid_v7();
   v_first uuid := v_id;
 begin
@@ -26,9 +27,11 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
     ) values (
-      v_agent_id, howdah_private.version_named(v_agent_id, null, run.version), run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
+      v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
+      v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
+      run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
     )
     returning executions.id into v_first;
@@ -36,4 +39,4 @@ begin
   return howdah_private.execution_row(v_first);
 end $$;
 comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text) is
-  'Starts a run of the agent with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+  'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';

@@ -20,6 +20,7 @@ begin
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
+  perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
   v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);

@@ -9,20 +9,21 @@ as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
   perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
   perform howdah_private.lock_senders(v_session.id);
   v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
-    if v_session.agent_id is null then
+    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
         hint = 'Give it one by howdah.switch_agent(id, agent).';
     end if;
-    insert into howdah.executions (tenant_id, agent_id, session_id, input, input_parts, user_id)
-    values (v_session.tenant_id, v_session.agent_id, v_session.id, coalesce(send_message.content, ''),
+    insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
       nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
@@ -44,7 +45,12 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  perform howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts);
+  if not howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts) then
+    raise exception using errcode = 'HWCNF',
+      message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
+      detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
+      hint = 'Answer its open question, or tell it once its next member has begun.';
+  end if;
   perform howdah_private.note_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);

@@ -1,35 +1,47 @@
--- A conversation with an agent. Nothing runs yet: its messages do (send_message).
+-- A conversation with an agent, by default the current one, or with a workflow. Nothing runs yet: its messages do
+-- (send_message).
 create or replace function howdah.start_session(
-  agent text, title text default null, policy howdah.session_policy default 'queue', state jsonb default '{}'
+  agent text default null, title text default null, policy howdah.session_policy default 'queue', state jsonb default '{}',
+  workflow text default null
 ) returns howdah.sessions
-  language sql volatile
+  language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah.sessions (agent_id, user_id, title, policy, state)
-  values (howdah_private.active_agent(start_session.agent), howdah.current_user_id(), start_session.title,
-    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}'))
-  returning *
-$$;
-comment on function howdah.start_session(text, text, howdah.session_policy, jsonb) is
-  'Begins a conversation with the agent of this name; send_message says something in it.';
+declare
+  v_session howdah.sessions;
+begin
+  insert into howdah.sessions (agent_id, workflow_id, user_id, title, policy, state)
+  select w.agent_id, w.workflow_id, howdah.current_user_id(), start_session.title,
+    coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}')
+  from howdah_private.spoken_with(start_session.agent, start_session.workflow) as w
+  returning * into v_session;
+  return v_session;
+end $$;
+comment on function howdah.start_session(text, text, howdah.session_policy, jsonb, text) is
+  'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
 
--- The next message runs on another agent, which is told the same history. Runs keep the agent they were made with, so
--- what is in flight, or waits for its turn, goes on undisturbed.
-create or replace function howdah.switch_agent(session_id uuid, agent text) returns howdah.sessions
+-- The next message runs on another agent, which is told the same history, or on a workflow. Runs keep what they were made
+-- with, so what is in flight, or waits for its turn, goes on undisturbed.
+create or replace function howdah.switch_agent(session_id uuid, agent text default null, workflow text default null)
+  returns howdah.sessions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+  v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id, v_session.agent_id, v_session.user_id);
-  perform howdah_private.permit_agent(howdah_private.active_agent(switch_agent.agent), 'run');
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  select * into v_next from howdah_private.spoken_with(switch_agent.agent, switch_agent.workflow);
+  perform howdah_private.permit_agent(v_next.agent_id, 'run');
+  perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
-  set agent_id = howdah_private.active_agent(switch_agent.agent), last_activity_at = now()
+  set agent_id = v_next.agent_id, workflow_id = v_next.workflow_id, last_activity_at = now()
   where s.id = v_session.id
   returning s.* into v_session;
   return v_session;
 end $$;
-comment on function howdah.switch_agent(uuid, text) is
-  'From the next message on the session is with this agent, which knows what was said; live runs keep theirs.';
+comment on function howdah.switch_agent(uuid, text, text) is
+  'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';

@@ -23,3 +23,16 @@ begin
 end $$;
 comment on function howdah.workflow(text) is
   E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';
+
+-- The workflow that is meant by a name where an agent's is expected: null when an agent has it, and when nobody has.
+create or replace function howdah_private.workflow_called(name text) returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select w.id from howdah.workflows as w
+  where w.name = workflow_called.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    and not exists (
+      select from howdah.agents as a
+      where a.name = w.name and a.tenant_id = w.tenant_id and a.deleted_at is null
+    )
+$$;

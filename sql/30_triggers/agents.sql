@@ -23,7 +23,7 @@ create or replace trigger _100_stamp before update on howdah.agents
   execute function howdah_private.tg__stamp();
 create or replace trigger _200_mark_stale
   before update of name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens,
-    max_cost, max_seconds, human_input, context_policy on howdah.agents
+    max_cost, max_seconds, human_input, context_policy, engine, engine_configuration on howdah.agents
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_agents__mark_stale();
 
@@ -159,6 +159,8 @@ begin
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
+  perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
   return new;
 end $$;
 
@@ -166,3 +168,43 @@ create or replace trigger _300_check_params before insert or update of request_p
   for each row execute function howdah_private.tg_agent_models__check_params();
 create or replace trigger _300_check_configuration before insert or update of configuration, tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__check_configuration();
+
+-- Where conversations and secrets are sent is an admin's to say, as with models.
+create or replace function howdah_private.tg_agents__check_engine() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit('models', 'manage');
+  end if;
+  perform howdah_private.refuse_engine(new);
+  return new;
+end $$;
+
+-- Locked, so that the secret cannot be removed before the agent that names it is there to be seen.
+create or replace function howdah_private.tg_agents__hold_secret() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := new.engine_configuration ->> 'secret_name';
+begin
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(v_name);
+  end if;
+  return new;
+end $$;
+
+create or replace trigger _300_check_engine before insert on howdah.agents
+  for each row when (new.engine <> 'builtin' or new.engine_configuration <> '{}')
+  execute function howdah_private.tg_agents__check_engine();
+create or replace trigger _310_check_engine before update of engine, engine_configuration on howdah.agents
+  for each row when (
+    new.engine <> old.engine or new.engine_configuration <> old.engine_configuration
+  )
+  execute function howdah_private.tg_agents__check_engine();
+create or replace trigger _320_hold_secret before insert or update of engine_configuration on howdah.agents
+  for each row when (new.engine_configuration ? 'secret_name')
+  execute function howdah_private.tg_agents__hold_secret();

@@ -53,6 +53,8 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _021_permit_workflow before insert or update or delete on howdah.schedules
+  for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
 create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflows
   for each row execute function howdah_private.tg__permit_agent('edit', 'id');
 create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflow_agents
@@ -65,6 +67,12 @@ create or replace trigger _022_permit_member before insert or update on howdah.w
   for each row execute function howdah_private.tg__permit_agent('run', 'member_workflow_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
+create or replace trigger _021_permit_workflow before insert or update or delete on howdah.sessions
+  for each row execute function howdah_private.tg__permit_agent('run', 'workflow_id');
+
+-- After _100_address, which reads the agent from a run that is named.
+create or replace trigger _200_permit_agent before insert on howdah.mail
+  for each row execute function howdah_private.tg__permit_agent('run', 'to_agent_id');
 
 -- A session is its user's: nobody else changes it, begins one in his name, or has a schedule speak in it.
 create or replace function howdah_private.tg__permit_session() returns trigger
@@ -75,7 +83,7 @@ begin
   if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control('session', new.id, new.agent_id, new.user_id);
+    perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
 end $$;
@@ -106,7 +114,7 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
 -- leave, for an admin.
 create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
   language sql immutable
-  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'suppress_markdown'] = '{}';
+  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'] = '{}';
 
 -- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
 -- for.

@@ -4,6 +4,8 @@ create or replace function howdah_private.tg_schedules__check() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null or octet_length(new.input) > 1048576 then
     raise exception using errcode = 'HWINV',
@@ -13,15 +15,23 @@ begin
       hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
         else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
   end if;
-  if not exists (
+  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else 'a schedule runs an agent or a workflow, not both' end,
+      detail = jsonb_build_object('field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set agent_id by howdah.agent(name), or workflow_id by howdah.workflow(name).';
+  elsif not exists (
     select from howdah.agents as a
     where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
   ) then
-    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', new.agent_id) end,
-      detail = jsonb_build_object('field', 'agent_id', 'agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no %s %s', v_what, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
   end if;
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
@@ -62,7 +72,7 @@ create or replace trigger _100_stamp before update on howdah.schedules
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_own before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__own();
-create or replace trigger _300_check before insert or update of cron, timezone, agent_id, input, metadata on howdah.schedules
+create or replace trigger _300_check before insert or update of cron, timezone, agent_id, workflow_id, input, metadata on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
 create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

@@ -1,5 +1,5 @@
--- A new tenant can run something at once: a model that follows the environment, an agent that uses it,
--- and the built-in tools.
+-- A new tenant can run something at once: a model that follows the environment, an agent that uses it, the built-in tools,
+-- and a manager of the agents to come.
 create or replace function howdah_private.tg_tenants__seed() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -17,6 +17,7 @@ begin
   values (new.id, 'development', 'Answers with the model of the environment.',
     'You are a helpful assistant. Answer briefly and truthfully.');
   perform howdah_private.seed_builtin_tools(new.id);
+  perform howdah_private.seed_manager(new.id);
   return null;
 end $$;
 

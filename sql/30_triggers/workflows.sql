@@ -137,10 +137,10 @@ create or replace trigger _500_mark_stale after insert or update or delete on ho
 create or replace trigger _530_mark_workflows_stale
   after insert or delete or update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
-create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities on howdah.agents
+create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities, domain on howdah.agents
   for each row when (
     old.name <> new.name or old.description <> new.description or old.instruction <> new.instruction
-    or old.capabilities <> new.capabilities
+    or old.capabilities <> new.capabilities or old.domain is distinct from new.domain
   )
   execute function howdah_private.tg_members__mark_stale();
 

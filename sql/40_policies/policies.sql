@@ -33,6 +33,11 @@ begin
         else concat_ws(' and ',
           case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
             then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when t.relname = 'mail' then
+            'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
+            '(from_agent_id is null or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when t.relname = 'board_entries' then
+            'exists (select from howdah.executions as e where e.id = board_entries.root_execution_id)' end,
           case when 'workflow_id' = any (t.columns)
             then '(workflow_id is null or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when 'execution_id' = any (t.columns) then

@@ -14,4 +14,4 @@ create view howdah.execution_timeline with (security_invoker = true) as
     from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
   ) as m on true;
 comment on view howdah.execution_timeline is
-  'A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline\nA run step by step: when, how long, what was said. Ask for one run: where execution_id = …';

@@ -53,14 +53,31 @@ export type Action =
   | { type: 'call_tools'; calls: ToolCall[] }
   /** The rows of a query of the workflow's are read, as many as there may be. */
   | { type: 'read_rows'; query: string; most: number }
+  /** Who could do the task is looked up. */
+  | { type: 'find_members' }
   /** Members of a workflow begin, each with its task. */
-  | { type: 'begin_members'; tasks: NewTask[]; wakes_on?: ChildWake; at_once?: number }
+  | {
+      type: 'begin_members';
+      tasks: NewTask[];
+      wakes_on?: ChildWake;
+      at_once?: number;
+      /** Why it is these. */
+      decision?: RoutingDecision;
+    }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
   /** A guard speaks: its message is told to the model, which then goes on. */
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | { type: 'fail'; stop_reason: StopReason; error: RunError };
+
+/** Whom a router gives a task to, and who else could have had it. */
+export type RoutingDecision = {
+  method: 'llm' | 'lexical';
+  chosen: { member: string; confidence: number; reason?: string }[];
+  reason: string;
+  candidates: { member: string; score?: number }[];
+};
 
 /** What a member is given to do; `id` is unique within the run, and says its place in it. */
 export type NewTask = {

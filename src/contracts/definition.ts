@@ -44,6 +44,8 @@ export type AgentDefinition = {
     output_schema: JsonSchema | null;
     /** Absent in versions of releases that had only `none`. */
     context_policy?: 'trim' | 'summarize' | 'none';
+    /** Absent where its models answer; else the one model of the definition is the engine. */
+    engine?: 'http' | 'openai' | 'custom';
   };
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];
@@ -60,6 +62,8 @@ export type Overrides = {
   allowed_tools?: string[];
   /** The answer is to be plain text. */
   suppress_markdown?: boolean;
+  /** False: it is told what it was told before below the same root, or in the same session. */
+  ephemeral?: false;
 };
 
 export type WorkflowType =
@@ -89,5 +93,6 @@ export type Member = {
   question?: JsonObject;
   description?: string;
   capabilities?: string[];
+  domain?: string;
   configuration: JsonObject;
 };

@@ -43,8 +43,14 @@ export type ExportedRun = {
   contents?: 'redacted' | 'erased';
   execution: ExportedExecution;
   agent: { name: string; version: number };
-  /** The version the run had pinned. */
+  /** The version the run had pinned when it began. */
   definition: AgentDefinition;
+  /** Who had the run from a step on; absent where it was never handed over. */
+  handoffs?: {
+    seq: number;
+    agent: { name: string; version: number };
+    definition: AgentDefinition;
+  }[];
   /** What the session had said before. */
   history: Message[];
   steps: ExportedStep[];

@@ -1,3 +1,4 @@
+import type { EngineRun } from './engine.ts';
 import type { Outcome } from './errors.ts';
 import type { JsonObject, JsonSchema } from './json.ts';
 import type { Message, ToolCall } from './message.ts';
@@ -7,7 +8,8 @@ import type { Message, ToolCall } from './message.ts';
  * named, else the environment's at the environment's URL, else none.
  */
 export type ModelRef = {
-  id: string;
+  /** Null for an engine whose usage nobody prices. */
+  id: string | null;
   name: string;
   provider: string;
   model: string;
@@ -51,6 +53,8 @@ export type ModelCallContext = {
   onToken?: (text: string) => void;
   /** The value of the model's secret, in place of any other key: for the wire alone, never for a text. */
   key?: string;
+  /** For engines: which run asks, and what it was told to do. */
+  run?: EngineRun;
 };
 
 /**

@@ -68,6 +68,8 @@ export type StepRecord = {
   question?: NewQuestion;
   /** A run below this one that begins with this step. */
   child?: NewChild;
+  /** Of a tool's result: whose words it is, when it is no tool's own. */
+  trust?: 'internal' | 'user';
 };
 
 /** A message on its way into the log; the database gives it its `seq`. */

@@ -1,4 +1,4 @@
-import type { Outcome } from '../contracts/errors.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
@@ -6,9 +6,40 @@ import { FORGET_SESSION } from './sandbox.ts';
 import type { BeforeCall } from './sql-tool.ts';
 import { faultOf } from './sqlstate.ts';
 
-/** Built-in tools that are functions of our own schema, and what they are called there. */
-const FUNCTIONS: Readonly<Record<string, string>> = {
-  todo: 'select howdah_private.call_todo($1, $2) as value',
+/** A call of a built-in tool that runs in the database. */
+export type BuiltinCall = {
+  name: string;
+  execution_id: string;
+  call_id: string;
+  args: JsonObject;
+  configuration: JsonObject;
+};
+
+/** What came of it: its end, or how long it has to wait for it at most. */
+export type BuiltinOutcome = Outcome<Json> | { waits_ms: number };
+
+/** Built-in tools that are functions of our own schema: how they are called there, and with what. */
+const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof BuiltinCall)[]]>> = {
+  todo: ['select howdah_private.call_todo($1, $2) as value', 'execution_id', 'args'],
+  send_message: [
+    'select howdah_private.call_send_message($1, $2, $3) as value',
+    'execution_id',
+    'args',
+    'configuration',
+  ],
+  receive: [
+    'select value, waits_ms::float8 from howdah_private.call_receive($1, $2, $3)',
+    'execution_id',
+    'call_id',
+    'args',
+  ],
+  discover_agents: [
+    'select howdah_private.call_discover_agents($1, $2) as value',
+    'execution_id',
+    'args',
+  ],
+  board_read: ['select howdah_private.call_board_read($1, $2) as value', 'execution_id', 'args'],
+  board_write: ['select howdah_private.call_board_write($1, $2) as value', 'execution_id', 'args'],
 };
 
 /** True for a built-in tool that runs in the transaction that commits its step. */
@@ -22,9 +53,9 @@ export function isDatabaseBuiltin(name: string): boolean {
  */
 export async function callBuiltinInCommit(
   pool: Pool,
-  call: { name: string; execution_id: string; args: JsonObject },
+  call: BuiltinCall,
   begin: () => Promise<void>,
-  commit: (client: PoolClient, outcome: Outcome<Json>) => Promise<void>,
+  commit: (client: PoolClient, outcome: BuiltinOutcome) => Promise<void>,
   before?: BeforeCall,
 ): Promise<void> {
   const work = async (client: PoolClient): Promise<void> => {
@@ -34,32 +65,35 @@ export async function callBuiltinInCommit(
     }
     await client.query('savepoint call');
     const outcome = await outcomeOf(client, { ...call, args });
-    await client.query(outcome.ok ? 'release savepoint call' : 'rollback to savepoint call');
+    const isKept = !('ok' in outcome) || outcome.ok;
+    await client.query(isKept ? 'release savepoint call' : 'rollback to savepoint call');
     await commit(client, outcome);
   };
   await begin();
   await inTransaction(pool, work, before ? FORGET_SESSION : '');
 }
 
-async function outcomeOf(
-  client: PoolClient,
-  { name, execution_id, args }: { name: string; execution_id: string; args: JsonObject },
-): Promise<Outcome<Json>> {
+async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<BuiltinOutcome> {
+  const [text, ...names] = FUNCTIONS[call.name] as (typeof FUNCTIONS)[string];
+  const values = names.map((name) => {
+    const value = call[name];
+    return typeof value === 'string' ? value : storableJson(value);
+  });
   try {
-    const { rows } = await client.query(FUNCTIONS[name] as string, [
-      execution_id,
-      storableJson(args),
-    ]);
-    return { ok: true, value: rows[0].value };
+    const { rows } = await client.query(text, values);
+    const { value, waits_ms } = rows[0];
+    return waits_ms ? { waits_ms } : { ok: true, value };
   } catch (error) {
-    const { code, message, hint } = faultOf(error);
-    if (!/^HW/.test(code)) {
-      throw error;
-    }
-    const cause = hint ? { hint } : undefined;
-    return {
-      ok: false,
-      error: { code: 'tool_failed', message, retryable: false, ...(cause ? { cause } : {}) },
-    };
+    return { ok: false, error: refusalOf(error) };
   }
+}
+
+/** What the model is told of a refusal; anything else is no answer of the tool. */
+function refusalOf(error: unknown): RunError {
+  const { code, message, hint } = faultOf(error);
+  if (!/^HW/.test(code)) {
+    throw error;
+  }
+  const kind = code === 'HWQTA' ? 'limit_reached' : 'tool_failed';
+  return { code: kind, message, retryable: false, ...(hint ? { cause: { hint } } : {}) };
 }

@@ -36,7 +36,8 @@ export type ClaimedRun = {
   task: { input: string; data: Json } | null;
   /** How it differs from its version. */
   overrides: Overrides | null;
-  user_id: string | null;
+  /** The same for runs for whose calls the same holds; null for one that is like no other. */
+  alike: string | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -56,12 +57,12 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task, overrides, user_id`;
+  messages, history, attempts, task, overrides, alike`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota, rules_stamp`;
 /** What came for a run from outside, as it stands in its log now. */

@@ -5,6 +5,8 @@
 
 import type { ColumnType } from "kysely";
 
+export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
+
 export type ApprovalScope = "agent" | "run" | "session";
 
 export type CatchupPolicy = "all" | "one" | "skip";
@@ -126,6 +128,14 @@ export interface Agents {
    * What it is about.
    */
   domain: string | null;
+  /**
+   * What makes its answers: builtin, its models and tools; http, openai and custom, another program.
+   */
+  engine: Generated<AgentEngine>;
+  /**
+   * By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.
+   */
+  engine_configuration: Generated<Json>;
   /**
    * Whether it may ask people: true gives it the tool ask_user.
    */
@@ -310,6 +320,24 @@ export interface AuditLog {
   user_id: string | null;
 }
 
+export interface BoardEntries {
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  key: string;
+  root_execution_id: string;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  value: Json;
+  /**
+   * Grows by one with each write of the key.
+   */
+  version: Generated<number>;
+  /**
+   * The run that wrote this version.
+   */
+  written_by_execution_id: string;
+}
+
 export interface ConcurrencyLimits {
   /**
    * The agent whose runs count.
@@ -450,6 +478,10 @@ export interface Executions {
    */
   forked_from_seq: number | null;
   /**
+   * So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.
+   */
+  handoffs: Generated<number>;
+  /**
    * Something came from outside and is not in the log yet.
    */
   has_inbox: Generated<boolean>;
@@ -573,7 +605,7 @@ export interface Executions {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   /**
-   * What a waiting run waits for: its turn in the session, a person, a child, a timer, room within a concurrency limit or a quota (quota).
+   * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).
    */
   waiting_for: WaitingReason | null;
   /**
@@ -613,6 +645,10 @@ export interface ExecutionTree {
   depth: number | null;
   execution_id: string | null;
   parent_execution_id: string | null;
+  /**
+   * @behavior +orderBy
+   * From the root down to the run itself: in this order a tree is drawn line by line.
+   */
   path: string[] | null;
   root_execution_id: string | null;
   started_at: Timestamp | null;
@@ -648,7 +684,7 @@ export interface Grants {
 
 export interface Hooks {
   /**
-   * The agent whose runs call it; null for all agents of the tenant.
+   * Only for runs of this agent. Without it and workflow_id for all runs of the tenant.
    */
   agent_id: string | null;
   created_at: Generated<Timestamp>;
@@ -669,6 +705,60 @@ export interface Hooks {
    */
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  /**
+   * Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.
+   */
+  workflow_id: string | null;
+}
+
+export interface Mail {
+  content: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Who wrote it; null: a run did.
+   */
+  created_by: string | null;
+  from_agent_id: string | null;
+  from_execution_id: string | null;
+  id: Generated<string>;
+  /**
+   * The agent had a live run in the tree of the sender: only runs of that tree receive it.
+   */
+  is_within_tree: Generated<boolean>;
+  /**
+   * When a run received it; it stands in the log of that run from then on.
+   */
+  received_at: Timestamp | null;
+  received_by_execution_id: string | null;
+  /**
+   * The call by which that run received it.
+   */
+  received_call_id: string | null;
+  reply_to_id: string | null;
+  /**
+   * The tree of the run that sent it.
+   */
+  root_execution_id: string | null;
+  subject: string | null;
+  tenant_id: Generated<string>;
+  /**
+   * @hasDefault
+   * The conversation: the id of the message that began it. Left out, a new one or that of reply_to_id.
+   */
+  thread_id: string;
+  /**
+   * @hasDefault
+   * Whose mailbox it is in; without to_execution_id whichever run of it receives first has it.
+   */
+  to_agent_id: string;
+  /**
+   * The one run that may receive it; null: any run of the agent.
+   */
+  to_execution_id: string | null;
+  /**
+   * internal: an agent wrote it; user: a person did.
+   */
+  trust: Generated<Trust>;
 }
 
 export interface Messages {
@@ -709,7 +799,7 @@ export interface Messages {
    */
   tool_calls: Json | null;
   /**
-   * Where the text comes from: system, user, internal (a model), external (a tool).
+   * Where the text comes from: system, user, internal (a model, another agent's message), external (a tool).
    */
   trust: Trust;
 }
@@ -969,8 +1059,20 @@ export interface RetentionPolicies {
   updated_at: Generated<Timestamp>;
 }
 
+export interface RoutingDecisions {
+  candidates: Json | null;
+  chosen: Json | null;
+  decided_at: Timestamp | null;
+  execution_id: string | null;
+  method: string | null;
+  reason: string | null;
+  seq: number | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Schedules {
-  agent_id: string;
+  agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
   created_at: Generated<Timestamp>;
   /**
@@ -1015,6 +1117,7 @@ export interface Schedules {
   timezone: Generated<string>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface Secrets {
@@ -1070,6 +1173,7 @@ export interface Sessions {
   turns: Generated<number>;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+  workflow_id: string | null;
 }
 
 export interface StatusTransitions {
@@ -1349,6 +1453,7 @@ export interface DB {
   api_keys: ApiKeys;
   approvals: Approvals;
   audit_log: AuditLog;
+  board_entries: BoardEntries;
   concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;
@@ -1357,6 +1462,7 @@ export interface DB {
   executions: Executions;
   grants: Grants;
   hooks: Hooks;
+  mail: Mail;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
@@ -1367,6 +1473,7 @@ export interface DB {
   quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
+  routing_decisions: RoutingDecisions;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;

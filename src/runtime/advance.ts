@@ -1,11 +1,12 @@
 import type { Action } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { StopReason } from '../contracts/step.ts';
+import type { StepRecord, StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { beginMembers } from './begin-members.ts';
 import { callModel } from './call-model.ts';
 
 import { callTools } from './call-tools.ts';
+import { findMembers } from './find-members.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
 import { StaleRun } from './own-commit.ts';
@@ -73,6 +74,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
       return callTools(action.calls, run, world);
     case 'read_rows':
       return readRows(action, run, world);
+    case 'find_members':
+      return findMembers(run);
     case 'begin_members':
       return beginMembers(action, run);
     case 'wait':
@@ -87,7 +90,7 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
         },
       ]);
     case 'finish':
-      return run.commit([{ kind: 'output' }], {
+      return run.commit([outputOf(action, run)], {
         status: 'completed',
         stop_reason: 'final_answer',
         output: action.output,
@@ -96,6 +99,13 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
     case 'fail':
       return fail(run, action.stop_reason, action.error);
   }
+}
+
+/** What an agent answers is its last message already; a workflow says what its members' answers came to. */
+function outputOf({ output }: { output: string }, { definition }: HeldRun): StepRecord {
+  return definition.workflow
+    ? { kind: 'output', messages: [{ role: 'assistant', content: output }] }
+    : { kind: 'output' };
 }
 
 function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<boolean> {

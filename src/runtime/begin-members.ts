@@ -3,6 +3,7 @@ import type { Action, NewTask } from '../contracts/action.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { HeldRun } from './held-run.ts';
 import { questionOf } from './question-about.ts';
+import { DECISION } from './teams/roster.ts';
 import { asked } from './tool-steps.ts';
 
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
@@ -11,7 +12,10 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { tasks, wakes_on, at_once } = action;
   const isAllAsked = tasks.every(({ question }) => question);
-  await run.commit(tasks.map(begun), {
+  const decided: StepRecord[] = action.decision
+    ? [{ kind: 'tool', name: DECISION, call_id: DECISION, output: action.decision }]
+    : [];
+  await run.commit([...decided, ...tasks.map(begun)], {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',
     ...(wakes_on ? { wakes_on } : {}),

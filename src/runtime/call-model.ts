@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Action } from '../contracts/action.ts';
+import { ENGINE_PREFIX, type EngineRun } from '../contracts/engine.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
@@ -56,6 +57,7 @@ async function ask(
     return told;
   }
   const onToken = midStream(run.tokenSink(action.attempt));
+  const asking = await engineRun(action, run);
   await failpoint('model.before');
   const outcome = await provider.generate(
     {
@@ -65,10 +67,22 @@ async function ask(
       ...(action.decision ? { tool_choice: action.decision.name } : {}),
       output_schema: run.definition.agent.output_schema,
     },
-    onToken ? { signal, onToken } : { signal },
+    { signal, ...(onToken ? { onToken } : {}), ...asking },
   );
   await failpoint('model.after');
   return outcome;
+}
+
+/** Of an engine: who asks it. Another attempt has the same key, since no message came between. */
+async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: EngineRun }> {
+  const { provider } = action.model;
+  if (!provider.startsWith(ENGINE_PREFIX)) {
+    return {};
+  }
+  await (provider === `${ENGINE_PREFIX}custom` ? run.beginRisk() : undefined);
+  const { messages } = run.state;
+  const idempotency_key = `${run.id}:${messages.length + 1}`;
+  return { run: { ...run.context, input: messages[0]?.content ?? '', idempotency_key } };
 }
 
 /** Only the run's own messages have their place in it. */

@@ -1,13 +1,14 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
+import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
 import { overridesIn } from './overrides.ts';
 import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
@@ -24,6 +25,10 @@ import type { World } from './world.ts';
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
   if (nameTools(run.definition, calls)) {
     await run.refreshRules();
+  }
+  const over = handoffsOf(run);
+  if (over.length > 0) {
+    return handOver(over, run);
   }
   const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
   const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
@@ -43,7 +48,7 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
     const planned = planCalls(run.definition, run.state).find(
       ({ open }) => open.call.id === call.id,
     );
-    if (!planned || planned.plan.do === 'wait' || run.abort.signal.aborted || !run.isHeld) {
+    if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 0;
     }
     const due = await perform(planned.plan, planned.open, run, world);
@@ -55,8 +60,15 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
   }
 }
 
+type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
+
+/** Nothing to be done about this call now. */
+function isLater(plan: CallPlan): plan is Later {
+  return plan.do === 'wait' || plan.do === 'hand_over';
+}
+
 async function perform(
-  plan: Exclude<CallPlan, { do: 'wait' }>,
+  plan: Exclude<CallPlan, Later>,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -110,16 +122,16 @@ async function callIt(
   const started_at = new Date().toISOString();
   const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
-  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord => {
+  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
     const step = resultOf(tool, open, outcome, begun, started_at, world);
     due = notBeforeOf(step);
-    return step;
+    return [step, ...guardIn(tool, step)];
   };
   if (isCommittedWithItsCall(tool)) {
     await failpoint('tool.before');
-    await runInCommit(tool, run, world, intent, record);
+    const waits_ms = await runInCommit(tool, run, world, intent, record);
     await failpoint('tool.after');
-    return due;
+    return waits_ms > 0 ? Date.now() + waits_ms : due;
   }
   const input = await beginCall(intent, leavesIntent(tool), open, run);
   if (!input) {
@@ -131,7 +143,7 @@ async function callIt(
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  await run.commit([record(outcome, { ...intent, input })]);
+  await run.commit(record(outcome, { ...intent, input }));
   return due;
 }
 
@@ -149,6 +161,7 @@ function resultOf(
     effect: tool.effect,
     ...(idempotency_key ? { idempotency_key } : {}),
     ...(annotations ? { annotations } : {}),
+    ...(outcome.ok ? trustIn(tool, outcome.value) : {}),
   };
   return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
 }
@@ -198,6 +211,23 @@ function failedAttempt(
   const not_before = new Date(Date.now() + delay_ms).toISOString();
   const { kind: _, messages: __, ...attempted } = result;
   return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
+}
+
+/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
+function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
+  return kind === 'builtin' && error?.code === 'limit_reached'
+    ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
+    : [];
+}
+
+/** What `receive` gives is what others wrote: people, or agents as well. */
+function trustIn({ kind, name }: ToolDefinition, value: Json): Pick<StepRecord, 'trust'> {
+  const mail = kind === 'builtin' && name === 'receive' && isJsonObject(value) ? value.mail : null;
+  if (!Array.isArray(mail) || mail.length === 0) {
+    return {};
+  }
+  const isAllPeople = mail.every((one) => isJsonObject(one) && one.trust === 'user');
+  return { trust: isAllPeople ? 'user' : 'internal' };
 }
 
 function notBeforeOf({ kind, output }: StepRecord): number {

@@ -1,5 +1,6 @@
 import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { Json } from '../contracts/json.ts';
 import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
 import type { ClaimedRun, Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
@@ -117,6 +118,11 @@ export class HeldRun {
   async refreshRules(): Promise<void> {
     const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
     this.state = { ...this.state, rules };
+  }
+
+  /** The agents that could be given its task, as they are now. */
+  capableAgents(): Promise<Json> {
+    return this.#options.ownership.capableAgents(this.id);
   }
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */

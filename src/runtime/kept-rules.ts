@@ -19,27 +19,26 @@ export class KeptRules {
   }
 
   of(claimed: ClaimedRun): RulesOf {
-    const { execution_id, agent_version_id, user_id, is_child, is_compensation } = claimed;
-    const like = is_child || is_compensation ? undefined : `${agent_version_id} ${user_id}`;
+    const { execution_id, alike } = claimed;
     let known: StampedRules | undefined;
     return async (stamp) => {
-      const kept = [known, like === undefined ? undefined : this.#shared.get(like)];
+      const kept = [known, alike === null ? undefined : this.#shared.get(alike)];
       known = kept.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
       if (!known) {
         known = await this.#ask(execution_id);
-        this.#share(like, known);
+        this.#share(alike, known);
       }
       return known.rules;
     };
   }
 
-  #share(like: string | undefined, rules: StampedRules): void {
-    if (like === undefined || !rules.is_shared) {
+  #share(alike: string | null, rules: StampedRules): void {
+    if (alike === null || !rules.is_shared) {
       return;
     }
     if (this.#shared.size >= MOST_SHARED) {
       this.#shared.clear();
     }
-    this.#shared.set(like, rules);
+    this.#shared.set(alike, rules);
   }
 }

@@ -8,11 +8,12 @@ export function overridesIn(configuration: JsonObject): {
   overrides?: Overrides;
   budget?: JsonObject;
 } {
-  const { mission_override, allowed_tools, suppress_markdown, budget } = configuration;
+  const { mission_override, allowed_tools, suppress_markdown, ephemeral, budget } = configuration;
   const overrides: Overrides = {
     ...(typeof mission_override === 'string' ? { mission_override } : {}),
     ...(Array.isArray(allowed_tools) ? { allowed_tools: allowed_tools.map(String) } : {}),
     ...(suppress_markdown === true ? { suppress_markdown } : {}),
+    ...(ephemeral === false ? { ephemeral } : {}),
   };
   return {
     ...(Object.keys(overrides).length > 0 ? { overrides } : {}),

@@ -1,4 +1,7 @@
-import type { Commit, TakenInbox } from '../db/runs.ts';
+import type { Json } from '../contracts/json.ts';
+import { capableAgents } from '../db/capable-agents.ts';
+import type { Pool } from '../db/pool.ts';
+import { beginRisk, type Commit, type TakenInbox, takeInbox } from '../db/runs.ts';
 import type { RulesOf } from './kept-rules.ts';
 
 /** What a held run asks of the database besides its commits. */
@@ -9,4 +12,16 @@ export type Ownership = {
   beginRisk(id: string, fence: number): Promise<boolean>;
   /** What holds for calls now. */
   rulesOf: RulesOf;
+  /** The agents a run of it may be begun of. */
+  capableAgents(id: string): Promise<Json>;
 };
+
+/** What the database says to this worker. */
+export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Ownership {
+  return {
+    takeInbox: (commit) => takeInbox(pool, worker, commit),
+    beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
+    rulesOf,
+    capableAgents: (id) => capableAgents(pool, id),
+  };
+}

@@ -19,6 +19,8 @@ export type CallPlan =
   | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
   | { do: 'ask'; tool: ToolDefinition; question: Omit<NewQuestion, 'id'> }
   | { do: 'spawn'; tool: ToolDefinition; message: string }
+  /** The whole run goes to another agent, once nothing else of this answer is left to do. */
+  | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
   | { do: 'run'; tool: ToolDefinition; args: JsonObject };
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
@@ -202,6 +204,9 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
           tool,
           question: questionAbout('question', tool, open, given, String(given.question)),
         };
+  }
+  if (tool.kind === 'agent' && tool.configuration.handoff === true) {
+    return { do: 'hand_over', tool, args: given };
   }
   if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined

@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { StepRecord, Transition } from '../contracts/step.ts';
 import type { ToolContext, ToolOutcome } from '../contracts/tool.ts';
-import { callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
+import { type BuiltinOutcome, callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
@@ -65,21 +65,23 @@ function notHere(tool: ToolDefinition): ToolOutcome {
 
 /**
  * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
- * hooks left it: it is in no log, since it commits with its end.
+ * hooks left it: it is in no log, since it commits with its end. Gives how long the call has to wait for its end, in
+ * milliseconds, and 0 when it has ended.
  */
 export async function runInCommit(
   tool: ToolDefinition,
   run: HeldRun,
   world: World,
   intent: StepRecord,
-  record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord,
-): Promise<void> {
+  record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord[],
+): Promise<number> {
   let begun = intent;
+  let waits_ms = 0;
   if (world.standIn) {
     const key = intent.idempotency_key ?? '';
     const outcome = await world.standIn(tool, intent.input as JsonObject, key);
-    await run.commit([record(outcome, intent)]);
-    return;
+    await run.commit(record(outcome, intent));
+    return 0;
   }
   let own: OwnCommit | undefined;
   let failure: unknown;
@@ -95,10 +97,18 @@ export async function runInCommit(
     begun = steps[0] ?? intent;
     return begun.kind === intent.kind ? argsOf(begun) : void (await write(client, steps, to));
   };
-  const commit = (client: PoolClient, outcome: ToolOutcome) =>
-    write(client, [record(outcome, begun)]);
+  const commit = (client: PoolClient, outcome: BuiltinOutcome) => {
+    waits_ms = 'ok' in outcome ? 0 : outcome.waits_ms;
+    return write(client, 'ok' in outcome ? record(outcome, begun) : []);
+  };
   const before = run.hooks && ask;
-  const call = { name: tool.name, execution_id: run.id, args: argsOf(intent) };
+  const call = {
+    name: tool.name,
+    execution_id: run.id,
+    call_id: intent.call_id ?? '',
+    args: argsOf(intent),
+    configuration: tool.configuration,
+  };
   try {
     await (run.hooks?.lockRows ? begin() : undefined);
     await (tool.kind === 'sql'
@@ -110,6 +120,7 @@ export async function runInCommit(
   } finally {
     own?.end(failure);
   }
+  return waits_ms;
 }
 
 function argsOf(begun: StepRecord): JsonObject {

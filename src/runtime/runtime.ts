@@ -4,7 +4,7 @@ import type { TokenPiece } from '../contracts/step.ts';
 import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import { beginRisk, type ClaimedRun, loadVersion, sharesOf, takeInbox } from '../db/runs.ts';
+import { type ClaimedRun, loadVersion, sharesOf } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -18,7 +18,7 @@ import { ownHooks } from './hooks/own-hooks.ts';
 import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
 import { KeptRules } from './kept-rules.ts';
-import type { Ownership } from './ownership.ts';
+import { ownershipOf } from './ownership.ts';
 import { Slots } from './slots.ts';
 import { keptVersions } from './versions.ts';
 import type { World } from './world.ts';
@@ -169,11 +169,7 @@ export class Runtime {
     }
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
-    const ownership: Ownership = {
-      takeInbox: (commit) => takeInbox(pool, owner, commit),
-      beginRisk: (id, fence) => beginRisk(pool, owner, id, fence),
-      rulesOf: this.#rules.of(claimed),
-    };
+    const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
     const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
     if (claimed.watched) {
       announce(run.id);

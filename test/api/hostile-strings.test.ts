@@ -144,6 +144,15 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
       },
     ],
     [
+      'mails',
+      () => joined,
+      {
+        type: 'Mail',
+        fields: 'content',
+        row: (text) => ({ toAgentId: agentId, content: text }),
+      },
+    ],
+    [
       'resources',
       () => texts.filter(isLine).filter((_, index) => index % 8 === 0),
       {

@@ -50,6 +50,32 @@ test('relations are named without the tenant', () => {
   expect(sdl).not.toMatch(/tenantAgent|ByTenantId/);
 });
 
+test('a run has its tree, in the order it is drawn in, and its timeline', async () => {
+  const agent = await makeAgent(db.pool);
+  const root = await makeRun(db.pool, { agent_id: agent });
+  const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
+  const grandchild = await makeRun(db.pool, { agent_id: agent, parent_execution_id: child });
+  const second = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
+  const { data, errors } = await ask(
+    api,
+    `query ($id: UUID!) { execution(id: $id) {
+       tree(orderBy: PATH_ASC) { nodes { executionId depth status root { id } } }
+       timeline { nodes { seq } }
+     } }`,
+    { id: root },
+  );
+  expect(errors).toEqual([]);
+  expect(data.execution.tree.nodes).toEqual(
+    [root, child, grandchild, second].map((executionId, at) => ({
+      executionId,
+      depth: [0, 1, 2, 1][at],
+      status: 'queued',
+      root: { id: root },
+    })),
+  );
+  expect(data.execution.timeline.nodes).toEqual([]);
+});
+
 test('nothing private is in the schema', () => {
   expect(sdl).not.toMatch(/howdahPrivate|graphile_?worker|idempotencyKeys|watchers/i);
   expect(fieldsOf('Execution')).not.toContain('fence');

@@ -51,12 +51,17 @@ async function insert(kind: string): Promise<string> {
   return rows[0].id;
 }
 
+/** Tools whose results hold ids that are new each time. */
+const HAVE_IDS = ['todo', 'send_message'];
+
 type Outcome = {
   runs: { who: string; status: string; stop_reason: string; output: string | null }[];
   steps: string[];
   effects: string[];
   /** What hooks were told, in the transactions of its steps. */
   heard: string[];
+  /** Messages to other agents. */
+  sent: number;
   counted: number;
 };
 
@@ -82,6 +87,10 @@ async function outcomeOf(id: string): Promise<Outcome> {
     'select event, call_id from shop.seen where execution_id = $1 order by event, call_id',
     [id],
   );
+  const mail = await database.pool.query(
+    'select count(*)::int as n from howdah.mail where root_execution_id = $1',
+    [id],
+  );
   const counter = await database.pool.query(
     'update shop.counter set n = 0 returning (select n from shop.counter)',
   );
@@ -90,9 +99,10 @@ async function outcomeOf(id: string): Promise<Outcome> {
     steps: steps.map(({ kind, name }) => `${kind} ${name ?? ''}`.trim()).toSorted(),
     effects: steps
       .filter(({ kind }) => kind === 'tool')
-      .map(({ name, output }) => `${name} ${name === 'todo' ? '' : JSON.stringify(output)}`)
+      .map(({ name, output }) => `${name} ${HAVE_IDS.includes(name) ? '' : JSON.stringify(output)}`)
       .toSorted(),
     heard: heard.map(({ event, call_id }) => `${event} ${call_id ?? ''}`.trim()),
+    sent: mail.rows[0].n,
     counted: counter.rows[0].n,
   };
 }

@@ -71,6 +71,21 @@ export const KINDS: readonly Kind[] = [
     passes: WITH_TOOLS,
   },
   {
+    name: 'mail',
+    tools: ['send_message'],
+    turns: [
+      { tool_calls: [call('send_message', { to: 'helper', message: 'a' })] },
+      { content: 'done' },
+    ],
+    passes: WITH_TOOLS,
+  },
+  {
+    name: 'board',
+    tools: ['board_write'],
+    turns: [{ tool_calls: [call('board_write', { key: 'a', value: 1 })] }, { content: 'done' }],
+    passes: WITH_TOOLS,
+  },
+  {
     name: 'once',
     tools: ['pay'],
     turns: [{ tool_calls: [call('pay', { text: 'a' })] }, { content: 'done' }],

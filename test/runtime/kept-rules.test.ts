@@ -23,14 +23,7 @@ function book(shared = true) {
     );
   });
   const run = (execution_id: string, other: Partial<ClaimedRun> = {}) =>
-    kept.of({
-      execution_id,
-      agent_version_id: 'version',
-      user_id: null,
-      is_child: false,
-      is_compensation: false,
-      ...other,
-    } as ClaimedRun);
+    kept.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);
   return { world, run };
 }
 
@@ -54,23 +47,15 @@ test('a run that was told no stamp asks', async () => {
   expect(world.asked).toEqual(['a', 'a']);
 });
 
-test('runs of one version and user share an answer, others do not', async () => {
+test('runs that are alike share an answer, others do not', async () => {
   const { world, run } = book();
   await run('first')(1);
   await run('alike')(1);
   await run('newer')(2);
-  await run('other version', { agent_version_id: 'another' })(1);
-  await run('other user', { user_id: 'somebody' })(1);
-  await run('child', { is_child: true })(1);
-  await run('compensation', { is_compensation: true })(1);
-  expect(world.asked).toEqual([
-    'first',
-    'newer',
-    'other version',
-    'other user',
-    'child',
-    'compensation',
-  ]);
+  await run('other user', { alike: 'version other' })(1);
+  await run('child', { alike: null })(1);
+  await run('its sibling', { alike: null })(1);
+  expect(world.asked).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
 });
 
 test('what is approved for one run is not taken for another', async () => {

@@ -23,11 +23,17 @@ import { makeTeam, startTeam } from './teams.ts';
 let database: TestDatabase;
 let worker: Worker;
 let server: FakeServer;
+let memory: FakeServer;
 
 /** Answers with the instruction it has and the names of the tools it is offered. */
 beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url);
+  memory = await startOpenAiServer(({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const told = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
+    return { content: told.join(' ') };
+  });
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
     const tools = (body.tools ?? []) as { function: { name: string } }[];
@@ -41,6 +47,7 @@ afterEach(async () => {
 afterAll(async () => {
   await worker.stop(0);
   await server.close();
+  await memory.close();
   await database.drop();
 });
 
@@ -148,5 +155,83 @@ test.each([
   await expect(asker(tool, configuration)).rejects.toMatchObject({
     code: 'HWINV',
     message: expect.stringContaining(said),
+  });
+});
+
+/** Answers with how many messages of users it was sent, and with all of them. */
+const rememberer = (use_history = true) =>
+  makeAgent(database.pool, {
+    models: [{ provider: 'openai', base_url: memory.url }],
+    use_history,
+  });
+
+async function askedTwice(configuration: JsonObject, agent?: string): Promise<string> {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, agent ?? (await rememberer()));
+  const asking = (message: string) => calling({ name: tool, arguments: { message } });
+  const parent = await makeAgent(pool, {
+    script: [
+      asking('one'),
+      asking('two'),
+      { content: 'done' },
+      asking('three'),
+      { content: 'done' },
+    ],
+    tools: [tool],
+  });
+  await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
+    parent,
+    configuration,
+  ]);
+  return parent;
+}
+
+test('a sub-agent keeps no state between two calls, unless it is said to', async () => {
+  const { pool } = database;
+  const plain = await runToEnd(pool, await askedTwice({}));
+  expect(await resultsOf(pool, plain.id)).toEqual(['one', 'two']);
+  const said = await runToEnd(pool, await askedTwice({ ephemeral: true }));
+  expect(await resultsOf(pool, said.id)).toEqual(['one', 'two']);
+  const kept = await runToEnd(pool, await askedTwice({ ephemeral: false }));
+  expect(await resultsOf(pool, kept.id)).toEqual(['one', 'one two']);
+  expect((await replayRun(await exported(pool, kept.id))).divergences).toEqual([]);
+  const forgetful = await runToEnd(
+    pool,
+    await askedTwice({ ephemeral: false }, await rememberer(false)),
+  );
+  expect(await resultsOf(pool, forgetful.id)).toEqual(['one', 'two']);
+});
+
+test('a sub-agent that keeps its conversation keeps it over the turns of a session, and no further', async () => {
+  const { pool } = database;
+  const parent = await askedTwice({ ephemeral: false });
+  const { rows } = await pool.query(
+    'insert into howdah.sessions (agent_id) values ($1) returning id',
+    [parent],
+  );
+  const session_id = rows[0].id;
+  await runToEnd(pool, parent, 'go', { session_id });
+  const second = await runToEnd(pool, parent, 'go on', { session_id });
+  expect(await resultsOf(pool, second.id)).toEqual(['one two three']);
+  const other = await runToEnd(pool, parent, 'anew');
+  expect(await resultsOf(pool, other.id)).toEqual(['one', 'one two']);
+});
+
+test('a member that keeps its conversation knows what it did in an earlier round', async () => {
+  const { pool } = database;
+  const agent = await rememberer();
+  const team = (ephemeral: boolean) =>
+    makeTeam(pool, {
+      type: 'chain',
+      members: [
+        { agent, role: 'first', configuration: { ephemeral } },
+        { agent, role: 'second', configuration: { ephemeral } },
+      ],
+    });
+  expect(await ended(pool, await startTeam(pool, await team(true), 'a'))).toMatchObject({
+    output: 'a',
+  });
+  expect(await ended(pool, await startTeam(pool, await team(false), 'a'))).toMatchObject({
+    output: 'a a',
   });
 });

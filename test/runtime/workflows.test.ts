@@ -153,7 +153,7 @@ describe('a router', () => {
       }),
     });
     expect(run).toMatchObject({ status: 'completed', output: 'GO!', tokens_in: '10' });
-    expect(await kindsOf(database.pool, run.id)).toBe('model child_started child output');
+    expect(await kindsOf(database.pool, run.id)).toBe('model tool child_started child output');
   });
 
   test('asks again for what is no member, and takes the fallback when nobody is sure', async () => {

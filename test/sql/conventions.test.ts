@@ -50,6 +50,8 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
+  // a row per tool, with such a document
+  'howdah_private.builtin_tools()': 120,
   // one select per promise, read one by one
   'howdah_private.broken_promises(timestamp with time zone)': 170,
 };
@@ -67,6 +69,7 @@ const ANY_JSON: Record<string, string> = {
   'howdah.executions.overrides': 'written by the engine only',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
   'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
+  'howdah.board_entries.value': 'whatever an agent writes',
   'howdah.schedules.input_data': 'handed to each of its runs as it is',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
@@ -118,6 +121,16 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.tenant_id': 'copied from the run under its lock',
   'howdah.quotas.subject_id':
     'user_id, agent_id, session_id and api_key_id are made of it and carry the keys',
+  'howdah.mail.to_execution_id': 'none points at executions; checked by the insert trigger',
+  'howdah.mail.from_execution_id': 'none points at executions; the run whose tool inserts it',
+  'howdah.mail.root_execution_id': 'none points at executions; copied from the run that sends',
+  'howdah.mail.received_by_execution_id': 'none points at executions; written as that run receives',
+  'howdah.mail.received_call_id': 'a call of a message, no row',
+  'howdah.mail.thread_id': 'names a conversation, whose first message may be gone',
+  'howdah.board_entries.root_execution_id': 'none points at executions; of the run that writes',
+  'howdah.board_entries.written_by_execution_id': 'none points at executions; the run that writes',
+  'howdah_private.receivers.execution_id': 'none points at executions; a row is over with its time',
+  'howdah_private.receivers.call_id': 'a call of a message, no row',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.erasures_due.execution_id': 'none points at executions; written as the run ends',
@@ -152,7 +165,9 @@ const NO_FOREIGN_KEY: Record<string, string> = {
 const NOT_AUDITED: Record<string, string> = {
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
+  'howdah.board_entries': 'what runs share; says who wrote it',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
+  'howdah.mail': 'what runs and people write, with who did; nobody changes it',
   'howdah.messages': 'the log of a run: immutable',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
   'howdah.resources': 'what runs read and leave, with created_by and a hash of the content',

@@ -52,7 +52,7 @@ describe('hooks', () => {
   };
   const hooksOf = async (tenant: string, agent: string) =>
     (
-      await one(db.pool, 'select howdah_private.hooks_of($1, $2) as hooks', [tenant, agent])
+      await one(db.pool, 'select howdah_private.hooks_of($1, $2, null) as hooks', [tenant, agent])
     ).hooks?.map((hook: { function: string }) => hook.function) ?? null;
 
   test.each([

@@ -49,6 +49,8 @@ const REVIEWED: Record<string, string> = {
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   quota_use: 'current_tenant(), looked for with the id',
+  refuse_engine: 'looks at what it was given',
+  refuse_mail_limits: 'looks at what it was given',
   refuse_question_settings: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
   refuse_workflow_configuration: 'looks at what it was given',

@@ -112,3 +112,49 @@ describe('a worker of protocol 1', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 });
+
+describe('a worker of protocol 4', () => {
+  let db: TestDatabase;
+  let worker: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+  });
+  afterAll(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.drop();
+  });
+
+  const claimedBy = async (protocol: number, id: string) => {
+    const text = 'select * from howdah_private.claim_executions($1, $2, $3, null, 0)';
+    return (await all(db.pool, text, [worker, [id], protocol])).length > 0;
+  };
+
+  test.each([
+    [
+      'an agent with an engine',
+      `update howdah.agents set engine = 'http', engine_configuration = '{"url": "https://example.com"}' where id = $1 returning id`,
+    ],
+    [
+      'an agent that may hand over',
+      `with handoff as (
+         insert into howdah.tools (name, kind, agent_id, parameters) values ('handoff_to_me', 'agent', $1, '{"type": "object"}') returning id
+       ) insert into howdah.agent_tools (agent_id, tool_id, configuration) select $1, id, '{"handoff": true}' from handoff`,
+    ],
+  ])('is not given a run of %s', async (_, text) => {
+    const agent_id = await makeAgent(db.pool);
+    const plain = await makeRun(db.pool, { agent_id });
+    await db.pool.query(text, [agent_id]);
+    const id = await makeRun(db.pool, { agent_id });
+    expect(await claimedBy(4, plain)).toBe(true);
+    expect(await claimedBy(4, id)).toBe(false);
+    expect(await claimedBy(5, id)).toBe(true);
+  });
+
+  test('is not given a run of a manager', async () => {
+    const { id } = await one(db.pool, `select (howdah.run('manager', 'x')).id`, []);
+    expect(await claimedBy(4, id)).toBe(false);
+    expect(await claimedBy(5, id)).toBe(true);
+  });
+});

@@ -26,6 +26,7 @@ const WRITES: Record<string, string> = {
   sessions: `update howdah.sessions set title = 'x'`,
   todos: `insert into howdah.todos (session_id, title) select id, 'x' from howdah.sessions`,
   resources: `insert into howdah.resources (name, type, bytes) values ('x', 'text/plain', 'x')`,
+  mail: `insert into howdah.mail (to_agent_id, content) values (howdah.agent('desk'), 'x')`,
   agents: `update howdah.agents set description = 'x' where name = 'desk'`,
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,

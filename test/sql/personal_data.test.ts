@@ -484,6 +484,7 @@ test('every column that names a person is one that erasure knows', async () => {
     'audit_log.user_id', // who did what stays: docs/personal-data.md
     'data_keys.wrapped_by', // a key, no person
     'executions.created_by',
+    'mail.created_by',
     'questions.answered_by',
     'questions.escalate_to',
     'resources.created_by',

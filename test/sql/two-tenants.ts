@@ -42,11 +42,12 @@ const ROWS = [
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
+  `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,
   `insert into howdah.resources (tenant_id, name, type, bytes, session_id) values ($1, $2, 'text/plain', $2::text::bytea, $4)`,
   `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
-   select $1, id, $3, $2 from howdah.workflows where tenant_id = $1`,
+   select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
   `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
    values ($1, $2, 'hwd_' || left(md5($2), 12), sha256($2::text::bytea), $2)`,
@@ -78,11 +79,34 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   }
   const run = await makeRun(pool, { tenant_id, agent_id, session_id, input: mark });
   await pool.query(
+    `insert into howdah.board_entries (tenant_id, root_execution_id, key, value, written_by_execution_id)
+     values ($1, $2, $3, to_jsonb($3::text), $2)`,
+    [tenant_id, run, mark],
+  );
+  await pool.query(
     `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
      values ($1, $2, $2, 'question', $3, 'cancelled')`,
     [tenant_id, run, mark],
   );
   await finishRun(pool, worker, run, model, mark);
+  await routeOnce(pool, tenant_id, mark);
+}
+
+/** A decision of the tenant's manager, as history. */
+async function routeOnce(pool: pg.Pool, tenant_id: string, mark: string) {
+  await pool.query(
+    `with run as (
+       insert into howdah.executions (id, root_execution_id, tenant_id, workflow_id, workflow_version_id, input, status,
+         stop_reason, output, step_count, max_steps, max_seconds, created_by, completed_at)
+       select x.id, x.id, $1::uuid, w.id, w.current_version_id, $2::text, 'completed', 'final_answer', $2, 2, 1, 1, $2, now()
+       from howdah.workflows as w cross join (select howdah.uuid_v7() as id) as x
+       where w.tenant_id = $1 and w.name = 'manager' returning id
+     )
+     insert into howdah.steps (execution_id, seq, tenant_id, kind, name, call_id, output)
+     select id, 1, $1, 'tool'::howdah.step_kind, 'route', 'route', jsonb_build_object('reason', $2::text) from run
+     union all select id, 2, $1, 'output', null, null, null from run`,
+    [tenant_id, mark],
+  );
 }
 
 /** Claims and commits as a worker does, so that there are steps and messages. */

@@ -1,6 +1,8 @@
 import { type Logger, pino } from 'pino';
+import type { CustomEngine } from '../../src/contracts/engine.ts';
 import type { Hooks } from '../../src/contracts/hook.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
@@ -10,6 +12,7 @@ export type TestWorkerOptions = {
   /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */
   openai?: string;
   tools?: readonly CustomTool[];
+  engines?: readonly CustomEngine[];
   hooks?: Hooks;
   concurrency?: number;
   answerWithinMs?: number;
@@ -24,6 +27,7 @@ export type TestWorkerOptions = {
 /** A worker in this process, as `howdah worker` starts it. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
   const providers = createProviders({ OPENAI_API_KEY: 'test', OPENAI_BASE_URL: options.openai });
+  const engines = createEngines(options.engines ?? [], { allowPrivate: options.egressAllow ?? [] });
   return startWorker({
     url,
     tools: options.tools ?? [],
@@ -35,6 +39,6 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
     ...(options.masterKeys ? { masterKeys: options.masterKeys } : {}),
     log: options.log ?? pino({ level: 'silent' }),
-    provider: (model) => findProvider(providers, model),
+    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
   });
 }

@@ -35,6 +35,20 @@ const STANDS_FOR: Readonly<Record<string, string>> = {
   bestand: 'stock inventory',
   wett: 'weather',
   zahlung: 'payment',
+  // what kind of work is wanted: figures, documents, programs
+  umsatz: 'revenue sales figures database sql',
+  revenue: 'sales figures database sql',
+  erlos: 'revenue sales figures database sql',
+  gewinn: 'profit figures database sql',
+  profit: 'figures database sql',
+  quartal: 'quarter figures database sql',
+  dokument: 'document knowledge search rag',
+  handbuch: 'manual document knowledge rag',
+  richtlini: 'policy document knowledge rag',
+  policy: 'document knowledge rag',
+  programm: 'code programming',
+  skript: 'script code programming',
+  funktion: 'function code programming',
 };
 
 /** Lower-case words without diacritics; `camelCase` and `snake_case` fall apart into theirs. */

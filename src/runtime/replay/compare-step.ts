@@ -12,6 +12,7 @@ const ALWAYS_NEW: Partial<Record<string, { input?: string[]; output?: string[] }
   question: { input: ['question_id'] },
   child_started: { output: ['execution_id'] },
   retry: { output: ['delay_ms', 'not_before'] },
+  handoff: { output: ['agent_id', 'from', 'to'] }, // the database says it
 };
 
 /** Whether both are the same move: they may still differ in what they say. */
@@ -96,5 +97,13 @@ function childFields(
 ): [string, unknown, unknown][] {
   const id = isJsonObject(recorded.output) ? recorded.output.execution_id : undefined;
   const begun = run.children.find(({ execution }) => execution.id === id);
-  return child && begun ? [["child's agent", begun.execution.agent_id, child.agent_id]] : [];
+  return child && begun ? [["child's agent", firstAgentOf(begun), child.agent_id]] : [];
 }
+
+/** Whose run it was when it began. */
+function firstAgentOf({ steps, execution }: ExportedRun): string {
+  const output = steps.find(({ kind }) => kind === 'handoff')?.output as Handoff | undefined;
+  return output?.from?.agent_id ?? execution.agent_id;
+}
+
+type Handoff = { from?: { agent_id?: string } } | null;

@@ -1,5 +1,5 @@
 import type { CallRules, RunState } from '../../contracts/action.ts';
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../contracts/definition.ts';
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
 import { isJsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
@@ -22,6 +22,13 @@ export class RunRecord {
   constructor(run: ExportedRun) {
     this.run = run;
     this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);
+  }
+
+  /** The definition the run has there: each handoff gives it another one. */
+  definitionAt(position: number): AgentDefinition {
+    const last = this.steps[position - 1]?.seq ?? 0;
+    const { handoffs = [], definition } = this.run;
+    return handoffs.findLast(({ seq }) => seq <= last)?.definition ?? definition;
   }
 
   /** Where the run itself began: behind what a fork copied, and what came before the first step of a worker. */
@@ -73,7 +80,7 @@ export class RunRecord {
 
   /** What held for the tools there, as the first step of the next call of each tells. */
   rulesAt(position: number): CallRules {
-    const tools = this.run.definition.tools.flatMap((tool) =>
+    const tools = this.definitionAt(position).tools.flatMap((tool) =>
       tool.compensation ? [tool, tool.compensation] : [tool],
     );
     const approved: string[] = [];
@@ -116,7 +123,7 @@ export class RunRecord {
       root_execution_id: execution.root_execution_id,
       task: null,
       overrides: null,
-      user_id: null,
+      alike: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,
@@ -137,7 +144,8 @@ export class RunRecord {
 
   /** The state a strategy would look at there, with the definition the run had. */
   stateAt(position: number): RunState {
-    const state = foldLog(this.claimAt(position), this.run.definition.agent.use_history);
+    const { agent } = this.definitionAt(position);
+    const state = foldLog(this.claimAt(position), agent.use_history);
     return { ...state, rules: this.rulesAt(position) };
   }
 

@@ -55,7 +55,8 @@ async function answer(request: ModelRequest, record: RunRecord, judge: Judge, ru
 
 /** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
 async function recordedRequest(record: RunRecord, position: number): Promise<string> {
-  const { definition, execution } = record.run;
+  const { execution } = record.run;
+  const definition = record.definitionAt(position);
   const next = strategyOf(
     { is_compensation: execution.compensates_execution_id !== null },
     definition,

@@ -10,7 +10,7 @@ import { recordedWorld } from './recorded-world.ts';
 import { ReplayedRun } from './replayed-run.ts';
 
 export type ReplayOptions = {
-  /** Instead of the definition the run had, as `agent_versions.definition` holds it; children keep theirs. */
+  /** Instead of the definition the run had, as `agent_versions.definition` holds it; children, and agents it was handed to, keep theirs. */
   definition?: AgentDefinition;
 };
 
@@ -51,7 +51,7 @@ async function replayOwn(
 ): Promise<Pick<Replay, 'steps' | 'divergences'>> {
   const record = new RunRecord(run);
   const judge = new Judge(record);
-  await play(record, judge, definition ?? run.definition);
+  await play(record, judge, definition);
   return {
     steps: record.steps.length - Math.min(record.start, record.steps.length),
     divergences: judge.divergences.length > 0 ? judge.divergences : gaps(run),
@@ -74,10 +74,17 @@ function gaps({ execution, steps }: ExportedRun): Divergence[] {
       ];
 }
 
-async function play(record: RunRecord, judge: Judge, definition: AgentDefinition): Promise<void> {
+async function play(
+  record: RunRecord,
+  judge: Judge,
+  instead: AgentDefinition | undefined,
+): Promise<void> {
   let idle = 0;
   while (!judge.isOver) {
     const { position } = judge;
+    const recorded = record.definitionAt(position);
+    const isOwn = recorded === record.run.definition; // and no other agent has it
+    const definition = isOwn ? (instead ?? recorded) : recorded;
     const run = new ReplayedRun(record, judge, definition);
     await advance(run, recordedWorld(record, judge, run), () => false);
     idle = judge.position === position ? idle + 1 : 0;

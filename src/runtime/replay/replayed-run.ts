@@ -23,6 +23,7 @@ export class ReplayedRun extends HeldRun {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
         rulesOf: async () => record.rulesAt(judge.position),
+        capableAgents: async () => [], // a workflow's run is not played
       },
       announce: () => {},
       stream: () => {},

@@ -32,6 +32,8 @@ export function stepText(step: AnyStep, messages: readonly Message[] = []): stri
       return `the beginning of a call of ${name} ${brief(step.input)}`;
     case 'child_started':
       return `a run below this one by ${name} ${brief(step.input)}`;
+    case 'handoff':
+      return `a handoff by ${name} ${brief(step.input)}`;
     case 'question':
       return `a question (${name}): ${brief((step.input as { prompt?: Json } | null)?.prompt)}`;
     case 'retry':

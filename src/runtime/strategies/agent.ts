@@ -41,9 +41,11 @@ function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined
   }
 }
 
-/** Calls whose turn it is are made; when all the others wait for somebody, so does the run. */
+/** Calls whose turn it is are made, a handoff last; when all the others wait for somebody, so does the run. */
 function goOn(planned: readonly PlannedCall[]): Action {
-  const ready = planned.filter(({ plan }) => plan.do !== 'wait');
+  const others = planned.filter(({ plan }) => plan.do !== 'hand_over');
+  const due = others.length > 0 ? others : planned;
+  const ready = due.filter(({ plan }) => plan.do !== 'wait');
   if (ready.length > 0) {
     return { type: 'call_tools', calls: ready.map(({ open }) => open.call) };
   }

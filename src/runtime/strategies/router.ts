@@ -1,4 +1,4 @@
-import type { Action, RunState } from '../../contracts/action.ts';
+import type { Action, RoutingDecision, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
@@ -6,23 +6,28 @@ import { queryStems } from '../../providers/local/words.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { answerOf } from '../teams/joined.ts';
 import { failureOf } from '../teams/policy.ts';
-import { describe } from '../teams/roster.ts';
+import { DECISION, describe, gathered } from '../teams/roster.ts';
 import { begin, fail, inputOf, memberNamed, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /** The members who were chosen are given the task; by a model, or by the words the task has in common with them. */
 export function next(definition: AgentDefinition, state: RunState): Action {
-  const team = definition.workflow as Team;
-  const chosen = choice(definition, team, state);
-  if (!Array.isArray(chosen)) {
-    return chosen;
+  const team = gathered(definition.workflow as Team, state);
+  if (!team) {
+    return { type: 'find_members' };
+  }
+  const choice = choose(definition, team, state);
+  if ('type' in choice) {
+    return choice;
   }
   const tasks = tasksOf(state);
-  const missing = chosen.filter(({ name }) => !tasks.has(name));
+  const missing = choice.members.filter(({ name }) => !tasks.has(name));
   if (missing.length > 0) {
     const given = missing.map((member) => taskFor(member.name, member, inputOf(state)));
-    return begin(state, given, { wakes_on: 'failure' });
+    const isTold = state.attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
+    const { decision } = choice;
+    return begin(state, given, { wakes_on: 'failure', ...(isTold ? {} : { decision }) });
   }
-  const named = chosen.flatMap(({ name }) => {
+  const named = choice.members.flatMap(({ name }) => {
     const task = tasks.get(name);
     return task ? [{ name, task }] : [];
   });
@@ -33,14 +38,20 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
 }
 
+type Choice = { members: Member[]; decision: RoutingDecision };
+
 /** Who is to do it, or what has to be done to know. */
-function choice(definition: AgentDefinition, team: Team, state: RunState): Member[] | Action {
+function choose(definition: AgentDefinition, team: Team, state: RunState): Choice | Action {
   const { configuration } = team;
   const most = Number(configuration.top_k ?? 1);
   const isLexical =
     configuration.method === 'lexical' || definition.models[0]?.provider === 'local';
   if (isLexical) {
-    return sureEnough(byWords(team, inputOf(state)).slice(0, most), team);
+    const picks = byWords(team, inputOf(state));
+    return sureEnough('lexical', picks.slice(0, most), picks, team);
+  }
+  if (team.members.length === 0) {
+    return fail('there is no agent that the task could be given to');
   }
   const decider = deciderOf(team, state, most);
   const made = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
@@ -48,31 +59,48 @@ function choice(definition: AgentDefinition, team: Team, state: RunState): Membe
     return decide(definition, state, decider);
   }
   const picked = (made.value.members as JsonObject[]).slice(0, most).map((one) => {
-    return { name: String(one.member), confidence: Number(one.confidence) };
+    const { member, confidence, reason } = one;
+    return { member: String(member), confidence: Number(confidence), reason: String(reason) };
   });
-  return sureEnough(picked, team);
+  return sureEnough('llm', picked, [], team);
 }
 
-type Pick = { name: string; confidence: number };
+type Pick = RoutingDecision['chosen'][number];
 
-function sureEnough(picks: readonly Pick[], team: Team): Member[] | Action {
+function sureEnough(
+  method: RoutingDecision['method'],
+  picks: readonly Pick[],
+  scored: readonly Pick[],
+  team: Team,
+): Choice | Action {
   const { min_confidence = 0, fallback } = team.configuration;
   const sure = picks.filter(({ confidence }) => confidence >= Number(min_confidence));
-  const names = sure.length > 0 ? sure.map(({ name }) => name) : [fallback].map(String);
-  const members = [...new Set(names)].flatMap((name) => memberNamed(team, name) ?? []);
+  const chosen = sure.length > 0 ? sure : [{ member: String(fallback), confidence: 0 }];
+  const names = new Set(chosen.map(({ member }) => member));
+  const members = [...names].flatMap((name) => memberNamed(team, name) ?? []);
+  const why =
+    method === 'lexical'
+      ? 'the task has most words in common with what is said of them'
+      : sure.flatMap(({ reason = '' }) => reason).join('; ');
+  const reason =
+    sure.length > 0 ? why : 'nobody was chosen with enough confidence: configuration.fallback';
+  const scores = new Map(scored.map(({ member, confidence }) => [member, confidence]));
+  const candidates = team.members.map(({ name: member }) => {
+    return method === 'lexical' ? { member, score: scores.get(member) ?? 0 } : { member };
+  });
   return members.length > 0
-    ? members
+    ? { members, decision: { method, chosen, reason, candidates } }
     : fail('no member is chosen with enough confidence, and configuration.fallback names none');
 }
 
 function byWords({ members }: Team, task: string): Pick[] {
-  const offers = members.map(({ name, description = '', capabilities = [] }) => {
-    return { name, description: [description, ...capabilities].join(' '), parameters: {} };
+  const offers = members.map(({ name, description = '', capabilities = [], domain = '' }) => {
+    return { name, description: [description, ...capabilities, domain].join(' '), parameters: {} };
   });
   const scores = lexicalScores(offers, queryStems(task));
   const sum = scores.reduce((all, score) => all + score, 0);
   return members
-    .map(({ name }, at) => ({ name, confidence: sum > 0 ? (scores[at] ?? 0) / sum : 0 }))
+    .map(({ name }, at) => ({ member: name, confidence: sum > 0 ? (scores[at] ?? 0) / sum : 0 }))
     .filter(({ confidence }) => confidence > 0)
     .sort((a, b) => b.confidence - a.confidence);
 }

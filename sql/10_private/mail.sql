@@ -1,0 +1,379 @@
+-- The tools `send_message`, `receive` and `discover_agents`: what agents do with their mailboxes. Each runs in the transaction
+-- that commits its step, so a message is sent and received exactly as often as the log says.
+--
+-- A mailbox has a lock: who sends holds it from before he looks who waits, who receives from before he looks what is there,
+-- both until their commit. So no message comes between a look and a wait without waking the one who waits. An advisory lock,
+-- taken before any run's row: those who send to one agent from many runs have no row in common.
+create or replace function howdah_private.lock_mailbox(agent_id uuid) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  select pg_advisory_xact_lock(hashtextextended('howdah.mail ' || lock_mailbox.agent_id, 0))
+$$;
+
+-- Whether a run may write to an agent: one that takes runs, and that the run's user may run. A run that is nobody's reaches
+-- what is open to the whole tenant.
+create or replace function howdah_private.may_write_to(run howdah.executions, a howdah.agents) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select a.tenant_id = run.tenant_id and a.deleted_at is null and a.is_active
+    and case when run.user_id is null then not a.is_restricted else howdah_private.user_may_run(run.user_id, a.id) end
+$$;
+
+-- The run whose tool is called.
+create or replace function howdah_private.calling_run(execution_id uuid) returns howdah.executions
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions;
+begin
+  select e.* into v_run from howdah.executions as e where e.id = calling_run.execution_id;
+  if v_run.agent_id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no run of an agent %s', calling_run.execution_id),
+      detail = jsonb_build_object('execution_id', calling_run.execution_id)::text;
+  end if;
+  return v_run;
+end $$;
+
+-- An id a model wrote; null when it is none.
+create or replace function howdah_private.id_in(word text) returns uuid
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when id_in.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id_in.word::uuid end
+$$;
+
+-- The agent of that name, as far as the run may write to it.
+create or replace function howdah_private.addressed_agent(run howdah.executions, name text) returns howdah.agents
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent howdah.agents;
+  v_names text[];
+begin
+  select a.* into v_agent from howdah.agents as a
+  where a.tenant_id = run.tenant_id and a.name = addressed_agent.name and howdah_private.may_write_to(run, a);
+  if not found then
+    v_names := array(
+      select a.name from howdah.agents as a
+      where a.tenant_id = run.tenant_id and a.id <> run.agent_id and howdah_private.may_write_to(run, a)
+      order by a.name limit 200
+    );
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent %L', addressed_agent.name),
+      detail = jsonb_build_object('field', 'to', 'agent', addressed_agent.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(addressed_agent.name, v_names) || '?',
+        'The agents are: ' || nullif(array_to_string(v_names[1:20], ', '), '') || '.', 'There is nobody else to write to.');
+  end if;
+  return v_agent;
+end $$;
+
+-- The live run with that id, as far as the run may write to its agent.
+create or replace function howdah_private.addressed_run(run howdah.executions, id uuid) returns howdah.executions
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_other howdah.executions;
+begin
+  select e.* into v_other from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+  where e.id = addressed_run.id and e.tenant_id = run.tenant_id and howdah_private.may_write_to(run, a);
+  if not found or v_other.completed_at is not null then
+    raise exception using errcode = case when v_other.id is null then 'HWNTF' else 'HWTRM' end,
+      message = case when v_other.id is null then format('there is no run %s of an agent', addressed_run.id)
+        else format('the run %s has already ended: %s', addressed_run.id, v_other.status) end,
+      detail = jsonb_build_object('field', 'to', 'execution_id', addressed_run.id)::text,
+      hint = 'Write to the agent by its name.';
+  end if;
+  return v_other;
+end $$;
+
+-- Whether an agent has a run that lives in a tree.
+create or replace function howdah_private.lives_in_tree(agent_id uuid, root_id uuid) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.executions as e
+    where e.id = lives_in_tree.root_id and e.agent_id = lives_in_tree.agent_id and e.completed_at is null
+  ) or exists (
+    select from howdah.executions as e
+    where e.root_execution_id = lives_in_tree.root_id and e.parent_execution_id is not null
+      and e.agent_id = lives_in_tree.agent_id and e.completed_at is null
+  )
+$$;
+
+-- Agents that only answer one another are stopped here: so many messages of agents in one thread, and from one tree.
+create or replace function howdah_private.refuse_endless_mail(run howdah.executions, thread_id uuid, configuration jsonb)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_in_thread int := coalesce((configuration ->> 'max_per_thread')::int, 50);
+  v_in_tree int := coalesce((configuration ->> 'max_per_tree')::int, 200);
+  v_what text;
+begin
+  if (select count(*) from (
+    select from howdah.mail as m
+    where m.tenant_id = run.tenant_id and m.thread_id = refuse_endless_mail.thread_id and m.from_execution_id is not null
+    limit v_in_thread
+  ) as t) >= v_in_thread then
+    v_what := format('agents have written %s messages in this thread', v_in_thread);
+  elsif (select count(*) from (
+    select from howdah.mail as m where m.root_execution_id = run.root_execution_id limit v_in_tree
+  ) as t) >= v_in_tree then
+    v_what := format('this run and those beside it have written %s messages', v_in_tree);
+  end if;
+  if v_what is not null then
+    raise exception using errcode = 'HWQTA',
+      message = v_what || ', which is the most there may be: this one was not sent',
+      detail = jsonb_build_object('thread_id', refuse_endless_mail.thread_id)::text,
+      hint = 'Finish with what you know, and say in your answer what is still open.';
+  end if;
+end $$;
+
+-- Called by the worker in the transaction that commits the tool's step. The thread is the one of what is replied to, the one
+-- that is named, or a new one.
+create or replace function howdah_private.call_send_message(execution_id uuid, arguments jsonb, configuration jsonb)
+  returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_send_message.execution_id);
+  v_to text := btrim(arguments ->> 'to', E' \t\r\n');
+  v_reply howdah.mail := howdah_private.replied_to(v_run, arguments ->> 'reply_to');
+  v_mail howdah.mail;
+begin
+  if coalesce(v_to, '') = '' and v_reply.id is not null then
+    v_to := howdah_private.sender_of(v_reply);
+  end if;
+  if coalesce(v_to, '') = '' then
+    raise exception using errcode = 'HWINV', message = 'to is missing', detail = '{"field": "to"}',
+      hint = 'Name an agent, or a run by its id; discover_agents says which agents there are.';
+  end if;
+  if howdah_private.id_in(v_to) is not null then
+    v_mail.to_execution_id := (howdah_private.addressed_run(v_run, v_to::uuid)).id;
+    select e.agent_id into v_mail.to_agent_id from howdah.executions as e where e.id = v_mail.to_execution_id;
+  else
+    v_mail.to_agent_id := (howdah_private.addressed_agent(v_run, v_to)).id;
+  end if;
+  if v_mail.to_execution_id = v_run.id or (v_mail.to_execution_id is null and v_mail.to_agent_id = v_run.agent_id) then
+    raise exception using errcode = 'HWINV', message = 'this would be a message to yourself',
+      detail = '{"field": "to"}',
+      hint = 'What is for you alone stands in this conversation. Another run of this agent is named by its id.';
+  end if;
+  v_mail.thread_id := coalesce(v_reply.thread_id, howdah_private.thread_named(v_run, arguments ->> 'thread'));
+  perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id, call_send_message.configuration);
+  insert into howdah.mail (
+    tenant_id, to_agent_id, to_execution_id, is_within_tree, from_execution_id, thread_id, reply_to_id, subject, content
+  ) values (
+    v_run.tenant_id, v_mail.to_agent_id, v_mail.to_execution_id,
+    v_mail.to_execution_id is null and howdah_private.lives_in_tree(v_mail.to_agent_id, v_run.root_execution_id),
+    v_run.id, v_mail.thread_id, v_reply.id, arguments ->> 'subject', arguments ->> 'message'
+  ) returning * into v_mail;
+  return jsonb_build_object('id', v_mail.id, 'thread', v_mail.thread_id, 'to', (
+    select a.name from howdah.agents as a where a.id = v_mail.to_agent_id));
+end $$;
+
+-- The message a run replies to: one that its agent was sent, or sent.
+create or replace function howdah_private.replied_to(run howdah.executions, reply_to text) returns howdah.mail
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_mail howdah.mail;
+begin
+  if coalesce(replied_to.reply_to, '') !~ '\S' then
+    return null;
+  end if;
+  select m.* into v_mail from howdah.mail as m
+  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and m.tenant_id = run.tenant_id
+    and run.agent_id in (m.to_agent_id, m.from_agent_id);
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no message %s in your mailbox', replied_to.reply_to),
+      detail = jsonb_build_object('field', 'reply_to')::text,
+      hint = 'reply_to is the id of a message, as receive gave it.';
+  end if;
+  return v_mail;
+end $$;
+
+-- Whom a reply goes to when it does not say: the run that wrote, while it lives, else its agent.
+create or replace function howdah_private.sender_of(m howdah.mail) returns text
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_to text := coalesce(
+    (select e.id::text from howdah.executions as e where e.id = m.from_execution_id and e.completed_at is null),
+    (select a.name from howdah.agents as a where a.id = m.from_agent_id));
+begin
+  if v_to is null then
+    raise exception using errcode = 'HWINV', message = 'that message was written by a person, who has no mailbox',
+      detail = '{"field": "reply_to"}', hint = 'Say it in your answer.';
+  end if;
+  return v_to;
+end $$;
+
+-- A thread the agent of the run takes part in.
+create or replace function howdah_private.thread_named(run howdah.executions, thread text) returns uuid
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid := howdah_private.id_in(btrim(thread_named.thread));
+begin
+  if coalesce(thread_named.thread, '') ~ '\S' and not exists (
+    select from howdah.mail as m
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id and run.agent_id in (m.to_agent_id, m.from_agent_id)
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no thread %s you take part in', thread_named.thread),
+      detail = jsonb_build_object('field', 'thread')::text,
+      hint = 'Leave thread out to begin a new one; send_message and receive give its id.';
+  end if;
+  return v_id;
+end $$;
+
+-- Unread messages a run may receive: its own, those within its tree and those for any run of its agent. Each of the three is
+-- looked up by an index of its own, so what nobody will receive any more is passed by.
+create or replace function howdah_private.unread_mail(run howdah.executions, thread_id uuid) returns setof howdah.mail
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  (
+    select m.* from howdah.mail as m
+    where m.to_execution_id = run.id and m.received_at is null
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+  union all
+  (
+    select m.* from howdah.mail as m
+    where m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
+      and m.received_at is null and m.from_execution_id <> run.id
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+  union all
+  (
+    select m.* from howdah.mail as m
+    where m.to_agent_id = run.agent_id and m.to_execution_id is null and not m.is_within_tree and m.received_at is null
+      and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
+    order by m.id limit 20
+  )
+$$;
+
+-- The oldest of them, as many as fit into one result, marked as received.
+create or replace function howdah_private.take_mail(run howdah.executions, call_id text, thread_id uuid) returns jsonb
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  with due as (
+    select m.id, octet_length(to_jsonb(m.content)::text) as size
+    from howdah_private.unread_mail(take_mail.run, take_mail.thread_id) as m
+    order by m.id limit 20
+  ),
+  fitting as (
+    select d.id from (select d.id, d.size, sum(d.size) over (order by d.id) as total from due as d) as d
+    where d.total <= 48000 or d.total = d.size
+  ),
+  taken as (
+    update howdah.mail as m
+    set received_at = clock_timestamp(), received_by_execution_id = run.id, received_call_id = take_mail.call_id
+    where m.id in (select f.id from fitting as f)
+    returning m.*
+  )
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', t.trust,
+    'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
+  )) order by t.id), '[]')
+  from taken as t left join howdah.agents as a on a.id = t.from_agent_id
+$$;
+
+-- Called by the worker in the transaction that commits the tool's step, or that parks the call: then `waits_ms` says how
+-- long at most. The end of the wait stands in `receivers`, so that it stays the same over every look.
+create or replace function howdah_private.call_receive(
+  execution_id uuid, call_id text, arguments jsonb, out value jsonb, out waits_ms bigint
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_receive.execution_id);
+  v_seconds numeric := coalesce((arguments ->> 'wait_seconds')::numeric, 0);
+  v_ends_at timestamptz;
+begin
+  perform howdah_private.lock_mailbox(v_run.agent_id);
+  value := jsonb_build_object('mail', howdah_private.take_mail(
+    v_run, call_receive.call_id, howdah_private.thread_named(v_run, arguments ->> 'thread')));
+  if v_seconds > 0 then
+    insert into howdah_private.receivers (execution_id, call_id, tenant_id, agent_id, ends_at)
+    values (v_run.id, call_receive.call_id, v_run.tenant_id, v_run.agent_id, clock_timestamp() + make_interval(secs => v_seconds))
+    on conflict do nothing;
+    select r.ends_at into v_ends_at from howdah_private.receivers as r
+    where r.execution_id = v_run.id and r.call_id = call_receive.call_id;
+    if value -> 'mail' = '[]' and v_ends_at > clock_timestamp() then
+      waits_ms := ceil(extract(epoch from v_ends_at - clock_timestamp()) * 1000);
+      return;
+    end if;
+    delete from howdah_private.receivers as r
+    where r.execution_id = v_run.id and r.call_id = call_receive.call_id;
+    if value -> 'mail' = '[]' then
+      value := value || jsonb_build_object('waited_until', v_ends_at); -- waiting again is no loop
+    end if;
+  end if;
+end $$;
+
+-- Agents the run may write to, those first that know most of the words.
+create or replace function howdah_private.call_discover_agents(execution_id uuid, arguments jsonb) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_discover_agents.execution_id);
+  v_words text[] := array(
+    select distinct w.word from regexp_split_to_table(lower(arguments ->> 'capability'), '[^[:alnum:]]+') as w (word)
+    where w.word <> '' limit 20
+  );
+begin
+  return jsonb_build_object('agents', coalesce((
+    select jsonb_agg(jsonb_build_object('name', f.name, 'description', left(f.description, 1000),
+      'capabilities', f.capabilities, 'domain', f.domain) order by f.hits desc, f.name)
+    from (
+      select a.name, a.description, a.capabilities, a.domain, h.hits
+      from howdah.agents as a
+      cross join lateral (
+        select count(*) as hits from unnest(v_words) as w (word)
+        where strpos(lower(concat_ws(' ', a.name, a.domain, a.description, array_to_string(a.capabilities, ' '))), w.word) > 0
+      ) as h
+      where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id and howdah_private.may_write_to(v_run, a)
+        and (h.hits > 0 or v_words = '{}')
+      order by h.hits desc, a.name limit 20
+    ) as f
+  ), '[]'));
+end $$;
+
+-- What is in `configuration` of send_message.
+create or replace function howdah_private.refuse_mail_limits(configuration jsonb) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
+    "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
+  }}', refuse_mail_limits.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"max_per_thread": 50, "max_per_tree": 200}';
+  end if;
+end $$;

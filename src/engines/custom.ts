@@ -1,0 +1,34 @@
+import { type CustomEngine, ENGINE_PREFIX } from '../contracts/engine.ts';
+import type { Json } from '../contracts/json.ts';
+import type { ModelProvider } from '../contracts/model.ts';
+import { failed } from '../providers/failure.ts';
+import { emitToken } from '../providers/tokens.ts';
+import { runCustomTool } from '../tools/custom.ts';
+import { answerOf, toldMessages } from './answer.ts';
+
+/** Functions of this process. They end when their signal fires, whether they listen to it or not. */
+export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelProvider {
+  return {
+    name: `${ENGINE_PREFIX}custom`,
+    async generate(request, context) {
+      const { model, request_params } = request.model;
+      const engine = engines.get(model);
+      const { run, signal } = context;
+      if (!engine || !run) {
+        const message = `the engine ${model} is not registered in this worker: every worker has to be started with it`;
+        return failed('invalid_request', message);
+      }
+      const { input } = run;
+      const told = { input, messages: toldMessages(request.messages), request_params };
+      const onToken = (text: string) => emitToken(context, text);
+      const answer = () => engine.answer(told, { ...run, signal, onToken }) as Promise<Json> | Json;
+      const call = { name: model, description: '', parameters: {}, run: answer };
+      const outcome = await runCustomTool(call, {}, { ...run, signal });
+      if (!outcome.ok) return outcome;
+      const value = answerOf(outcome.value, request);
+      return value
+        ? { ok: true, value }
+        : failed('invalid_request', `the engine ${model} gave neither a text nor an output`);
+    },
+  };
+}

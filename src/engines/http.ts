@@ -1,0 +1,108 @@
+import { ENGINE_PREFIX, type EngineRun } from '../contracts/engine.ts';
+import type { Outcome } from '../contracts/errors.ts';
+import { isJsonObject, type Json } from '../contracts/json.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRequest,
+} from '../contracts/model.ts';
+import { retryAfterMs } from '../contracts/retry-after.ts';
+import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failure.ts';
+import { withoutKey } from '../providers/openai/echo.ts';
+import { redact } from '../providers/openai/redact.ts';
+import { emitToken } from '../providers/tokens.ts';
+import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
+import { readHeaders } from '../tools/http-request/headers.ts';
+import { answerOf, toldMessages } from './answer.ts';
+import { sendable } from './failures.ts';
+
+const EXCERPT_CHARACTERS = 400;
+
+/**
+ * An agent behind a URL. It is sent a POST of `{execution_id, session_id, root_execution_id, agent_id, input, messages, metadata}`
+ * with an `Idempotency-Key`, and answers `{output, usage?: {tokens_in, tokens_out}}`. Never retries: that is the runtime's.
+ */
+export function httpEngine(egress: Egress): ModelProvider {
+  return {
+    name: `${ENGINE_PREFIX}http`,
+    async generate(request, context) {
+      if (context.signal.aborted) return cancelled();
+      const sent = requestOf(request, context);
+      if (!sent.ok) return sent;
+      const answer = await egress.send(sent.value);
+      if (context.signal.aborted) return cancelled();
+      if (!answer.ok) return { ok: false, error: sendable(answer.error) };
+      const outcome = read(answer.value, request, context.key ?? null);
+      if (outcome.ok) emitToken(context, outcome.value.content ?? '');
+      return outcome;
+    },
+  };
+}
+
+function requestOf(
+  { model, messages, output_schema }: ModelRequest,
+  { run, key, signal }: ModelCallContext,
+): Outcome<EgressRequest> {
+  const own = readHeaders(model.request_params.headers, 'engine_configuration.headers');
+  if (!own.ok) return { ok: false, error: { ...own.error, code: 'invalid_request' } };
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key.trim())) {
+    return failed('unauthorized', `The secret ${model.secret_name} holds characters no key has.`);
+  }
+  const headers = new Headers({ 'user-agent': 'howdah', accept: 'application/json' });
+  for (const [name, value] of own.value) headers.set(name, value);
+  headers.set('content-type', 'application/json');
+  if (run) headers.set('idempotency-key', run.idempotency_key);
+  if (key !== undefined) headers.set('authorization', `Bearer ${key.trim()}`);
+  const body = JSON.stringify({
+    ...(run ? told(run) : {}),
+    messages: toldMessages(messages),
+    ...(output_schema ? { output_schema } : {}),
+  });
+  const url = model.base_url ?? '';
+  return { ok: true, value: { url, method: 'POST', headers, body, signal, redirect: 'manual' } };
+}
+
+function told(run: EngineRun): { [field: string]: Json } {
+  const { execution_id, session_id, root_execution_id, agent_id, input, metadata } = run;
+  return { execution_id, session_id, root_execution_id, agent_id, input, metadata };
+}
+
+function read(
+  { url, status, headers, body }: EgressAnswer<Buffer>,
+  request: ModelRequest,
+  key: string | null,
+): Outcome<ModelAnswer> {
+  const { host } = new URL(url);
+  const text = body.toString('utf8');
+  if (status < 200 || status > 299) return refusal(status, headers, text, host, key);
+  const answer = answerOf(objectIn(text), request);
+  return answer
+    ? { ok: true, value: withoutKey(answer, key) }
+    : failed('bad_answer', `The answer of ${host} is no JSON object with an output.`, {
+        cause: { status, body: redact(text, key).slice(0, EXCERPT_CHARACTERS) },
+      });
+}
+
+function refusal(
+  status: number,
+  headers: Headers,
+  text: string,
+  host: string,
+  key: string | null,
+): Failed {
+  const excerpt = redact(text, key).slice(0, EXCERPT_CHARACTERS);
+  return failed(codeOfStatus(status), `${host} answered with status ${status}.`, {
+    retry_after_ms: retryAfterMs(headers),
+    cause: { status, ...(excerpt ? { body: excerpt } : {}) },
+  });
+}
+
+function objectIn(text: string): Json {
+  try {
+    const value: Json = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+import { type CustomEngine, ENGINE_PREFIX } from '../contracts/engine.ts';
+import { HowdahError, type Outcome } from '../contracts/errors.ts';
+import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import { createEgress, type EgressOptions } from '../tools/egress.ts';
+import { customEngine } from './custom.ts';
+import { httpEngine } from './http.ts';
+import { openaiEngine } from './openai.ts';
+
+/** The engines of this process, by the provider a definition names. */
+export type Engines = ReadonlyMap<string, ModelProvider>;
+
+/** Every engine: those of other programs behind the guard of outgoing requests, and the functions registered in code. */
+export function createEngines(
+  custom: readonly CustomEngine[],
+  options: Pick<EgressOptions, 'allowPrivate'>,
+): Engines {
+  const egress = createEgress(options);
+  const engines = [openaiEngine(egress), httpEngine(egress), customEngine(byName(custom))];
+  return new Map(engines.map((engine) => [engine.name, engine]));
+}
+
+/** The engine of a definition's model; undefined where that is no engine. */
+export function findEngine(engines: Engines, model: ModelRef): Outcome<ModelProvider> | undefined {
+  const engine = engines.get(model.provider);
+  if (engine || !model.provider.startsWith(ENGINE_PREFIX)) {
+    return engine && { ok: true, value: engine };
+  }
+  const message = `the engine ${model.provider.slice(ENGINE_PREFIX.length)} is not known to this release`;
+  return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
+}
+
+function byName(engines: readonly CustomEngine[]): ReadonlyMap<string, CustomEngine> {
+  const known = new Map<string, CustomEngine>();
+  for (const engine of engines) {
+    if (known.has(engine.name)) {
+      throw new HowdahError('HWCNF', `two custom engines are named ${engine.name}`, {
+        hint: 'Give each engine a name of its own.',
+      });
+    }
+    known.set(engine.name, engine);
+  }
+  return known;
+}

@@ -1,0 +1,46 @@
+import type { StepRecord } from '../contracts/step.ts';
+import type { HeldRun } from './held-run.ts';
+import { type CallPlan, type PlannedCall, planCalls } from './plan-call.ts';
+import { finished } from './tool-steps.ts';
+
+type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
+
+/** The handoffs of the last answer, once nothing else of it is left to do. */
+export function handoffsOf(run: HeldRun): Handoff[] {
+  const planned = planCalls(run.definition, run.state);
+  const handoffs = planned.filter((one): one is Handoff => one.plan.do === 'hand_over');
+  return handoffs.length === planned.length ? handoffs : [];
+}
+
+/**
+ * Gives the run to another agent, with one commit. Then it is let go: whoever claims it next, perhaps this very worker,
+ * reads the version that has it now, so it is the same whether a worker dies here or not.
+ */
+export async function handOver(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
+  const records = handoffs.map((one, at) => (at === 0 ? handedOver(one) : tooLate(one)));
+  await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms: 0 });
+}
+
+const TOLD = 'The conversation was handed over: whoever reads this has it now and goes on with it.';
+
+/** Who had the run and who has it now the database adds: it knows the versions. */
+function handedOver({ open, plan }: Handoff): StepRecord {
+  const { tool, args } = plan;
+  const { reason = args.message ?? null } = args;
+  return {
+    kind: 'handoff',
+    name: tool.name,
+    call_id: open.call.id,
+    input: args,
+    output: { agent_id: tool.agent_id ?? null, reason },
+    messages: [
+      { role: 'tool', content: TOLD, tool_call_id: open.call.id, parent_seq: open.asked_seq },
+    ],
+  };
+}
+
+function tooLate({ open, plan }: Handoff): StepRecord {
+  const message = 'the conversation was handed over to another agent in the same answer';
+  const error = { code: 'rejected', message, retryable: false } as const;
+  return finished(open, plan.tool.name, plan.args, { ok: false, error }, new Date().toISOString());
+}
