@@ -1,7 +1,8 @@
 import type { Order } from './customers.ts';
+import { outputOf, playTeam } from './expected.ts';
+import { isBroken, teamWithKey } from './keys.ts';
 import type { CallRow, Observed, RunRow } from './observe.ts';
 import { callWithKey } from './plan.ts';
-import { isBroken, outputOf, playTeam, teamWithKey } from './teams.ts';
 import type { Effect } from './tools.ts';
 
 // Holds what was promised against what is there. Pure: the same observations give the same breaches.
@@ -132,20 +133,25 @@ function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Br
   });
 }
 
-/** A workflow that completed has asked each member as often as its type says, and nobody else. */
+/** A workflow that completed has asked each member as often as its type says, and nobody else; and waited for all of them. */
 function wrongMembers({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
   const rootsWithTrouble = rootsOf(explained);
   const children = Map.groupBy(runs, ({ parent }) => parent);
   return runs.flatMap((run): Breach[] => {
     const isJudged = run.status === 'completed' && !rootsWithTrouble.has(run.root);
     if (!isJudged || !teamWithKey(run.key)) return [];
-    const there = count(children.get(run.id) ?? [], ({ key }) => key);
+    const members = children.get(run.id) ?? [];
+    const there = count(members, ({ key }) => key);
     const due = count(playTeam(seed, run.key).members, (key) => key);
-    return [...new Set([...there.keys(), ...due.keys()])].flatMap((key): Breach[] => {
+    const late = members
+      .filter(({ ended }) => (ended ?? 0) > (run.ended ?? 0))
+      .map(({ key }): Breach => ({ kind: 'lost', what: `${run.key} did not wait for ${key}` }));
+    const wrong = [...new Set([...there.keys(), ...due.keys()])].flatMap((key): Breach[] => {
       const [times, most] = [there.get(key) ?? 0, due.get(key) ?? 0];
       const what = `${run.key} (${run.id}) began ${key} ${times} times, and not ${most}`;
       return times === most ? [] : [{ kind: times > most ? 'doubled' : 'lost', what }];
     });
+    return [...wrong, ...late];
   });
 }
 

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf } from '../src/db/sqlstate.ts';
+import { teamKey } from './keys.ts';
 import type { Control, PlannedRun } from './plan.ts';
 import { isPassing, surely } from './server.ts';
-import { itemsOf, teamKey } from './teams.ts';
+import { itemsOf } from './teams.ts';
 import type { World } from './world.ts';
 
 /** What became of something that was asked of the database: it was told yes or no, or never heard. */

@@ -6,10 +6,12 @@ import {
   startOpenAiServer,
   streamOf,
 } from '../test/support/openai-server.ts';
+import { lastWords } from './expected.ts';
 import { type ModelFault, modelFault } from './faults.ts';
+import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
 import { converse, type PlannedCall, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
-import { isBroken, lastWords, memberKey, TEAMS, teamKey, teamWithKey, toldIn } from './teams.ts';
+import { TEAMS } from './teams.ts';
 
 // A model that always says the same to the same conversation, on a server that misbehaves as the seed says. Who it plays
 // stands in the last message with a key, and in the mission of who is a member of a workflow.

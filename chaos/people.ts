@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { personSays } from './expected.ts';
 import { callWithKey } from './plan.ts';
-import { personSays } from './teams.ts';
 import { readJournal } from './tools.ts';
 import type { World } from './world.ts';
 

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { syncCustomTools } from '../src/db/maintenance.ts';
+import { promptFor } from './expected.ts';
 import { TEAM_NAMES } from './plan.ts';
-import { promptFor, TEAMS, type Team } from './teams.ts';
+import { TEAMS, type Team } from './teams.ts';
 import { shopTools } from './tools.ts';
 
 /**

@@ -1,11 +1,9 @@
 import type { JsonObject } from '../src/contracts/json.ts';
-import { converse, resultOf, type TeamName, wordsOf } from './plan.ts';
+import { isBroken } from './keys.ts';
+import { type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';
 
-// The workflows of the shop, and what must come out of each, told by what a type promises rather than by how it is written.
-// A member is told a text with keys in it and known by the greatest of these and its own name: `1.2@press.1` is who was told of
-// 1.2, `1.2@press.1@press.2` who was told what that one had said, `1.2~press` the run of the whole. So every run below a workflow
-// has a key of its own, and whatever reached it by a wrong way, or twice, shows.
+// The workflows of the shop, each with what must come out of it, told by what its type promises rather than by how it is written.
 
 export type Player = { name: string } & (
   | { agent: 'clerk' | 'senior' }
@@ -210,70 +208,4 @@ function routedTo(key: string, seed: number): Player {
 export function itemsOf(seed: number, key: string): string[] {
   const count = randomOf(seed, key, 'items').int(2, 6);
   return Array.from({ length: count }, (_, index) => `key=${key}#${index}`);
-}
-
-/** The key in a text; of several the greatest, which is the longest of those that grew out of each other. */
-export function toldIn(text: string): string {
-  const keys = [...text.matchAll(/key=(\S+)/g)].map(([, key]) => key as string);
-  return keys.toSorted((a, b) => (a < b ? 1 : -1))[0] ?? 'unknown';
-}
-
-export const memberKey = (told: string, name: string): string => `${told}@${name}`;
-export const teamKey = (told: string, name: TeamName): string => `${told}~${name}`;
-
-/** Which workflow's run has this key; undefined when it is no workflow's. */
-export function teamWithKey(key: string): TeamName | undefined {
-  const [, name] = /~(\w+)$/.exec(key) ?? [];
-  return name as TeamName | undefined;
-}
-
-/** Its model refuses to answer: the run of such a member fails, and nothing else does by that. */
-export function isBroken(memberOrKey: string): boolean {
-  return memberOrKey.endsWith('.broken');
-}
-
-/** What a person says who is a member, to what is asked of him: `press.ask is asked about …`. */
-export function personSays(prompt: string): string {
-  return `key=${memberKey(toldIn(prompt), /^\S+/.exec(prompt)?.[0] ?? '')} agrees`;
-}
-
-export const promptFor = (name: string, text: string): string => `${name} is asked about ${text}`;
-
-/** What a model says in the end whose calls gave these results. */
-export function lastWords(seed: number, key: string, results: readonly string[]): string {
-  const [, told = '', name = ''] = /^(.*)@([^@/]+)$/.exec(key) ?? [];
-  const random = randomOf(seed, key, 'says');
-  if (name.startsWith('jury.')) {
-    return `key=${told} is ${random.pick(['red', 'blue'])}`;
-  }
-  const again = key.split('@cycle.check').length < 4 && random.chance(0.5);
-  const ending = name === 'cycle.check' && again ? ', once more' : '';
-  return `${name === '' ? '' : 'key='}${wordsOf(key, results)}${ending}`;
-}
-
-/** What the run with this key says in the end, of an agent or of a workflow; undefined when it is to fail. */
-export function outputOf(seed: number, key: string): string | undefined {
-  if (isBroken(key)) return undefined;
-  if (teamWithKey(key)) return playTeam(seed, key).output;
-  const calls = converse(seed, key).turns.flat();
-  return lastWords(
-    seed,
-    key,
-    calls.map((call) => resultOf(seed, call)),
-  );
-}
-
-/** What the workflow's run with this key says in the end, and the keys of the runs of its members. */
-export function playTeam(seed: number, key: string): { output: string; members: string[] } {
-  const { play, players } = TEAMS[teamWithKey(key) as TeamName];
-  const members: string[] = [];
-  const ask = (player: Player, text: string): string => {
-    if ('person' in player) return personSays(promptFor(player.name, text));
-    const told = toldIn(text);
-    const member = 'team' in player ? teamKey(told, player.team) : memberKey(told, player.name);
-    members.push(member);
-    return outputOf(seed, member) ?? '';
-  };
-  const told = `key=${key.slice(0, key.lastIndexOf('~'))}`;
-  return { output: play({ seed, key, told, players, ask }), members };
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { check, type Evidence } from '../../chaos/check.ts';
 import type { Order } from '../../chaos/customers.ts';
+import { outputOf, playTeam } from '../../chaos/expected.ts';
 import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults.ts';
 import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
 import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/model.ts';
@@ -16,7 +17,6 @@ import {
   TEAM_NAMES,
 } from '../../chaos/plan.ts';
 import { linesOf, tableOf } from '../../chaos/report.ts';
-import { outputOf, playTeam } from '../../chaos/teams.ts';
 
 // The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
 
@@ -150,6 +150,7 @@ describe('the checker', () => {
     root: 'a',
     forked_from: null,
     session_id: null,
+    ended: 9,
     model_steps: 2,
     model_retries: 0,
     interruptions: 0,
@@ -263,10 +264,15 @@ describe('the checker', () => {
       expect(finds([root, ...members, of('1.0@crew.1@crew.sum', 'a')])).toEqual(['doubled']);
     });
 
+    test('finds a whole that did not wait for a member', () => {
+      const [first, ...others] = members as [RunRow, ...RunRow[]];
+      expect(finds([root, { ...first, ended: 10 }, ...others])).toEqual(['lost']);
+    });
+
     test('finds members that live on, failed unasked, or answered though they are broken', () => {
       const but = (at: number, change: Partial<RunRow>) =>
         members.map((member, index) => (index === at ? { ...member, ...change } : member));
-      expect(finds([root, ...but(0, { status: 'waiting' })])).toEqual(['stuck']);
+      expect(finds([root, ...but(0, { status: 'waiting', ended: null })])).toEqual(['stuck']);
       expect(finds([root, ...but(0, { status: 'failed', error_code: 'x' })])).toEqual(['lost']);
       expect(finds([root, ...but(1, { status: 'completed', output: 'all is well' })])).toEqual([
         'lost',

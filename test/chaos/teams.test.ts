@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outputOf, personSays, playTeam, promptFor } from '../../chaos/expected.ts';
+import { toldIn } from '../../chaos/keys.ts';
 import { type ChaosModel, startChaosModel } from '../../chaos/model.ts';
 import { TEAM_NAMES } from '../../chaos/plan.ts';
-import { itemsOf, outputOf, personSays, playTeam, promptFor, toldIn } from '../../chaos/teams.ts';
+import { itemsOf } from '../../chaos/teams.ts';
 
 // What chaos expects of workflows follows from the seed; its model says what is expected.
 
