@@ -15,8 +15,10 @@ export type Figure = {
 export const BOUNDS = {
   /** By least squares over the second half. A kilobyte kept for each run at two runs a second is 7 MB/h. */
   heap_mb_per_hour: 5,
-  /** What the allocator keeps for later comes and goes by some MB. */
-  rss_mb_per_hour: 30,
+  /** Code, stacks and buffers come and go by some MB. */
+  outside_mb_per_hour: 10,
+  /** All that was ever needed at once; it must not go on growing. */
+  rss: 1.5,
   /** Autovacuum comes once a minute: it may find as much again as calls for it. */
   vacuums: 2,
   /** A table may grow as its rows do, and half as much again. */
@@ -68,15 +70,16 @@ function memory({ all, first, last }: Thirds): Figure[] {
   const half = all.slice(Math.floor(all.length / 2));
   const count = all[0]?.workers.length ?? 0;
   return Array.from({ length: count }, (_, index) => index).flatMap((index) =>
-    (['heap', 'rss'] as const).map((kind): Figure => {
+    (['heap', 'outside', 'rss'] as const).map((kind): Figure => {
       const of = ({ workers }: Sample): number => (workers[index]?.[kind] ?? Number.NaN) / MB;
-      return {
-        what: `${kind} of worker ${index + 1} in MB; MB/h`,
-        first: median(first.map(of)),
-        last: median(last.map(of)),
-        measured: slope(half.map((sample) => [sample.at, of(sample)])),
-        bound: kind === 'heap' ? BOUNDS.heap_mb_per_hour : BOUNDS.rss_mb_per_hour,
-      };
+      const [before, after] = [median(first.map(of)), median(last.map(of))];
+      const told = { first: before, last: after };
+      const who = `${kind} of worker ${index + 1} in MB`;
+      if (kind === 'rss') {
+        return { what: who, ...told, measured: after, bound: BOUNDS.rss * before };
+      }
+      const measured = slope(half.map((sample) => [sample.at, of(sample)]));
+      return { what: `${who}; MB/h`, ...told, measured, bound: BOUNDS[`${kind}_mb_per_hour`] };
     }),
   );
 }

@@ -20,6 +20,10 @@ const table: TableSample = {
 };
 const statement: StatementSample = { id: '1', text: 'commit', calls: 0, ms: 0, blocks: 0 };
 
+const weights = ({ heap = 40, outside = 90, kept = 100 }) => {
+  return { heap: heap * MB, outside: outside * MB, rss: (heap + outside + kept) * MB };
+};
+
 /** An hour in which nothing grows but what was done; `change` says what is otherwise at the nth sample. */
 function hour(
   change: (nth: number) => Partial<TableSample & StatementSample & Sample> = () => ({}),
@@ -33,10 +37,9 @@ function hour(
           (other as Record<string, unknown>)[key] ?? value,
         ]),
       ) as T;
-    const noise = (nth % 7) * 0.1 * MB;
     return pick<Sample>({
       at: nth / COUNT,
-      workers: [{ heap: 40 * MB + noise, rss: 200 * MB + noise }],
+      workers: [weights({ heap: 40 + (nth % 7) * 0.1, outside: 90 + (nth % 5) })],
       live: 4 + (nth % 3),
       jobs: 1,
       tables: [pick({ ...table, updates: nth * 100, hot_updates: nth * 70 })],
@@ -75,22 +78,27 @@ test('a steady hour holds all bounds, and the figures say how it was', () => {
 
 describe('a bound is broken by', () => {
   test('a heap that keeps a kilobyte of each run, and not by one that grew while it was warming up', () => {
-    const worker = (heap: number) => [{ heap, rss: 200 * MB }];
-    expect(broken(hour((nth) => ({ workers: worker((40 + nth / 17) * MB) })))).toEqual([
+    expect(broken(hour((nth) => ({ workers: [weights({ heap: 40 + nth / 17 })] })))).toEqual([
       'heap of worker 1 in MB; MB/h',
     ]);
-    expect(broken(hour((nth) => ({ workers: worker(Math.min(40, 20 + nth) * MB) })))).toEqual([]);
+    const warm = (nth: number) => [weights({ heap: Math.min(40, 20 + nth) })];
+    expect(broken(hour((nth) => ({ workers: warm(nth) })))).toEqual([]);
   });
 
-  test('memory outside the heap', () => {
-    const workers = (nth: number) => [{ heap: 40 * MB, rss: (150 + nth) * MB }];
-    expect(broken(hour((nth) => ({ workers: workers(nth) })))).toEqual([
-      'rss of worker 1 in MB; MB/h',
+  test('memory outside the heap, and what V8 keeps only when it goes on and on', () => {
+    const outside = (nth: number) => [weights({ outside: 80 + nth / 5 })];
+    expect(broken(hour((nth) => ({ workers: outside(nth) })))).toEqual([
+      'outside of worker 1 in MB; MB/h',
     ]);
+    const kept = (nth: number, step: number) => [
+      weights({ kept: 100 + Math.floor(nth / 20) * step }),
+    ];
+    expect(broken(hour((nth) => ({ workers: kept(nth, 8) })))).toEqual([]);
+    expect(broken(hour((nth) => ({ workers: kept(nth, 50) })))).toEqual(['rss of worker 1 in MB']);
   });
 
   test('a worker that was not weighed', () => {
-    expect(broken(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toHaveLength(2);
+    expect(broken(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toHaveLength(3);
   });
 
   test('a queue that grows', () => {
@@ -142,7 +150,8 @@ test('what is hardly asked or changed is not looked at', () => {
   const quiet = hour(() => ({ rows: 50, updates: 10, hot_updates: 0, calls: 5 }));
   expect(figuresOf(quiet).map(({ what }) => what)).toEqual([
     'heap of worker 1 in MB; MB/h',
-    'rss of worker 1 in MB; MB/h',
+    'outside of worker 1 in MB; MB/h',
+    'rss of worker 1 in MB',
     'runs that have not ended',
     'wake-ups in the queue',
   ]);
