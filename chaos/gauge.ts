@@ -4,15 +4,15 @@ import { appendFileSync } from 'node:fs';
 // writes a line on what is left.
 
 /**
- * Bytes. `heap` is what is in use after a collection, with what lies outside V8's heap but belongs to its objects; `outside` is
- * all that is not V8's heap. V8 keeps pages it once needed: they are in `rss` alone, which grows by steps with the worst moment.
+ * Bytes. `heap` is what is in use after a collection, with what lies outside V8's heap but belongs to its objects. V8 keeps the
+ * pages it once needed: they are in `rss` alone, which grows by steps, with the worst moment there was.
  */
-export type Reading = { heap: number; outside: number; rss: number };
+export type Reading = { heap: number; rss: number };
 
 const file = process.env.CHAOS_GAUGE;
 process.on('SIGUSR2', () => {
   globalThis.gc?.();
-  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
-  const reading: Reading = { heap: heapUsed + external, outside: rss - heapTotal, rss };
+  const { heapUsed, external, rss } = process.memoryUsage();
+  const reading: Reading = { heap: heapUsed + external, rss };
   if (file) appendFileSync(file, `${JSON.stringify(reading)}\n`);
 });

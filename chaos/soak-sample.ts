@@ -99,7 +99,7 @@ export async function sampleDatabase(pool: pg.Pool): Promise<Omit<Sample, 'at' |
 }
 
 const COUNTS = `
-  select (select count(*)::int from howdah.executions where completed_at is null) as live,
+  select (select count(*)::int from howdah.executions where status in ('queued', 'running', 'waiting', 'paused')) as live,
     (select count(*)::int from graphile_worker._private_jobs) as jobs`;
 
 const TABLES = `

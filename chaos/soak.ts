@@ -73,10 +73,10 @@ async function watch(
 }
 
 function inOneLine({ at, workers, live, jobs, tables }: Sample): string {
-  const megabytes = (of: 'heap' | 'outside' | 'rss') =>
+  const megabytes = (of: 'heap' | 'rss') =>
     workers.map((one) => (one[of] / 1_048_576).toFixed(1)).join(' + ');
   const dead = tables.reduce((sum, table) => sum + table.dead, 0);
-  return `${(at * 60).toFixed(1)} min: heap ${megabytes('heap')} MB, outside ${megabytes('outside')} MB, rss ${megabytes('rss')} MB, ${live} live, ${jobs} jobs, ${dead} dead rows`;
+  return `${(at * 60).toFixed(1)} min: heap ${megabytes('heap')} MB, rss ${megabytes('rss')} MB, ${live} live, ${jobs} jobs, ${dead} dead rows`;
 }
 
 function print(figures: readonly Figure[], json: boolean): void {
