@@ -7,10 +7,11 @@ export default defineConfig({
     globalSetup: ['test/support/server.ts'],
     // Processes that tests start read and compile our sources once, not each time: half of what they cost.
     env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Nothing is asserted of time: these are for what would never end, also on a machine that does much else.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // What is waited for comes at once, or as late as a busy machine makes it.
-    expect: { poll: { timeout: 20_000 } },
+    expect: { poll: { timeout: 60_000 } },
     // Real servers and processes on what may be two cores: more files at once only make them slower.
     maxWorkers: 2,
   },

@@ -30,7 +30,18 @@ comment on constraint sequence_order_counts_from_one on howdah.workflow_agents i
 comment on constraint definition_is_an_object on howdah.workflow_versions is 'Change the workflow instead: its versions are written from it.';
 comment on constraint a_run_is_of_an_agent_or_a_workflow on howdah.executions is 'Set agent_id or workflow_id: the version is read from it.';
 comment on constraint a_label_is_a_word on howdah.version_labels is 'Take a label of lower-case letters, digits, _ and -, such as production.';
-comment on constraint a_label_is_of_an_agent_or_a_workflow on howdah.version_labels is 'Set one of agent_id and workflow_id.';
+comment on constraint a_label_is_of_one_thing on howdah.version_labels is 'Set one of agent_id, workflow_id and prompt_id.';
+
+comment on constraint name_is_not_empty on howdah.prompts is 'Give the prompt a name of 1 to 200 characters that are not all spaces.';
+comment on constraint template_is_not_empty on howdah.prompts is 'Write what the agent is told in template, with {{name}} for a variable.';
+comment on constraint variables_are_an_object on howdah.prompts is 'Write variables as JSON Schemas by name, such as {"tone": {"type": "string", "default": "kind"}}.';
+comment on constraint definition_is_an_object on howdah.prompt_versions is 'Change the prompt instead: its versions are written from it.';
+comment on constraint prompt_values_are_an_object on howdah.agents is 'Write prompt_values as a JSON object, such as {"tone": "kind"}.';
+comment on constraint name_is_a_word on howdah.skills is 'Make the name of 1 to 64 letters, digits, _ and -, since agents load the skill by it.';
+comment on constraint description_is_one_short_line on howdah.skills is 'Say in one line of at most 500 characters when to read the skill.';
+comment on constraint content_is_not_empty on howdah.skills is 'Write in content what the agent is to know, as Markdown.';
+comment on constraint definition_is_an_object on howdah.skill_versions is 'Change the skill instead: its versions are written from it.';
+comment on constraint position_counts_from_one on howdah.agent_skills is 'Set position to 1 for the skill that is told of first, to 2, 3, … for the others.';
 
 comment on constraint agent_tools_name_their_agent on howdah.tools is 'Give a tool of the kind agent its agent_id, and other kinds none.';
 comment on constraint aliases_fit_the_wire on howdah.tools is 'Make each of aliases of 1 to 64 letters, digits, _ and -.';
@@ -134,3 +145,8 @@ comment on constraint hashes_have_32_bytes on howdah.audit_log is 'Leave the aud
 comment on constraint seq_counts_from_one on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint runs_are_kept_for_a_day_at_least on howdah.retention_policies is 'Set keep_contents_days to whole days from 0 on (0 keeps none) and keep_runs_days from 1 on, or leave one out: then it is kept for good.';
 comment on constraint sessions_are_kept_for_up_to_a_day on howdah.retention_policies is 'Set keep_sessions_minutes to 1 to 1440 minutes.';
+
+comment on constraint name_is_not_empty on howdah.agent_systems is 'Give the system a name of 1 to 200 characters that are not all spaces.';
+comment on constraint resolved_is_an_object on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
+comment on constraint version_counts_from_one on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
+comment on constraint resolved_is_an_object on howdah.agent_system_versions is 'Change the system instead: its versions are written from it.';

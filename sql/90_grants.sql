@@ -33,7 +33,8 @@ grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bou
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
-grant select, update on howdah.agent_versions, howdah.workflow_versions to howdah_eraser;
+grant select, update on howdah.agent_versions, howdah.workflow_versions, howdah.prompt_versions, howdah.skill_versions
+  to howdah_eraser;
 grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.rename_author(uuid, text, text)
@@ -154,10 +155,37 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 -- Versions.
 grant select on howdah.version_labels to howdah_app, howdah_analyst;
-grant insert (agent_id, workflow_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
+grant insert (agent_id, workflow_id, prompt_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
 grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
-  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb)
+  howdah.label_prompt_version(uuid, int, text), howdah_private.label_version(text, uuid, int, text),
+  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb),
+  howdah.restore_workflow_version(uuid, int), howdah_private.workflow_row(uuid),
+  howdah.restore_prompt_version(uuid, int), howdah.restore_skill_version(uuid, int)
   to howdah_app;
+grant execute on function howdah_private.version_of(text, uuid, text), howdah_private.last_version(text, uuid),
+  howdah.diff_agent_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
+  howdah.diff_prompt_versions(uuid, text, text), howdah.diff_skill_versions(uuid, text, text),
+  howdah_private.version_changes(text, uuid, text, text), howdah_private.json_changes(jsonb, jsonb, text, text),
+  howdah_private.json_change(jsonb, jsonb, text, text), howdah_private.json_list_changes(jsonb, jsonb, text, text),
+  howdah_private.part_keys(jsonb), howdah_private.part_place(text, jsonb), howdah_private.marked_lines(text, jsonb)
+  to howdah_app, howdah_analyst;
+
+-- Prompts and skills.
+grant select on howdah.prompts, howdah.prompt_versions, howdah.skills, howdah.skill_versions, howdah.agent_skills
+  to howdah_app, howdah_analyst;
+grant select (prompt_id, prompt_values) on howdah.agents to howdah_app, howdah_analyst;
+grant insert (prompt_id, prompt_values), update (prompt_id, prompt_values) on howdah.agents to howdah_app;
+grant insert (name, description, template, variables), update (name, description, template, variables, deleted_at)
+  on howdah.prompts to howdah_app;
+grant insert (name, description, content, is_active), update (name, description, content, is_active, deleted_at)
+  on howdah.skills to howdah_app;
+grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
+grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
+  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb),
+  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[])
+  to howdah_app, howdah_analyst;
+grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
+grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;
 
 -- Teams.
 grant select (
@@ -176,12 +204,38 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text) to howdah_app;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
   howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
+  to howdah_app;
+
+-- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.
+grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
+grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
+grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
+  howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
+  howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
+  howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
+  howdah_private.nearest_word(text, text[]),
+  howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
+  howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
+  howdah_private.system_use_faults(jsonb), howdah_private.system_steps(jsonb), howdah_private.system_rows(uuid, jsonb),
+  howdah_private.system_state(uuid, jsonb), howdah_private.system_changes(jsonb, jsonb), howdah_private.change_of(text, text, jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
+  howdah_private.system_heading(howdah.agent_systems), howdah_private.model_entry(howdah.models),
+  howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
+  howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
+  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.sql_tool_of(text, text, howdah.tools),
+  howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
+  howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
+  howdah_private.apply_agent(text, text, jsonb), howdah_private.apply_agent_models(text, jsonb),
+  howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
+  howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
+  howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
+  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 
 -- Roles and grants.
@@ -307,5 +361,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

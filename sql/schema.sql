@@ -77,6 +77,60 @@ alter table howdah.agent_models enable row level security, force row level secur
 CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
 
+create table howdah.agent_skills (
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  skill_id uuid not null,
+  "position" integer default 1 not null,
+  created_at timestamp with time zone default now() not null,
+  constraint agent_skills_pkey PRIMARY KEY (agent_id, skill_id),
+  constraint agent_skills_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_skills_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
+  constraint position_counts_from_one CHECK (("position" >= 1))
+);
+alter table howdah.agent_skills enable row level security, force row level security;
+CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id);
+CREATE INDEX agent_skills_skill_id_idx ON howdah.agent_skills USING btree (tenant_id, skill_id);
+
+create table howdah.agent_system_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  agent_system_id uuid not null,
+  version integer not null,
+  source text not null,
+  digest text not null,
+  resolved jsonb not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint agent_system_versions_tenant_id_agent_system_id_version_key UNIQUE (tenant_id, agent_system_id, version),
+  constraint agent_system_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint agent_system_versions_pkey PRIMARY KEY (id),
+  constraint agent_system_versions_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE RESTRICT,
+  constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text))
+);
+alter table howdah.agent_system_versions enable row level security, force row level security;
+
+create table howdah.agent_systems (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  orchestrator text,
+  version integer default 1 not null,
+  source text not null,
+  digest text not null,
+  resolved jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint agent_systems_pkey PRIMARY KEY (id),
+  constraint agent_systems_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text)),
+  constraint version_counts_from_one CHECK ((version >= 1))
+);
+alter table howdah.agent_systems enable row level security, force row level security;
+
 create table howdah.agent_tools (
   tenant_id uuid default howdah.current_tenant() not null,
   agent_id uuid not null,
@@ -137,24 +191,32 @@ create table howdah.agents (
   context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
   is_restricted boolean default false not null,
   is_default boolean default false not null,
+  agent_system_id uuid,
+  prompt_id uuid,
+  prompt_values jsonb default '{}'::jsonb not null,
   engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
+  constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint agents_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint engine_configuration_is_an_object CHECK ((jsonb_typeof(engine_configuration) = 'object'::text)),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
   constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
-  constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text))
+  constraint output_schema_is_an_object CHECK ((jsonb_typeof(output_schema) = 'object'::text)),
+  constraint prompt_values_are_an_object CHECK ((jsonb_typeof(prompt_values) = 'object'::text))
 );
 alter table howdah.agents enable row level security, force row level security;
+CREATE INDEX agents_agent_system_id_idx ON howdah.agents USING btree (tenant_id, agent_system_id);
 CREATE INDEX agents_current_version_id_idx ON howdah.agents USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX agents_default_key ON howdah.agents USING btree (tenant_id, user_id) NULLS NOT DISTINCT WHERE (is_default AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX agents_living_name_key ON howdah.agents USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_prompt_id_idx ON howdah.agents USING btree (tenant_id, prompt_id);
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
 
@@ -524,9 +586,11 @@ create table howdah.models (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   secret_name text,
+  agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
+  constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
@@ -535,6 +599,45 @@ create table howdah.models (
   constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
 );
 alter table howdah.models enable row level security, force row level security;
+CREATE INDEX models_agent_system_id_idx ON howdah.models USING btree (tenant_id, agent_system_id);
+
+create table howdah.prompt_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint prompt_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint prompt_versions_tenant_id_prompt_id_version_key UNIQUE (tenant_id, prompt_id, version),
+  constraint prompt_versions_pkey PRIMARY KEY (id),
+  constraint prompt_versions_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.prompt_versions enable row level security, force row level security;
+
+create table howdah.prompts (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  template text not null,
+  variables jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint prompts_pkey PRIMARY KEY (id),
+  constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+  constraint template_is_not_empty CHECK ((template ~ '\S'::text)),
+  constraint variables_are_an_object CHECK ((jsonb_typeof(variables) = 'object'::text))
+);
+alter table howdah.prompts enable row level security, force row level security;
+CREATE UNIQUE INDEX prompts_living_name_key ON howdah.prompts USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 
 create table howdah.questions (
   id uuid default howdah.uuid_v7() not null,
@@ -778,6 +881,44 @@ CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, ag
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
+create table howdah.skill_versions (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  skill_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  digest text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint skill_versions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint skill_versions_tenant_id_skill_id_version_key UNIQUE (tenant_id, skill_id, version),
+  constraint skill_versions_pkey PRIMARY KEY (id),
+  constraint skill_versions_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
+  constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
+);
+alter table howdah.skill_versions enable row level security, force row level security;
+
+create table howdah.skills (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text not null,
+  content text not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint skills_pkey PRIMARY KEY (id),
+  constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
+  constraint description_is_one_short_line CHECK (((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500))),
+  constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text))
+);
+alter table howdah.skills enable row level security, force row level security;
+CREATE UNIQUE INDEX skills_living_name_key ON howdah.skills USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
   to_status howdah.execution_status not null,
@@ -866,10 +1007,12 @@ create table howdah.tools (
   agent_id uuid,
   compensation_tool_id uuid,
   workflow_id uuid,
+  agent_system_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
+  constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint tools_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
@@ -885,6 +1028,7 @@ create table howdah.tools (
 );
 alter table howdah.tools enable row level security, force row level security;
 CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
+CREATE INDEX tools_agent_system_id_idx ON howdah.tools USING btree (tenant_id, agent_system_id);
 CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
 CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
@@ -913,19 +1057,23 @@ create table howdah.version_labels (
   version integer not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint version_labels_tenant_id_agent_id_workflow_id_label_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, label),
+  prompt_id uuid,
+  constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint version_labels_pkey PRIMARY KEY (id),
   constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE CASCADE,
+  constraint version_labels_tenant_id_prompt_id_version_fkey FOREIGN KEY (tenant_id, prompt_id, version) REFERENCES howdah.prompt_versions(tenant_id, prompt_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_workflow_id_version_fkey FOREIGN KEY (tenant_id, workflow_id, version) REFERENCES howdah.workflow_versions(tenant_id, workflow_id, version) ON DELETE CASCADE,
   constraint a_label_is_a_word CHECK ((label ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
-  constraint a_label_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1))
+  constraint a_label_is_of_one_thing CHECK ((num_nonnulls(agent_id, workflow_id, prompt_id) = 1))
 );
 alter table howdah.version_labels enable row level security, force row level security;
 CREATE INDEX version_labels_agent_id_idx ON howdah.version_labels USING btree (tenant_id, agent_id, version);
+CREATE INDEX version_labels_prompt_id_idx ON howdah.version_labels USING btree (tenant_id, prompt_id, version);
 CREATE INDEX version_labels_workflow_id_idx ON howdah.version_labels USING btree (tenant_id, workflow_id, version);
 
 create table howdah.workflow_agents (
@@ -994,9 +1142,11 @@ create table howdah.workflows (
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
   is_restricted boolean default false not null,
+  agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_pkey PRIMARY KEY (id),
+  constraint workflows_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
@@ -1005,6 +1155,7 @@ create table howdah.workflows (
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200)))
 );
 alter table howdah.workflows enable row level security, force row level security;
+CREATE INDEX workflows_agent_system_id_idx ON howdah.workflows USING btree (tenant_id, agent_system_id);
 CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
@@ -1365,6 +1516,8 @@ begin
     detail = jsonb_build_object('agent', agent.name)::text,
     hint = case when howdah.current_tenant() is null
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
+      when howdah_private.workflow_called(agent.name) is not null
+      then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
 end $function$
 ;
@@ -1388,6 +1541,31 @@ begin
     jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
   return howdah_private.settle_question(
     v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.apply_agent_system(document jsonb, source text DEFAULT NULL::text, dry_run boolean DEFAULT false, prune boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_result jsonb;
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  perform howdah_private.refuse_system_shape(apply_agent_system.document, apply_agent_system.source);
+  -- who applies waits for who applies: two would each not see what the other takes
+  perform pg_advisory_xact_lock(hashtextextended('howdah.systems ' || howdah.current_tenant(), 0));
+  begin
+    v_result := howdah_private.write_system(apply_agent_system.document,
+      coalesce(apply_agent_system.source, jsonb_pretty(apply_agent_system.document)), coalesce(apply_agent_system.prune, false));
+    if apply_agent_system.dry_run then
+      raise exception using errcode = 'triggered_action_exception';
+    end if;
+  exception when triggered_action_exception then
+    null; -- undone; what it would have done is told
+  end;
+  return v_result || jsonb_build_object('dry_run', coalesce(apply_agent_system.dry_run, false));
 end $function$
 ;
 
@@ -1661,6 +1839,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.delete_prompt(id uuid)
+ RETURNS howdah.prompts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_prompt howdah.prompts;
+begin
+  update howdah.prompts as p set deleted_at = now()
+  where p.id = delete_prompt.id and p.deleted_at is null
+  returning p.* into v_prompt;
+  if v_prompt.id is null then
+    raise exception using errcode = 'HWNTF', message = format('there is no prompt %s', delete_prompt.id),
+      detail = jsonb_build_object('prompt_id', delete_prompt.id)::text, hint = 'Those there are stand in howdah.prompts.';
+  end if;
+  return v_prompt;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.delete_skill(id uuid)
+ RETURNS howdah.skills
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_skill howdah.skills;
+begin
+  update howdah.skills as s set deleted_at = now()
+  where s.id = delete_skill.id and s.deleted_at is null
+  returning s.* into v_skill;
+  if v_skill.id is null then
+    raise exception using errcode = 'HWNTF', message = format('there is no skill %s', delete_skill.id),
+      detail = jsonb_build_object('skill_id', delete_skill.id)::text, hint = 'Those there are stand in howdah.skills.';
+  end if;
+  return v_skill;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.delete_workflow(id uuid)
  RETURNS howdah.workflows
  LANGUAGE plpgsql
@@ -1685,6 +1903,50 @@ begin
   end if;
   return v_workflow;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_agent_versions(agent_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('agent', diff_agent_versions.agent_id,
+    diff_agent_versions.from_version, diff_agent_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_prompt_versions(prompt_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('prompt', diff_prompt_versions.prompt_id,
+    diff_prompt_versions.from_version, diff_prompt_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_skill_versions(skill_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('skill', diff_skill_versions.skill_id,
+    diff_skill_versions.from_version, diff_skill_versions.to_version) as c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.diff_workflow_versions(workflow_id uuid, from_version text, to_version text DEFAULT NULL::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.* from howdah_private.version_changes('workflow', diff_workflow_versions.workflow_id,
+    diff_workflow_versions.from_version, diff_workflow_versions.to_version) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
@@ -1761,6 +2023,33 @@ begin
   perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
     v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if export_agent_system.name is null then
+    return howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant()));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = export_agent_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(export_agent_system.name)),
+      detail = jsonb_build_object('agent_system', export_agent_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system));
 end $function$
 ;
 
@@ -1905,58 +2194,32 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_label howdah.version_labels;
-begin
-  if not exists (
-    select from howdah.agent_versions as v
-    where v.agent_id = label_agent_version.agent_id and v.version = label_agent_version.version
-      and v.tenant_id = v_tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('agent %s has no version %s', label_agent_version.agent_id, label_agent_version.version),
-      detail = jsonb_build_object('agent_id', label_agent_version.agent_id, 'version', label_agent_version.version)::text,
-      hint = 'Those there are stand in howdah.agent_versions.';
-  end if;
-  insert into howdah.version_labels (agent_id, version, label)
-  values (label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
-  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning * into v_label;
-  return v_label;
-end $function$
+  select howdah_private.label_version(
+    'agent', label_agent_version.agent_id, label_agent_version.version, label_agent_version.label)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.label_prompt_version(prompt_id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.label_version(
+    'prompt', label_prompt_version.prompt_id, label_prompt_version.version, label_prompt_version.label)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, version integer, label text)
  RETURNS howdah.version_labels
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_label howdah.version_labels;
-begin
-  if not exists (
-    select from howdah.workflow_versions as v
-    where v.workflow_id = label_workflow_version.workflow_id and v.version = label_workflow_version.version
-      and v.tenant_id = v_tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('workflow %s has no version %s', label_workflow_version.workflow_id, label_workflow_version.version),
-      detail = jsonb_build_object('workflow_id', label_workflow_version.workflow_id, 'version', label_workflow_version.version)::text,
-      hint = 'Those there are stand in howdah.workflow_versions.';
-  end if;
-  insert into howdah.version_labels (workflow_id, version, label)
-  values (label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
-  on conflict (tenant_id, agent_id, workflow_id, label) do update set version = excluded.version
-  returning * into v_label;
-  return v_label;
-end $function$
+  select howdah_private.label_version(
+    'workflow', label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
@@ -1981,6 +2244,32 @@ begin
   perform howdah_private.announce_watched(v_family);
   perform howdah_private.note_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.prompt(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select p.id into v_id from howdah.prompts as p
+  where p.name = prompt.name and p.tenant_id = v_tenant_id and p.deleted_at is null;
+  if v_id is null then
+    v_known := array(
+      select p.name from howdah.prompts as p where p.tenant_id = v_tenant_id and p.deleted_at is null order by p.name limit 50
+    );
+    raise exception using errcode = 'HWNTF', message = format('there is no prompt named %L', prompt.name),
+      detail = jsonb_build_object('prompt', prompt.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(prompt.name, v_known) || '?',
+        'The prompts here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no prompts here yet.');
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -2097,6 +2386,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.render_prompt(name text, variables jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah.prompt(render_prompt.name);
+  v_prompt jsonb;
+begin
+  if render_prompt.version is null then
+    select howdah_private.prompt_definition(p) into v_prompt from howdah.prompts as p where p.id = v_id;
+  else
+    select v.definition into v_prompt from howdah_private.version_of('prompt', v_id, render_prompt.version) as v;
+  end if;
+  if jsonb_typeof(render_prompt.variables) <> 'object' then
+    raise exception using errcode = 'HWINV', message = 'variables are no JSON object',
+      detail = '{"field": "variables"}', hint = 'Give values by name, such as {"tone": "kind"}.';
+  end if;
+  perform howdah_private.refuse_values('variables', v_prompt ->> 'name', v_prompt -> 'variables', jsonb_strip_nulls(render_prompt.variables));
+  return howdah_private.rendered_prompt(v_prompt, render_prompt.variables);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -2139,30 +2452,25 @@ CREATE OR REPLACE FUNCTION howdah.restore_agent_version(agent_id uuid, version i
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id uuid := howdah.current_tenant();
   v_definition jsonb;
   v_gone text;
 begin
-  -- the key of versions does not begin with the tenant, so it is asked only about an agent of one's own
-  if exists (
-    select from howdah.agents as a where a.id = restore_agent_version.agent_id and a.tenant_id = v_tenant_id
-  ) then
-    select v.definition into v_definition from howdah.agent_versions as v
-    where v.agent_id = restore_agent_version.agent_id and v.version = restore_agent_version.version
-      and v.tenant_id = v_tenant_id;
-  end if;
-  if v_definition is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('agent %s has no version %s', restore_agent_version.agent_id, restore_agent_version.version),
-      detail = jsonb_build_object('agent_id', restore_agent_version.agent_id, 'version', restore_agent_version.version)::text,
-      hint = 'Those there are stand in howdah.agent_versions.';
-  end if;
+  select v.definition into v_definition
+  from howdah_private.version_of('agent', restore_agent_version.agent_id, coalesce(restore_agent_version.version, 0)::text) as v;
   select string_agg(format('%s %s', g.what, g.name), ', ') into v_gone from (
     select 'model' as what, m ->> 'name' as name from jsonb_array_elements(v_definition -> 'models') as m
     where m ->> 'id' is not null and not exists (select from howdah.models as x where x.id = (m ->> 'id')::uuid)
     union all
     select 'tool', t ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t
     where not exists (select from howdah.tools as x where x.id = (t ->> 'id')::uuid)
+    union all
+    select 'skill', s ->> 'name' from jsonb_array_elements(coalesce(v_definition -> 'skills', '[]')) as s
+    where not exists (select from howdah.skills as x where x.id = (s ->> 'id')::uuid and x.deleted_at is null)
+    union all
+    select 'prompt', v_definition #>> '{agent,prompt,name}'
+    where v_definition -> 'agent' ? 'prompt' and not exists (
+      select from howdah.prompts as x where x.id = (v_definition #>> '{agent,prompt,id}')::uuid and x.deleted_at is null
+    )
   ) as g;
   if v_gone is not null then
     raise exception using errcode = 'HWCNF',
@@ -2173,19 +2481,113 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
-    max_seconds, capabilities, domain, engine, engine_configuration) = (
+    max_seconds, capabilities, domain, engine, engine_configuration,
+    prompt_id, prompt_values) = (
     select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
-      coalesce(r.engine_configuration, '{}')
+      coalesce(r.engine_configuration, '{}'), (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       name text, description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
-      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb
+      max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb,
+      prompt jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;
   return howdah_private.agent_row(restore_agent_version.agent_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_prompt_version(prompt_id uuid, version integer)
+ RETURNS howdah.prompts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_prompt howdah.prompts;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
+  update howdah.prompts as p
+  set name = v_definition ->> 'name', description = v_definition ->> 'description',
+    template = v_definition ->> 'template', variables = v_definition -> 'variables'
+  where p.id = restore_prompt_version.prompt_id and p.tenant_id = v_tenant_id
+  returning p.* into v_prompt;
+  return v_prompt;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_skill_version(skill_id uuid, version integer)
+ RETURNS howdah.skills
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_skill howdah.skills;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'skill', restore_skill_version.skill_id, coalesce(restore_skill_version.version, 0)::text) as v;
+  update howdah.skills as s
+  set name = v_definition ->> 'name', description = v_definition ->> 'description', content = v_definition ->> 'content'
+  where s.id = restore_skill_version.skill_id and s.tenant_id = v_tenant_id
+  returning s.* into v_skill;
+  return v_skill;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.restore_workflow_version(workflow_id uuid, version integer)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_definition jsonb;
+  v_gone text;
+begin
+  select v.definition into v_definition from howdah_private.version_of(
+    'workflow', restore_workflow_version.workflow_id, coalesce(restore_workflow_version.version, 0)::text) as v;
+  select string_agg(format('member %s', m ->> 'name'), ', ') into v_gone
+  from jsonb_array_elements(v_definition #> '{workflow,members}') as m
+  where not m ? 'question' and not exists (
+    select from howdah.agents as a where a.id = (m ->> 'agent_id')::uuid and a.deleted_at is null
+    union all
+    select from howdah.workflows as w where w.id = (m ->> 'workflow_id')::uuid and w.deleted_at is null
+  );
+  if v_gone is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s cannot be restored: there is no %s any more', restore_workflow_version.version, v_gone),
+      detail = jsonb_build_object('workflow_id', restore_workflow_version.workflow_id,
+        'version', restore_workflow_version.version)::text,
+      hint = 'Make it again under that name and make it a member by hand.';
+  end if;
+  update howdah.workflows as w
+  set (name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
+    select r.name, r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
+      v_definition #> '{workflow,configuration}', r.max_steps, r.max_tokens, r.max_cost, r.max_seconds
+    from jsonb_to_record(v_definition -> 'agent') as r (
+      name text, description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
+    )
+  )
+  where w.id = restore_workflow_version.workflow_id and w.tenant_id = v_tenant_id;
+  delete from howdah.workflow_agents as m where m.workflow_id = restore_workflow_version.workflow_id;
+  -- a member that has no other name than its agent's keeps to that; one that is called otherwise by now had another name then
+  insert into howdah.workflow_agents (workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration)
+  select restore_workflow_version.workflow_id, (m.member ->> 'agent_id')::uuid, (m.member ->> 'workflow_id')::uuid,
+    m.member -> 'question', m.place,
+    nullif(m.member ->> 'name', coalesce(a.name, w.name, 'person ' || m.place)), m.member -> 'configuration'
+  from jsonb_array_elements(v_definition #> '{workflow,members}') with ordinality as m (member, place)
+  left join howdah.agents as a on a.id = (m.member ->> 'agent_id')::uuid
+  left join howdah.workflows as w on w.id = (m.member ->> 'workflow_id')::uuid
+  order by m.place;
+  return howdah_private.workflow_row(restore_workflow_version.workflow_id);
 end $function$
 ;
 
@@ -2471,6 +2873,32 @@ declare
 begin
   update howdah.agents as a set is_default = true where a.id = v_id and not a.is_default;
   return howdah_private.agent_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.skill(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select s.id into v_id from howdah.skills as s
+  where s.name = skill.name and s.tenant_id = v_tenant_id and s.deleted_at is null;
+  if v_id is null then
+    v_known := array(
+      select s.name from howdah.skills as s where s.tenant_id = v_tenant_id and s.deleted_at is null order by s.name limit 50
+    );
+    raise exception using errcode = 'HWNTF', message = format('there is no skill named %L', skill.name),
+      detail = jsonb_build_object('skill', skill.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(skill.name, v_known) || '?',
+        'The skills here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no skills here yet.');
+  end if;
+  return v_id;
 end $function$
 ;
 
@@ -3023,11 +3451,12 @@ AS $function$
     join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
     where t.is_active
-    union all
+    union all -- what an agent has without being given it
     select t, '{}', null
     from agent as a
-    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and t.name = 'ask_user'
-    where a.human_input and t.is_active
+    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and case t.name
+      when 'ask_user' then a.human_input when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
+    where t.is_active
       and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
@@ -3036,7 +3465,7 @@ AS $function$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+    ) || howdah_private.pinned_prompt(a) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
@@ -3055,8 +3484,35 @@ AS $function$
       join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  )
+  ) || howdah_private.pinned_skills(a.id)
   from agent as a
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_entry(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
+    'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
+    'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
+      'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
+    'models', (
+      select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
+        else howdah_private.sparse(
+          jsonb_build_object('model', m.name, 'purpose', u.purpose, 'request_params', u.request_params),
+          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
+      from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
+  ) || howdah_private.agent_tools_entry(a.id), '{
+    "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "engine": "builtin", "engine_configuration": {}
+  }')
 $function$
 ;
 
@@ -3105,6 +3561,47 @@ begin
   where a.id = agent_row.id and a.tenant_id = v_tenant_id and howdah_private.sees_agent(a.id);
   return v_agent;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with given as (
+    select t.name, t.kind::text as kind, u.configuration, u.requires_approval, howdah_private.sub_run_target(t) as target
+    from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
+    where u.agent_id = agent_tools_entry.agent_id
+  ),
+  sub_runs as (
+    select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
+      else jsonb_object_agg(g.target, o.one) end as entry
+    from given as g
+    cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
+      else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
+    where g.target is not null
+    group by g.kind
+  )
+  select jsonb_build_object(
+    'tools', (
+      select howdah_private.sparse(jsonb_build_object(
+        'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
+        'configuration', coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'), '{}'),
+        'requires_approval', coalesce(
+          jsonb_object_agg(g.name, g.requires_approval) filter (where g.requires_approval is not null), '{}')
+      ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
+      from given as g where g.target is null),
+    'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
+    'workflows', (select s.entry from sub_runs as s where s.kind = 'workflow'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_version(id uuid)
@@ -3172,6 +3669,302 @@ begin
     or howdah_private.json_faults(schema, to_jsonb(answer)) <> '{}' then v_value end;
 exception when data_exception or statement_too_complex then
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select a.id, a.agent_system_id into v_id, v_owner_id from howdah.agents as a
+  where a.name = apply_agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  perform howdah_private.refuse_owned('agent', apply_agent.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.agents (name) values (apply_agent.name) returning id into v_id;
+  end if;
+  update howdah.agents as a
+  set description = w.description, instruction = w.mission, system_prompt = w.system_prompt, use_history = w.use_history,
+    human_input = w.human_input, context_policy = w.context_policy, capabilities = w.capabilities, domain = w.domain,
+    output_schema = w.output_schema, is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
+    engine = w.engine, engine_configuration = w.engine_configuration,
+    max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost, max_seconds = w.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission, r.system_prompt,
+      coalesce(r.use_history, true) as use_history, coalesce(r.human_input, false) as human_input,
+      coalesce(r.context_policy, 'trim') as context_policy, howdah_private.texts(entry -> 'capabilities') as capabilities,
+      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, coalesce(r.engine, 'builtin') as engine,
+      coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
+    from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb, description text, mission text, system_prompt text, use_history boolean,
+      human_input boolean, context_policy howdah.context_policy, domain text, output_schema jsonb, is_active boolean, is_default boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as w
+  where a.id = v_id and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input, a.context_policy,
+      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+      a.engine, a.engine_configuration)
+    is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
+      w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds, w.engine, w.engine_configuration);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_models(name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_models.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params) order by u.purpose, u.position)
+    from howdah_private.entry_models(entry) as u
+    join howdah.models as m on m.name = u.name and m.tenant_id = howdah.current_tenant());
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params) order by u.purpose, u.position)
+    from (
+      select x.purpose, row_number() over (partition by x.purpose order by x.position) as position, x.model_id, x.request_params
+      from howdah.agent_models as x where x.agent_id = v_agent_id
+    ) as u);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.agent_models as u where u.agent_id = v_agent_id;
+    insert into howdah.agent_models (agent_id, purpose, position, model_id, request_params)
+    select v_agent_id, (u ->> 0)::howdah.model_purpose, (u ->> 1)::int, (u ->> 2)::uuid, u -> 3
+    from jsonb_array_elements(v_wanted) as u;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_tool(name text, what text, tool text, configuration jsonb, requires_approval boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_tool.name);
+  v_tool_id uuid := case what when 'tool' then howdah_private.tool_named(tool)
+    else howdah_private.apply_sub_run_tool(what, tool) end;
+begin
+  update howdah.agent_tools as u
+  set configuration = apply_agent_tool.configuration, requires_approval = apply_agent_tool.requires_approval
+  where u.agent_id = v_agent_id and u.tool_id = v_tool_id and (u.configuration, u.requires_approval)
+    is distinct from (apply_agent_tool.configuration, apply_agent_tool.requires_approval);
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select v_agent_id, v_tool_id, apply_agent_tool.configuration, apply_agent_tool.requires_approval
+  where not exists (select from howdah.agent_tools as u where u.agent_id = v_agent_id and u.tool_id = v_tool_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_compensation(name text, compensation text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.tools as t set compensation_tool_id = c.id
+  from (select howdah_private.tool_named(apply_compensation.compensation) as id) as c
+  where t.name = apply_compensation.name and t.tenant_id = howdah.current_tenant()
+    and t.compensation_tool_id is distinct from c.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_members(name text, entry jsonb, only_remove boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow_id uuid := howdah.workflow(apply_members.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(a.id, case when a.id is null then w.id end, m.question, m.role, m.configuration) order by m.place)
+    from howdah_private.entry_members(entry) as m
+    left join howdah.agents as a on m.what in ('agent', 'member') and a.name = m.name
+      and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join howdah.workflows as w on m.what in ('workflow', 'member') and w.name = m.name
+      and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    where m.question is not null or a.id is not null or w.id is not null);
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(m.agent_id, m.member_workflow_id, m.question, m.role, m.configuration)
+      order by m.sequence_order)
+    from howdah.workflow_agents as m where m.workflow_id = v_workflow_id);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.workflow_agents as m where m.workflow_id = v_workflow_id;
+    insert into howdah.workflow_agents (
+      workflow_id, sequence_order, agent_id, member_workflow_id, question, role, configuration)
+    select v_workflow_id, m.place, (m.one ->> 0)::uuid, (m.one ->> 1)::uuid, nullif(m.one -> 2, 'null'), m.one ->> 3, m.one -> 4
+    from jsonb_array_elements(v_wanted) with ordinality as m (one, place)
+    where not only_remove;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_model(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model howdah.models;
+  v_wanted jsonb := howdah_private.sparse(apply_model.entry, '{"purpose": "llm", "capabilities": {}}');
+begin
+  select m.* into v_model from howdah.models as m
+  where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
+  if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
+    return;
+  end if;
+  perform howdah_private.refuse_owned('model', apply_model.name, v_model.agent_system_id, system_name);
+  if v_model.id is null then
+    insert into howdah.models (name, provider, model) values (apply_model.name, v_wanted ->> 'provider', v_wanted ->> 'model')
+    returning id into v_model.id;
+  end if;
+  update howdah.models as m
+  set (provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens) = (
+    select r.provider, r.model, coalesce(r.purpose, 'llm'), r.domain, r.base_url, r.secret_name,
+      coalesce(r.capabilities, '{}'), r.input_price, r.output_price, r.context_tokens
+    from jsonb_to_record(v_wanted) as r (
+      provider text, model text, purpose howdah.model_purpose, domain text, base_url text, secret_name text,
+      capabilities jsonb, input_price numeric, output_price numeric, context_tokens int))
+  where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_step(system_name text, what text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  case what
+    when 'model' then perform howdah_private.apply_model(system_name, name, entry);
+    when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
+    when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
+    when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
+    when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
+    when 'models' then perform howdah_private.apply_agent_models(name, entry);
+    when 'no members' then perform howdah_private.apply_members(name, entry, true);
+    when 'members' then perform howdah_private.apply_members(name, entry, false);
+    else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
+      entry -> 'configuration', (entry ->> 'requires_approval')::boolean);
+  end case;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_sub_run_tool(what text, name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.sub_run_tool_name(what, apply_sub_run_tool.name);
+  v_agent_id uuid := case what when 'agent' then howdah.agent(apply_sub_run_tool.name) end;
+  v_workflow_id uuid := case what when 'workflow' then howdah.workflow(apply_sub_run_tool.name) end;
+  v_description text := coalesce(
+    (select coalesce(nullif(a.description, ''), a.instruction) from howdah.agents as a where a.id = v_agent_id),
+    (select coalesce(nullif(w.description, ''), w.instruction) from howdah.workflows as w where w.id = v_workflow_id));
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = v_name and t.tenant_id = howdah.current_tenant();
+  if v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id, parameters, description)
+    values (v_name, what::howdah.tool_kind, v_agent_id, v_workflow_id, howdah_private.tool_defaults(what) -> 'parameters', v_description)
+    returning * into v_tool;
+  elsif v_tool.kind::text <> what or howdah_private.sub_run_target(v_tool) is distinct from apply_sub_run_tool.name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s would be the tool %s, and that is another one', what, to_jsonb(apply_sub_run_tool.name), v_name),
+      detail = jsonb_build_object('tool', v_name, what, apply_sub_run_tool.name)::text,
+      hint = 'Rename or delete that tool, or allow it under tools.allow instead.';
+  end if;
+  -- one that was deleted and made again is another row of the same name
+  update howdah.tools as t set description = v_description, agent_id = v_agent_id, workflow_id = v_workflow_id
+  where t.id = v_tool.id and (t.description, t.agent_id, t.workflow_id) is distinct from (v_description, v_agent_id, v_workflow_id);
+  return v_tool.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_tool(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind howdah.tool_kind := apply_tool.entry ->> 'kind';
+  v_wanted jsonb := howdah_private.tool_defaults(v_kind::text) || apply_tool.entry;
+  v_agent_id uuid := (select a.id from howdah.agents as a
+    where a.name = v_wanted ->> 'agent' and a.tenant_id = howdah.current_tenant() and a.deleted_at is null);
+  v_workflow_id uuid := (select w.id from howdah.workflows as w
+    where w.name = v_wanted ->> 'workflow' and w.tenant_id = howdah.current_tenant() and w.deleted_at is null);
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = apply_tool.name and t.tenant_id = howdah.current_tenant();
+  perform howdah_private.refuse_owned('tool', apply_tool.name, v_tool.agent_system_id, system_name);
+  if v_tool.kind <> v_kind then
+    raise exception using errcode = 'HWCNF',
+      message = format('tool %s is there already, of kind %s', to_jsonb(apply_tool.name), v_tool.kind),
+      detail = jsonb_build_object('tool', apply_tool.name, 'kind', v_tool.kind, 'field', 'kind')::text,
+      hint = 'A tool keeps its kind: choose another name, or delete that tool first.';
+  elsif v_kind = 'sql' then
+    v_tool := howdah_private.sql_tool_of(apply_tool.name, v_wanted ->> 'function', v_tool);
+  elsif v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id) values (apply_tool.name, v_kind, v_agent_id, v_workflow_id)
+    returning * into v_tool;
+  end if;
+  update howdah.tools as t
+  set aliases = w.aliases, description = w.description, parameters = w.parameters, configuration = w.configuration,
+    effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms, is_active = w.is_active,
+    agent_id = v_agent_id, workflow_id = v_workflow_id
+  from (
+    select howdah_private.texts(v_wanted -> 'aliases') as aliases, coalesce(r.description, v_tool.description) as description,
+      case v_kind when 'sql' then v_tool.parameters else r.parameters end as parameters,
+      case v_kind when 'sql' then v_tool.configuration else r.configuration end as configuration,
+      coalesce(r.effect, v_tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
+    from jsonb_to_record(v_wanted) as r (description text, parameters jsonb, configuration jsonb, effect howdah.tool_effect,
+      requires_approval boolean, timeout_ms int, is_active boolean)
+  ) as w
+  where t.id = v_tool.id and (t.aliases, t.description, t.parameters, t.configuration, t.effect, t.requires_approval, t.timeout_ms,
+      t.is_active, t.agent_id, t.workflow_id)
+    is distinct from (w.aliases, w.description, w.parameters, w.configuration, w.effect, w.requires_approval, w.timeout_ms,
+      w.is_active, v_agent_id, v_workflow_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_workflow(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active', 'configuration']
+    || coalesce(entry -> 'configuration', '{}');
+  v_type howdah.workflow_type := replace(entry ->> 'type', '-', '_');
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select w.id, w.agent_system_id into v_id, v_owner_id from howdah.workflows as w
+  where w.name = apply_workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  perform howdah_private.refuse_owned('workflow', apply_workflow.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.workflows (name, type, configuration) values (apply_workflow.name, v_type, v_configuration)
+    returning id into v_id;
+  end if;
+  update howdah.workflows as w
+  set type = v_type, configuration = v_configuration, description = x.description, instruction = x.instruction,
+    is_active = x.is_active, max_steps = x.max_steps, max_tokens = x.max_tokens, max_cost = x.max_cost, max_seconds = x.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.instruction, '') as instruction,
+      coalesce(r.is_active, true) as is_active, b.*
+    from jsonb_to_record(entry) as r (description text, instruction text, is_active boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as x
+  where w.id = v_id and (w.type, w.configuration, w.description, w.instruction, w.is_active, w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds)
+    is distinct from (v_type, v_configuration, x.description, x.instruction, x.is_active, x.max_steps, x.max_tokens,
+      x.max_cost, x.max_seconds);
 end $function$
 ;
 
@@ -3810,6 +4603,10 @@ AS $function$
         "required": ["action"]
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('load_skill', 'Reads one of your skills: what you should know before you begin such a task.',
+      '{"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
+        "name": {"type": "string", "description": "The name of the skill, as your instructions list it."}
+      }}'::jsonb, 'pure'::howdah.tool_effect),
     ('http_request',
       'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
       '{
@@ -3966,6 +4763,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_load_skill(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_skills jsonb;
+  v_name text := btrim(call_load_skill.arguments ->> 'name');
+  v_names text[];
+  v_content jsonb;
+begin
+  select v.definition -> 'skills' into v_skills
+  from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id
+  where e.id = call_load_skill.execution_id;
+  select w.definition -> 'content' into v_content
+  from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill)
+  join howdah.skill_versions as w on w.id = (s.skill ->> 'version_id')::uuid
+  where s.skill ->> 'name' = v_name;
+  if v_content is null then
+    v_names := array(select s.skill ->> 'name' from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill));
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no skill named %s%s', to_jsonb(left(v_name, 100)),
+        coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?', '')),
+      hint = 'The skills: ' || coalesce(nullif(array_to_string(v_names, ', '), ''), 'none') || '.';
+  end if;
+  return v_content;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_receive(execution_id uuid, call_id text, arguments jsonb, OUT value jsonb, OUT waits_ms bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -4026,7 +4853,8 @@ begin
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
-          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+          when g.tool_id is null and not (t.kind = 'builtin' and (
+              t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
             then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
@@ -4245,6 +5073,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.change_of(kind text, name text, before jsonb, after jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after, 'action', CASE WHEN (before IS NULL) THEN 'create'::text WHEN (after IS NULL) THEN 'delete'::text WHEN (before <> after) THEN 'change'::text ELSE 'unchanged'::text END)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.change_todo(session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -4370,7 +5205,8 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
@@ -4524,7 +5360,7 @@ begin
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
       case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then case when x.trust in ('internal', 'user') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
+        when x.role = 'tool' then case when x.trust in ('internal', 'user', 'system') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
@@ -5181,6 +6017,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_aliases(document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.tools as t set aliases = k.kept
+  from (
+    select x.id, array(select a.one from unnest(x.aliases) as a (one) where e.entry -> 'aliases' ? a.one) as kept
+    from howdah_private.system_entries(document, 'tools') as e
+    join howdah.tools as x on x.name = e.name and x.tenant_id = howdah.current_tenant()
+  ) as k
+  where t.id = k.id and t.aliases <> k.kept
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drop_unused_data_keys(tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -5203,6 +6054,20 @@ begin
   end loop;
   return v_count;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = drop_unused_sub_runs.system_id
+    and t.kind in ('agent', 'workflow') and howdah_private.sub_run_target(t) is not null
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
@@ -5515,6 +6380,65 @@ begin
   perform howdah_private.settle_partitions();
   return v_made;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_members(entry jsonb)
+ RETURNS TABLE(what text, name text, question jsonb, role text, configuration jsonb, place integer)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when jsonb_typeof(m.one) = 'string' then 'member' when m.one ? 'agent' then 'agent'
+      when m.one ? 'workflow' then 'workflow' else 'question' end,
+    coalesce(m.one ->> 'agent', m.one ->> 'workflow', case jsonb_typeof(m.one) when 'string' then m.one #>> '{}' end),
+    m.one -> 'question', m.one ->> 'role', coalesce(m.one -> 'configuration', '{}'), m.place::int
+  from jsonb_array_elements(coalesce(entry_members.entry -> 'members', '[]')) with ordinality as m (one, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_models(entry jsonb)
+ RETURNS TABLE(name text, purpose howdah.model_purpose, "position" integer, request_params jsonb, place text[])
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(u.one ->> 'model', u.one #>> '{}'), p.purpose, (row_number() over (partition by p.purpose order by u.place))::int,
+    coalesce(u.one -> 'request_params', '{}'),
+    case when entry_models.entry ? 'model' then array['model'] else array['models', (u.place - 1)::text] end
+  from jsonb_array_elements(case
+    when entry_models.entry ? 'model' then jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+      'model', entry_models.entry -> 'model')) || case when entry_models.entry ? 'request_params'
+        then jsonb_build_object('request_params', entry_models.entry -> 'request_params') else '{}' end)
+    else coalesce(entry_models.entry -> 'models', '[]') end) with ordinality as u (one, place)
+  cross join lateral (select coalesce(case jsonb_typeof(u.one) when 'object' then u.one ->> 'purpose' end, 'llm')::howdah.model_purpose
+    as purpose) as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_tools(entry jsonb)
+ RETURNS TABLE(what text, name text, configuration jsonb, requires_approval boolean, place text[])
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'tool', t.name, coalesce(entry_tools.entry #> array['tools', 'configuration', t.name], '{}'),
+    (entry_tools.entry #>> array['tools', 'requires_approval', t.name])::boolean,
+    array['tools', 'allow', (t.place - 1)::text]
+  from jsonb_array_elements_text(coalesce(entry_tools.entry #> '{tools,allow}', '[]')) with ordinality as t (name, place)
+  union all
+  select k.what, s.name, s.configuration - 'requires_approval', (s.configuration ->> 'requires_approval')::boolean,
+    array[k.section, s.place]
+  from (values ('agent', 'agents'), ('workflow', 'workflows')) as k (what, section)
+  cross join lateral (
+    select x.name, '{}'::jsonb as configuration, (x.place - 1)::text as place
+    from jsonb_array_elements_text(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'array' then entry_tools.entry -> k.section end) with ordinality as x (name, place)
+    union all
+    select o.key, o.value, o.key
+    from jsonb_each(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'object' then entry_tools.entry -> k.section end) as o
+  ) as s
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, call_id text)
@@ -6078,6 +7002,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when f.field is null or what not in ('model', 'tool', 'agent', 'workflow') then path
+    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
+    when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
+    when not entry ? f.field then path
+    when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
+    else path || howdah_private.pointer(f.field) end
+  from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
+    case when detail ? 'secret' then 'secret_name' end) as field) as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, ''), '' order by p.place)
+  from howdah_private.template_parts(filled_in.template) as p
+  cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_todo(session_id uuid, arguments jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -6299,13 +7254,14 @@ begin
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
-  -- what came while it was on its way to wait for mail
-  perform howdah_private.wake_runs(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence
-  where e.has_inbox and e.waiting_for = 'timer'
-    and exists (select from howdah_private.receivers as r where r.execution_id = e.id)
-  having count(*) > 0;
+  if exists (select from howdah_private.receivers) then
+    -- what came while it was on its way to wait for mail
+    perform howdah_private.wake_runs(array_agg(e.id::uuid))
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
+    having count(*) > 0;
+  end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -6882,6 +7838,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.input_data(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.input_data from howdah.executions as e where e.id = input_data.execution_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
  RETURNS void
  LANGUAGE sql
@@ -6985,7 +7951,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_4(e howdah.execut
 AS $function$
   select not exists (
     select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and (v.definition -> 'agent' ? 'engine'
+    where v.id = e.agent_version_id and (v.definition -> 'agent' ?| '{engine,prompt}' or v.definition ? 'skills'
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v
@@ -7142,6 +8108,52 @@ begin
     i.one, format('%s[%s]', json_array_parts.place, i.number - 1)
   from jsonb_array_elements(json_array_parts.value) with ordinality as i (one, number)
   where i.number <= v_count or v_rest is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_change(before jsonb, after jsonb, at text, called text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if json_change.before is null or json_change.after is null then
+    return query select json_change.called, case when json_change.before is null then 'add' else 'remove' end,
+      json_change.at, json_change.before, json_change.after;
+  else
+    return query select c.* from howdah_private.json_changes(json_change.before, json_change.after, json_change.at, json_change.called) as c;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_changes(before jsonb, after jsonb, at text DEFAULT ''::text, called text DEFAULT ''::text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if json_changes.before = json_changes.after then
+    return;
+  elsif jsonb_typeof(json_changes.before) = 'object' and jsonb_typeof(json_changes.after) = 'object' then
+    return query
+    select c.place, c.op, c.path, c.old, c.new from (
+      select k.key, json_changes.at || '/' || replace(replace(k.key, '~', '~0'), '/', '~1') as spot,
+        concat_ws('.', nullif(json_changes.called, ''), k.key) as name
+      from jsonb_object_keys(json_changes.before || json_changes.after) as k (key)
+    ) as k
+    cross join lateral howdah_private.json_change(json_changes.before -> k.key, json_changes.after -> k.key, k.spot, k.name)
+      with ordinality as c (place, op, path, old, new, number)
+    order by k.key, c.number;
+  elsif howdah_private.part_keys(json_changes.before) is not null and howdah_private.part_keys(json_changes.after) is not null then
+    return query
+    select c.* from howdah_private.json_list_changes(json_changes.before, json_changes.after, json_changes.at, json_changes.called) as c;
+  else
+    return query select json_changes.called, 'replace', json_changes.at, json_changes.before, json_changes.after;
+  end if;
 end $function$
 ;
 
@@ -7399,6 +8411,41 @@ begin
       from jsonb_array_elements(schema -> 'enum') with ordinality as e (one, number)));
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_list_changes(before jsonb, after jsonb, at text, called text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_old constant text[] := howdah_private.part_keys(json_list_changes.before);
+  v_new constant text[] := howdah_private.part_keys(json_list_changes.after);
+  v_key text;
+  v_at int;
+begin
+  if array(select k.key from unnest(v_old) with ordinality as k (key, place) where k.key = any (v_new) order by k.place)
+    <> array(select k.key from unnest(v_new) with ordinality as k (key, place) where k.key = any (v_old) order by k.place) then
+    return query select json_list_changes.called, 'replace', json_list_changes.at, json_list_changes.before, json_list_changes.after;
+    return;
+  end if;
+  for v_at in select i from generate_subscripts(v_old, 1) as i where v_old[i] <> all (v_new) order by i desc loop
+    return query select howdah_private.part_place(json_list_changes.called, json_list_changes.before -> (v_at - 1)), 'remove',
+      format('%s/%s', json_list_changes.at, v_at - 1), json_list_changes.before -> (v_at - 1), null::jsonb;
+  end loop;
+  for v_at in select i from generate_subscripts(v_new, 1) as i where v_new[i] <> all (v_old) order by i loop
+    return query select howdah_private.part_place(json_list_changes.called, json_list_changes.after -> (v_at - 1)), 'add',
+      format('%s/%s', json_list_changes.at, v_at - 1), null::jsonb, json_list_changes.after -> (v_at - 1);
+  end loop;
+  for v_key, v_at in select v_new[i], i from generate_subscripts(v_new, 1) as i where v_new[i] = any (v_old) order by i loop
+    return query select c.* from howdah_private.json_changes(
+      json_list_changes.before -> (array_position(v_old, v_key) - 1), json_list_changes.after -> (v_at - 1),
+      format('%s/%s', json_list_changes.at, v_at - 1),
+      howdah_private.part_place(json_list_changes.called, json_list_changes.after -> (v_at - 1))) as c;
+  end loop;
 end $function$
 ;
 
@@ -7805,6 +8852,79 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.known_names(document jsonb)
+ RETURNS TABLE(what text, name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as (
+    select 'model' as what, m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah.tools as t cross join lateral unnest(t.name || t.aliases) as n (name)
+    where t.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah_private.system_entries(document, 'tools') as t
+    cross join lateral jsonb_array_elements_text(coalesce(t.entry -> 'aliases', '[]')) as n (name)
+    union
+    select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    union
+    select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    union
+    select left(s.section, -1), e.name
+    from unnest(array['models', 'tools', 'agents', 'workflows']) as s (section)
+    cross join lateral howdah_private.system_entries(document, s.section) as e
+  )
+  select k.what, k.name from known as k
+  union
+  select 'member', k.name from known as k where k.what in ('agent', 'workflow')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.label_version(what text, id uuid, version integer, label text)
+ RETURNS howdah.version_labels
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_label howdah.version_labels;
+begin
+  perform howdah_private.version_of(label_version.what, label_version.id, coalesce(label_version.version, 0)::text);
+  insert into howdah.version_labels (agent_id, workflow_id, prompt_id, version, label)
+  values (
+    case label_version.what when 'agent' then label_version.id end,
+    case label_version.what when 'workflow' then label_version.id end,
+    case label_version.what when 'prompt' then label_version.id end, label_version.version, label_version.label
+  )
+  on conflict (tenant_id, agent_id, workflow_id, prompt_id, label) do update set version = excluded.version
+  returning * into v_label;
+  return v_label;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.last_version(what text, id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(max(v.version), 0)::text from (
+    select a.version from howdah.agent_versions as a
+    where last_version.what = 'agent' and a.tenant_id = howdah.current_tenant() and a.agent_id = last_version.id
+    union all
+    select w.version from howdah.workflow_versions as w
+    where last_version.what = 'workflow' and w.tenant_id = howdah.current_tenant() and w.workflow_id = last_version.id
+    union all
+    select p.version from howdah.prompt_versions as p
+    where last_version.what = 'prompt' and p.tenant_id = howdah.current_tenant() and p.prompt_id = last_version.id
+    union all
+    select s.version from howdah.skill_versions as s
+    where last_version.what = 'skill' and s.tenant_id = howdah.current_tenant() and s.skill_id = last_version.id
+  ) as v
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -8055,6 +9175,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.marked_lines(mark text, value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select marked_lines.mark || replace(
+    case jsonb_typeof(marked_lines.value) when 'string' then marked_lines.value #>> '{}' else jsonb_pretty(marked_lines.value) end,
+    E'\n', E'\n' || marked_lines.mark)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.marked_name(marker text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(marked_name.marker, E'{} \t\r\n')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.master_key_state()
  RETURNS jsonb
  LANGUAGE sql
@@ -8166,6 +9308,20 @@ AS $function$
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_entry(m howdah.models)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain, 'base_url', m.base_url,
+    'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
+    'output_price', m.output_price, 'context_tokens', m.context_tokens
+  ), '{"purpose": "llm", "capabilities": {}}')
 $function$
 ;
 
@@ -8440,6 +9596,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.own_parts(system_id uuid, own jsonb, document jsonb, release boolean)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with tenant as materialized (select howdah.current_tenant() as id),
+  sub_run_tools as materialized (
+    select distinct howdah_private.sub_run_tool_name(u.what, u.name) as name
+    from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+    where u.what <> 'tool'
+  ),
+  models as (
+    update howdah.models as m set agent_system_id = case when own -> 'models' ? m.name then system_id end
+    where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
+      or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  agents as (
+    update howdah.agents as a set agent_system_id = own_parts.system_id
+    where a.tenant_id = (select id from tenant) and a.deleted_at is null and own -> 'agents' ? a.name and a.agent_system_id is null
+  ),
+  workflows as (
+    update howdah.workflows as w set agent_system_id = own_parts.system_id
+    where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
+  )
+  update howdah.tools as t
+  set agent_system_id = case when own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s) then own_parts.system_id end
+  where t.tenant_id = (select id from tenant) and (
+    (t.agent_system_id is null and (own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s)))
+    or (release and t.agent_system_id = own_parts.system_id and not coalesce(document -> 'tools' ? t.name, false)
+      and howdah_private.sub_run_target(t) is null))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.own_version(e howdah.executions)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -8664,6 +9853,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.part_keys(list jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(k.key) = count(*) and count(distinct k.key) = count(*)
+    then coalesce(array_agg(k.key order by k.place), '{}') end
+  from (
+    select e.place, case when jsonb_typeof(e.part) = 'object' then coalesce(e.part ->> 'id', e.part ->> 'name') end as key
+    from jsonb_array_elements(case jsonb_typeof(part_keys.list) when 'array' then part_keys.list else '[null]' end)
+      with ordinality as e (part, place)
+  ) as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.part_place(place text, part jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select concat_ws('.', nullif(part_place.place, ''), coalesce(part_place.part ->> 'name', part_place.part ->> 'id'))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.partition_settings(partitioned text)
  RETURNS text
  LANGUAGE sql
@@ -8703,10 +9918,16 @@ AS $function$
     ('agents', 'edit', 'member', true),
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
+    ('agent_skills', 'edit', 'member', true),
+    ('skills', 'edit', 'member', false),
+    ('prompts', 'edit', 'member', false),
     ('schedules', 'edit', 'member', true),
     ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', true),
     ('workflow_agents', 'edit', 'member', true),
+    ('agent_systems', 'manage', 'admin', false),
+    ('agent_systems', 'read', 'admin', false),
+    ('agent_system_versions', 'read', 'admin', false),
     ('models', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
@@ -8836,6 +10057,106 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.permit_users_of(prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agent record;
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  select a.name, howdah_private.agent_permission(a.id) as permission into v_agent
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null and (
+      a.prompt_id = permit_users_of.prompt_id
+      or exists (
+        select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = permit_users_of.skill_id
+      )
+    ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
+  order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s uses it, and %s may not edit that', case when v_agent.permission is null then 'an agent'
+        else format('agent %L', v_agent.name) end, howdah_private.whoever()),
+      detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
+      hint = 'Make another one with what is to change, or ask who may edit the agent.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_prompt(a howdah.agents)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_build_object('prompt', jsonb_build_object(
+      'id', p.id, 'name', p.name, 'version', (
+        select max(v.version) from howdah.prompt_versions as v where v.tenant_id = p.tenant_id and v.prompt_id = p.id
+      ), 'template', p.template, 'variables', p.variables, 'values', a.prompt_values))
+    from howdah.prompts as p where p.id = a.prompt_id
+  ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_skills(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_build_object('skills', jsonb_agg(jsonb_build_object(
+      'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name, 'description', s.description)
+      order by g.position, s.name))
+    from howdah.agent_skills as g
+    join howdah.skills as s on s.id = g.skill_id
+    cross join lateral (
+      select w.id, w.version from howdah.skill_versions as w
+      where w.tenant_id = s.tenant_id and w.skill_id = s.id order by w.version desc limit 1
+    ) as v
+    where g.agent_id = pinned_skills.agent_id and s.is_active
+    having count(*) > 0
+  ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return case jsonb_typeof(plain_numbers.value)
+    when 'number' then to_jsonb(trim_scale((plain_numbers.value #>> '{}')::numeric))
+    when 'object' then (
+      select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+      from jsonb_each(plain_numbers.value) as e)
+    when 'array' then (
+      select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
+      from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
+    else plain_numbers.value end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
+  from unnest(pointer.parts) with ordinality as p (part, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.postgres_pattern(pattern text)
  RETURNS text
  LANGUAGE plpgsql
@@ -8927,6 +10248,34 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
 RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'name', p.name, 'description', p.description, 'template', p.template, 'variables', p.variables)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select jsonb_object_agg(v.name, v.schema -> 'default')
+    from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
+  ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
+    select jsonb_object_agg(g.name, g.value)
+    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given else '{}' end) as g (name, value)
+    where prompt_values.variables ? g.name and g.value <> 'null'
+  ), '{}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prose_holds_a_key(prose text)
  RETURNS boolean
  LANGUAGE sql
@@ -8946,6 +10295,39 @@ AS $function$
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
     or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prune_system(system_id uuid, document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah.delete_workflow(w.id) from howdah.workflows as w
+  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+    and not coalesce(document -> 'workflows' ? w.name, false);
+  perform howdah.delete_agent(a.id) from howdah.agents as a
+  where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
+    and not coalesce(document -> 'agents' ? a.name, false);
+  delete from howdah.agent_tools as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.agent_models as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  -- the one named default is used by all who name none
+  delete from howdah.models as m
+  where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'models' ? m.name, false)
+    and not exists (select from howdah.agent_models as u where u.model_id = m.id)
+    and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
+      and w.configuration ->> 'model' = m.name);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint text, last_four text)
@@ -9295,7 +10677,10 @@ AS $function$
         then jsonb_build_object('compensation', howdah_private.with_names(t.value -> 'compensation'))
         else '{}' end order by t.place), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'tools') with ordinality as t (value, place)
-    ))
+    )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
+      select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
+      from jsonb_array_elements(redacted_definition.definition -> 'skills') with ordinality as s (value, place)
+    )) else '{}' end
 $function$
 ;
 
@@ -9336,6 +10721,7 @@ begin
   if not found then
     return null; -- made and unmade in one transaction
   end if;
+  perform howdah_private.write_text_versions_of(v_agent.id);
   v_definition := howdah_private.agent_definition(v_agent.id);
   v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
   select v.id into v_version_id from howdah.agent_versions as v
@@ -9689,6 +11075,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agents text;
+begin
+  select string_agg(u.name, ', ' order by u.name) into v_agents from (
+    select a.name from howdah.agents as a
+    where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
+      a.prompt_id = refuse_in_use.prompt_id
+      or exists (select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
+    )
+    order by a.name limit 8
+  ) as u;
+  if v_agents is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is in use: %s', refuse_in_use.what, refuse_in_use.name, v_agents),
+      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id, 'skill_id', refuse_in_use.skill_id)::text,
+      hint = 'Take it from these agents first.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
  RETURNS void
  LANGUAGE plpgsql
@@ -9848,6 +11261,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_owner text := (select s.name from howdah.agent_systems as s
+    where s.id = refuse_owned.owner_id and s.tenant_id = howdah.current_tenant());
+begin
+  if v_owner <> refuse_owned.system_name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name), to_jsonb(v_owner)),
+      detail = jsonb_build_object('what', what, 'name', refuse_owned.name, 'owner', v_owner)::text,
+      hint = case what when 'model' then 'Say the same of it as that system does, which shares it, or choose another name.'
+        else 'Choose another name, or change it in the file of that system.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_parts(tenant uuid, parts jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -9928,6 +11361,18 @@ begin
     perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb)
+ RETURNS void
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data)
+  from howdah.agent_versions as v
+  where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -10218,6 +11663,88 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_system(faults jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_codes text[] := array(select distinct f ->> 'code' from unnest(faults) as f);
+begin
+  raise exception using
+    errcode = case when 'HWDEN' = any (v_codes) then 'HWDEN' when cardinality(v_codes) = 1 then v_codes[1] else 'HWINV' end,
+    message = (select string_agg(concat_ws(': ', nullif(f.one ->> 'path', ''), f.one ->> 'message'), E'\n' order by f.place)
+      from unnest(faults) with ordinality as f (one, place)),
+    detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
+    hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1), 'docs/files.md says how systems are described.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_system_shape(document jsonb, source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.agent_system_schema();
+  v_sections constant text[] := array['models', 'tools', 'agents', 'workflows'];
+  v_faults jsonb[];
+begin
+  if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
+    raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
+      detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
+  end if;
+  v_faults := array(
+    select howdah_private.system_fault('', f.one)
+    from unnest(howdah_private.json_faults(v_schema #- '{properties,models,additionalProperties}' #- '{properties,tools,additionalProperties}'
+      #- '{properties,agents,additionalProperties}' #- '{properties,workflows,additionalProperties}', document)) as f (one));
+  if cardinality(v_faults) = 0 then
+    v_faults := array(
+      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
+      from unnest(v_sections) as s (section)
+      cross join lateral howdah_private.system_entries(document, s.section) as e
+      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
+  end if;
+  v_faults := v_faults || array(
+    select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_template(template text, variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
+  v_name text;
+  v_before text;
+begin
+  select x.name, left(refuse_template.template, x.behind - length(x.marker)) into v_name, v_before
+  from (
+    select p.place, p.marker, howdah_private.marked_name(p.marker) as name,
+      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (order by p.place))::int as behind
+    from howdah_private.template_parts(refuse_template.template) as p
+  ) as x
+  where x.marker is not null and x.name <> all (v_known)
+  order by x.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('template, line %s, column %s: {{%s}} is no variable%s',
+        cardinality(string_to_array(v_before || '.', E'\n')), length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
+        coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
+      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60), 'position', length(v_before) + 1)::text,
+      hint = case when v_known = '{}' then 'Declare it in variables: {"name": {"type": "string"}}.'
+        else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
  RETURNS void
  LANGUAGE plpgsql
@@ -10381,6 +11908,66 @@ begin
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_values(field text, prompt text, variables jsonb, vals jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name) order by 1);
+  v_faults text[];
+  v_name text;
+begin
+  select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
+  where k.name <> all (v_known) order by 1 limit 1;
+  v_faults := case when v_name is not null then array[format('%s is no variable of it%s', to_jsonb(v_name),
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
+    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false), refuse_values.vals) end;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'faults', to_jsonb(v_faults))::text,
+      hint = case when v_known = '{}' then 'The prompt has no variables.'
+        else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_variables(variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.values_schema(refuse_variables.variables, false);
+  v_faults text[] := howdah_private.json_faults('{
+    "maxProperties": 100,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
+    "additionalProperties": {"type": "object", "required": ["type"], "properties": {
+      "type": {"enum": ["string", "number", "integer", "boolean"]}, "description": {"type": "string"}
+    }}
+  }', refuse_variables.variables);
+  v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
+begin
+  if v_faults = '{}' and v_unknown is not null then
+    v_faults := array[format('%s cannot be checked', v_unknown)];
+  elsif v_faults = '{}' then
+    perform howdah_private.refuse_schema('variables', v_schema);
+    v_faults := howdah_private.json_faults(v_schema, howdah_private.prompt_values(refuse_variables.variables, null, null));
+    v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'variables: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"customer": {"type": "string"}, "tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
+  end if;
 end $function$
 ;
 
@@ -10557,6 +12144,10 @@ AS $function$
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.workflow_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.prompt_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.skill_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $function$
@@ -10582,6 +12173,30 @@ AS $function$
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rendered_prompt(prompt jsonb, given jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
+  v_values constant jsonb := howdah_private.prompt_values(
+    v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
+  v_faults text[] := howdah_private.json_faults(howdah_private.values_schema(v_variables, true), v_values);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('prompt %s: %s', rendered_prompt.prompt ->> 'name', array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'variables', 'prompt', rendered_prompt.prompt -> 'name',
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'A run brings values in input_data, its agent in prompt_values: '
+        || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
+  end if;
+  return howdah_private.filled_in(rendered_prompt.prompt ->> 'template', v_values);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
@@ -10651,8 +12266,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and m.tenant_id = run.tenant_id
-    and run.agent_id in (m.to_agent_id, m.from_agent_id);
+  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -10746,6 +12360,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.resolved_system(s howdah.agent_systems)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('orchestrator', s.orchestrator,
+    'agents', coalesce((
+      select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
+        concat_ws(E'\n\n', nullif(a.system_prompt, ''), nullif(a.instruction, '')),
+        'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
+      from howdah.agents as a cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
+      where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
+    'workflows', coalesce((
+      select jsonb_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
+        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
+      from howdah.workflows as w
+      where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.restore_checkpoints(checkpoints jsonb)
  RETURNS void
  LANGUAGE sql
@@ -10792,7 +12427,12 @@ begin
       select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
-      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+  delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'skills', '[]')) with ordinality as s (skill, position);
 end $function$
 ;
 
@@ -11464,6 +13104,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.settle_system(document jsonb, source text, own jsonb, release boolean)
+ RETURNS howdah.agent_systems
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_system howdah.agent_systems;
+  v_digest text;
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  insert into howdah.agent_systems as s (tenant_id, name, description, orchestrator, source, digest)
+  values (v_tenant_id, settle_system.document ->> 'name', coalesce(settle_system.document ->> 'description', ''),
+    settle_system.document ->> 'orchestrator', settle_system.source, '')
+  on conflict (tenant_id, name) do nothing;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.tenant_id = v_tenant_id and s.name = settle_system.document ->> 'name';
+  perform howdah_private.own_parts(v_system.id, settle_system.own, settle_system.document, settle_system.release);
+  v_system.description := coalesce(settle_system.document ->> 'description', '');
+  v_system.orchestrator := settle_system.document ->> 'orchestrator';
+  v_digest := encode(sha256(convert_to(
+    howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system))::text, 'UTF8')), 'hex');
+  if v_digest <> v_system.digest then
+    update howdah.agent_systems as s
+    set description = v_system.description, orchestrator = v_system.orchestrator, source = settle_system.source,
+      version = s.version + (s.digest <> '')::int, digest = v_digest, resolved = howdah_private.resolved_system(v_system)
+    where s.id = v_system.id
+    returning s.* into v_system;
+    insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
+    values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
+  end if;
+  return v_system;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.shared_ids(OUT oldest uuid, OUT youngest uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -11552,6 +13228,8 @@ AS $function$
     ('executions', 'input_parts', null, null),
     ('executions', 'metadata', null, null),
     ('schedules', 'input', null, null),
+    ('prompts', 'template', 262144, 'bytes'),
+    ('skills', 'content', 61440, 'bytes'),
     ('mail', 'content', 32768, 'bytes'),
     ('mail', 'subject', 200, 'characters'),
     ('resources', 'name', null, null),
@@ -11560,6 +13238,44 @@ AS $function$
     ('todos', 'note', null, null),
     ('todos', 'title', null, null),
     ('tools', 'name', null, null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.skill_definition(s howdah.skills)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('name', s.name, 'description', s.description, 'content', s.content)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
+ RETURNS jsonb[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
+      'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
+    from string_to_table(source, E'\n') with ordinality as l (line, number)
+    where howdah_private.prose_holds_a_key(l.line) limit 20)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sparse(document jsonb, defaults jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
+  from jsonb_each(sparse.document) as e
+  where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $function$
 ;
 
@@ -11619,6 +13335,32 @@ begin
       detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
       hint = 'Set its is_active to true, or name another one.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
+ RETURNS howdah.tools
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tool howdah.tools := sql_tool_of.tool;
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may describe SQL tools',
+      detail = jsonb_build_object('field', 'function', 'tool', sql_tool_of.name)::text,
+      hint = 'Let the database''s owner register it (howdah.register_sql_tool), and only allow it by its name.';
+  end if;
+  if v_tool.id is null or v_tool.configuration ->> 'signature' is distinct from sql_tool_of.signature then
+    v_tool := howdah.register_sql_tool(sql_tool_of.signature);
+  end if;
+  if v_tool.name <> sql_tool_of.name then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool of %s is called %s', sql_tool_of.signature, to_jsonb(v_tool.name)),
+      detail = jsonb_build_object('field', 'function', 'tool', v_tool.name)::text,
+      hint = 'A SQL tool has the bare name of its function.';
+  end if;
+  return v_tool;
 end $function$
 ;
 
@@ -11766,6 +13508,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_target(t howdah.tools)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select x.name
+  from (
+    select a.name from howdah.agents as a where a.id = t.agent_id
+    union all
+    select w.name from howdah.workflows as w where w.id = t.workflow_id
+  ) as x
+  where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
+    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
+      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
+    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sub_run_tool_name(what text, name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)), 64)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -11865,6 +13633,240 @@ AS $function$
   set provider = sync_default_model.provider, model = sync_default_model.model
   where m.name = 'default' and m.from_environment
     and (m.provider, m.model) is distinct from (sync_default_model.provider, sync_default_model.model)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_changes(before jsonb, after jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(
+    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
+      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+    order by s.place, n.name collate "C"), '[]')
+  from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
+  cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_document(system_id uuid, about jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with own as (
+    select * from howdah_private.system_rows(system_document.system_id, '{}')
+  ),
+  used as (
+    select coalesce(jsonb_object_agg(u.name, true), '{}') as models
+    from (
+      select coalesce(m ->> 'model', m #>> '{}') as name
+      from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
+      union
+      select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
+    ) as u
+  ),
+  rows as (
+    select o.kind, o.name, o.entry from own as o
+    union
+    select 'models', m.name, howdah_private.model_entry(m)
+    from used as u join howdah.models as m on u.models ? m.name
+    where m.tenant_id = howdah.current_tenant() and not m.from_environment
+  )
+  select system_document.about || '{"version": "v1"}' || coalesce((
+    select jsonb_object_agg(s.kind, s.entries)
+    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r group by r.kind) as s
+  ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_entries(document jsonb, section text)
+ RETURNS TABLE(name text, entry jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.key, e.value from jsonb_each(coalesce(system_entries.document -> system_entries.section, '{}')) as e
+  order by e.key collate "C"
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_fault(path text, message text, hint text DEFAULT NULL::text, code text DEFAULT 'HWINV'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_strip_nulls(jsonb_build_object('path', path, 'message', message, 'hint', hint, 'code', code))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_heading(s howdah.agent_systems)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object('name', s.name, 'description', s.description, 'orchestrator', s.orchestrator),
+    '{"description": ""}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_rows(system_id uuid, named jsonb)
+ RETURNS TABLE(kind text, name text, id uuid, owner_id uuid, entry jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  return query
+  select 'models', m.name, m.id, m.agent_system_id, howdah_private.model_entry(m)
+  from howdah.models as m
+  where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
+    or (m.agent_system_id is not distinct from system_id and not m.from_environment))
+  union all
+  select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
+  from howdah.tools as t
+  where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
+    or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
+  union all
+  select 'agents', a.name, a.id, a.agent_system_id, howdah_private.agent_entry(a)
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null
+    and (system_rows.named -> 'agents' ? a.name or a.agent_system_id is not distinct from system_id)
+  union all
+  select 'workflows', w.name, w.id, w.agent_system_id, howdah_private.workflow_entry(w)
+  from howdah.workflows as w
+  where w.tenant_id = v_tenant_id and w.deleted_at is null
+    and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_state(system_id uuid, named jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
+  from (
+    select r.kind, jsonb_object_agg(r.name, jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+    from howdah_private.system_rows(system_id, named) as r group by r.kind
+  ) as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_steps(document jsonb)
+ RETURNS TABLE(step integer, what text, name text, entry jsonb, path text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
+  from howdah_private.system_entries(document, 'models') as e
+  union all
+  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 3, 'agent', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 4, 'workflow', e.name, e.entry, howdah_private.pointer('workflows', e.name)
+  from howdah_private.system_entries(document, 'workflows') as e
+  union all
+  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.pointer('tools', e.name, 'compensation')
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 7, 'models', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
+    'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+  union all
+  select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
+  from howdah_private.system_entries(document, 'workflows') as e
+  cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_use_faults(document jsonb)
+ RETURNS jsonb[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as materialized (
+    select * from howdah_private.known_names(document)
+  ),
+  unknown as (
+    select u.path, case u.what when 'member' then 'agent or workflow' else u.what end as what, u.name,
+      (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
+      (select string_agg(k.name, ', ' order by k.name) from (
+        select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
+    from howdah_private.system_uses(document) as u
+    where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
+  ),
+  faults as (
+    select u.path, format('unknown %s %s', u.what, to_jsonb(u.name))
+      || coalesce(', did you mean ' || to_jsonb(u.nearest)::text || '?', '') as message,
+      case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
+    from unknown as u
+    union all
+    select howdah_private.pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
+      'Allow the tool first; here stands what is different about it for this agent.'
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join (values ('configuration'), ('requires_approval')) as k (key)
+    cross join lateral jsonb_object_keys(coalesce(a.entry #> array['tools', k.key], '{}')) as o (name)
+    where not coalesce(a.entry #> '{tools,allow}' ? o.name, false)
+    union all
+    select howdah_private.pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (
+      select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
+      from howdah_private.entry_tools(a.entry) as u
+    ) as t
+    where t.times > 1
+    union all
+    select howdah_private.pointer('agents', a.name, k.key), k.fault, null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
+      ('request_params', 'request_params go with model; in a list of models each has its own',
+        a.entry ? 'request_params' and not a.entry ? 'model')) as k (key, fault, is_there)
+    where k.is_there
+  )
+  select coalesce(array_agg(howdah_private.system_fault(f.path, f.message, f.hint) order by f.path), '{}') from faults as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_uses(document jsonb)
+ RETURNS TABLE(what text, name text, path text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'model', u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_models(a.entry) as u
+  union all
+  select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
+  union all
+  select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
+  from howdah_private.system_entries(document, 'tools') as t
+  cross join (values ('agent', 'agent'), ('workflow', 'workflow'), ('tool', 'compensation')) as k (what, key)
+  where t.entry ? k.key
+  union all
+  select m.what, m.name, howdah_private.pointer('workflows', w.name, 'members', (m.place - 1)::text)
+  from howdah_private.system_entries(document, 'workflows') as w cross join howdah_private.entry_members(w.entry) as m
+  where m.what <> 'question'
+  union all
+  select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
+  from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
+  union all
+  select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
 $function$
 ;
 
@@ -11994,6 +13996,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_tools(document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with given as (
+    select a.id as agent_id, case u.what when 'tool' then howdah_private.tool_named(u.name)
+      else howdah_private.tool_named(howdah_private.sub_run_tool_name(u.what, u.name)) end as tool_id
+    from howdah_private.system_entries(document, 'agents') as e
+    join howdah.agents as a on a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join lateral howdah_private.entry_tools(e.entry) as u on true
+  )
+  delete from howdah.agent_tools as t
+  where t.agent_id in (select g.agent_id from given as g)
+    and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.takes_part(run howdah.executions, m howdah.mail)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.tenant_id = run.tenant_id and (run.agent_id in (m.to_agent_id, m.from_agent_id)
+    or run.id in (m.from_execution_id, m.to_execution_id, m.received_by_execution_id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -12087,6 +14118,30 @@ begin
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.template_parts(template text)
+ RETURNS TABLE(place integer, part text, marker text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.place, p.parts[i.place], p.markers[i.place]
+  from (
+    select regexp_split_to_array(template_parts.template, '\{\{[^{}]*\}\}') as parts, array(
+      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}', 'g') with ordinality as m (found, place)
+      order by m.place
+    ) as markers
+  ) as p
+  cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.texts(list jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ARRAY(SELECT (e.one #>> '{}'::text[]) FROM jsonb_array_elements(COALESCE(texts.list, '[]'::jsonb)) WITH ORDINALITY e(one, place) ORDER BY e.place)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
@@ -12289,6 +14344,94 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_skill howdah.skills;
+begin
+  select s.* into v_skill from howdah.skills as s where s.id = new.skill_id and s.tenant_id = new.tenant_id for share;
+  if v_skill.id is null or v_skill.deleted_at is not null then
+    raise exception using errcode = case when v_skill.id is null then 'HWNTF' else 'HWCNF' end,
+      message = case when v_skill.id is null then format('there is no skill %s', new.skill_id)
+        else format('skill %L is deleted', v_skill.name) end,
+      detail = jsonb_build_object('field', 'skill_id', 'skill_id', new.skill_id)::text,
+      hint = 'Those there are stand in howdah.skills.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.skill_id is null then array[null, 'skill_id']
+    when not ("position" >= 1) then array['position_counts_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_system_id is null then array[null, 'agent_system_id']
+    when n.digest is null then array[null, 'digest']
+    when n.resolved is null then array[null, 'resolved']
+    when n.source is null then array[null, 'source']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.digest is null then array[null, 'digest']
+    when n.name is null then array[null, 'name']
+    when n.source is null then array[null, 'source']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
+    when not (version >= 1) then array['version_counts_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -12402,6 +14545,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_prompt()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_prompt howdah.prompts;
+begin
+  if tg_op = 'INSERT' or new.prompt_id is distinct from old.prompt_id then
+    perform from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id for share;
+  end if;
+  select p.* into v_prompt from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id;
+  if new.prompt_id is not null and (v_prompt.id is null or v_prompt.deleted_at is not null) then
+    raise exception using errcode = case when v_prompt.id is null then 'HWNTF' else 'HWCNF' end,
+      message = case when v_prompt.id is null then format('there is no prompt %s', new.prompt_id)
+        else format('prompt %L is deleted', v_prompt.name) end,
+      detail = jsonb_build_object('field', 'prompt_id', 'prompt_id', new.prompt_id)::text,
+      hint = 'Those there are stand in howdah.prompts.';
+  elsif new.prompt_id is null and new.prompt_values <> '{}' then
+    raise exception using errcode = 'HWINV', message = 'prompt_values are for a prompt, and there is no prompt_id',
+      detail = jsonb_build_object('field', 'prompt_values')::text,
+      hint = 'Set prompt_id, or leave prompt_values empty.';
+  elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
+    perform howdah_private.refuse_plain_keys('prompt_values', new.prompt_values);
+    perform howdah_private.refuse_values('prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__hold_secret()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -12445,6 +14619,7 @@ begin
     when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
     when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
     when not (jsonb_typeof(output_schema) = 'object'::text) then array['output_schema_is_an_object', null]
+    when not (jsonb_typeof(prompt_values) = 'object'::text) then array['prompt_values_are_an_object', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -12924,6 +15099,7 @@ declare
   v_deleted_at timestamptz;
   v_is_active boolean;
   v_version_id uuid;
+  v_has_prompt boolean;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
@@ -12934,9 +15110,9 @@ begin
     case when not a.version_is_stale then a.current_version_id end, 'queued',
     coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
     coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
-    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
+    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id), coalesce(a.prompt_id, new.agent_version_id) is not null
   into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
-    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
+    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id, v_has_prompt
   from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
   if not found then
@@ -12965,6 +15141,9 @@ begin
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
+    if v_has_prompt and new.parent_execution_id is null then
+      perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
+    end if;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and not howdah_private.is_bound() then
@@ -13480,6 +15659,121 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.definition is null then array[null, 'definition']
+    when n.digest is null then array[null, 'digest']
+    when n.prompt_id is null then array[null, 'prompt_id']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent record;
+begin
+  perform howdah_private.refuse_key_in_prose('template', new.template);
+  perform howdah_private.refuse_plain_keys('variables', new.variables);
+  if jsonb_typeof(new.variables) = 'object' then
+    perform howdah_private.refuse_variables(new.variables);
+    perform howdah_private.refuse_template(new.template, new.variables);
+  end if;
+  if tg_op = 'UPDATE' and new.variables <> old.variables then
+    for v_agent in
+      select a.name, a.prompt_values from howdah.agents as a
+      where a.tenant_id = new.tenant_id and a.prompt_id = new.id and a.deleted_at is null and a.prompt_values <> '{}'
+      order by a.name
+    loop
+      perform howdah_private.refuse_values(
+        format('prompt_values of agent %s', v_agent.name), new.name, new.variables, v_agent.prompt_values);
+    end loop;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(a.id)) from howdah.agents as a
+  where a.tenant_id = new.tenant_id and a.prompt_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__permit_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_users_of(new.id, null);
+  if new.deleted_at is not null and old.deleted_at is null then
+    perform howdah_private.refuse_in_use('prompt', new.name, new.id, null);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.template is null then array[null, 'template']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
+    when not (template ~ '\S'::text) then array['template_is_not_empty', null]
+    when not (jsonb_typeof(variables) = 'object'::text) then array['variables_are_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_prompt_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__begin()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -13880,6 +16174,105 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_skill_versions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.definition is null then array[null, 'definition']
+    when n.digest is null then array[null, 'digest']
+    when n.skill_id is null then array[null, 'skill_id']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.version is null then array[null, 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_key_in_prose('description', new.description);
+  perform howdah_private.refuse_key_in_prose('content', new.content);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_agents_stale(array_agg(g.agent_id)) from howdah.agent_skills as g
+  where g.tenant_id = new.tenant_id and g.skill_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__permit_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_users_of(null, new.id);
+  if new.deleted_at is not null and old.deleted_at is null then
+    perform howdah_private.refuse_in_use('skill', new.name, null, new.id);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.content is null then array[null, 'content']
+    when n.description is null then array[null, 'description']
+    when n.name is null then array[null, 'name']
+    when not (content ~ '\S'::text) then array['content_is_not_empty', null]
+    when not ((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500)) then array['description_is_one_short_line', null]
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['name_is_a_word', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__write_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_skill_version(new.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_status_transitions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14048,6 +16441,9 @@ begin
     union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+    union
+    select s.agent_id from howdah.agent_skills as s
+    where s.tenant_id = new.tenant_id and new.kind = 'builtin' and new.name = 'load_skill'
   ) as u;
   return null;
 end $function$
@@ -14181,7 +16577,7 @@ begin
     when n.label is null then array[null, 'label']
     when n.version is null then array[null, 'version']
     when not (label ~ '^[a-z][a-z0-9_-]{0,62}$'::text) then array['a_label_is_a_word', null]
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_label_is_of_an_agent_or_a_workflow', null]
+    when not (num_nonnulls(agent_id, workflow_id, prompt_id) = 1) then array['a_label_is_of_one_thing', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -14359,7 +16755,7 @@ declare
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = v_id and run.agent_id in (m.to_agent_id, m.from_agent_id)
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('there is no thread %s you take part in', thread_named.thread),
@@ -14461,6 +16857,13 @@ CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
 RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq)) || jsonb_build_object('content', (m).content))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tool_defaults(kind text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((CASE kind WHEN 'sql'::text THEN '{}'::jsonb ELSE '{"effect": "idempotent", "description": ""}'::jsonb END || '{"aliases": [], "is_active": true, "timeout_ms": 60000, "configuration": {}, "requires_approval": false}'::jsonb) || jsonb_build_object('parameters', CASE WHEN (kind = ANY (ARRAY['agent'::text, 'workflow'::text])) THEN '{"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}'::jsonb ELSE '{"type": "object", "properties": {}}'::jsonb END))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tool_definition(tool howdah.tools, configuration jsonb, requires_approval boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -14475,6 +16878,36 @@ AS $function$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_entry(t howdah.tools)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'kind', t.kind, 'aliases', t.aliases, 'description', t.description, 'effect', t.effect,
+    'parameters', case when t.kind <> 'sql' then t.parameters end,
+    'configuration', case when t.kind <> 'sql' then t.configuration end,
+    'function', case when t.kind = 'sql' then t.configuration -> 'signature' end,
+    'requires_approval', t.requires_approval, 'timeout_ms', t.timeout_ms, 'is_active', t.is_active,
+    'agent', (select a.name from howdah.agents as a where a.id = t.agent_id),
+    'workflow', (select w.name from howdah.workflows as w where w.id = t.workflow_id),
+    'compensation', (select c.name from howdah.tools as c where c.id = t.compensation_tool_id)
+  ), howdah_private.tool_defaults(t.kind::text))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_named(name text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.id from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
 $function$
 ;
 
@@ -14750,6 +17183,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_complete boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('type', 'object', 'properties', values_schema.variables, 'required', (
+    select coalesce(jsonb_agg(v.name order by v.name), '[]')
+    from jsonb_each(values_schema.variables) as v (name, schema)
+    where values_schema.is_complete and not v.schema ? 'default'
+  ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_after(execution_id uuid, seq integer)
  RETURNS uuid
  LANGUAGE sql
@@ -14782,42 +17229,78 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.version_changes(what text, id uuid, from_version text, to_version text)
+ RETURNS TABLE(place text, op text, path text, old jsonb, new jsonb, operation jsonb, text text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  select c.place, c.op, c.path, c.old, c.new,
+    jsonb_build_object('op', c.op, 'path', c.path) || case c.op when 'remove' then '{}' else jsonb_build_object('value', c.new) end,
+    concat_ws(E'\n', c.place, howdah_private.marked_lines('- ', c.old), howdah_private.marked_lines('+ ', c.new))
+  from howdah_private.version_of(version_changes.what, version_changes.id, version_changes.from_version) as a
+  cross join howdah_private.version_of(version_changes.what, version_changes.id,
+    coalesce(version_changes.to_version, howdah_private.last_version(version_changes.what, version_changes.id))) as b
+  cross join lateral howdah_private.json_changes(a.definition, b.definition) with ordinality as c (place, op, path, old, new, number)
+  order by c.number;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+begin
+  return case when version_named.version is not null then (
+    select v.id from howdah_private.version_of(
+      case when version_named.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(version_named.agent_id, version_named.workflow_id), version_named.version) as v
+  ) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_of(what text, thing_id uuid, named text)
+ RETURNS TABLE(id uuid, version integer, definition jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
 declare
   v_tenant_id uuid := howdah.current_tenant();
-  v_what text := case when version_named.agent_id is null then 'workflow' else 'agent' end;
   v_number int;
-  v_id uuid;
 begin
-  if version_named.version is null then
-    return null;
-  elsif version_named.version ~ '^[1-9][0-9]{0,8}$' then
-    v_number := version_named.version::int;
+  if version_of.named ~ '^[1-9][0-9]{0,8}$' then
+    v_number := version_of.named::int;
   else
     select l.version into v_number from howdah.version_labels as l
-    where l.tenant_id = v_tenant_id and l.label = version_named.version
-      and coalesce(l.agent_id, l.workflow_id) = coalesce(version_named.agent_id, version_named.workflow_id);
+    where l.tenant_id = v_tenant_id and l.label = version_of.named and version_of.thing_id = case version_of.what
+      when 'agent' then l.agent_id when 'workflow' then l.workflow_id when 'prompt' then l.prompt_id end;
   end if;
-  if v_what = 'agent' then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.tenant_id = v_tenant_id and v.agent_id = version_named.agent_id and v.version = v_number;
-  else
-    select v.id into v_id from howdah.workflow_versions as v
-    where v.tenant_id = v_tenant_id and v.workflow_id = version_named.workflow_id and v.version = v_number;
-  end if;
-  if v_id is null then
+  return query
+  select v.id, v.version, v.definition from howdah.agent_versions as v
+  where version_of.what = 'agent' and v.tenant_id = v_tenant_id and v.agent_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.workflow_versions as v
+  where version_of.what = 'workflow' and v.tenant_id = v_tenant_id and v.workflow_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.prompt_versions as v
+  where version_of.what = 'prompt' and v.tenant_id = v_tenant_id and v.prompt_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.skill_versions as v
+  where version_of.what = 'skill' and v.tenant_id = v_tenant_id and v.skill_id = version_of.thing_id and v.version = v_number;
+  if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('the %s has no version %L', v_what, version_named.version),
-      detail = jsonb_build_object('field', 'version', v_what || '_id',
-        coalesce(version_named.agent_id, version_named.workflow_id))::text,
-      hint = format('Numbers stand in howdah.%s_versions, labels in howdah.version_labels.', v_what);
+      message = format('there is no version %L of %s %s', version_of.named, version_of.what, version_of.thing_id),
+      detail = jsonb_build_object('field', 'version', version_of.what || '_id', version_of.thing_id)::text,
+      hint = format('Numbers stand in howdah.%s_versions%s.', version_of.what,
+        case when version_of.what <> 'skill' then ', labels in howdah.version_labels' else '' end);
   end if;
-  return v_id;
 end $function$
 ;
 
@@ -15004,6 +17487,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.workflow_entry(w howdah.workflows)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  -- one key of a configuration is called as the list of members is
+  select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
+    'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
+      'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
+    'members', coalesce((
+      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end order by m.sequence_order)
+      from howdah.workflow_agents as m
+      cross join lateral (select howdah_private.sparse(jsonb_build_object(
+        'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
+        'workflow', (select x.name from howdah.workflows as x where x.id = m.member_workflow_id),
+        'question', m.question, 'role', m.role, 'configuration', m.configuration
+      ), '{"configuration": {}}') as one) as o
+      where m.workflow_id = w.id), '[]')
+  ), '{"description": "", "instruction": "", "is_active": true, "budget": {}}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.workflow_fault(definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -15059,6 +17567,163 @@ begin
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workflow_row(id uuid)
+ RETURNS howdah.workflows
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.workflows as x where x.id = workflow_row.id) else howdah.current_tenant() end;
+  v_workflow howdah.workflows;
+begin
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = workflow_row.id and w.tenant_id = v_tenant_id and howdah_private.sees_agent(w.id);
+  return v_workflow;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults jsonb[] := howdah_private.system_use_faults(document);
+  v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
+  v_step record;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document);
+  for v_step in
+    select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
+  loop
+    continue when v_step.path = any (v_bad)
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
+    begin
+      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+      v_faults := v_faults || howdah_private.system_fault(
+        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
+          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
+        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+      -- what is to be done to a part that could not be made would only fail for the same reason
+      v_bad := v_bad || array(select s.path from howdah_private.system_steps(document) as s
+        where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
+    end;
+  end loop;
+  if cardinality(v_faults) = 0 then
+    v_faults := howdah_private.source_faults(source);
+  end if;
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_prompt_version(prompt_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.prompt_versions (tenant_id, prompt_id, version, definition, digest, created_by)
+  select p.tenant_id, p.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  from howdah.prompts as p
+  cross join lateral (
+    select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
+    from (select howdah_private.prompt_definition(p) as definition) as x
+  ) as d
+  left join lateral (
+    select v.version, v.digest from howdah.prompt_versions as v
+    where v.tenant_id = p.tenant_id and v.prompt_id = p.id order by v.version desc limit 1
+  ) as l on true
+  where p.id = write_prompt_version.prompt_id and l.digest is distinct from d.digest;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_skill_version(skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.skill_versions (tenant_id, skill_id, version, definition, digest, created_by)
+  select s.tenant_id, s.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  from howdah.skills as s
+  cross join lateral (
+    select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
+    from (select howdah_private.skill_definition(s) as definition) as x
+  ) as d
+  left join lateral (
+    select v.version, v.digest from howdah.skill_versions as v
+    where v.tenant_id = s.tenant_id and v.skill_id = s.id order by v.version desc limit 1
+  ) as l on true
+  where s.id = write_skill_version.skill_id and l.digest is distinct from d.digest;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_system(document jsonb, source text, prune boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := write_system.document ->> 'name';
+  v_system_id uuid := (select s.id from howdah.agent_systems as s
+    where s.name = v_name and s.tenant_id = howdah.current_tenant());
+  -- of a system that is not there yet nothing is its own; a fresh id owns nothing
+  v_owner_id uuid := coalesce(v_system_id, howdah.uuid_v7());
+  v_before jsonb := howdah_private.system_state(v_owner_id, write_system.document);
+  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s where s.id = v_system_id);
+  v_now jsonb;
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.write_parts(write_system.document, write_system.source);
+  if write_system.prune then
+    perform howdah_private.prune_system(v_system_id, write_system.document);
+  end if;
+  perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
+  v_now := howdah_private.system_state(v_owner_id, write_system.document);
+  v_system := howdah_private.settle_system(write_system.document, write_system.source, (
+    select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
+    from (
+      select n.kind, jsonb_agg(r.name) as names
+      from jsonb_each(v_now) as n (kind, entries) cross join lateral jsonb_each(n.entries) as r (name, state)
+      -- a model that others describe alike is shared, not taken
+      where n.kind <> 'models' or r.state is distinct from v_before -> n.kind -> r.name
+      group by n.kind
+    ) as k
+  ), write_system.prune);
+  return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
+    'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
+      || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
+      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
+      from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_text_versions_of(agent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.write_prompt_version(a.prompt_id) from howdah.agents as a
+  where a.id = write_text_versions_of.agent_id and a.prompt_id is not null;
+  perform howdah_private.write_skill_version(g.skill_id) from howdah.agent_skills as g
+  where g.agent_id = write_text_versions_of.agent_id;
 end $function$
 ;
 
@@ -15279,6 +17944,33 @@ create view howdah.permissions with (security_invoker=true) as
     by_agent
    FROM howdah_private.permission_rows() p(object, action, role, by_agent);
 
+create view howdah.plan_tasks with (security_invoker=true) as
+ SELECT s.tenant_id,
+    s.execution_id,
+    ((s.output ->> 'plan'::text))::integer AS plan,
+    (p.step)::integer AS step,
+    (t.place)::integer AS "position",
+    (t.task ->> 'member'::text) AS member,
+    (t.task ->> 'task'::text) AS task,
+    COALESCE((e.status)::text, (q.status)::text, 'planned'::text) AS status,
+    (e.id)::uuid AS member_execution_id,
+    COALESCE(e.output, q.answer) AS output,
+    s.finished_at AS planned_at
+   FROM ((((((howdah.steps s
+     CROSS JOIN LATERAL jsonb_array_elements((s.output -> 'steps'::text)) WITH ORDINALITY p(tasks, step))
+     CROSS JOIN LATERAL jsonb_array_elements(p.tasks) WITH ORDINALITY t(task, place))
+     CROSS JOIN LATERAL ( SELECT format('%s.%s.%s'::text, (s.output ->> 'plan'::text), p.step, t.place) AS format) c(call_id))
+     LEFT JOIN LATERAL ( SELECT ((b_1.output ->> 'execution_id'::text))::uuid AS id
+           FROM howdah.steps b_1
+          WHERE ((b_1.execution_id = s.execution_id) AND (b_1.tenant_id = s.tenant_id) AND (b_1.kind = 'child_started'::howdah.step_kind) AND (b_1.call_id = c.call_id))
+          ORDER BY b_1.seq DESC
+         LIMIT 1) b ON (true))
+     LEFT JOIN howdah.executions e ON (((e.id)::uuid = b.id)))
+     LEFT JOIN howdah.questions q ON (((q.execution_id = s.execution_id) AND (q.call_id = c.call_id))))
+  WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'plan'::text) AND (s.call_id = ('plan.'::text || (s.output ->> 'plan'::text))) AND (EXISTS ( SELECT
+           FROM howdah.executions w
+          WHERE (((w.id)::uuid = s.execution_id) AND (w.workflow_id IS NOT NULL)))));
+
 create view howdah.queue_health with (security_invoker=true) as
  SELECT tenant_id,
     status,
@@ -15327,7 +18019,7 @@ create view howdah.tool_performance with (security_invoker=true) as
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
     percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
    FROM howdah.steps s
-  WHERE ((kind = 'tool'::howdah.step_kind) AND (call_id IS DISTINCT FROM 'route'::text))
+  WHERE ((kind = 'tool'::howdah.step_kind) AND COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true))
   GROUP BY tenant_id, name;
 
 create view howdah.violations with (security_invoker=true) as
@@ -15358,6 +18050,42 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _100_check BEFORE INSERT OR UPDATE OF skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__check();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_skills REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_skills REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_skills REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'skill_id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, skill_id, "position" ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_invalid();
+
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, agent_system_id, version, source, digest, resolved ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_systems FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_systems', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_systems REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_systems REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_systems REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, version, source, digest, resolved ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agent_systems FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
@@ -15395,17 +18123,19 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FO
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
+CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration, prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
 CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
+
+CREATE TRIGGER _300_check_prompt BEFORE INSERT OR UPDATE OF prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN (((new.prompt_id IS NOT NULL) OR (new.prompt_values <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_prompt();
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
 
@@ -15425,7 +18155,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -15605,6 +18335,36 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, mo
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.prompt_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, prompt_id, version, definition, digest, created_by ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
+
+CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW WHEN ((((old.name IS DISTINCT FROM new.name) OR (old.template IS DISTINCT FROM new.template)) OR (old.variables IS DISTINCT FROM new.variables))) EXECUTE FUNCTION howdah_private.tg_prompts__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.prompts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.prompts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.prompts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.prompts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
@@ -15717,6 +18477,36 @@ CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WH
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.skill_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_id, version, definition, digest, created_by ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skill_versions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
+
+CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__permit_users();
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__check();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, description, content, is_active ON howdah.skills FOR EACH ROW WHEN (((((old.name IS DISTINCT FROM new.name) OR (old.description IS DISTINCT FROM new.description)) OR (old.content IS DISTINCT FROM new.content)) OR (old.is_active IS DISTINCT FROM new.is_active))) EXECUTE FUNCTION howdah_private.tg_skills__mark_stale();
+
+CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.skills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__write_version();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.skills REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.skills REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.skills REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.skills FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -15813,7 +18603,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
@@ -15910,6 +18700,50 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
 END));
+
+create policy engine on howdah.agent_skills to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_skills to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
+
+create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_systems to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
@@ -16181,6 +19015,32 @@ create policy tenant on howdah.models to howdah_analyst, howdah_app using (((ten
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))));
 
+create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.prompt_versions to howdah_eraser using (true) with check (true);
+
+create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.prompts to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
@@ -16324,6 +19184,32 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.skill_versions to howdah_eraser using (true) with check (true);
+
+create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.skills to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.skills to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.skills to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
@@ -16623,6 +19509,12 @@ grant insert, update on column howdah.agent_models.purpose to howdah_app;
 
 grant insert, update on column howdah.agent_models.request_params to howdah_app;
 
+grant insert, update on column howdah.agent_skills."position" to howdah_app;
+
+grant insert on column howdah.agent_skills.agent_id to howdah_app;
+
+grant insert on column howdah.agent_skills.skill_id to howdah_app;
+
 grant insert on column howdah.agent_tools.agent_id to howdah_app;
 
 grant insert, update on column howdah.agent_tools.configuration to howdah_app;
@@ -16630,6 +19522,10 @@ grant insert, update on column howdah.agent_tools.configuration to howdah_app;
 grant insert, update on column howdah.agent_tools.requires_approval to howdah_app;
 
 grant insert on column howdah.agent_tools.tool_id to howdah_app;
+
+grant select on column howdah.agents.agent_system_id to howdah_analyst;
+
+grant select on column howdah.agents.agent_system_id to howdah_app;
 
 grant select on column howdah.agents.capabilities to howdah_analyst;
 
@@ -16714,6 +19610,14 @@ grant insert, select, update on column howdah.agents.name to howdah_app;
 grant select on column howdah.agents.output_schema to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.output_schema to howdah_app;
+
+grant select on column howdah.agents.prompt_id to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.prompt_id to howdah_app;
+
+grant select on column howdah.agents.prompt_values to howdah_analyst;
+
+grant insert, select, update on column howdah.agents.prompt_values to howdah_app;
 
 grant select on column howdah.agents.system_prompt to howdah_analyst;
 
@@ -17049,6 +19953,16 @@ grant insert, update on column howdah.models.purpose to howdah_app;
 
 grant insert, update on column howdah.models.secret_name to howdah_app;
 
+grant update on column howdah.prompts.deleted_at to howdah_app;
+
+grant insert, update on column howdah.prompts.description to howdah_app;
+
+grant insert, update on column howdah.prompts.name to howdah_app;
+
+grant insert, update on column howdah.prompts.template to howdah_app;
+
+grant insert, update on column howdah.prompts.variables to howdah_app;
+
 grant insert, update on column howdah.quotas.max_value to howdah_app;
 
 grant insert on column howdah.quotas.metric to howdah_app;
@@ -17117,6 +20031,16 @@ grant insert on column howdah.sessions.user_id to howdah_app;
 
 grant insert on column howdah.sessions.workflow_id to howdah_app;
 
+grant insert, update on column howdah.skills.content to howdah_app;
+
+grant update on column howdah.skills.deleted_at to howdah_app;
+
+grant insert, update on column howdah.skills.description to howdah_app;
+
+grant insert, update on column howdah.skills.is_active to howdah_app;
+
+grant insert, update on column howdah.skills.name to howdah_app;
+
 grant insert, update on column howdah.todos."position" to howdah_app;
 
 grant insert, update on column howdah.todos.note to howdah_app;
@@ -17165,6 +20089,8 @@ grant insert on column howdah.version_labels.agent_id to howdah_app;
 
 grant insert on column howdah.version_labels.label to howdah_app;
 
+grant insert on column howdah.version_labels.prompt_id to howdah_app;
+
 grant insert, update on column howdah.version_labels.version to howdah_app;
 
 grant insert on column howdah.version_labels.workflow_id to howdah_app;
@@ -17182,6 +20108,10 @@ grant insert, update on column howdah.workflow_agents.role to howdah_app;
 grant insert, update on column howdah.workflow_agents.sequence_order to howdah_app;
 
 grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
+
+grant select on column howdah.workflows.agent_system_id to howdah_analyst;
+
+grant select on column howdah.workflows.agent_system_id to howdah_app;
 
 grant select on column howdah.workflows.configuration to howdah_analyst;
 
@@ -17259,6 +20189,10 @@ grant execute on function howdah.agent(text) to howdah_engine;
 
 grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
 
+grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_app;
+
+grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_engine;
+
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
@@ -17303,7 +20237,39 @@ grant execute on function howdah.current_user_role() to howdah_worker;
 
 grant execute on function howdah.delete_agent(uuid) to howdah_app;
 
+grant execute on function howdah.delete_prompt(uuid) to howdah_app;
+
+grant execute on function howdah.delete_prompt(uuid) to howdah_engine;
+
+grant execute on function howdah.delete_skill(uuid) to howdah_app;
+
+grant execute on function howdah.delete_skill(uuid) to howdah_engine;
+
 grant execute on function howdah.delete_workflow(uuid) to howdah_app;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_engine;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
 
@@ -17312,6 +20278,10 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_ap
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
+
+grant execute on function howdah.export_agent_system(text) to howdah_app;
+
+grant execute on function howdah.export_agent_system(text) to howdah_engine;
 
 grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
 
@@ -17327,11 +20297,21 @@ grant execute on function howdah.label_agent_version(uuid,integer,text) to howda
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
 
+grant execute on function howdah.label_prompt_version(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah.label_prompt_version(uuid,integer,text) to howdah_engine;
+
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
+
+grant execute on function howdah.prompt(text) to howdah_analyst;
+
+grant execute on function howdah.prompt(text) to howdah_app;
+
+grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_analyst;
 
@@ -17345,6 +20325,12 @@ grant execute on function howdah.reject(uuid,text) to howdah_app;
 
 grant execute on function howdah.remove_secret(text,boolean) to howdah_app;
 
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_analyst;
+
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_app;
+
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine;
+
 grant execute on function howdah.resource_text(uuid) to howdah_analyst;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
@@ -17354,6 +20340,18 @@ grant execute on function howdah.resource_text(uuid) to howdah_engine;
 grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_app;
 
 grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_prompt_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_prompt_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_skill_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_skill_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_app;
+
+grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_engine;
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
@@ -17382,6 +20380,12 @@ grant execute on function howdah.session_state(uuid) to howdah_app;
 grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
+
+grant execute on function howdah.skill(text) to howdah_analyst;
+
+grant execute on function howdah.skill(text) to howdah_app;
+
+grant execute on function howdah.skill(text) to howdah_engine;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
@@ -17443,9 +20447,15 @@ grant execute on function howdah_private.addressed_run(howdah.executions,uuid) t
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.agent_entry(howdah.agents) to howdah_engine;
+
 grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.agent_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.agent_system_schema() to howdah_engine;
+
+grant execute on function howdah_private.agent_tools_entry(uuid) to howdah_engine;
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
@@ -17454,6 +20464,46 @@ grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent_models(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_models(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.apply_compensation(text,text) to howdah_app;
+
+grant execute on function howdah_private.apply_compensation(text,text) to howdah_engine;
+
+grant execute on function howdah_private.apply_members(text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.apply_members(text,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_step(text,text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_step(text,text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_sub_run_tool(text,text) to howdah_app;
+
+grant execute on function howdah_private.apply_sub_run_tool(text,text) to howdah_engine;
+
+grant execute on function howdah_private.apply_tool(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_tool(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
@@ -17497,6 +20547,8 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.call_receive(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
@@ -17510,6 +20562,10 @@ grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
+
+grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
@@ -17561,6 +20617,14 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_aliases(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
@@ -17570,6 +20634,18 @@ grant execute on function howdah_private.ensure_month(timestamp with time zone) 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+
+grant execute on function howdah_private.entry_members(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_members(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.entry_models(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_models(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.entry_tools(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
@@ -17614,6 +20690,12 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
+
+grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
@@ -17662,6 +20744,8 @@ grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.id_in(text) to howdah_engine;
+
+grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
@@ -17729,6 +20813,18 @@ grant execute on function howdah_private.is_woken(howdah.executions) to howdah_e
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_engine;
+
 grant execute on function howdah_private.json_choice_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.json_condition_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
@@ -17742,6 +20838,12 @@ grant execute on function howdah_private.json_faults_at(jsonb,jsonb,jsonb,text,i
 grant execute on function howdah_private.json_has_format(text,text) to howdah_engine;
 
 grant execute on function howdah_private.json_kind_fault(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.json_matches(text,text) to howdah_engine;
 
@@ -17783,6 +20885,20 @@ grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
 
+grant execute on function howdah_private.known_names(jsonb) to howdah_app;
+
+grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_app;
+
+grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_analyst;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
@@ -17806,6 +20922,14 @@ grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.marked_name(text) to howdah_engine;
 
 grant execute on function howdah_private.master_key_state() to howdah_worker;
 
@@ -17833,6 +20957,10 @@ grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howd
 
 grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.model_entry(howdah.models) to howdah_app;
+
+grant execute on function howdah_private.model_entry(howdah.models) to howdah_engine;
+
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
@@ -17845,17 +20973,35 @@ grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
 
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app;
+
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.own_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
+
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_app;
+
+grant execute on function howdah_private.part_keys(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
@@ -17887,13 +21033,33 @@ grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
+grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
+
+grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.pointer(text[]) to howdah_app;
+
+grant execute on function howdah_private.pointer(text[]) to howdah_engine;
+
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_app;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_engine;
+
+grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_engine;
+
+grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
@@ -17971,6 +21137,8 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
+grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
+
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
@@ -17997,6 +21165,14 @@ grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_eng
 
 grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
 
+grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_app;
+
+grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine;
+
+grant execute on function howdah_private.refuse_system_shape(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_template(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
@@ -18011,6 +21187,12 @@ grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_e
 
 grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
 
+grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
@@ -18023,6 +21205,10 @@ grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_w
 
 grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
 
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_app;
+
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.replied_to(howdah.executions,text) to howdah_engine;
@@ -18030,6 +21216,8 @@ grant execute on function howdah_private.replied_to(howdah.executions,text) to h
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.resolved_system(howdah.agent_systems) to howdah_engine;
 
 grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 
@@ -18075,6 +21263,8 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
+grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
@@ -18085,9 +21275,23 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_e
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
+grant execute on function howdah_private.skill_definition(howdah.skills) to howdah_engine;
+
+grant execute on function howdah_private.source_faults(text) to howdah_app;
+
+grant execute on function howdah_private.source_faults(text) to howdah_engine;
+
+grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.spoken_with(text,text) to howdah_app;
 
 grant execute on function howdah_private.spoken_with(text,text) to howdah_engine;
+
+grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
@@ -18099,15 +21303,73 @@ grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_app;
+
+grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_engine;
+
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
+
+grant execute on function howdah_private.system_changes(jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_changes(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_document(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_document(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_entries(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.system_entries(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.system_fault(text,text,text,text) to howdah_app;
+
+grant execute on function howdah_private.system_fault(text,text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.system_heading(howdah.agent_systems) to howdah_app;
+
+grant execute on function howdah_private.system_heading(howdah.agent_systems) to howdah_engine;
+
+grant execute on function howdah_private.system_rows(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_steps(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_steps(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_use_faults(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_use_faults(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.system_uses(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_uses(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.take_tools(jsonb) to howdah_app;
+
+grant execute on function howdah_private.take_tools(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.template_parts(text) to howdah_engine;
+
+grant execute on function howdah_private.texts(jsonb) to howdah_app;
+
+grant execute on function howdah_private.texts(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.tg__permit() to howdah_engine;
 
@@ -18126,6 +21388,12 @@ grant execute on function howdah_private.tg__stamp() to howdah_engine;
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_skills__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_system_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_systems__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_tools__check_configuration() to howdah_engine;
 
@@ -18179,6 +21447,10 @@ grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engi
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
+grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_quotas__refuse_imposed() to howdah_engine;
 
 grant execute on function howdah_private.tg_quotas__refuse_invalid() to howdah_engine;
@@ -18210,6 +21482,12 @@ grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_skill_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_skills__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_skills__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_status_transitions__refuse_invalid() to howdah_engine;
 
@@ -18261,7 +21539,19 @@ grant execute on function howdah_private.told_message(howdah.messages) to howdah
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
 
+grant execute on function howdah_private.tool_defaults(text) to howdah_app;
+
+grant execute on function howdah_private.tool_defaults(text) to howdah_engine;
+
 grant execute on function howdah_private.tool_definition(howdah.tools,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_app;
+
+grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.tool_named(text) to howdah_app;
+
+grant execute on function howdah_private.tool_named(text) to howdah_engine;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
@@ -18273,15 +21563,31 @@ grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to ho
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
+
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_app;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_engine;
 
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_app;
+
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_engine;
+
+grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_analyst;
+
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_analyst;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_app;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 
@@ -18293,17 +21599,49 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
+
 grant execute on function howdah_private.workflow_called(text) to howdah_app;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_engine;
 
+grant execute on function howdah_private.workflow_entry(howdah.workflows) to howdah_engine;
+
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
 grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
+
+grant select on table howdah.agent_skills to howdah_analyst;
+
+grant delete, select on table howdah.agent_skills to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_skills to howdah_engine;
+
+grant select on table howdah.agent_system_versions to howdah_analyst;
+
+grant select on table howdah.agent_system_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_system_versions to howdah_engine;
+
+grant select on table howdah.agent_systems to howdah_analyst;
+
+grant select on table howdah.agent_systems to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_systems to howdah_engine;
 
 grant select on table howdah.agent_tools to howdah_analyst;
 
@@ -18383,6 +21721,20 @@ grant delete, select on table howdah.models to howdah_app;
 
 grant delete, insert, select, update on table howdah.models to howdah_engine;
 
+grant select on table howdah.prompt_versions to howdah_analyst;
+
+grant select on table howdah.prompt_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.prompt_versions to howdah_engine;
+
+grant select, update on table howdah.prompt_versions to howdah_eraser;
+
+grant select on table howdah.prompts to howdah_analyst;
+
+grant select on table howdah.prompts to howdah_app;
+
+grant delete, insert, select, update on table howdah.prompts to howdah_engine;
+
 grant select on table howdah.questions to howdah_analyst;
 
 grant select on table howdah.questions to howdah_app;
@@ -18424,6 +21776,20 @@ grant select on table howdah.sessions to howdah_analyst;
 grant select on table howdah.sessions to howdah_app;
 
 grant delete, insert, select, update on table howdah.sessions to howdah_engine;
+
+grant select on table howdah.skill_versions to howdah_analyst;
+
+grant select on table howdah.skill_versions to howdah_app;
+
+grant delete, insert, select, update on table howdah.skill_versions to howdah_engine;
+
+grant select, update on table howdah.skill_versions to howdah_eraser;
+
+grant select on table howdah.skills to howdah_analyst;
+
+grant select on table howdah.skills to howdah_app;
+
+grant delete, insert, select, update on table howdah.skills to howdah_engine;
 
 grant select on table howdah.status_transitions to howdah_analyst;
 
@@ -18579,6 +21945,12 @@ grant select on view howdah.permissions to howdah_app;
 
 grant delete, insert, select, update on view howdah.permissions to howdah_engine;
 
+grant select on view howdah.plan_tasks to howdah_analyst;
+
+grant select on view howdah.plan_tasks to howdah_app;
+
+grant delete, insert, select, update on view howdah.plan_tasks to howdah_engine;
+
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
 grant select on view howdah.quota_usage to howdah_analyst;
@@ -18605,7 +21977,19 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
 comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
 
+comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of all that belongs to the system, however its file is written.';
+
+comment on column howdah.agent_systems.orchestrator is 'The agent or workflow that speaks for the system, by name.';
+
+comment on column howdah.agent_systems.resolved is 'What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.';
+
+comment on column howdah.agent_systems.source is 'The file as it was applied.';
+
+comment on column howdah.agent_systems.version is 'Counts the applies that changed something.';
+
 comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.agents.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
 
@@ -18634,6 +22018,10 @@ comment on column howdah.agents.max_seconds is 'Seconds a run may be active, wai
 comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
 
 comment on column howdah.agents.output_schema is 'A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.';
+
+comment on column howdah.agents.prompt_id is 'The prompt it is told before its instruction, filled in for each run.';
+
+comment on column howdah.agents.prompt_values is 'Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.';
 
 comment on column howdah.agents.system_prompt is 'A generic prompt that stands before the instruction.';
 
@@ -18851,6 +22239,8 @@ comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [
 
 comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
 
+comment on column howdah.models.agent_system_id is 'The agent system whose file describes it; others share it as long as they say the same of it.';
+
 comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
 
 comment on column howdah.models.from_environment is 'True while the row follows the environment; a person''s edit ends that.';
@@ -18866,6 +22256,16 @@ comment on column howdah.models.secret_name is 'The secret whose value is sent a
 comment on column howdah.permissions.action is 'read, run, edit or manage; also the scope an API key needs for it.';
 
 comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
+
+comment on column howdah.plan_tasks.status is 'planned while it has not begun; then of its run, or of the question a person was asked.';
+
+comment on column howdah.prompt_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.prompts.deleted_at is 'Prompts are deleted softly: their versions stay.';
+
+comment on column howdah.prompts.template is 'Text with {{name}} where the value of the variable of this name goes.';
+
+comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.';
 
 comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
 
@@ -18966,6 +22366,16 @@ comment on column howdah.sessions.state is 'Your own document about the conversa
 
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
+comment on column howdah.skill_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.skills.content is 'What the agent reads, as Markdown: at most 60 kB, which is given in one piece.';
+
+comment on column howdah.skills.deleted_at is 'Skills are deleted softly: their versions stay.';
+
+comment on column howdah.skills.description is 'One line: when to read it.';
+
+comment on column howdah.skills.is_active is 'One that is not active is left out of its agents'' next versions.';
+
 comment on column howdah.steps.annotations is 'What hooks noted about it.';
 
 comment on column howdah.steps.call_id is 'The tool call it belongs to.';
@@ -18999,6 +22409,8 @@ comment on column howdah.todos.note is 'What stands in the way, or what came of 
 
 comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
 
+comment on column howdah.tools.agent_system_id is 'The agent system whose file describes it.';
+
 comment on column howdah.tools.compensation_tool_id is 'The tool that takes a finished call back when its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
@@ -19024,6 +22436,8 @@ comment on column howdah.workflow_agents.question is 'The member is a person: {"
 comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
 
 comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
 
@@ -19060,6 +22474,8 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
+comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
@@ -19084,11 +22500,25 @@ The role this session acts with: of the token, the API key or the database login
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
 
+comment on routine howdah.delete_prompt(uuid) is 'Deletes a prompt that no agent uses, softly: its versions stay, its name becomes free.';
+
+comment on routine howdah.delete_skill(uuid) is 'Deletes a skill that no agent has, softly: its versions stay, its name becomes free.';
+
 comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+
+comment on routine howdah.diff_agent_versions(uuid,text,text) is 'What changed between two versions of an agent, by number or label; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_prompt_versions(uuid,text,text) is 'What changed between two versions of a prompt, by number or label; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_skill_versions(uuid,text,text) is 'What changed between two versions of a skill, by number; to the last one where to_version is left out.';
+
+comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'What changed between two versions of a workflow, by number or label; to the last one where to_version is left out.';
 
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
+
+comment on routine howdah.export_agent_system(text) is 'An agent system as the content of a file, in JSON; without a name, what belongs to none.';
 
 comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
@@ -19098,9 +22528,14 @@ comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new ru
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Names a version of an agent (production, candidate, …); the name moves when it was given before.';
 
+comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Names a version of a prompt (production, candidate, …); the name moves when it was given before.';
+
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
+
+comment on routine howdah.prompt(text) is '@behavior -*
+The id of the prompt with this name in the current tenant; HWNTF when there is none.';
 
 comment on routine howdah.quotas_usage(howdah.quotas) is 'What was used of it in the period of now; null for a quota for each: see usages.';
 
@@ -19111,9 +22546,17 @@ comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question
 
 comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
 
+comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a prompt with these values; version: its number or label, else the prompt as it is now.';
+
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
 
-comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models and tools.';
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills.';
+
+comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it.';
+
+comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it.';
+
+comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -19136,6 +22579,9 @@ comment on routine howdah.session_state(uuid) is 'How a session stands: {version
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
 
+comment on routine howdah.skill(text) is '@behavior -*
+The id of the skill with this name in the current tenant; HWNTF when there is none.';
+
 comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,text) is 'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
 
 comment on routine howdah.switch_agent(uuid,text,text) is 'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
@@ -19154,6 +22600,12 @@ The id of the workflow with this name in the current tenant; HWNTF when there is
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
+
+comment on table howdah.agent_skills is 'Which skills an agent has, in the order it is told of them.';
+
+comment on table howdah.agent_system_versions is 'What an agent system was: one row per apply that changed something. Never updated, never deleted.';
+
+comment on table howdah.agent_systems is 'Agent systems as files describe them: howdah.apply_agent_system() writes one with all its parts, and it alone.';
 
 comment on table howdah.agent_tools is 'Which tools an agent may call; its configuration goes over the tool''s own, key by key.';
 
@@ -19193,6 +22645,10 @@ What was said in a run, each message once, in order. Message 1 is the input.';
 
 comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
 
+comment on table howdah.prompt_versions is 'What a prompt was: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.prompts is 'Templates of what agents are told, with {{variables}}. An edit makes a new version at commit, of the prompt and of the agents that use it.';
+
 comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
 @foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions
 What runs ask people. An open question costs a row; its answer wakes the run.';
@@ -19209,6 +22665,10 @@ comment on table howdah.secrets is 'Keys of model servers and other secrets, by 
 
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
+comment on table howdah.skill_versions is 'What a skill was: one row per transaction of edits that changed something. Never updated, never deleted.';
+
+comment on table howdah.skills is 'Know-how in Markdown. Agents that have one are told its name and description, and read it by the tool load_skill.';
+
 comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
 
 comment on table howdah.steps is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName steps
@@ -19222,7 +22682,7 @@ comment on table howdah.tools is 'What agents can do. kind sql: a function of th
 
 comment on table howdah.users is 'People of a tenant.';
 
-comment on table howdah.version_labels is 'Names for versions of agents and workflows, such as production and candidate. A label names one version; moving it is an update.';
+comment on table howdah.version_labels is 'Names for versions of agents, workflows and prompts, such as production and candidate. A label names one version; moving it is an update.';
 
 comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
 
@@ -19297,6 +22757,9 @@ A run and all runs below it, with what each used itself and with its children: w
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 
 comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
+
+comment on view howdah.plan_tasks is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName planTasks
+What orchestrators planned, and what came of it: tasks of one step are done at the same time. Ask for one run: where execution_id = …';
 
 comment on view howdah.queue_health is 'Live runs by status and how long the oldest is due; for operators.';
 

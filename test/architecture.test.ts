@@ -11,6 +11,7 @@ const LAYERS = [
   ['src/db', 'src/providers', 'src/secrets', 'src/tools'],
   ['src/engines'],
   ['src/runtime'],
+  ['src/systems'],
   ['workers', 'src/api', 'src/cli'],
 ] as const;
 
@@ -38,6 +39,9 @@ const HOMES: Record<string, RegExp> = {
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
+  yaml: /^src\/systems\//,
+  diff: /^src\/systems\//,
+  'fastest-levenshtein': /^src\/systems\//,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

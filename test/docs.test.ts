@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
@@ -57,7 +58,7 @@ afterAll(async () => {
 
 test('there are snippets, and each is in a language this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
-    new Set(['sh', 'sql', 'graphql']),
+    new Set(['sh', 'sql', 'graphql', 'yaml']),
   );
 });
 
@@ -88,6 +89,17 @@ describe('SQL', () => {
     }
   });
 });
+
+test.each(of('yaml').map(({ page, text }) => [page, text]))(
+  'the file in %s applies',
+  async (_page, text) => {
+    const folder = mkdtempSync(join(tmpdir(), 'howdah-docs-'));
+    const file = join(folder, 'system.yaml');
+    writeFileSync(file, text);
+    expect(await runCli(database.url, 'apply', file, '--dry-run')).toMatchObject({ status: 0 });
+    rmSync(folder, { recursive: true });
+  },
+);
 
 describe('GraphQL', () => {
   const schema = buildSchema(readFileSync(join(ROOT, 'src/api/schema.graphql'), 'utf8'));

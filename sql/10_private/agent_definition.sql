@@ -26,11 +26,12 @@ as $$
     join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
     where t.is_active
-    union all
+    union all -- what an agent has without being given it
     select t, '{}', null
     from agent as a
-    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and t.name = 'ask_user'
-    where a.human_input and t.is_active
+    join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and case t.name
+      when 'ask_user' then a.human_input when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
+    where t.is_active
       and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
@@ -39,7 +40,7 @@ as $$
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+    ) || howdah_private.pinned_prompt(a) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
       select jsonb_agg(jsonb_build_object(
@@ -58,7 +59,7 @@ as $$
       join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  )
+  ) || howdah_private.pinned_skills(a.id)
   from agent as a
 $$;
 

@@ -12,3 +12,17 @@ begin
   where a.id = agent_row.id and a.tenant_id = v_tenant_id and howdah_private.sees_agent(a.id);
   return v_agent;
 end $$;
+
+create or replace function howdah_private.workflow_row(id uuid) returns howdah.workflows
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.workflows as x where x.id = workflow_row.id) else howdah.current_tenant() end;
+  v_workflow howdah.workflows;
+begin
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = workflow_row.id and w.tenant_id = v_tenant_id and howdah_private.sees_agent(w.id);
+  return v_workflow;
+end $$;

@@ -69,13 +69,14 @@ begin
       and l.worker = follow_commit.worker and s.step ? 'child'
   ) as t
   where t.children is not null;
-  -- what came while it was on its way to wait for mail
-  perform howdah_private.wake_runs(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence
-  where e.has_inbox and e.waiting_for = 'timer'
-    and exists (select from howdah_private.receivers as r where r.execution_id = e.id)
-  having count(*) > 0;
+  if exists (select from howdah_private.receivers) then
+    -- what came while it was on its way to wait for mail
+    perform howdah_private.wake_runs(array_agg(e.id::uuid))
+    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
+    having count(*) > 0;
+  end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence

@@ -29,6 +29,10 @@ as $$
         "required": ["action"]
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('load_skill', 'Reads one of your skills: what you should know before you begin such a task.',
+      '{"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
+        "name": {"type": "string", "description": "The name of the skill, as your instructions list it."}
+      }}'::jsonb, 'pure'::howdah.tool_effect),
     ('http_request',
       'Sends one HTTP request and gives its status, headers and body. Only addresses of the public internet can be reached.',
       '{

@@ -29,7 +29,8 @@ begin
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
-          when g.tool_id is null and not (t.kind = 'builtin' and t.name = 'ask_user' and a.human_input)
+          when g.tool_id is null and not (t.kind = 'builtin' and (
+              t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
             then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason

@@ -8,8 +8,8 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
--- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs and
--- routers that look for members are for protocol 5.
+-- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs,
+-- routers that look for members, prompts and skills are for protocol 5.
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql.
 --
@@ -83,7 +83,8 @@ begin
       select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 or e.overrides -> 'ephemeral' = 'false' then howdah_private.run_history(e.id) else '[]' end,
+    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),

@@ -142,7 +142,7 @@ begin
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
       case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then case when x.trust in ('internal', 'user') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
+        when x.role = 'tool' then case when x.trust in ('internal', 'user', 'system') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
         else 'internal' end::howdah.trust,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end

@@ -62,6 +62,10 @@ as $$
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.workflow_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.prompt_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
+  update howdah.skill_versions as v set created_by = rename_author.new_name
+  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $$;

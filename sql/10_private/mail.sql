@@ -181,7 +181,16 @@ begin
     select a.name from howdah.agents as a where a.id = v_mail.to_agent_id));
 end $$;
 
--- The message a run replies to: one that its agent was sent, or sent.
+-- Whether a message is one that the run's agent was sent, or sent; or the run itself, whose agent was another one then.
+create or replace function howdah_private.takes_part(run howdah.executions, m howdah.mail) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.tenant_id = run.tenant_id and (run.agent_id in (m.to_agent_id, m.from_agent_id)
+    or run.id in (m.from_execution_id, m.to_execution_id, m.received_by_execution_id))
+$$;
+
+-- The message a run replies to.
 create or replace function howdah_private.replied_to(run howdah.executions, reply_to text) returns howdah.mail
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -193,8 +202,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and m.tenant_id = run.tenant_id
-    and run.agent_id in (m.to_agent_id, m.from_agent_id);
+  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -221,7 +229,7 @@ begin
   return v_to;
 end $$;
 
--- A thread the agent of the run takes part in.
+-- A thread the run or its agent takes part in.
 create or replace function howdah_private.thread_named(run howdah.executions, thread text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -231,7 +239,7 @@ declare
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = v_id and run.agent_id in (m.to_agent_id, m.from_agent_id)
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('there is no thread %s you take part in', thread_named.thread),

@@ -71,7 +71,10 @@ as $$
         then jsonb_build_object('compensation', howdah_private.with_names(t.value -> 'compensation'))
         else '{}' end order by t.place), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'tools') with ordinality as t (value, place)
-    ))
+    )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
+      select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
+      from jsonb_array_elements(redacted_definition.definition -> 'skills') with ordinality as s (value, place)
+    )) else '{}' end
 $$;
 
 create or replace function howdah_private.with_names(part jsonb) returns jsonb

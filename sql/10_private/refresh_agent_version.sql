@@ -16,6 +16,7 @@ begin
   if not found then
     return null; -- made and unmade in one transaction
   end if;
+  perform howdah_private.write_text_versions_of(v_agent.id);
   v_definition := howdah_private.agent_definition(v_agent.id);
   v_digest := encode(sha256(convert_to(v_definition::text, 'UTF8')), 'hex');
   select v.id into v_version_id from howdah.agent_versions as v

@@ -1,4 +1,4 @@
--- The models and tools of an agent as a version has them. A tool it still has keeps its own configuration there; of one
+-- The models, tools and skills of an agent as a version has them. A tool it still has keeps its own configuration there; of one
 -- that comes back only what differs from the tool itself is the agent's.
 create or replace function howdah_private.restore_parts(agent_id uuid, definition jsonb) returns void
   language plpgsql volatile
@@ -30,5 +30,10 @@ begin
       select from howdah.agent_tools as o where o.agent_id = restore_parts.agent_id and o.tool_id = t.id
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
-      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input));
+      and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+  delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'skills', '[]')) with ordinality as s (skill, position);
 end $$;

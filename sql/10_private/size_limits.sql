@@ -28,6 +28,8 @@ as $$
     ('executions', 'input_parts', null, null),
     ('executions', 'metadata', null, null),
     ('schedules', 'input', null, null),
+    ('prompts', 'template', 262144, 'bytes'),
+    ('skills', 'content', 61440, 'bytes'),
     ('mail', 'content', 32768, 'bytes'),
     ('mail', 'subject', 200, 'characters'),
     ('resources', 'name', null, null),

@@ -1,38 +1,74 @@
--- The version of an agent or a workflow by its number or its label; null for none: then a run takes the current one.
+-- A version of an agent, workflow, prompt or skill by its number or its label. Rows are looked for with the caller's rights,
+-- and about something of his own tenant alone: the keys of versions do not all begin with the tenant.
+create or replace function howdah_private.version_of(what text, thing_id uuid, named text)
+  returns table (id uuid, version int, definition jsonb)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_number int;
+begin
+  if version_of.named ~ '^[1-9][0-9]{0,8}$' then
+    v_number := version_of.named::int;
+  else
+    select l.version into v_number from howdah.version_labels as l
+    where l.tenant_id = v_tenant_id and l.label = version_of.named and version_of.thing_id = case version_of.what
+      when 'agent' then l.agent_id when 'workflow' then l.workflow_id when 'prompt' then l.prompt_id end;
+  end if;
+  return query
+  select v.id, v.version, v.definition from howdah.agent_versions as v
+  where version_of.what = 'agent' and v.tenant_id = v_tenant_id and v.agent_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.workflow_versions as v
+  where version_of.what = 'workflow' and v.tenant_id = v_tenant_id and v.workflow_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.prompt_versions as v
+  where version_of.what = 'prompt' and v.tenant_id = v_tenant_id and v.prompt_id = version_of.thing_id and v.version = v_number
+  union all
+  select v.id, v.version, v.definition from howdah.skill_versions as v
+  where version_of.what = 'skill' and v.tenant_id = v_tenant_id and v.skill_id = version_of.thing_id and v.version = v_number;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no version %L of %s %s', version_of.named, version_of.what, version_of.thing_id),
+      detail = jsonb_build_object('field', 'version', version_of.what || '_id', version_of.thing_id)::text,
+      hint = format('Numbers stand in howdah.%s_versions%s.', version_of.what,
+        case when version_of.what <> 'skill' then ', labels in howdah.version_labels' else '' end);
+  end if;
+end $$;
+
+-- The one it stands at: the last that was written.
+create or replace function howdah_private.last_version(what text, id uuid) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(max(v.version), 0)::text from (
+    select a.version from howdah.agent_versions as a
+    where last_version.what = 'agent' and a.tenant_id = howdah.current_tenant() and a.agent_id = last_version.id
+    union all
+    select w.version from howdah.workflow_versions as w
+    where last_version.what = 'workflow' and w.tenant_id = howdah.current_tenant() and w.workflow_id = last_version.id
+    union all
+    select p.version from howdah.prompt_versions as p
+    where last_version.what = 'prompt' and p.tenant_id = howdah.current_tenant() and p.prompt_id = last_version.id
+    union all
+    select s.version from howdah.skill_versions as s
+    where last_version.what = 'skill' and s.tenant_id = howdah.current_tenant() and s.skill_id = last_version.id
+  ) as v
+$$;
+
+-- The version a run names; null for none: then it takes the current one.
 create or replace function howdah_private.version_named(agent_id uuid, workflow_id uuid, version text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_what text := case when version_named.agent_id is null then 'workflow' else 'agent' end;
-  v_number int;
-  v_id uuid;
 begin
-  if version_named.version is null then
-    return null;
-  elsif version_named.version ~ '^[1-9][0-9]{0,8}$' then
-    v_number := version_named.version::int;
-  else
-    select l.version into v_number from howdah.version_labels as l
-    where l.tenant_id = v_tenant_id and l.label = version_named.version
-      and coalesce(l.agent_id, l.workflow_id) = coalesce(version_named.agent_id, version_named.workflow_id);
-  end if;
-  if v_what = 'agent' then
-    select v.id into v_id from howdah.agent_versions as v
-    where v.tenant_id = v_tenant_id and v.agent_id = version_named.agent_id and v.version = v_number;
-  else
-    select v.id into v_id from howdah.workflow_versions as v
-    where v.tenant_id = v_tenant_id and v.workflow_id = version_named.workflow_id and v.version = v_number;
-  end if;
-  if v_id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('the %s has no version %L', v_what, version_named.version),
-      detail = jsonb_build_object('field', 'version', v_what || '_id',
-        coalesce(version_named.agent_id, version_named.workflow_id))::text,
-      hint = format('Numbers stand in howdah.%s_versions, labels in howdah.version_labels.', v_what);
-  end if;
-  return v_id;
+  return case when version_named.version is not null then (
+    select v.id from howdah_private.version_of(
+      case when version_named.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(version_named.agent_id, version_named.workflow_id), version_named.version) as v
+  ) end;
 end $$;
 
 -- The version a new run names, which has to be one of its own agent or workflow.

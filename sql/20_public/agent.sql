@@ -33,6 +33,8 @@ begin
     detail = jsonb_build_object('agent', agent.name)::text,
     hint = case when howdah.current_tenant() is null
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
+      when howdah_private.workflow_called(agent.name) is not null
+      then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
 end $$;
 comment on function howdah.agent(text) is

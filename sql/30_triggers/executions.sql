@@ -29,6 +29,7 @@ declare
   v_deleted_at timestamptz;
   v_is_active boolean;
   v_version_id uuid;
+  v_has_prompt boolean;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
@@ -39,9 +40,9 @@ begin
     case when not a.version_is_stale then a.current_version_id end, 'queued',
     coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
     coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
-    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id)
+    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id), coalesce(a.prompt_id, new.agent_version_id) is not null
   into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
-    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id
+    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id, v_has_prompt
   from howdah.agents as a
   where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
   if not found then
@@ -70,6 +71,9 @@ begin
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
+    if v_has_prompt and new.parent_execution_id is null then
+      perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
+    end if;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and not howdah_private.is_bound() then

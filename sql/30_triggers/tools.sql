@@ -25,6 +25,9 @@ begin
     union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+    union
+    select s.agent_id from howdah.agent_skills as s
+    where s.tenant_id = new.tenant_id and new.kind = 'builtin' and new.name = 'load_skill'
   ) as u;
   return null;
 end $$;

@@ -33,6 +33,7 @@ import { createTokenReader } from './login/token.ts';
 import { pathOf, shownPath } from './path.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 import { createRequestQuotas } from './request-quotas.ts';
+import { schemaRoutes } from './schemas.ts';
 
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;
@@ -180,6 +181,7 @@ function createApp(
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
   healthRoutes(app, pool);
+  schemaRoutes(app);
   return app;
 }
 

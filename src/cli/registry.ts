@@ -58,6 +58,30 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/db.ts'),
   },
   {
+    name: 'apply',
+    summary: 'make the tenant have what files describe',
+    args: 'FILE...',
+    load: () => import('./commands/apply.ts'),
+  },
+  {
+    name: 'diff',
+    summary: 'what an apply would change',
+    args: 'FILE...',
+    load: () => import('./commands/diff.ts'),
+  },
+  {
+    name: 'export',
+    summary: 'an agent system as a file',
+    args: '[NAME]',
+    load: () => import('./commands/export.ts'),
+  },
+  {
+    name: 'import',
+    summary: 'an agent system out of a fast-agent project',
+    args: 'fast-agent PATH',
+    load: () => import('./commands/import.ts'),
+  },
+  {
     name: 'run',
     summary: 'run an agent and print its answer',
     args: 'AGENT MESSAGE',
@@ -164,6 +188,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'the agents there are',
     args: '',
     load: () => import('./commands/agents.ts'),
+  },
+  {
+    name: 'versions',
+    summary: 'what an agent, workflow, prompt or skill was; compare, label, restore',
+    args: 'NAME',
+    load: () => import('./commands/versions.ts'),
   },
   {
     name: 'secret',

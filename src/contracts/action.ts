@@ -62,7 +62,7 @@ export type Action =
       wakes_on?: ChildWake;
       at_once?: number;
       /** Why it is these. */
-      decision?: RoutingDecision;
+      decision?: TeamDecision;
     }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
@@ -70,6 +70,14 @@ export type Action =
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | { type: 'fail'; stop_reason: StopReason; error: RunError };
+
+/** What a workflow decided, as it stands in its log before what comes of it. */
+export type TeamDecision =
+  | { name: 'route'; call_id: 'route'; output: RoutingDecision }
+  | { name: 'plan'; call_id: `plan.${number}`; output: PlanDecision };
+
+/** Tasks to be done in steps, those of one step at the same time. */
+export type PlanDecision = { plan: number; steps: { member: string; task: string }[][] };
 
 /** Whom a router gives a task to, and who else could have had it. */
 export type RoutingDecision = {

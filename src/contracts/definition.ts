@@ -44,14 +44,40 @@ export type AgentDefinition = {
     output_schema: JsonSchema | null;
     /** Absent in versions of releases that had only `none`. */
     context_policy?: 'trim' | 'summarize' | 'none';
+    /** What it is told before its instruction, to be filled in for each run. */
+    prompt?: PromptDefinition;
+    /** Why its prompt could not be filled in for this run. */
+    prompt_fault?: string;
     /** Absent where its models answer; else the one model of the definition is the engine. */
     engine?: 'http' | 'openai' | 'custom';
   };
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];
   tools: ToolDefinition[];
+  /** What it may read by `load_skill`, in the order it is told of it. */
+  skills?: SkillDefinition[];
   /** Of a workflow, whose run it is then: `agent` and `models` are those of its deciding model. */
   workflow?: Team;
+};
+
+/** A prompt as a version pins it, with the values the agent gives. */
+export type PromptDefinition = {
+  id: string;
+  name: string;
+  version: number;
+  /** `{{name}}` stands where the value of a variable goes. */
+  template: string;
+  variables: Record<string, JsonSchema>;
+  values: JsonObject;
+};
+
+/** A skill as a version pins it; its text stands in the version of the skill. */
+export type SkillDefinition = {
+  id: string;
+  version_id: string;
+  version: number;
+  name: string;
+  description: string;
 };
 
 /** What whoever begins a run below its own may say of it: stands in the configuration of a tool or member. */

@@ -29,6 +29,7 @@ export type ExportedExecution = {
   status: ExecutionStatus;
   waiting_for: string | null;
   stop_reason: StopReason | null;
+  input_data: Json;
   output: string | null;
   output_data: Json;
   error: RunError | null;

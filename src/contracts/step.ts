@@ -69,7 +69,7 @@ export type StepRecord = {
   /** A run below this one that begins with this step. */
   child?: NewChild;
   /** Of a tool's result: whose words it is, when it is no tool's own. */
-  trust?: 'internal' | 'user';
+  trust?: 'internal' | 'user' | 'system';
 };
 
 /** A message on its way into the log; the database gives it its `seq`. */

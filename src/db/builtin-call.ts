@@ -21,6 +21,7 @@ export type BuiltinOutcome = Outcome<Json> | { waits_ms: number };
 /** Built-in tools that are functions of our own schema: how they are called there, and with what. */
 const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof BuiltinCall)[]]>> = {
   todo: ['select howdah_private.call_todo($1, $2) as value', 'execution_id', 'args'],
+  load_skill: ['select howdah_private.call_load_skill($1, $2) as value', 'execution_id', 'args'],
   send_message: [
     'select howdah_private.call_send_message($1, $2, $3) as value',
     'execution_id',

@@ -210,6 +210,12 @@ export async function loadVersion(pool: Pool, id: string): Promise<AgentDefiniti
   return rows[0].definition;
 }
 
+/** What whoever began a run gave it beside its text. */
+export async function inputDataOf(pool: Pool, id: string): Promise<Json> {
+  const { rows } = await pool.query('select howdah_private.input_data($1) as data', [id]);
+  return rows[0].data;
+}
+
 /**
  * JSON that Postgres can store: NUL and lone surrogates, which `jsonb` refuses, become U+FFFD. Models and tools
  * do send them.

@@ -110,6 +110,10 @@ export interface AgentPerformance {
 
 export interface Agents {
   /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
+  /**
    * What it is good at, in words to choose it by.
    */
   capabilities: Generated<string[]>;
@@ -173,6 +177,14 @@ export interface Agents {
    */
   output_schema: Json | null;
   /**
+   * The prompt it is told before its instruction, filled in for each run.
+   */
+  prompt_id: string | null;
+  /**
+   * Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.
+   */
+  prompt_values: Generated<Json>;
+  /**
    * A generic prompt that stands before the instruction.
    */
   system_prompt: string | null;
@@ -190,6 +202,54 @@ export interface Agents {
    * A part changed in this transaction and the version is not written yet.
    */
   version_is_stale: Generated<boolean>;
+}
+
+export interface AgentSkills {
+  agent_id: string;
+  created_at: Generated<Timestamp>;
+  position: Generated<number>;
+  skill_id: string;
+  tenant_id: Generated<string>;
+}
+
+export interface AgentSystems {
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  /**
+   * SHA-256, in hex, of all that belongs to the system, however its file is written.
+   */
+  digest: string;
+  id: Generated<string>;
+  name: string;
+  /**
+   * The agent or workflow that speaks for the system, by name.
+   */
+  orchestrator: string | null;
+  /**
+   * What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
+   */
+  resolved: Generated<Json>;
+  /**
+   * The file as it was applied.
+   */
+  source: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Counts the applies that changed something.
+   */
+  version: Generated<number>;
+}
+
+export interface AgentSystemVersions {
+  agent_system_id: string;
+  created_at: Generated<Timestamp>;
+  digest: string;
+  id: Generated<string>;
+  resolved: Json;
+  source: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface AgentTools {
@@ -806,6 +866,10 @@ export interface Messages {
 
 export interface Models {
   /**
+   * The agent system whose file describes it; others share it as long as they say the same of it.
+   */
+  agent_system_id: string | null;
+  /**
    * An OpenAI-compatible endpoint. Without one the environment's URL and key are used; with one and no secret no key is sent.
    */
   base_url: string | null;
@@ -865,6 +929,58 @@ export interface Permissions {
   by_agent: boolean | null;
   object: string | null;
   role: UserRole | null;
+}
+
+export interface PlanTasks {
+  execution_id: string | null;
+  member: string | null;
+  member_execution_id: string | null;
+  output: string | null;
+  plan: number | null;
+  planned_at: Timestamp | null;
+  position: number | null;
+  /**
+   * planned while it has not begun; then of its run, or of the question a person was asked.
+   */
+  status: string | null;
+  step: number | null;
+  task: string | null;
+  tenant_id: string | null;
+}
+
+export interface Prompts {
+  created_at: Generated<Timestamp>;
+  /**
+   * Prompts are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  name: string;
+  /**
+   * Text with {{name}} where the value of the variable of this name goes.
+   */
+  template: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  /**
+   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.
+   */
+  variables: Generated<Json>;
+}
+
+export interface PromptVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  prompt_id: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface Questions {
@@ -1176,6 +1292,44 @@ export interface Sessions {
   workflow_id: string | null;
 }
 
+export interface Skills {
+  /**
+   * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
+   */
+  content: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Skills are deleted softly: their versions stay.
+   */
+  deleted_at: Timestamp | null;
+  /**
+   * One line: when to read it.
+   */
+  description: string;
+  id: Generated<string>;
+  /**
+   * One that is not active is left out of its agents' next versions.
+   */
+  is_active: Generated<boolean>;
+  name: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface SkillVersions {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  definition: Json;
+  /**
+   * SHA-256 of the definition, in hex.
+   */
+  digest: string;
+  id: Generated<string>;
+  skill_id: string;
+  tenant_id: string;
+  version: number;
+}
+
 export interface StatusTransitions {
   cause: string;
   from_status: ExecutionStatus;
@@ -1285,6 +1439,10 @@ export interface Tools {
    * Of kind agent: the agent that does the work, in a run of its own below the caller's.
    */
   agent_id: string | null;
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   aliases: Generated<string[]>;
   /**
    * The tool that takes a finished call back when its run fails or is cancelled.
@@ -1346,6 +1504,7 @@ export interface VersionLabels {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
   label: string;
+  prompt_id: string | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   version: number;
@@ -1383,6 +1542,10 @@ export interface WorkflowAgents {
 }
 
 export interface Workflows {
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   /**
    * By type: howdah.workflow_schema(type) is its JSON Schema.
    */
@@ -1447,6 +1610,9 @@ export interface WorkflowVersions {
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
+  agent_skills: AgentSkills;
+  agent_system_versions: AgentSystemVersions;
+  agent_systems: AgentSystems;
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
@@ -1467,6 +1633,9 @@ export interface DB {
   model_usage: ModelUsage;
   models: Models;
   permissions: Permissions;
+  plan_tasks: PlanTasks;
+  prompt_versions: PromptVersions;
+  prompts: Prompts;
   questions: Questions;
   queue_health: QueueHealth;
   quota_usage: QuotaUsage;
@@ -1477,6 +1646,8 @@ export interface DB {
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
+  skill_versions: SkillVersions;
+  skills: Skills;
   status_transitions: StatusTransitions;
   steps: Steps;
   tenants: Tenants;

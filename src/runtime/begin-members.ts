@@ -3,7 +3,6 @@ import type { Action, NewTask } from '../contracts/action.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { HeldRun } from './held-run.ts';
 import { questionOf } from './question-about.ts';
-import { DECISION } from './teams/roster.ts';
 import { asked } from './tool-steps.ts';
 
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
@@ -12,9 +11,7 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { tasks, wakes_on, at_once } = action;
   const isAllAsked = tasks.every(({ question }) => question);
-  const decided: StepRecord[] = action.decision
-    ? [{ kind: 'tool', name: DECISION, call_id: DECISION, output: action.decision }]
-    : [];
+  const decided: StepRecord[] = action.decision ? [{ kind: 'tool', ...action.decision }] : [];
   await run.commit([...decided, ...tasks.map(begun)], {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',

@@ -14,6 +14,7 @@ import { overridesIn } from './overrides.ts';
 import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
 import { questionAbout } from './question-about.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
+import { isLoadSkill } from './skills.ts';
 import { asked, finished, intentOf } from './tool-steps.ts';
 import { mayHaveHappened } from './unknown-effect.ts';
 import type { World } from './world.ts';
@@ -220,8 +221,15 @@ function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRec
     : [];
 }
 
-/** What `receive` gives is what others wrote: people, or agents as well. */
-function trustIn({ kind, name }: ToolDefinition, value: Json): Pick<StepRecord, 'trust'> {
+/**
+ * What `receive` gives is what others wrote: people, or agents as well. What `load_skill` gives was written by who may edit the
+ * agent, as its instructions were.
+ */
+function trustIn(tool: ToolDefinition, value: Json): Pick<StepRecord, 'trust'> {
+  if (isLoadSkill(tool)) {
+    return { trust: 'system' };
+  }
+  const { kind, name } = tool;
   const mail = kind === 'builtin' && name === 'receive' && isJsonObject(value) ? value.mail : null;
   if (!Array.isArray(mail) || mail.length === 0) {
     return {};

@@ -2,6 +2,7 @@ import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
+import { skillList } from './skills.ts';
 
 /**
  * What a model is sent: the prompt, earlier turns, then the run's own conversation. Every call is followed by its
@@ -9,7 +10,8 @@ import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './messa
  * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either.
  */
 export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
-  const prompt = [definition.agent.system_prompt, definition.agent.instruction]
+  const { system_prompt, instruction } = definition.agent;
+  const prompt = [system_prompt, instruction, skillList(definition)]
     .filter((part) => part)
     .join('\n\n');
   const system: LoggedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];

@@ -38,10 +38,11 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
   const { mission_override, allowed_tools, suppress_markdown } = overrides;
   const { agent, tools } = definition;
   const mission = mission_override ?? agent.instruction;
+  const { prompt_fault: _, ...unprompted } = agent;
   return {
     ...definition,
     agent: {
-      ...agent,
+      ...(mission_override === undefined ? agent : unprompted),
       instruction: suppress_markdown ? `${mission}\n\n${PLAIN}`.trim() : mission,
     },
     tools: tools.filter(({ name }) => allowed_tools?.includes(name) ?? true),

@@ -4,7 +4,7 @@ import type { TokenPiece } from '../contracts/step.ts';
 import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
 import type { Pool } from '../db/pool.ts';
-import { type ClaimedRun, loadVersion, sharesOf } from '../db/runs.ts';
+import { type ClaimedRun, sharesOf } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -20,7 +20,7 @@ import type { CallableHook } from './hooks/verdict.ts';
 import { KeptRules } from './kept-rules.ts';
 import { ownershipOf } from './ownership.ts';
 import { Slots } from './slots.ts';
-import { keptVersions } from './versions.ts';
+import { definitionsOfRuns } from './versions.ts';
 import type { World } from './world.ts';
 
 export type RuntimeOptions = {
@@ -40,7 +40,7 @@ const PAUSE_MS = 250;
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
-  readonly #definitionOf: (versionId: string) => Promise<AgentDefinition>;
+  readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
   readonly #slots: Slots;
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
@@ -55,7 +55,7 @@ export class Runtime {
     const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
     const isDraining = () => this.#draining;
     this.#slots = new Slots(options.capacity);
-    this.#definitionOf = keptVersions((id) => loadVersion(options.pool, id));
+    this.#definitionOf = definitionsOfRuns(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
       held: () => this.#held.keys(),
@@ -155,7 +155,7 @@ export class Runtime {
   async #begin(claimed: ClaimedRun): Promise<void> {
     const { pool, announce, stream } = this.#options;
     const owner = this.#claimer.worker;
-    const definition = await this.#definitionOf(claimed.agent_version_id).catch(async (error) => {
+    const definition = await this.#definitionOf(claimed).catch(async (error) => {
       await this.#claimer.handBack(claimed.execution_id, owner);
       throw error;
     });

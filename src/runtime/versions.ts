@@ -1,4 +1,7 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
+import type { Pool } from '../db/pool.ts';
+import { type ClaimedRun, inputDataOf, loadVersion } from '../db/runs.ts';
+import { prompted } from './prompted.ts';
 
 /** A version never changes, so it is loaded once and kept. */
 export function keptVersions(
@@ -10,5 +13,18 @@ export function keptVersions(
     versions.set(id, known);
     known.catch(() => versions.delete(id));
     return known;
+  };
+}
+
+/** What a run pinned, with its prompt filled in. Most agents have none, and only they ask the database once more. */
+export function definitionsOfRuns(
+  pool: Pool,
+): (run: Pick<ClaimedRun, 'execution_id' | 'agent_version_id'>) => Promise<AgentDefinition> {
+  const versionOf = keptVersions((id) => loadVersion(pool, id));
+  return async ({ execution_id, agent_version_id }) => {
+    const definition = await versionOf(agent_version_id);
+    return definition.agent.prompt
+      ? prompted(definition, await inputDataOf(pool, execution_id))
+      : definition;
   };
 }

@@ -137,8 +137,9 @@ async function said(text: string, variables: object, id: string): Promise<string
     .replaceAll(relayId('x', id), 'THAT');
 }
 const lists = () =>
-  fieldsOf(schema.getQueryType()).filter(({ type }) =>
-    getNamedType(type).name.endsWith('Connection'),
+  fieldsOf(schema.getQueryType()).filter(
+    // what compares two versions has to be told which: it is among the queries that name a row
+    ({ name, type }) => getNamedType(type).name.endsWith('Connection') && !name.startsWith('diff'),
   );
 const nowhere = () => randomUUID().replace(/^(.{14})4/, '$17');
 

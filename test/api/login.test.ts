@@ -75,10 +75,13 @@ describe('with a login', () => {
     expect(hint).toContain('npx howdah token --tenant default --user NAME');
   });
 
-  test.each(['/healthz', '/readyz', '/graphiql'])('%s is for everybody', async (path) => {
-    const response = await fetch(`${api.url}${path}`, { headers: { accept: 'text/html' } });
-    expect(response.status).toBe(200);
-  });
+  test.each(['/healthz', '/readyz', '/graphiql', '/schemas/agent-system.v1.json'])(
+    '%s is for everybody',
+    async (path) => {
+      const response = await fetch(`${api.url}${path}`, { headers: { accept: 'text/html' } });
+      expect(response.status).toBe(200);
+    },
+  );
 
   test('a token in the URL does not count', async () => {
     const path = `/graphql?access_token=${await tokenFor(ada)}&query={nodeId}`;

@@ -355,7 +355,9 @@ describe('the value is nowhere', () => {
           (field) => ['SCALAR', 'ENUM'].includes(bare(field.type).kind) && field.args.length === 0,
         )
         .map((field) => field.name);
-      const args = list.args.some((arg: Answer) => arg.type.kind === 'NON_NULL');
+      const args = list.args.some(
+        ({ name, type }: Answer) => type.kind === 'NON_NULL' || name.endsWith('Id'),
+      );
       if (args) continue;
       const row = columns.length > 0 ? `{ ${columns.join(' ')} }` : ''; // rows may be documents
       const reply = await ask(api, `{ ${list.name}(first: 8) { nodes ${row} } }`);

@@ -217,8 +217,18 @@ describe('an orchestrator', () => {
     expect(run).toMatchObject({ status: 'completed', output: 'red, HEAR! and again again' });
     expect(run.children.map(({ input }) => input)).toEqual(['a colour', 'hear', 'again']);
     expect(await kindsOf(database.pool, run.id)).toBe(
-      'model child_started child_started child child child_started child model output',
+      'model tool child_started child_started child child child_started child model output',
     );
+    const { rows } = await database.pool.query(
+      `select plan, step, position, member, task, status, output from howdah.plan_tasks
+       where execution_id = $1 order by 1, 2, 3`,
+      [run.id],
+    );
+    expect(rows.map((row) => Object.values(row).join(' '))).toEqual([
+      '1 1 1 red a colour completed red',
+      '1 1 2 shout hear completed HEAR!',
+      '1 2 1 twice again completed again again',
+    ]);
   });
 
   test('plans anew when a task fails, and only so often', async () => {
@@ -244,6 +254,17 @@ describe('an orchestrator', () => {
     });
     expect(stubborn).toMatchObject({ status: 'failed' });
     expect(stubborn.children).toHaveLength(2);
+    const { rows } = await database.pool.query(
+      `select concat_ws(' ', plan, step, member, status) as task from howdah.plan_tasks
+       where execution_id = $1 order by plan, step`,
+      [stubborn.id],
+    );
+    expect(rows.map(({ task }) => task)).toEqual([
+      '1 1 broken failed',
+      '1 2 red planned',
+      '2 1 broken failed',
+      '2 2 red planned',
+    ]);
   });
 });
 

@@ -163,15 +163,18 @@ const NO_FOREIGN_KEY: Record<string, string> = {
 
 /** Tables in which nothing is defined, and what tells who wrote them. The others are audited (sql/30_triggers/audit.sql). */
 const NOT_AUDITED: Record<string, string> = {
+  'howdah.agent_system_versions': 'immutable; made by an apply that is audited',
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.mail': 'what runs and people write, with who did; nobody changes it',
   'howdah.messages': 'the log of a run: immutable',
+  'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
   'howdah.resources': 'what runs read and leave, with created_by and a hash of the content',
   'howdah.sessions': 'conversations: the hot path; what is said in them is a run',
+  'howdah.skill_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',
   'howdah.todos': 'the notes of a conversation',
@@ -221,7 +224,8 @@ describe('conventions', () => {
         'engine ALL PERMISSIVE howdah_engine true',
         'operator ALL PERMISSIVE howdah_owner true',
       ];
-      const erasable = /\.(agent_versions|workflow_versions|executions|messages|steps)$/;
+      const erasable =
+        /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|messages|steps)$/;
       for (const { name, schema, policies } of rows) {
         expect({ name, policies }).toEqual({
           name,
@@ -819,6 +823,8 @@ describe('conventions', () => {
         'agent_versions SELECT UPDATE',
         'executions DELETE SELECT UPDATE',
         'messages DELETE SELECT UPDATE',
+        'prompt_versions SELECT UPDATE',
+        'skill_versions SELECT UPDATE',
         'steps DELETE SELECT UPDATE',
         'workflow_versions SELECT UPDATE',
       ]);

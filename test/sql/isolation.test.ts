@@ -33,6 +33,7 @@ const REVIEWED: Record<string, string> = {
   delete_agent: 'current_tenant(), looked for with the id',
   delete_workflow: 'current_tenant(), looked for with the id',
   agent_row: 'current_tenant(), looked for with the id',
+  workflow_row: 'current_tenant(), looked for with the id',
   erase_user: 'user_of_tenant()',
   execution_row: 'current_tenant(), looked for with the id',
   export_user_data: 'user_of_tenant()',
@@ -51,9 +52,13 @@ const REVIEWED: Record<string, string> = {
   quota_use: 'current_tenant(), looked for with the id',
   refuse_engine: 'looks at what it was given',
   refuse_mail_limits: 'looks at what it was given',
+  refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
+  refuse_system_shape: 'looks at what it was given',
+  refuse_values: 'looks at what it was given',
   refuse_workflow_configuration: 'looks at what it was given',
+  rendered_prompt: 'looks at what it was given',
   reject: 'asked()',
   remove_secret: 'secrets of current_tenant()',
   reserve_idempotency_key: 'refuses a tenant that is not the current one',
@@ -63,12 +68,15 @@ const REVIEWED: Record<string, string> = {
   run_schedule: 'current_tenant(), looked for with the id',
   send_message: 'session_of()',
   session_state: 'session_of()',
+  settle_system: 'rows of current_tenant(), by name',
   switch_agent: 'session_of()',
+  system_rows: 'rows of current_tenant(), by name',
 };
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
 const KEYS_OF_PARTS: Record<string, string> = {
   agent_models_pkey: 'agent_id: permit_agent()',
+  agent_skills_pkey: 'agent_id: permit_agent(); skill_id would not be enough',
   agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
   todos_session_id_position_key: 'session_id: _200_check_session',
 };

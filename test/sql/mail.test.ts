@@ -305,6 +305,32 @@ describe('an agent writes', () => {
     ]);
   });
 
+  test('a run that was handed over goes on with its conversations', async () => {
+    const [one_, two, three] = [
+      await makeAgent(db.pool),
+      await makeAgent(db.pool),
+      await makeAgent(db.pool),
+    ];
+    const first = await makeRun(db.pool, { agent_id: one_ });
+    const second = await makeRun(db.pool, { agent_id: two });
+    const sent = await send(db.pool, first, { to: await nameOf(two), message: 'hi' });
+    expect((await receive(db.pool, second)).value.mail).toHaveLength(1);
+    await write(db.pool, { to_execution_id: second, content: 'for the run' });
+    await db.pool.query(
+      `update howdah.executions as e set agent_id = a.id, agent_version_id = a.current_version_id
+       from howdah.agents as a where e.id = $1 and a.id = $2`,
+      [second, three],
+    );
+    expect((await receive(db.pool, second)).value.mail).toMatchObject([{ content: 'for the run' }]);
+    expect(await send(db.pool, second, { reply_to: sent.id, message: 'it is me' })).toMatchObject({
+      thread: sent.thread,
+    });
+    const other = await makeRun(db.pool, { agent_id: three });
+    expect(await refusal(send(db.pool, other, { reply_to: sent.id, message: 'x' }))).toMatchObject({
+      code: 'HWNTF',
+    });
+  });
+
   test('limits that are no numbers are refused where they are written', async () => {
     for (const max of [0, -1, 1.5, '"9"', 1e9]) {
       expect(

@@ -92,6 +92,37 @@ describe('a worker of protocol 1', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
+  test.each([
+    ['a prompt', 'update howdah.agents set prompt_id = $2 where id = $1', 'prompts', 'template'],
+    [
+      'a skill',
+      'insert into howdah.agent_skills (agent_id, skill_id) values ($1, $2)',
+      'skills',
+      'description, content',
+    ],
+  ])(
+    'is not given a run of an agent with %s, nor is one of protocol 4',
+    async (_, give, table, columns) => {
+      const told = await makeAgent(db.pool);
+      const { id: part } = await one(
+        db.pool,
+        `insert into howdah.${table} (name, ${columns}) values ('x', ${columns.replaceAll(/\w+/g, `'x'`)}) returning id`,
+      );
+      await db.pool.query(give, [told, part]);
+      const id = await makeRun(db.pool, { agent_id: told });
+      const by = (protocol: number) =>
+        all(
+          db.pool,
+          'select execution_id from howdah_private.claim_executions($1, $2, $3, null, 0)',
+          [worker, [id], protocol],
+        );
+      expect(await by(1)).toEqual([]);
+      expect(await by(4)).toEqual([]);
+      expect(await by(5)).toEqual([{ execution_id: id }]);
+      await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    },
+  );
+
   test('hands back a run that was asked to pause', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claimed(id);

@@ -20,6 +20,8 @@ import {
   takeRole,
 } from './support.ts';
 
+const APPLY = `select howdah.apply_agent_system('{"version": "v1", "name": "x", "agents": {"x": {}}}')`;
+
 /** One statement for each table; what it finds there was made by the database's owner. */
 const WRITES: Record<string, string> = {
   executions: `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
@@ -30,10 +32,14 @@ const WRITES: Record<string, string> = {
   agents: `update howdah.agents set description = 'x' where name = 'desk'`,
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,
+  agent_skills: `update howdah.agent_skills set position = 2`,
+  skills: `update howdah.skills set content = 'y'`,
+  prompts: `update howdah.prompts set template = 'y'`,
   schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
   version_labels: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'production')`,
   workflows: `update howdah.workflows set description = 'x'`,
   workflow_agents: `update howdah.workflow_agents set role = 'x'`,
+  agent_systems: APPLY,
   models: `update howdah.models set input_price = 1`,
   tools: `update howdah.tools set requires_approval = false`,
   approvals: `delete from howdah.approvals`,
@@ -47,7 +53,7 @@ const WRITES: Record<string, string> = {
 };
 
 /** Tables the application writes by functions alone. */
-const BY_FUNCTION = ['secrets'];
+const BY_FUNCTION = ['agent_systems', 'secrets'];
 
 /** What acts by itself: on a run of the user, on one in the state it wants. */
 const ACTS: Record<string, string> = {
@@ -56,6 +62,12 @@ const ACTS: Record<string, string> = {
   restore_agent_version: `select howdah.restore_agent_version(howdah.agent('desk'), 1)`,
   label_agent_version: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'candidate')`,
   label_workflow_version: `select howdah.label_workflow_version(howdah.workflow('nightly'), 1, 'candidate')`,
+  label_prompt_version: `select howdah.label_prompt_version(howdah.prompt('greeting'), 1, 'candidate')`,
+  restore_workflow_version: `select howdah.restore_workflow_version(howdah.workflow('nightly'), 1)`,
+  restore_prompt_version: `select howdah.restore_prompt_version(howdah.prompt('greeting'), 1)`,
+  restore_skill_version: `select howdah.restore_skill_version(howdah.skill('refunds'), 1)`,
+  delete_prompt: `select howdah.delete_prompt(howdah.prompt('greeting'))`,
+  delete_skill: `select howdah.delete_skill(howdah.skill('spare'))`,
   run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
@@ -74,6 +86,7 @@ const ACTS: Record<string, string> = {
 
 /** What takes an admin. */
 const MANAGES: Record<string, string> = {
+  apply_agent_system: APPLY,
   create_api_key: `select howdah.create_api_key('x')`,
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
 };
@@ -128,6 +141,17 @@ describe('permissions', () => {
          insert into howdah.workflows (tenant_id, name, type) values ($1, 'nightly', 'chain') returning id
        )
        insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id) select $1, id, $2 from made`,
+      [tenant_id, desk],
+    );
+    await db.pool.query(
+      `with prompt as (
+         insert into howdah.prompts (tenant_id, name, template) values ($1, 'greeting', 'x')
+       ), made as (
+         insert into howdah.skills (tenant_id, name, description, content, is_active)
+         values ($1, 'refunds', 'x', 'x', false), ($1, 'spare', 'x', 'x', false) returning id, name
+       )
+       insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
+       select $1, $2, id from made where name = 'refunds'`,
       [tenant_id, desk],
     );
     const run = (columns: object) => makeRun(db.pool, { tenant_id, agent_id: desk, ...columns });

@@ -485,9 +485,11 @@ test('every column that names a person is one that erasure knows', async () => {
     'data_keys.wrapped_by', // a key, no person
     'executions.created_by',
     'mail.created_by',
+    'prompt_versions.created_by',
     'questions.answered_by',
     'questions.escalate_to',
     'resources.created_by',
+    'skill_versions.created_by',
     'workflow_versions.created_by',
   ]);
   expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);

@@ -101,6 +101,14 @@ describe('howdah.run', () => {
     expect(refused.hint).toBe('The agents here are: support, development.');
   });
 
+  test('says of a workflow that is looked for as an agent how it is run', async () => {
+    const refused = await refusal(db.pool.query(`select howdah.agent('manager')`));
+    expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'manager'" });
+    expect(refused.hint).toBe(
+      "It is a workflow: set workflow_id by howdah.workflow('manager'), or call howdah.run('manager', …), which takes both.",
+    );
+  });
+
   test('tells apart names that only look like patterns', async () => {
     for (const name of ['%', '_upport', "x' or true --", '']) {
       expect(await refusal(db.pool.query('select howdah.run($1, $2)', [name, 'hi']))).toMatchObject(

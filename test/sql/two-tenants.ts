@@ -48,7 +48,15 @@ const ROWS = [
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
    select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
+  `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
+  // one that is not active is in no version: runs of the agent stay what an older worker may claim
+  `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
+  `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
+   select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
+  `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
+  `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
+   select $1, id, 1, $2, $2, '{}' from howdah.agent_systems where tenant_id = $1`,
   `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
    values ($1, $2, 'hwd_' || left(md5($2), 12), sha256($2::text::bytea), $2)`,
 ];
@@ -92,19 +100,21 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   await routeOnce(pool, tenant_id, mark);
 }
 
-/** A decision of the tenant's manager, as history. */
+/** Decisions of the tenant's manager, as history. */
 async function routeOnce(pool: pg.Pool, tenant_id: string, mark: string) {
   await pool.query(
     `with run as (
        insert into howdah.executions (id, root_execution_id, tenant_id, workflow_id, workflow_version_id, input, status,
          stop_reason, output, step_count, max_steps, max_seconds, created_by, completed_at)
-       select x.id, x.id, $1::uuid, w.id, w.current_version_id, $2::text, 'completed', 'final_answer', $2, 2, 1, 1, $2, now()
+       select x.id, x.id, $1::uuid, w.id, w.current_version_id, $2::text, 'completed', 'final_answer', $2, 3, 1, 1, $2, now()
        from howdah.workflows as w cross join (select howdah.uuid_v7() as id) as x
        where w.tenant_id = $1 and w.name = 'manager' returning id
      )
      insert into howdah.steps (execution_id, seq, tenant_id, kind, name, call_id, output)
      select id, 1, $1, 'tool'::howdah.step_kind, 'route', 'route', jsonb_build_object('reason', $2::text) from run
-     union all select id, 2, $1, 'output', null, null, null from run`,
+     union all select id, 2, $1, 'tool', 'plan', 'plan.1',
+       jsonb_build_object('plan', 1, 'steps', jsonb_build_array(jsonb_build_array(jsonb_build_object('member', $2, 'task', $2)))) from run
+     union all select id, 3, $1, 'output', null, null, null from run`,
     [tenant_id, mark],
   );
 }

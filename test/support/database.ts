@@ -49,7 +49,7 @@ export async function eventually<T extends pg.QueryResultRow>(
   what: string,
   text: string,
   values: unknown[] = [],
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/migrate.ts';
+import { systemFileSchema } from '../../src/systems/file-schema.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { licencesPage, productionDependencies } from './licences.ts';
 import { dumpSchema } from './schema-dump.ts';
@@ -17,6 +18,10 @@ const check = process.argv.includes('--check');
 const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
+// before the database is made: the second is part of it
+const systemSchema = systemFileSchema();
+write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
+write('sql/10_private/agent_system_schema.sql', systemSchemaFunction(systemSchema));
 write('docs/licences.md', licencesPage(productionDependencies()));
 try {
   await sql(server.url, `create database ${name}`);
@@ -35,11 +40,20 @@ process.exitCode = stale > 0 ? 1 : 0;
 function write(path: string, text: string): void {
   const file = join(ROOT, path);
   if (!check) {
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {
     console.error(`${path} is not what its source gives: npm run generate, then commit it`);
     stale += 1;
   }
+}
+
+function systemSchemaFunction(schema: unknown): string {
+  return `-- Generated from src/systems/file-schema.ts: npm run generate. What an agent system file may say.
+create or replace function howdah_private.agent_system_schema() returns jsonb
+  language sql immutable
+  return $schema$${JSON.stringify(schema)}$schema$::jsonb;
+`;
 }
 
 function kyselyTypes(url: string): string {

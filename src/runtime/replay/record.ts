@@ -7,6 +7,7 @@ import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
 import { RETRIED } from '../calls.ts';
 import { foldLog } from '../fold.ts';
+import { prompted } from '../prompted.ts';
 
 /** Guards that are the database's word that a limit is used up. */
 const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
@@ -20,7 +21,15 @@ export class RunRecord {
   readonly steps: readonly ExportedStep[];
 
   constructor(run: ExportedRun) {
-    this.run = run;
+    const told = (definition: AgentDefinition): AgentDefinition =>
+      prompted(definition, run.execution.input_data ?? null);
+    this.run = {
+      ...run,
+      definition: told(run.definition),
+      ...(run.handoffs
+        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: told(one.definition) })) }
+        : {}),
+    };
     this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);
   }
 

@@ -3,6 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { ExportedRun } from '../../contracts/exported-run.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { advance } from '../advance.ts';
+import { prompted } from '../prompted.ts';
 import type { Divergence } from './divergence.ts';
 import { Judge } from './judge.ts';
 import { RunRecord } from './record.ts';
@@ -51,7 +52,8 @@ async function replayOwn(
 ): Promise<Pick<Replay, 'steps' | 'divergences'>> {
   const record = new RunRecord(run);
   const judge = new Judge(record);
-  await play(record, judge, definition);
+  const other = definition && prompted(definition, run.execution.input_data ?? null);
+  await play(record, judge, other);
   return {
     steps: record.steps.length - Math.min(record.start, record.steps.length),
     divergences: judge.divergences.length > 0 ? judge.divergences : gaps(run),

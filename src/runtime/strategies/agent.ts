@@ -21,7 +21,15 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const last = state.messages.at(-1);
   return last?.role === 'assistant'
     ? conclude(definition, state, last)
-    : (stopAtLimit(state) ?? stopLoop(state) ?? askModel(definition, state, promptFor));
+    : (stopAtLimit(state) ??
+        stopLoop(state) ??
+        stopUntold(definition) ??
+        askModel(definition, state, promptFor));
+}
+
+/** Its prompt lacks a value: it would not know what it is for. */
+function stopUntold({ agent }: AgentDefinition): Action | undefined {
+  return agent.prompt_fault === undefined ? undefined : fail('error', agent.prompt_fault);
 }
 
 function stopAtLimit({ exhausted }: RunState): Action | undefined {

@@ -1,4 +1,4 @@
-import type { Action, NewTask, RunState } from '../../contracts/action.ts';
+import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/action.ts';
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
@@ -19,7 +19,7 @@ import {
 
 /** What a member is to do; the tasks of one step are done at the same time. */
 type PlannedTask = { id: string; member: string; task: string };
-type Plan = { steps: PlannedTask[][]; answer: string | undefined };
+type Plan = { number: number; steps: PlannedTask[][]; answer: string | undefined };
 
 const MAX_PLANS = 5;
 const MAX_TASKS = 50;
@@ -56,26 +56,26 @@ export function next(definition: AgentDefinition, state: RunState): Action {
 
 /** Undefined when the plan is over: all was done, or something failed. */
 function carryOut(
-  { steps }: Plan,
+  plan: Plan,
   team: Team,
   state: RunState,
   tasks: ReadonlyMap<string, Task>,
   plans: readonly Plan[],
 ): Action | undefined {
-  for (const step of steps) {
+  for (const step of plan.steps) {
     const done = step.map(({ id }) => tasks.get(id));
     if (done.some((task) => task?.state === 'live')) {
       return WAIT;
     }
     if (done.every((task) => task === undefined)) {
-      return beginStep(step, team, state, plans);
+      return beginStep(step, plan, team, state, plans);
     }
     if (done.some((task) => task?.state === 'failed')) {
       return undefined;
     }
     const left = step.filter((_planned, at) => done[at] === undefined); // after a retry by hand
     if (left.length > 0) {
-      return beginStep(left, team, state, plans);
+      return beginStep(left, plan, team, state, plans);
     }
   }
   return undefined;
@@ -83,6 +83,7 @@ function carryOut(
 
 function beginStep(
   step: readonly PlannedTask[],
+  plan: Plan,
   team: Team,
   state: RunState,
   plans: readonly Plan[],
@@ -97,13 +98,26 @@ function beginStep(
     const found = memberNamed(team, member);
     return found ? [taskFor(id, found, task)] : [];
   });
-  return begin(state, given, { wakes_on: 'last', ...(at_once ? { at_once } : {}) });
+  const decision = decisionOf(plan);
+  const isTold = state.attempts.some(({ call_id }) => call_id === decision.call_id);
+  return begin(state, given, {
+    wakes_on: 'last',
+    ...(at_once ? { at_once } : {}),
+    ...(isTold ? {} : { decision }),
+  });
+}
+
+/** A plan stands in the log before its first tasks. */
+function decisionOf({ number, steps }: Plan): TeamDecision {
+  const told = steps.map((step) => step.map(({ member, task }) => ({ member, task })));
+  return { name: 'plan', call_id: `plan.${number}`, output: { plan: number, steps: told } };
 }
 
 function plansOf(decisions: readonly Decision[]): Plan[] {
   return decisions
     .filter(({ faults }) => faults.length === 0)
     .map(({ value }, plan) => ({
+      number: plan + 1,
       answer: typeof value.answer === 'string' && !hasSteps(value) ? value.answer : undefined,
       steps: ((value.steps ?? []) as JsonObject[][]).map((tasks, step) =>
         tasks.map(({ member, task }, at) => ({

@@ -1,4 +1,4 @@
-import type { Action, RoutingDecision, RunState } from '../../contracts/action.ts';
+import type { Action, RoutingDecision, RunState, TeamDecision } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
@@ -25,7 +25,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     const given = missing.map((member) => taskFor(member.name, member, inputOf(state)));
     const isTold = state.attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
     const { decision } = choice;
-    return begin(state, given, { wakes_on: 'failure', ...(isTold ? {} : { decision }) });
+    return begin(state, given, {
+      wakes_on: 'failure',
+      ...(isTold ? {} : { decision: routed(decision) }),
+    });
   }
   const named = choice.members.flatMap(({ name }) => {
     const task = tasks.get(name);
@@ -36,6 +39,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return fail(failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
+}
+
+function routed(output: RoutingDecision): TeamDecision {
+  return { name: DECISION, call_id: DECISION, output };
 }
 
 type Choice = { members: Member[]; decision: RoutingDecision };

@@ -1,10 +1,4 @@
-import type {
-  Action,
-  NewTask,
-  RoutingDecision,
-  RunState,
-  StepNote,
-} from '../../contracts/action.ts';
+import type { Action, NewTask, RunState, StepNote, TeamDecision } from '../../contracts/action.ts';
 import type { Member, Team } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
@@ -96,7 +90,7 @@ export function memberNamed({ members }: Team, name: string): Member | undefined
 export function begin(
   { exhausted }: RunState,
   tasks: NewTask[],
-  options: { wakes_on?: ChildWake; at_once?: number; decision?: RoutingDecision } = {},
+  options: { wakes_on?: ChildWake; at_once?: number; decision?: TeamDecision } = {},
 ): Action {
   return exhausted ? overLimit(exhausted) : { type: 'begin_members', tasks, ...options };
 }

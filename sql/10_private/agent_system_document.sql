@@ -1,0 +1,228 @@
+-- Agents, workflows, models and tools as a file describes them (docs/files.md): each says only what it would not be by itself.
+-- An export is made of these, and an apply compares them, so both always mean the same.
+
+-- Without what is null or as it would be anyway. Numbers are written in one form: 0.250 and 0.25 are one price.
+create or replace function howdah_private.sparse(document jsonb, defaults jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
+  from jsonb_each(sparse.document) as e
+  where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
+$$;
+
+create or replace function howdah_private.plain_numbers(value jsonb) returns jsonb
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case jsonb_typeof(plain_numbers.value)
+    when 'number' then to_jsonb(trim_scale((plain_numbers.value #>> '{}')::numeric))
+    when 'object' then (
+      select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+      from jsonb_each(plain_numbers.value) as e)
+    when 'array' then (
+      select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
+      from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
+    else plain_numbers.value end;
+end $$;
+
+create or replace function howdah_private.model_entry(m howdah.models) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object(
+    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain, 'base_url', m.base_url,
+    'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
+    'output_price', m.output_price, 'context_tokens', m.context_tokens
+  ), '{"purpose": "llm", "capabilities": {}}')
+$$;
+
+-- What a tool is that says nothing of itself. Of a SQL tool the catalogue says it, so all of it is told.
+create or replace function howdah_private.tool_defaults(kind text) returns jsonb
+  language sql immutable
+  return case kind when 'sql' then '{}'::jsonb else '{"description": "", "effect": "idempotent"}' end
+    || '{"aliases": [], "configuration": {}, "requires_approval": false, "timeout_ms": 60000, "is_active": true}'
+    || jsonb_build_object('parameters', case when kind in ('agent', 'workflow')
+      then '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}'::jsonb
+      else '{"type": "object", "properties": {}}' end);
+
+create or replace function howdah_private.tool_entry(t howdah.tools) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object(
+    'kind', t.kind, 'aliases', t.aliases, 'description', t.description, 'effect', t.effect,
+    'parameters', case when t.kind <> 'sql' then t.parameters end,
+    'configuration', case when t.kind <> 'sql' then t.configuration end,
+    'function', case when t.kind = 'sql' then t.configuration -> 'signature' end,
+    'requires_approval', t.requires_approval, 'timeout_ms', t.timeout_ms, 'is_active', t.is_active,
+    'agent', (select a.name from howdah.agents as a where a.id = t.agent_id),
+    'workflow', (select w.name from howdah.workflows as w where w.id = t.workflow_id),
+    'compensation', (select c.name from howdah.tools as c where c.id = t.compensation_tool_id)
+  ), howdah_private.tool_defaults(t.kind::text))
+$$;
+
+-- An agent in the list of another's `agents` is given to it as a tool of this name.
+create or replace function howdah_private.sub_run_tool_name(what text, name text) returns text
+  language sql immutable
+  return left(what || '__' || regexp_replace(name, '[^A-Za-z0-9_-]', '_', 'g'), 64);
+
+-- The agent or workflow such a tool stands for; null of a tool that says more than that and has to be told as one.
+create or replace function howdah_private.sub_run_target(t howdah.tools) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select x.name
+  from (
+    select a.name from howdah.agents as a where a.id = t.agent_id
+    union all
+    select w.name from howdah.workflows as w where w.id = t.workflow_id
+  ) as x
+  where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
+    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
+      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
+    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
+$$;
+
+create or replace function howdah_private.agent_entry(a howdah.agents) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object(
+    'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
+    'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
+    'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
+      'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
+    'models', (
+      select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
+        else howdah_private.sparse(
+          jsonb_build_object('model', m.name, 'purpose', u.purpose, 'request_params', u.request_params),
+          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
+      from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
+  ) || howdah_private.agent_tools_entry(a.id), '{
+    "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "engine": "builtin", "engine_configuration": {}
+  }')
+$$;
+
+create or replace function howdah_private.agent_tools_entry(agent_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with given as (
+    select t.name, t.kind::text as kind, u.configuration, u.requires_approval, howdah_private.sub_run_target(t) as target
+    from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
+    where u.agent_id = agent_tools_entry.agent_id
+  ),
+  sub_runs as (
+    select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
+      else jsonb_object_agg(g.target, o.one) end as entry
+    from given as g
+    cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
+      else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
+    where g.target is not null
+    group by g.kind
+  )
+  select jsonb_build_object(
+    'tools', (
+      select howdah_private.sparse(jsonb_build_object(
+        'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
+        'configuration', coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'), '{}'),
+        'requires_approval', coalesce(
+          jsonb_object_agg(g.name, g.requires_approval) filter (where g.requires_approval is not null), '{}')
+      ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
+      from given as g where g.target is null),
+    'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
+    'workflows', (select s.entry from sub_runs as s where s.kind = 'workflow'))
+$$;
+
+create or replace function howdah_private.workflow_entry(w howdah.workflows) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  -- one key of a configuration is called as the list of members is
+  select howdah_private.sparse(w.configuration || jsonb_build_object(
+    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
+    'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
+    'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
+      'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
+    'members', coalesce((
+      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end order by m.sequence_order)
+      from howdah.workflow_agents as m
+      cross join lateral (select howdah_private.sparse(jsonb_build_object(
+        'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
+        'workflow', (select x.name from howdah.workflows as x where x.id = m.member_workflow_id),
+        'question', m.question, 'role', m.role, 'configuration', m.configuration
+      ), '{"configuration": {}}') as one) as o
+      where m.workflow_id = w.id), '[]')
+  ), '{"description": "", "instruction": "", "is_active": true, "budget": {}}')
+$$;
+
+-- The living rows of the tenant that a system owns (without one: that none does), or that `named` names in its sections.
+-- Whoever may read systems reads all of that.
+create or replace function howdah_private.system_rows(system_id uuid, named jsonb)
+  returns table (kind text, name text, id uuid, owner_id uuid, entry jsonb)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  return query
+  select 'models', m.name, m.id, m.agent_system_id, howdah_private.model_entry(m)
+  from howdah.models as m
+  where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
+    or (m.agent_system_id is not distinct from system_id and not m.from_environment))
+  union all
+  select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
+  from howdah.tools as t
+  where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
+    or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
+  union all
+  select 'agents', a.name, a.id, a.agent_system_id, howdah_private.agent_entry(a)
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null
+    and (system_rows.named -> 'agents' ? a.name or a.agent_system_id is not distinct from system_id)
+  union all
+  select 'workflows', w.name, w.id, w.agent_system_id, howdah_private.workflow_entry(w)
+  from howdah.workflows as w
+  where w.tenant_id = v_tenant_id and w.deleted_at is null
+    and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
+end $$;
+
+-- The whole file of a system, or of what none owns: with the models its parts use, so that it can be applied elsewhere.
+create or replace function howdah_private.system_document(system_id uuid, about jsonb) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with own as (
+    select * from howdah_private.system_rows(system_document.system_id, '{}')
+  ),
+  used as (
+    select coalesce(jsonb_object_agg(u.name, true), '{}') as models
+    from (
+      select coalesce(m ->> 'model', m #>> '{}') as name
+      from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
+      union
+      select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
+    ) as u
+  ),
+  rows as (
+    select o.kind, o.name, o.entry from own as o
+    union
+    select 'models', m.name, howdah_private.model_entry(m)
+    from used as u join howdah.models as m on u.models ? m.name
+    where m.tenant_id = howdah.current_tenant() and not m.from_environment
+  )
+  select system_document.about || '{"version": "v1"}' || coalesce((
+    select jsonb_object_agg(s.kind, s.entries)
+    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r group by r.kind) as s
+  ), '{}')
+$$;

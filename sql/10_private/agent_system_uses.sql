@@ -1,0 +1,182 @@
+-- What a described system names, and what is wrong with it, each with its place in the document as a JSON pointer.
+
+create or replace function howdah_private.pointer(variadic parts text[]) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
+  from unnest(pointer.parts) with ordinality as p (part, place)
+$$;
+
+-- The entries of a section. What is no object has none: its shape is checked before.
+create or replace function howdah_private.system_entries(document jsonb, section text)
+  returns table (name text, entry jsonb)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.key, e.value from jsonb_each(coalesce(system_entries.document -> system_entries.section, '{}')) as e
+  order by e.key collate "C"
+$$;
+
+-- The models of an agent in their order: one under `model`, or a list under `models`.
+create or replace function howdah_private.entry_models(entry jsonb)
+  returns table (name text, purpose howdah.model_purpose, "position" int, request_params jsonb, place text[])
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(u.one ->> 'model', u.one #>> '{}'), p.purpose, (row_number() over (partition by p.purpose order by u.place))::int,
+    coalesce(u.one -> 'request_params', '{}'),
+    case when entry_models.entry ? 'model' then array['model'] else array['models', (u.place - 1)::text] end
+  from jsonb_array_elements(case
+    when entry_models.entry ? 'model' then jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+      'model', entry_models.entry -> 'model')) || case when entry_models.entry ? 'request_params'
+        then jsonb_build_object('request_params', entry_models.entry -> 'request_params') else '{}' end)
+    else coalesce(entry_models.entry -> 'models', '[]') end) with ordinality as u (one, place)
+  cross join lateral (select coalesce(case jsonb_typeof(u.one) when 'object' then u.one ->> 'purpose' end, 'llm')::howdah.model_purpose
+    as purpose) as p
+$$;
+
+-- What an agent may call: tools, and agents and workflows as tools.
+create or replace function howdah_private.entry_tools(entry jsonb)
+  returns table (what text, name text, configuration jsonb, requires_approval boolean, place text[])
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select 'tool', t.name, coalesce(entry_tools.entry #> array['tools', 'configuration', t.name], '{}'),
+    (entry_tools.entry #>> array['tools', 'requires_approval', t.name])::boolean,
+    array['tools', 'allow', (t.place - 1)::text]
+  from jsonb_array_elements_text(coalesce(entry_tools.entry #> '{tools,allow}', '[]')) with ordinality as t (name, place)
+  union all
+  select k.what, s.name, s.configuration - 'requires_approval', (s.configuration ->> 'requires_approval')::boolean,
+    array[k.section, s.place]
+  from (values ('agent', 'agents'), ('workflow', 'workflows')) as k (what, section)
+  cross join lateral (
+    select x.name, '{}'::jsonb as configuration, (x.place - 1)::text as place
+    from jsonb_array_elements_text(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'array' then entry_tools.entry -> k.section end) with ordinality as x (name, place)
+    union all
+    select o.key, o.value, o.key
+    from jsonb_each(case jsonb_typeof(entry_tools.entry -> k.section)
+      when 'object' then entry_tools.entry -> k.section end) as o
+  ) as s
+$$;
+
+-- The members of a workflow in their order. A plain name is an agent's, else a workflow's.
+create or replace function howdah_private.entry_members(entry jsonb)
+  returns table (what text, name text, question jsonb, role text, configuration jsonb, place int)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when jsonb_typeof(m.one) = 'string' then 'member' when m.one ? 'agent' then 'agent'
+      when m.one ? 'workflow' then 'workflow' else 'question' end,
+    coalesce(m.one ->> 'agent', m.one ->> 'workflow', case jsonb_typeof(m.one) when 'string' then m.one #>> '{}' end),
+    m.one -> 'question', m.one ->> 'role', coalesce(m.one -> 'configuration', '{}'), m.place::int
+  from jsonb_array_elements(coalesce(entry_members.entry -> 'members', '[]')) with ordinality as m (one, place)
+$$;
+
+-- Every place where the document names something, and what is meant: model, tool, agent, workflow, or member, which is
+-- either of the last two.
+create or replace function howdah_private.system_uses(document jsonb)
+  returns table (what text, name text, path text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select 'model', u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_models(a.entry) as u
+  union all
+  select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
+  union all
+  select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
+  from howdah_private.system_entries(document, 'tools') as t
+  cross join (values ('agent', 'agent'), ('workflow', 'workflow'), ('tool', 'compensation')) as k (what, key)
+  where t.entry ? k.key
+  union all
+  select m.what, m.name, howdah_private.pointer('workflows', w.name, 'members', (m.place - 1)::text)
+  from howdah_private.system_entries(document, 'workflows') as w cross join howdah_private.entry_members(w.entry) as m
+  where m.what <> 'question'
+  union all
+  select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
+  from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
+  union all
+  select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
+$$;
+
+-- The names there are for each of these: those of the document and those of the tenant.
+create or replace function howdah_private.known_names(document jsonb) returns table (what text, name text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with known as (
+    select 'model' as what, m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah.tools as t cross join lateral unnest(t.name || t.aliases) as n (name)
+    where t.tenant_id = howdah.current_tenant()
+    union
+    select 'tool', n.name from howdah_private.system_entries(document, 'tools') as t
+    cross join lateral jsonb_array_elements_text(coalesce(t.entry -> 'aliases', '[]')) as n (name)
+    union
+    select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    union
+    select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    union
+    select left(s.section, -1), e.name
+    from unnest(array['models', 'tools', 'agents', 'workflows']) as s (section)
+    cross join lateral howdah_private.system_entries(document, s.section) as e
+  )
+  select k.what, k.name from known as k
+  union
+  select 'member', k.name from known as k where k.what in ('agent', 'workflow')
+$$;
+
+create or replace function howdah_private.system_fault(path text, message text, hint text default null, code text default 'HWINV')
+  returns jsonb
+  language sql immutable
+  return jsonb_strip_nulls(jsonb_build_object('path', path, 'message', message, 'hint', hint, 'code', code));
+
+-- Names that name nothing, tools that are said more of than that they are allowed, and what an agent is given twice.
+create or replace function howdah_private.system_use_faults(document jsonb) returns jsonb[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with known as materialized (
+    select * from howdah_private.known_names(document)
+  ),
+  unknown as (
+    select u.path, case u.what when 'member' then 'agent or workflow' else u.what end as what, u.name,
+      (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
+      (select string_agg(k.name, ', ' order by k.name) from (
+        select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
+    from howdah_private.system_uses(document) as u
+    where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
+  ),
+  faults as (
+    select u.path, format('unknown %s %s', u.what, to_jsonb(u.name))
+      || coalesce(', did you mean ' || to_jsonb(u.nearest)::text || '?', '') as message,
+      case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
+    from unknown as u
+    union all
+    select howdah_private.pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
+      'Allow the tool first; here stands what is different about it for this agent.'
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join (values ('configuration'), ('requires_approval')) as k (key)
+    cross join lateral jsonb_object_keys(coalesce(a.entry #> array['tools', k.key], '{}')) as o (name)
+    where not coalesce(a.entry #> '{tools,allow}' ? o.name, false)
+    union all
+    select howdah_private.pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (
+      select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
+      from howdah_private.entry_tools(a.entry) as u
+    ) as t
+    where t.times > 1
+    union all
+    select howdah_private.pointer('agents', a.name, k.key), k.fault, null
+    from howdah_private.system_entries(document, 'agents') as a
+    cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
+      ('request_params', 'request_params go with model; in a list of models each has its own',
+        a.entry ? 'request_params' and not a.entry ? 'model')) as k (key, fault, is_there)
+    where k.is_there
+  )
+  select coalesce(array_agg(howdah_private.system_fault(f.path, f.message, f.hint) order by f.path), '{}') from faults as f
+$$;

@@ -1,0 +1,335 @@
+-- Writing what a described system consists of, with the rights of whoever applies it: each part as if it were written by hand, so
+-- that its triggers check it. What stands as it is described is left alone; what is not said is as it would be by itself.
+
+create or replace function howdah_private.texts(list jsonb) returns text[]
+  language sql immutable
+  return array(select e.one #>> '{}' from jsonb_array_elements(coalesce(list, '[]')) with ordinality as e (one, place) order by e.place);
+
+-- A name is its system's until that gives it up.
+create or replace function howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_owner text := (select s.name from howdah.agent_systems as s
+    where s.id = refuse_owned.owner_id and s.tenant_id = howdah.current_tenant());
+begin
+  if v_owner <> refuse_owned.system_name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name), to_jsonb(v_owner)),
+      detail = jsonb_build_object('what', what, 'name', refuse_owned.name, 'owner', v_owner)::text,
+      hint = case what when 'model' then 'Say the same of it as that system does, which shares it, or choose another name.'
+        else 'Choose another name, or change it in the file of that system.' end;
+  end if;
+end $$;
+
+create or replace function howdah_private.apply_model(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model howdah.models;
+  v_wanted jsonb := howdah_private.sparse(apply_model.entry, '{"purpose": "llm", "capabilities": {}}');
+begin
+  select m.* into v_model from howdah.models as m
+  where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
+  if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
+    return;
+  end if;
+  perform howdah_private.refuse_owned('model', apply_model.name, v_model.agent_system_id, system_name);
+  if v_model.id is null then
+    insert into howdah.models (name, provider, model) values (apply_model.name, v_wanted ->> 'provider', v_wanted ->> 'model')
+    returning id into v_model.id;
+  end if;
+  update howdah.models as m
+  set (provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens) = (
+    select r.provider, r.model, coalesce(r.purpose, 'llm'), r.domain, r.base_url, r.secret_name,
+      coalesce(r.capabilities, '{}'), r.input_price, r.output_price, r.context_tokens
+    from jsonb_to_record(v_wanted) as r (
+      provider text, model text, purpose howdah.model_purpose, domain text, base_url text, secret_name text,
+      capabilities jsonb, input_price numeric, output_price numeric, context_tokens int))
+  where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
+end $$;
+
+-- What another tool takes back comes later (apply_compensation): that tool may be described after this one.
+create or replace function howdah_private.apply_tool(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kind howdah.tool_kind := apply_tool.entry ->> 'kind';
+  v_wanted jsonb := howdah_private.tool_defaults(v_kind::text) || apply_tool.entry;
+  v_agent_id uuid := (select a.id from howdah.agents as a
+    where a.name = v_wanted ->> 'agent' and a.tenant_id = howdah.current_tenant() and a.deleted_at is null);
+  v_workflow_id uuid := (select w.id from howdah.workflows as w
+    where w.name = v_wanted ->> 'workflow' and w.tenant_id = howdah.current_tenant() and w.deleted_at is null);
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = apply_tool.name and t.tenant_id = howdah.current_tenant();
+  perform howdah_private.refuse_owned('tool', apply_tool.name, v_tool.agent_system_id, system_name);
+  if v_tool.kind <> v_kind then
+    raise exception using errcode = 'HWCNF',
+      message = format('tool %s is there already, of kind %s', to_jsonb(apply_tool.name), v_tool.kind),
+      detail = jsonb_build_object('tool', apply_tool.name, 'kind', v_tool.kind, 'field', 'kind')::text,
+      hint = 'A tool keeps its kind: choose another name, or delete that tool first.';
+  elsif v_kind = 'sql' then
+    v_tool := howdah_private.sql_tool_of(apply_tool.name, v_wanted ->> 'function', v_tool);
+  elsif v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id) values (apply_tool.name, v_kind, v_agent_id, v_workflow_id)
+    returning * into v_tool;
+  end if;
+  update howdah.tools as t
+  set aliases = w.aliases, description = w.description, parameters = w.parameters, configuration = w.configuration,
+    effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms, is_active = w.is_active,
+    agent_id = v_agent_id, workflow_id = v_workflow_id
+  from (
+    select howdah_private.texts(v_wanted -> 'aliases') as aliases, coalesce(r.description, v_tool.description) as description,
+      case v_kind when 'sql' then v_tool.parameters else r.parameters end as parameters,
+      case v_kind when 'sql' then v_tool.configuration else r.configuration end as configuration,
+      coalesce(r.effect, v_tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
+    from jsonb_to_record(v_wanted) as r (description text, parameters jsonb, configuration jsonb, effect howdah.tool_effect,
+      requires_approval boolean, timeout_ms int, is_active boolean)
+  ) as w
+  where t.id = v_tool.id and (t.aliases, t.description, t.parameters, t.configuration, t.effect, t.requires_approval, t.timeout_ms,
+      t.is_active, t.agent_id, t.workflow_id)
+    is distinct from (w.aliases, w.description, w.parameters, w.configuration, w.effect, w.requires_approval, w.timeout_ms,
+      w.is_active, v_agent_id, v_workflow_id);
+end $$;
+
+-- The tool of a function, as the catalogue describes it: registered anew unless it is that already.
+create or replace function howdah_private.sql_tool_of(name text, signature text, tool howdah.tools) returns howdah.tools
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tool howdah.tools := sql_tool_of.tool;
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may describe SQL tools',
+      detail = jsonb_build_object('field', 'function', 'tool', sql_tool_of.name)::text,
+      hint = 'Let the database''s owner register it (howdah.register_sql_tool), and only allow it by its name.';
+  end if;
+  if v_tool.id is null or v_tool.configuration ->> 'signature' is distinct from sql_tool_of.signature then
+    v_tool := howdah.register_sql_tool(sql_tool_of.signature);
+  end if;
+  if v_tool.name <> sql_tool_of.name then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool of %s is called %s', sql_tool_of.signature, to_jsonb(v_tool.name)),
+      detail = jsonb_build_object('field', 'function', 'tool', v_tool.name)::text,
+      hint = 'A SQL tool has the bare name of its function.';
+  end if;
+  return v_tool;
+end $$;
+
+create or replace function howdah_private.apply_compensation(name text, compensation text) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.tools as t set compensation_tool_id = c.id
+  from (select howdah_private.tool_named(apply_compensation.compensation) as id) as c
+  where t.name = apply_compensation.name and t.tenant_id = howdah.current_tenant()
+    and t.compensation_tool_id is distinct from c.id
+$$;
+
+-- An alias may move from one tool to another: first they lose those they are to lose.
+create or replace function howdah_private.drop_aliases(document jsonb) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.tools as t set aliases = k.kept
+  from (
+    select x.id, array(select a.one from unnest(x.aliases) as a (one) where e.entry -> 'aliases' ? a.one) as kept
+    from howdah_private.system_entries(document, 'tools') as e
+    join howdah.tools as x on x.name = e.name and x.tenant_id = howdah.current_tenant()
+  ) as k
+  where t.id = k.id and t.aliases <> k.kept
+$$;
+
+-- A tool by its name or an alias.
+create or replace function howdah_private.tool_named(name text) returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select t.id from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
+$$;
+
+-- Whether it is somebody's default is left as it is where the file says nothing of it: people set that too.
+create or replace function howdah_private.apply_agent(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select a.id, a.agent_system_id into v_id, v_owner_id from howdah.agents as a
+  where a.name = apply_agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  perform howdah_private.refuse_owned('agent', apply_agent.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.agents (name) values (apply_agent.name) returning id into v_id;
+  end if;
+  update howdah.agents as a
+  set description = w.description, instruction = w.mission, system_prompt = w.system_prompt, use_history = w.use_history,
+    human_input = w.human_input, context_policy = w.context_policy, capabilities = w.capabilities, domain = w.domain,
+    output_schema = w.output_schema, is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
+    engine = w.engine, engine_configuration = w.engine_configuration,
+    max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost, max_seconds = w.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission, r.system_prompt,
+      coalesce(r.use_history, true) as use_history, coalesce(r.human_input, false) as human_input,
+      coalesce(r.context_policy, 'trim') as context_policy, howdah_private.texts(entry -> 'capabilities') as capabilities,
+      r.domain, r.output_schema, coalesce(r.is_active, true) as is_active, r.is_default, coalesce(r.engine, 'builtin') as engine,
+      coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
+    from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb, description text, mission text, system_prompt text, use_history boolean,
+      human_input boolean, context_policy howdah.context_policy, domain text, output_schema jsonb, is_active boolean, is_default boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as w
+  where a.id = v_id and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input, a.context_policy,
+      a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+      a.engine, a.engine_configuration)
+    is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input, w.context_policy,
+      w.capabilities, w.domain, w.output_schema, w.is_active, coalesce(w.is_default, a.is_default), w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds, w.engine, w.engine_configuration);
+end $$;
+
+create or replace function howdah_private.apply_agent_models(name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_models.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params) order by u.purpose, u.position)
+    from howdah_private.entry_models(entry) as u
+    join howdah.models as m on m.name = u.name and m.tenant_id = howdah.current_tenant());
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params) order by u.purpose, u.position)
+    from (
+      select x.purpose, row_number() over (partition by x.purpose order by x.position) as position, x.model_id, x.request_params
+      from howdah.agent_models as x where x.agent_id = v_agent_id
+    ) as u);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.agent_models as u where u.agent_id = v_agent_id;
+    insert into howdah.agent_models (agent_id, purpose, position, model_id, request_params)
+    select v_agent_id, (u ->> 0)::howdah.model_purpose, (u ->> 1)::int, (u ->> 2)::uuid, u -> 3
+    from jsonb_array_elements(v_wanted) as u;
+  end if;
+end $$;
+
+-- An agent or a workflow as a tool, made the first time somebody is given it.
+create or replace function howdah_private.apply_sub_run_tool(what text, name text) returns uuid
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := howdah_private.sub_run_tool_name(what, apply_sub_run_tool.name);
+  v_agent_id uuid := case what when 'agent' then howdah.agent(apply_sub_run_tool.name) end;
+  v_workflow_id uuid := case what when 'workflow' then howdah.workflow(apply_sub_run_tool.name) end;
+  v_description text := coalesce(
+    (select coalesce(nullif(a.description, ''), a.instruction) from howdah.agents as a where a.id = v_agent_id),
+    (select coalesce(nullif(w.description, ''), w.instruction) from howdah.workflows as w where w.id = v_workflow_id));
+  v_tool howdah.tools;
+begin
+  select t.* into v_tool from howdah.tools as t where t.name = v_name and t.tenant_id = howdah.current_tenant();
+  if v_tool.id is null then
+    insert into howdah.tools (name, kind, agent_id, workflow_id, parameters, description)
+    values (v_name, what::howdah.tool_kind, v_agent_id, v_workflow_id, howdah_private.tool_defaults(what) -> 'parameters', v_description)
+    returning * into v_tool;
+  elsif v_tool.kind::text <> what or howdah_private.sub_run_target(v_tool) is distinct from apply_sub_run_tool.name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s would be the tool %s, and that is another one', what, to_jsonb(apply_sub_run_tool.name), v_name),
+      detail = jsonb_build_object('tool', v_name, what, apply_sub_run_tool.name)::text,
+      hint = 'Rename or delete that tool, or allow it under tools.allow instead.';
+  end if;
+  -- one that was deleted and made again is another row of the same name
+  update howdah.tools as t set description = v_description, agent_id = v_agent_id, workflow_id = v_workflow_id
+  where t.id = v_tool.id and (t.description, t.agent_id, t.workflow_id) is distinct from (v_description, v_agent_id, v_workflow_id);
+  return v_tool.id;
+end $$;
+
+create or replace function howdah_private.apply_agent_tool(
+  name text, what text, tool text, configuration jsonb, requires_approval boolean
+) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_tool.name);
+  v_tool_id uuid := case what when 'tool' then howdah_private.tool_named(tool)
+    else howdah_private.apply_sub_run_tool(what, tool) end;
+begin
+  update howdah.agent_tools as u
+  set configuration = apply_agent_tool.configuration, requires_approval = apply_agent_tool.requires_approval
+  where u.agent_id = v_agent_id and u.tool_id = v_tool_id and (u.configuration, u.requires_approval)
+    is distinct from (apply_agent_tool.configuration, apply_agent_tool.requires_approval);
+  insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
+  select v_agent_id, v_tool_id, apply_agent_tool.configuration, apply_agent_tool.requires_approval
+  where not exists (select from howdah.agent_tools as u where u.agent_id = v_agent_id and u.tool_id = v_tool_id);
+end $$;
+
+create or replace function howdah_private.apply_workflow(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_configuration jsonb := entry - array['type', 'description', 'instruction', 'members', 'budget', 'is_active', 'configuration']
+    || coalesce(entry -> 'configuration', '{}');
+  v_type howdah.workflow_type := replace(entry ->> 'type', '-', '_');
+  v_id uuid;
+  v_owner_id uuid;
+begin
+  select w.id, w.agent_system_id into v_id, v_owner_id from howdah.workflows as w
+  where w.name = apply_workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  perform howdah_private.refuse_owned('workflow', apply_workflow.name, v_owner_id, system_name);
+  if v_id is null then
+    insert into howdah.workflows (name, type, configuration) values (apply_workflow.name, v_type, v_configuration)
+    returning id into v_id;
+  end if;
+  update howdah.workflows as w
+  set type = v_type, configuration = v_configuration, description = x.description, instruction = x.instruction,
+    is_active = x.is_active, max_steps = x.max_steps, max_tokens = x.max_tokens, max_cost = x.max_cost, max_seconds = x.max_seconds
+  from (
+    select coalesce(r.description, '') as description, coalesce(r.instruction, '') as instruction,
+      coalesce(r.is_active, true) as is_active, b.*
+    from jsonb_to_record(entry) as r (description text, instruction text, is_active boolean)
+    cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
+      as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
+  ) as x
+  where w.id = v_id and (w.type, w.configuration, w.description, w.instruction, w.is_active, w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds)
+    is distinct from (v_type, v_configuration, x.description, x.instruction, x.is_active, x.max_steps, x.max_tokens,
+      x.max_cost, x.max_seconds);
+end $$;
+
+-- All workflows lose the members they are to lose before any gets others: else two that change places would close a circle.
+create or replace function howdah_private.apply_members(name text, entry jsonb, only_remove boolean) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_workflow_id uuid := howdah.workflow(apply_members.name);
+  v_wanted jsonb := (
+    select jsonb_agg(jsonb_build_array(a.id, case when a.id is null then w.id end, m.question, m.role, m.configuration) order by m.place)
+    from howdah_private.entry_members(entry) as m
+    left join howdah.agents as a on m.what in ('agent', 'member') and a.name = m.name
+      and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join howdah.workflows as w on m.what in ('workflow', 'member') and w.name = m.name
+      and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    where m.question is not null or a.id is not null or w.id is not null);
+  v_there jsonb := (
+    select jsonb_agg(jsonb_build_array(m.agent_id, m.member_workflow_id, m.question, m.role, m.configuration)
+      order by m.sequence_order)
+    from howdah.workflow_agents as m where m.workflow_id = v_workflow_id);
+begin
+  if v_wanted is distinct from v_there then
+    delete from howdah.workflow_agents as m where m.workflow_id = v_workflow_id;
+    insert into howdah.workflow_agents (
+      workflow_id, sequence_order, agent_id, member_workflow_id, question, role, configuration)
+    select v_workflow_id, m.place, (m.one ->> 0)::uuid, (m.one ->> 1)::uuid, nullif(m.one -> 2, 'null'), m.one ->> 3, m.one -> 4
+    from jsonb_array_elements(v_wanted) with ordinality as m (one, place)
+    where not only_remove;
+  end if;
+end $$;

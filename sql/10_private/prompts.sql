@@ -1,0 +1,213 @@
+-- Prompts: templates with typed variables, {{name}} as the templates of workflows have it. The database checks and fills in;
+-- a worker fills in the version its run pinned by the same rules (src/runtime/prompted.ts).
+
+-- What a prompt is, by value: what its versions hold.
+create or replace function howdah_private.prompt_definition(p howdah.prompts) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'name', p.name, 'description', p.description, 'template', p.template, 'variables', p.variables)
+$$;
+
+-- What an agent's version holds of its prompt: nothing where it has none.
+create or replace function howdah_private.pinned_prompt(a howdah.agents) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select jsonb_build_object('prompt', jsonb_build_object(
+      'id', p.id, 'name', p.name, 'version', (
+        select max(v.version) from howdah.prompt_versions as v where v.tenant_id = p.tenant_id and v.prompt_id = p.id
+      ), 'template', p.template, 'variables', p.variables, 'values', a.prompt_values))
+    from howdah.prompts as p where p.id = a.prompt_id
+  ), '{}')
+$$;
+
+-- The JSON Schema of the values of a prompt. Which of them are missing is known only when all that is given has come together.
+create or replace function howdah_private.values_schema(variables jsonb, is_complete boolean) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('type', 'object', 'properties', values_schema.variables, 'required', (
+    select coalesce(jsonb_agg(v.name order by v.name), '[]')
+    from jsonb_each(values_schema.variables) as v (name, schema)
+    where values_schema.is_complete and not v.schema ? 'default'
+  ))
+$$;
+
+-- Values as they are filled in: defaults, over them what the agent has, over that what comes with the run. Of input_data only
+-- what is a variable counts, and null is no value.
+create or replace function howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select jsonb_object_agg(v.name, v.schema -> 'default')
+    from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
+  ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
+    select jsonb_object_agg(g.name, g.value)
+    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given else '{}' end) as g (name, value)
+    where prompt_values.variables ? g.name and g.value <> 'null'
+  ), '{}')
+$$;
+
+-- A template in pieces: what is written, and the {{…}} behind it.
+create or replace function howdah_private.template_parts(template text)
+  returns table (place int, part text, marker text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select i.place, p.parts[i.place], p.markers[i.place]
+  from (
+    select regexp_split_to_array(template_parts.template, '\{\{[^{}]*\}\}') as parts, array(
+      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}', 'g') with ordinality as m (found, place)
+      order by m.place
+    ) as markers
+  ) as p
+  cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
+$$;
+
+create or replace function howdah_private.marked_name(marker text) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select btrim(marked_name.marker, E'{} \t\r\n')
+$$;
+
+-- The text, in one pass: what a value says is not looked at again.
+create or replace function howdah_private.filled_in(template text, vals jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, ''), '' order by p.place)
+  from howdah_private.template_parts(filled_in.template) as p
+  cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+$$;
+
+-- The text of a prompt as an agent's version holds it, for what a run brings; HWINV says which value is missing or unfit.
+create or replace function howdah_private.rendered_prompt(prompt jsonb, given jsonb) returns text
+  language plpgsql immutable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
+  v_values constant jsonb := howdah_private.prompt_values(
+    v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
+  v_faults text[] := howdah_private.json_faults(howdah_private.values_schema(v_variables, true), v_values);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('prompt %s: %s', rendered_prompt.prompt ->> 'name', array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'variables', 'prompt', rendered_prompt.prompt -> 'name',
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'A run brings values in input_data, its agent in prompt_values: '
+        || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
+  end if;
+  return howdah_private.filled_in(rendered_prompt.prompt ->> 'template', v_values);
+end $$;
+
+-- A run of an agent with a prompt brings what that wants, or is refused where it is begun. What begins below another run is
+-- told when it asks its model.
+create or replace function howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb) returns void
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data)
+  from howdah.agent_versions as v
+  where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
+$$;
+
+-- What a run brought, for a worker whose run has a prompt.
+create or replace function howdah_private.input_data(execution_id uuid) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.input_data from howdah.executions as e where e.id = input_data.execution_id
+$$;
+
+-- Values an agent gives to its prompt, by names that are there and of their types.
+create or replace function howdah_private.refuse_values(field text, prompt text, variables jsonb, vals jsonb) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name) order by 1);
+  v_faults text[];
+  v_name text;
+begin
+  select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
+  where k.name <> all (v_known) order by 1 limit 1;
+  v_faults := case when v_name is not null then array[format('%s is no variable of it%s', to_jsonb(v_name),
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
+    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false), refuse_values.vals) end;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'faults', to_jsonb(v_faults))::text,
+      hint = case when v_known = '{}' then 'The prompt has no variables.'
+        else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $$;
+
+-- Variables are JSON Schemas of one text, number or truth each, since that is what stands in a text.
+create or replace function howdah_private.refuse_variables(variables jsonb) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema constant jsonb := howdah_private.values_schema(refuse_variables.variables, false);
+  v_faults text[] := howdah_private.json_faults('{
+    "maxProperties": 100,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
+    "additionalProperties": {"type": "object", "required": ["type"], "properties": {
+      "type": {"enum": ["string", "number", "integer", "boolean"]}, "description": {"type": "string"}
+    }}
+  }', refuse_variables.variables);
+  v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
+begin
+  if v_faults = '{}' and v_unknown is not null then
+    v_faults := array[format('%s cannot be checked', v_unknown)];
+  elsif v_faults = '{}' then
+    perform howdah_private.refuse_schema('variables', v_schema);
+    v_faults := howdah_private.json_faults(v_schema, howdah_private.prompt_values(refuse_variables.variables, null, null));
+    v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'variables: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"customer": {"type": "string"}, "tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
+  end if;
+end $$;
+
+-- The first {{…}} of a template that names no variable, with its line and column.
+create or replace function howdah_private.refuse_template(template text, variables jsonb) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
+  v_name text;
+  v_before text;
+begin
+  select x.name, left(refuse_template.template, x.behind - length(x.marker)) into v_name, v_before
+  from (
+    select p.place, p.marker, howdah_private.marked_name(p.marker) as name,
+      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (order by p.place))::int as behind
+    from howdah_private.template_parts(refuse_template.template) as p
+  ) as x
+  where x.marker is not null and x.name <> all (v_known)
+  order by x.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('template, line %s, column %s: {{%s}} is no variable%s',
+        cardinality(string_to_array(v_before || '.', E'\n')), length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
+        coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
+      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60), 'position', length(v_before) + 1)::text,
+      hint = case when v_known = '{}' then 'Declare it in variables: {"name": {"type": "string"}}.'
+        else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $$;

@@ -1,0 +1,283 @@
+-- An apply in steps: each part in an order in which what it names is there already. What is wrong with one part does not hide
+-- what is wrong with the others: all of it is told at once, and then nothing is written.
+
+create or replace function howdah_private.system_steps(document jsonb)
+  returns table (step int, what text, name text, entry jsonb, path text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
+  from howdah_private.system_entries(document, 'models') as e
+  union all
+  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 3, 'agent', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 4, 'workflow', e.name, e.entry, howdah_private.pointer('workflows', e.name)
+  from howdah_private.system_entries(document, 'workflows') as e
+  union all
+  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.pointer('tools', e.name, 'compensation')
+  from howdah_private.system_entries(document, 'tools') as e
+  union all
+  select 7, 'models', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  union all
+  select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
+    'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
+  from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+  union all
+  select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
+  from howdah_private.system_entries(document, 'workflows') as e
+  cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
+$$;
+
+create or replace function howdah_private.apply_step(system_name text, what text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case what
+    when 'model' then perform howdah_private.apply_model(system_name, name, entry);
+    when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
+    when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
+    when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
+    when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
+    when 'models' then perform howdah_private.apply_agent_models(name, entry);
+    when 'no members' then perform howdah_private.apply_members(name, entry, true);
+    when 'members' then perform howdah_private.apply_members(name, entry, false);
+    else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
+      entry -> 'configuration', (entry ->> 'requires_approval')::boolean);
+  end case;
+end $$;
+
+-- Where in the entry a refusal of its row belongs: the field it names, by what that is called in a file.
+create or replace function howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when f.field is null or what not in ('model', 'tool', 'agent', 'workflow') then path
+    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
+    when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
+    when not entry ? f.field then path
+    when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
+    else path || howdah_private.pointer(f.field) end
+  from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
+    case when detail ? 'secret' then 'secret_name' end) as field) as f
+$$;
+
+-- Takes from agents what the document no longer gives them.
+create or replace function howdah_private.take_tools(document jsonb) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  with given as (
+    select a.id as agent_id, case u.what when 'tool' then howdah_private.tool_named(u.name)
+      else howdah_private.tool_named(howdah_private.sub_run_tool_name(u.what, u.name)) end as tool_id
+    from howdah_private.system_entries(document, 'agents') as e
+    join howdah.agents as a on a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join lateral howdah_private.entry_tools(e.entry) as u on true
+  )
+  delete from howdah.agent_tools as t
+  where t.agent_id in (select g.agent_id from given as g)
+    and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+$$;
+
+-- The source is kept for good, so a key may not stand in a comment of it either.
+create or replace function howdah_private.source_faults(source text) returns jsonb[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
+      'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
+    from string_to_table(source, E'\n') with ordinality as l (line, number)
+    where howdah_private.prose_holds_a_key(l.line) limit 20)
+$$;
+
+-- All parts, or all that is wrong with them.
+create or replace function howdah_private.write_parts(document jsonb, source text) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults jsonb[] := howdah_private.system_use_faults(document);
+  v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
+  v_step record;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document);
+  for v_step in
+    select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
+  loop
+    continue when v_step.path = any (v_bad)
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
+    begin
+      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+      v_faults := v_faults || howdah_private.system_fault(
+        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
+          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
+        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+      -- what is to be done to a part that could not be made would only fail for the same reason
+      v_bad := v_bad || array(select s.path from howdah_private.system_steps(document) as s
+        where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
+    end;
+  end loop;
+  if cardinality(v_faults) = 0 then
+    v_faults := howdah_private.source_faults(source);
+  end if;
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $$;
+
+create or replace function howdah_private.refuse_system(faults jsonb[]) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_codes text[] := array(select distinct f ->> 'code' from unnest(faults) as f);
+begin
+  raise exception using
+    errcode = case when 'HWDEN' = any (v_codes) then 'HWDEN' when cardinality(v_codes) = 1 then v_codes[1] else 'HWINV' end,
+    message = (select string_agg(concat_ws(': ', nullif(f.one ->> 'path', ''), f.one ->> 'message'), E'\n' order by f.place)
+      from unnest(faults) with ordinality as f (one, place)),
+    detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
+    hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1), 'docs/files.md says how systems are described.');
+end $$;
+
+-- Deletes what the system owns and its file no longer has: agents and workflows softly, tools and models that nothing living
+-- uses any more.
+create or replace function howdah_private.prune_system(system_id uuid, document jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah.delete_workflow(w.id) from howdah.workflows as w
+  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+    and not coalesce(document -> 'workflows' ? w.name, false);
+  perform howdah.delete_agent(a.id) from howdah.agents as a
+  where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
+    and not coalesce(document -> 'agents' ? a.name, false);
+  delete from howdah.agent_tools as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.agent_models as u using howdah.agents as a
+  where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
+    and a.deleted_at is not null;
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  -- the one named default is used by all who name none
+  delete from howdah.models as m
+  where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'models' ? m.name, false)
+    and not exists (select from howdah.agent_models as u where u.model_id = m.id)
+    and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
+      and w.configuration ->> 'model' = m.name);
+end $$;
+
+-- The row of the system after its parts were written: whose they are, its digest, what came of it, and a version if
+-- anything is different. The digest and what is resolved are made of the rows, so nobody can claim other ones.
+create or replace function howdah_private.settle_system(document jsonb, source text, own jsonb, release boolean)
+  returns howdah.agent_systems
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_system howdah.agent_systems;
+  v_digest text;
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  insert into howdah.agent_systems as s (tenant_id, name, description, orchestrator, source, digest)
+  values (v_tenant_id, settle_system.document ->> 'name', coalesce(settle_system.document ->> 'description', ''),
+    settle_system.document ->> 'orchestrator', settle_system.source, '')
+  on conflict (tenant_id, name) do nothing;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.tenant_id = v_tenant_id and s.name = settle_system.document ->> 'name';
+  perform howdah_private.own_parts(v_system.id, settle_system.own, settle_system.document, settle_system.release);
+  v_system.description := coalesce(settle_system.document ->> 'description', '');
+  v_system.orchestrator := settle_system.document ->> 'orchestrator';
+  v_digest := encode(sha256(convert_to(
+    howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system))::text, 'UTF8')), 'hex');
+  if v_digest <> v_system.digest then
+    update howdah.agent_systems as s
+    set description = v_system.description, orchestrator = v_system.orchestrator, source = settle_system.source,
+      version = s.version + (s.digest <> '')::int, digest = v_digest, resolved = howdah_private.resolved_system(v_system)
+    where s.id = v_system.id
+    returning s.* into v_system;
+    insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
+    values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
+  end if;
+  return v_system;
+end $$;
+
+create or replace function howdah_private.system_heading(s howdah.agent_systems) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(jsonb_build_object('name', s.name, 'description', s.description, 'orchestrator', s.orchestrator),
+    '{"description": ""}')
+$$;
+
+-- Takes over the parts named in `own`; with `release`, lets go of those the document no longer has.
+create or replace function howdah_private.own_parts(system_id uuid, own jsonb, document jsonb, release boolean) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  with tenant as materialized (select howdah.current_tenant() as id),
+  sub_run_tools as materialized (
+    select distinct howdah_private.sub_run_tool_name(u.what, u.name) as name
+    from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+    where u.what <> 'tool'
+  ),
+  models as (
+    update howdah.models as m set agent_system_id = case when own -> 'models' ? m.name then system_id end
+    where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
+      or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  agents as (
+    update howdah.agents as a set agent_system_id = own_parts.system_id
+    where a.tenant_id = (select id from tenant) and a.deleted_at is null and own -> 'agents' ? a.name and a.agent_system_id is null
+  ),
+  workflows as (
+    update howdah.workflows as w set agent_system_id = own_parts.system_id
+    where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
+  )
+  update howdah.tools as t
+  set agent_system_id = case when own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s) then own_parts.system_id end
+  where t.tenant_id = (select id from tenant) and (
+    (t.agent_system_id is null and (own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s)))
+    or (release and t.agent_system_id = own_parts.system_id and not coalesce(document -> 'tools' ? t.name, false)
+      and howdah_private.sub_run_target(t) is null))
+$$;
+
+-- What the runtime makes of the parts: of an agent the prompt its models are sent first (conversation.ts), its models and
+-- its tools, as its version has them.
+create or replace function howdah_private.resolved_system(s howdah.agent_systems) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('orchestrator', s.orchestrator,
+    'agents', coalesce((
+      select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
+        concat_ws(E'\n\n', nullif(a.system_prompt, ''), nullif(a.instruction, '')),
+        'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
+      from howdah.agents as a cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
+      where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
+    'workflows', coalesce((
+      select jsonb_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
+        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
+      from howdah.workflows as w
+      where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
+$$;

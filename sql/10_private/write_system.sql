@@ -1,0 +1,114 @@
+-- One apply, from what was there before to the plan that tells of it.
+create or replace function howdah_private.write_system(document jsonb, source text, prune boolean) returns jsonb
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := write_system.document ->> 'name';
+  v_system_id uuid := (select s.id from howdah.agent_systems as s
+    where s.name = v_name and s.tenant_id = howdah.current_tenant());
+  -- of a system that is not there yet nothing is its own; a fresh id owns nothing
+  v_owner_id uuid := coalesce(v_system_id, howdah.uuid_v7());
+  v_before jsonb := howdah_private.system_state(v_owner_id, write_system.document);
+  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s where s.id = v_system_id);
+  v_now jsonb;
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.write_parts(write_system.document, write_system.source);
+  if write_system.prune then
+    perform howdah_private.prune_system(v_system_id, write_system.document);
+  end if;
+  perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
+  v_now := howdah_private.system_state(v_owner_id, write_system.document);
+  v_system := howdah_private.settle_system(write_system.document, write_system.source, (
+    select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
+    from (
+      select n.kind, jsonb_agg(r.name) as names
+      from jsonb_each(v_now) as n (kind, entries) cross join lateral jsonb_each(n.entries) as r (name, state)
+      -- a model that others describe alike is shared, not taken
+      where n.kind <> 'models' or r.state is distinct from v_before -> n.kind -> r.name
+      group by n.kind
+    ) as k
+  ), write_system.prune);
+  return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
+    'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
+      || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
+      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
+      from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
+end $$;
+
+-- {"agents": {name: {"owner_id", "entry"}}, …} of what a system owns or a document names.
+create or replace function howdah_private.system_state(system_id uuid, named jsonb) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
+  from (
+    select r.kind, jsonb_object_agg(r.name, jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+    from howdah_private.system_rows(system_id, named) as r group by r.kind
+  ) as k
+$$;
+
+-- What was done to each object, in the order of the file's sections. One that comes to be the system's has changed too.
+create or replace function howdah_private.system_changes(before jsonb, after jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(
+    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
+      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+    order by s.place, n.name collate "C"), '[]')
+  from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
+  cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
+$$;
+
+create or replace function howdah_private.change_of(kind text, name text, before jsonb, after jsonb) returns jsonb
+  language sql immutable
+  return jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after,
+    'action', case when before is null then 'create' when after is null then 'delete'
+      when before <> after then 'change' else 'unchanged' end);
+
+-- Agents and workflows that were given as tools and are not any more.
+create or replace function howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  delete from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.agent_system_id = drop_unused_sub_runs.system_id
+    and t.kind in ('agent', 'workflow') and howdah_private.sub_run_target(t) is not null
+    and not coalesce(document -> 'tools' ? t.name, false)
+    and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id)
+$$;
+
+-- What is no system at all, the same on every interface. The schema is the one that is published (agent_system_schema.sql);
+-- each object is checked by itself, so that a fault has a place and a large system is not too much to check.
+create or replace function howdah_private.refuse_system_shape(document jsonb, source text) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema constant jsonb := howdah_private.agent_system_schema();
+  v_sections constant text[] := array['models', 'tools', 'agents', 'workflows'];
+  v_faults jsonb[];
+begin
+  if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
+    raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
+      detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
+  end if;
+  v_faults := array(
+    select howdah_private.system_fault('', f.one)
+    from unnest(howdah_private.json_faults(v_schema #- '{properties,models,additionalProperties}' #- '{properties,tools,additionalProperties}'
+      #- '{properties,agents,additionalProperties}' #- '{properties,workflows,additionalProperties}', document)) as f (one));
+  if cardinality(v_faults) = 0 then
+    v_faults := array(
+      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
+      from unnest(v_sections) as s (section)
+      cross join lateral howdah_private.system_entries(document, s.section) as e
+      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
+  end if;
+  v_faults := v_faults || array(
+    select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $$;

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import type { Plan } from '../../db/agent-systems.ts';
+import { type CliDatabase, withDatabase } from '../database.ts';
+import { reportOf } from '../exit-codes.ts';
+import { type CliIo, printError, printJson } from '../output.ts';
+import { plansAsJson, printPlans } from '../plans.ts';
+import { applyFiles, readSystemFiles } from '../system-files.ts';
+import { TENANT_OPTION } from '../tenants.ts';
+import { changesOf } from '../watched-files.ts';
+
+type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true };
+
+/** `howdah apply FILE…`: all files or none, told object by object. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<files...>', 'agent system files, YAML or JSON')
+    .option('--dry-run', 'tell what would be done, and do nothing')
+    .option('--prune', 'delete what the systems own and their files no longer have')
+    .option('--watch', 'apply again at each save, until Ctrl-C')
+    .option(...TENANT_OPTION)
+    .action((paths: string[], options: Options) =>
+      withDatabase(io, async (database) => {
+        if (options.watch) return watch(io, database, paths, options);
+        await apply(io, database, paths, options);
+      }),
+    );
+}
+
+async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+  const files = await readSystemFiles(paths);
+  show(io, await applyFiles(database, files, options));
+}
+
+/** A faulty file is told of and waited for. */
+async function watch(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+  const stopped = new AbortController();
+  io.onInterrupt(() => stopped.abort());
+  for await (const _ of changesOf(paths, stopped.signal)) {
+    await apply(io, database, paths, options).catch((error) => printError(io, reportOf(error)));
+    io.err('Waiting for the next save; Ctrl-C ends it.');
+  }
+}
+
+function show(io: CliIo, plans: readonly Plan[]): void {
+  if (io.json) printJson(io, { systems: plansAsJson(plans) });
+  else printPlans(io, plans);
+}

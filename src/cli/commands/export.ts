@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Client, exportDocument, inTenant, listSystems } from '../../db/agent-systems.ts';
+import { writeFile } from '../../systems/write-file.ts';
+import { withDatabase } from '../database.ts';
+import { putOut } from '../out-file.ts';
+import type { CliIo } from '../output.ts';
+import { listed, TENANT_OPTION, tenantOf } from '../tenants.ts';
+
+type Options = { tenant?: string; out?: string; unowned?: true };
+
+/** `howdah export [NAME]`: a file that applies to the same digest; the same system gives the same bytes. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[name]', 'the agent system; without it the only one there is')
+    .option('--unowned', 'what no system owns, as a system named like the tenant')
+    .option('--out <file>', 'write it there instead of to stdout')
+    .option(...TENANT_OPTION)
+    .action(async (name: string | undefined, options: Options) => {
+      if (name !== undefined && options.unowned) {
+        throw new HowdahError(
+          'EUSAGE',
+          'a system has a name, and --unowned is what belongs to none',
+        );
+      }
+      await withDatabase(io, async ({ db, pool }) => {
+        const { id } = await tenantOf(db, options.tenant);
+        const document = await inTenant(pool, id, async (client) =>
+          exportDocument(
+            client,
+            options.unowned ? undefined : (name ?? (await onlySystem(client))),
+          ),
+        );
+        const text = io.json ? JSON.stringify(document) : writeFile(document);
+        await putOut(io, text.replace(/\n$/, ''), options.out);
+      });
+    });
+}
+
+/** Without any system, what was made by hand is exported. Throws `EUSAGE`. */
+async function onlySystem(client: Client): Promise<string | undefined> {
+  const names = await listSystems(client);
+  if (names.length < 2) return names[0];
+  throw new HowdahError('EUSAGE', 'there are several agent systems: name one', {
+    hint: `There are: ${listed(names)}. What belongs to none: howdah export --unowned`,
+  });
+}

@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import type { JsonObject } from '../../contracts/json.ts';
+import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
+import { writeFile } from '../../systems/write-file.ts';
+import { withDatabase } from '../database.ts';
+import { readFastAgentProject } from '../fast-agent-files.ts';
+import { putOut } from '../out-file.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { plansAsJson, printPlans } from '../plans.ts';
+import { applyFiles } from '../system-files.ts';
+import { TENANT_OPTION } from '../tenants.ts';
+
+type Options = { name?: string; out?: string; apply?: true; tenant?: string };
+
+/** `howdah import fast-agent PATH`: an agent system file of it; what could not be carried over is told of, and no error. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .command('fast-agent')
+    .description('configuration and agent cards of fast-agent; nothing of it is run')
+    .argument('<path>', 'the folder of the project, of its cards, or one card')
+    .option('--name <name>', 'what the agent system is called, instead of as the folder')
+    .option('--out <file>', 'write the agent system file there instead of to stdout')
+    .option('--apply', 'and apply it: print what was done instead of the file')
+    .option(...TENANT_OPTION)
+    .action(async (path: string, options: Options) => {
+      const imported = importFastAgent(await readFastAgentProject(path, options.name));
+      const text = writeFile(imported.document);
+      if (options.out !== undefined) await putOut(io, text.replace(/\n$/, ''), options.out);
+      if (!io.json) tell(io, imported);
+      if (options.apply)
+        return apply(io, { name: options.out ?? `imported from ${path}`, text }, imported, options);
+      if (io.json) printJson(io, { system: imported.document, ...report(imported) });
+      else if (options.out === undefined) io.write(text);
+    });
+}
+
+async function apply(
+  io: CliIo,
+  file: { name: string; text: string },
+  imported: Imported,
+  { tenant }: Options,
+): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const plans = await applyFiles(database, [file], tenant === undefined ? {} : { tenant });
+    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
+    else printPlans(io, plans);
+  });
+}
+
+function tell(io: CliIo, imported: Imported): void {
+  const { carried, not_carried_over } = report(imported);
+  for (const { file, line, column, message } of not_carried_over) {
+    io.err(`${file}:${line}:${column}: ${message}`);
+  }
+  const counts = Object.entries(carried).map(([what, count]) => `${what} ${count}`);
+  io.err(
+    `Carried over: ${counts.join(', ')}. Not carried over, or not quite: ${not_carried_over.length}.`,
+  );
+}
+
+function report({ document, notes }: Imported) {
+  const count = (section: string) => Object.keys((document[section] ?? {}) as JsonObject).length;
+  const carried = Object.fromEntries(
+    ['models', 'agents', 'workflows'].map((section) => [section, count(section)]),
+  );
+  return { carried, not_carried_over: notes };
+}

@@ -1,0 +1,160 @@
+import { type Command, Option } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Pool } from '../../db/pool.ts';
+import {
+  diffVersions,
+  findVersioned,
+  labelVersion,
+  listVersions,
+  restoreVersion,
+  type Versioned,
+  type VersionedKind,
+  versionedKinds,
+} from '../../db/versions.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { changeText } from '../version-change.ts';
+
+type VersionOptions = {
+  diff?: string[];
+  restore?: string;
+  label?: string[];
+  kind?: VersionedKind;
+};
+
+/** `howdah versions NAME`: what an agent, a workflow, a prompt or a skill was, and back to it. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<name>', 'an agent, a workflow, a prompt or a skill')
+    .addOption(
+      new Option(
+        '--diff <versions...>',
+        'what changed from one to another, or to the last',
+      ).conflicts(['restore', 'label']),
+    )
+    .addOption(
+      new Option('--restore <n>', 'make it what it was, as a new version').conflicts('label'),
+    )
+    .option('--label <n name...>', 'name a version, such as: --label 3 production')
+    .addOption(
+      new Option('--kind <kind>', 'which one, where two have the name').choices(versionedKinds),
+    )
+    .action(async (name: string, options: VersionOptions) => {
+      const { diff, restore, label } = options;
+      await withDatabase(io, async ({ pool }) => {
+        const thing = await versionedOf(pool, name, options.kind);
+        if (diff) return showDiff(io, pool, thing, diff);
+        if (restore !== undefined) return restoreOne(io, pool, thing, numberOf(restore));
+        if (label) return labelOne(io, pool, thing, label);
+        return showList(io, pool, thing);
+      });
+    });
+}
+
+/** What has the name. Throws `HWNTF`, and `EUSAGE` when it could be several. */
+async function versionedOf(
+  pool: Pool,
+  name: string,
+  kind: VersionedKind | undefined,
+): Promise<Versioned> {
+  const found = (await findVersioned(pool, name)).filter(
+    (one) => kind === undefined || one.kind === kind,
+  );
+  const [first, second] = found;
+  if (first === undefined) {
+    throw new HowdahError(
+      'HWNTF',
+      `there is no ${kind ?? 'agent, workflow, prompt or skill'} named '${name}'`,
+      {
+        hint: 'List the agents: howdah agents',
+        detail: { name },
+      },
+    );
+  }
+  if (second !== undefined) {
+    const kinds = found.map((one) => one.kind);
+    throw new HowdahError('EUSAGE', `${kinds.join(' and ')} have the name '${name}'`, {
+      hint: `Say which one: --kind ${first.kind}`,
+      detail: { name, kinds },
+    });
+  }
+  return first;
+}
+
+async function showList(io: CliIo, pool: Pool, thing: Versioned): Promise<void> {
+  const rows = await listVersions(pool, thing);
+  if (io.json) {
+    printJson(io, { ...thing, items: rows });
+    return;
+  }
+  printTable(
+    io,
+    rows.map(({ labels, digest, ...row }) => {
+      return { ...row, labels: labels.join(' '), digest: digest.slice(0, 12) };
+    }),
+  );
+}
+
+async function showDiff(
+  io: CliIo,
+  pool: Pool,
+  thing: Versioned,
+  versions: string[],
+): Promise<void> {
+  const [from = '', to, ...more] = versions;
+  if (more.length > 0) {
+    throw new HowdahError('EUSAGE', '--diff takes one version or two', {
+      hint: `howdah versions ${thing.name} --diff 1 2`,
+    });
+  }
+  const changes = await diffVersions(pool, thing, from, to);
+  if (io.json) {
+    printJson(io, { ...thing, patch: changes.map(({ operation }) => operation) });
+  } else if (changes.length === 0) {
+    io.err('They are the same.');
+  } else {
+    io.out(changes.map(changeText).join('\n\n'));
+  }
+}
+
+async function restoreOne(io: CliIo, pool: Pool, thing: Versioned, number: number): Promise<void> {
+  const version = await restoreVersion(pool, thing, number);
+  if (io.json) {
+    printJson(io, { ...thing, version });
+  } else {
+    io.out(
+      `${thing.kind} ${thing.name} is what it was by version ${number}, as version ${version}`,
+    );
+  }
+}
+
+async function labelOne(io: CliIo, pool: Pool, thing: Versioned, words: string[]): Promise<void> {
+  const [number = '', label, ...more] = words;
+  const { kind } = thing;
+  if (label === undefined || more.length > 0) {
+    throw new HowdahError('EUSAGE', '--label takes a version and a name for it', {
+      hint: `howdah versions ${thing.name} --label 1 production`,
+    });
+  }
+  if (kind === 'skill') {
+    throw new HowdahError('EUSAGE', 'versions of skills have no labels', {
+      hint: 'Agents have them, and their versions hold those of their skills.',
+    });
+  }
+  const version = numberOf(number);
+  await labelVersion(pool, { ...thing, kind }, version, label);
+  if (io.json) {
+    printJson(io, { ...thing, version, label });
+  } else {
+    io.out(`version ${version} of ${kind} ${thing.name} is ${label}`);
+  }
+}
+
+function numberOf(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) {
+    throw new HowdahError('EUSAGE', `${text} is not the number of a version`, {
+      hint: 'The numbers: howdah versions NAME',
+    });
+  }
+  return Number(text);
+}

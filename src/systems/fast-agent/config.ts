@@ -1,0 +1,118 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import { fieldsOf, isObject } from './fields.ts';
+import type { Findings, Mapping } from './project.ts';
+import { EFFORTS, PROVIDERS } from './providers.ts';
+
+/** What a configuration says of a provider. */
+export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
+
+/** What an import needs to know of the configuration. */
+export type Settings = {
+  default_model?: { spec: string; mapping: Mapping };
+  /** `$system.fast` by its parts. */
+  references: JsonObject;
+  providers: Record<string, ProviderSettings>;
+};
+
+const ELSEWHERE = 'no agent or model; it is set up where the server runs';
+const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    'a2a',
+    'auto_sampling',
+    'cards',
+    'commands',
+    'compaction',
+    'default_environment',
+    'environments',
+    'execution_engine',
+    'harness_app',
+    'logger',
+    'otel',
+    'plugins',
+    'sessions',
+    'session_history',
+    'shell_execution',
+    'skills',
+    'tui',
+  ].map((key) => [key, ELSEWHERE]),
+);
+
+const SECTIONS = new Set(Object.values(PROVIDERS).map(({ section }) => section));
+for (const name of Object.keys(PROVIDERS)) SECTIONS.add(name);
+
+/** Reads fastagent.config.yaml and the file of secrets, the later over the former. Keys are only named. */
+export function readSettings(mappings: readonly Mapping[], findings: Findings): Settings {
+  const settings: Settings = { references: {}, providers: {} };
+  for (const mapping of mappings) {
+    const fields = fieldsOf(mapping, findings);
+    const spec = fields.text('default_model');
+    if (spec !== undefined) settings.default_model = { spec, mapping };
+    Object.assign(
+      settings.references,
+      fields.object('model_aliases'),
+      fields.object('model_references'),
+    );
+    const servers = fields.object('mcp');
+    if (servers) tellOfServers(mapping, servers, findings);
+    for (const key of Object.keys(mapping.data).filter((one) => SECTIONS.has(one))) {
+      const section = fields.object(key);
+      if (section) readProvider(key, { ...mapping, data: section }, settings, findings);
+    }
+    fields.leave(LEFT);
+  }
+  return settings;
+}
+
+function readProvider(
+  name: string,
+  section: Mapping,
+  { providers }: Settings,
+  findings: Findings,
+): void {
+  const fields = fieldsOf(section, findings, [name]);
+  const found: ProviderSettings = providers[name] ?? {};
+  providers[name] = found;
+  if (fields.take('api_key') !== undefined) {
+    found.hasKey = true;
+    fields.note(['api_key'], keyAdvice('api_key', name));
+  }
+  const url = fields.text('base_url') ?? azureUrl(fields.text('resource_name'));
+  if (url !== undefined && /^https?:\/\/[^\s@$]+$/i.test(url)) {
+    found.base_url = name === 'tensorzero' ? `${url.replace(/\/$/, '')}/openai/v1` : url;
+  } else if (url !== undefined) {
+    fields.note(['base_url'], 'base_url: it is no address that could be written down');
+  }
+  for (const key of ['reasoning', 'reasoning_effort']) {
+    const effort = fields.take(key);
+    if (typeof effort === 'string' && EFFORTS.includes(effort)) found.effort = effort;
+    else if (effort !== undefined) fields.note([key], `${key}: no effort that has a name`);
+  }
+  fields.leave({}, 'nothing here answers to it');
+}
+
+function azureUrl(resource: string | undefined): string | undefined {
+  return resource && `https://${resource}.openai.azure.com/openai/v1`;
+}
+
+/** What to do about a key: a file that named a secret nobody has set would not apply. */
+export function keyAdvice(what: string, provider: string): string {
+  const secret = `${provider.replaceAll('-', '_')}_api_key`;
+  return `${what}: no key is carried over; howdah secret set ${secret}, and say secret_name: ${secret} in its models`;
+}
+
+/** One line for each server: they are no part of a system's file. */
+function tellOfServers(mapping: Mapping, mcp: JsonObject, findings: Findings): void {
+  const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
+  const servers = fields.object('servers') ?? {};
+  for (const [name, server] of Object.entries(servers)) {
+    const secrets = [...keysOf(server, 'env'), ...keysOf(server, 'headers')];
+    const holds = secrets.length > 0 ? `; it is given ${secrets.join(', ')}` : '';
+    fields.note(['servers', name], `MCP server ${JSON.stringify(name)}${holds}`);
+  }
+  fields.leave({ client: ELSEWHERE, defaults: ELSEWHERE, diagnostics: ELSEWHERE });
+}
+
+function keysOf(server: Json | undefined, key: string): string[] {
+  const value = isObject(server) ? server[key] : undefined;
+  return isObject(value) ? Object.keys(value) : [];
+}

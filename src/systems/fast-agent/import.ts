@@ -1,0 +1,180 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { type Fault, faultLine, fromPointer } from '../fault.ts';
+import { nearestTo, shapeFaults } from '../shape.ts';
+import { writeAgent, writeRemote } from './agent-card.ts';
+import { readSettings } from './config.ts';
+import { fieldsOf } from './fields.ts';
+import { instructionOf } from './instruction.ts';
+import { createModels, type Models } from './models.ts';
+import type { Card, Findings, Mapping, Note, Project } from './project.ts';
+import { pythonAgents } from './python.ts';
+import { readCard, readMapping } from './read-card.ts';
+import { type Use, useFaults } from './uses.ts';
+import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
+import type { Kind, Writing } from './writing.ts';
+
+/** An agent system as a file would have it, and what was left behind, in the order of the files. */
+export type Imported = { document: JsonObject; notes: Note[] };
+
+/**
+ * The agent system a fast-agent project describes. Throws `HWINV` with all faults (`detail.faults`): files that cannot be read,
+ * names that are taken or unknown, circles.
+ */
+export function importFastAgent(project: Project): Imported {
+  const findings: Findings = { notes: [], faults: [] };
+  const of = (...kinds: string[]) => project.files.filter(({ kind }) => kinds.includes(kind));
+  const mappings = [...of('config'), ...of('secrets')].flatMap(
+    (file) => readMapping(file, findings) ?? [],
+  );
+  const settings = readSettings(mappings, findings);
+  const cards = of('card', 'tool-card').flatMap((file) => readCard(file, findings) ?? []);
+  findings.notes.push(...of('python').flatMap(pythonAgents));
+  const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
+  models.choose(undefined, () => {}); // the default is carried over though nobody needs it
+  const sections = writeCards(named(cards, findings), { project, findings, models });
+  const document = { version: 'v1', name: project.name, models: models.entries, ...sections };
+  refuse(findings.faults);
+  refuse(faultsOfShape(document, cards));
+  return { document: withoutEmpty(document), notes: inOrder(project, findings.notes) };
+}
+
+const tellOf =
+  (mapping: Mapping | undefined, { notes }: Findings) =>
+  (message: string) => {
+    if (mapping)
+      notes.push({ file: mapping.file, ...mapping.read.locate('/default_model', true), message });
+  };
+
+/** The cards by name. */
+function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> {
+  const byName = new Map<string, Card>();
+  for (const card of cards) {
+    const first = byName.get(card.name);
+    if (!first) {
+      byName.set(card.name, card);
+      continue;
+    }
+    const message = `another card is called ${JSON.stringify(card.name)} already: ${first.file}`;
+    faults.push({
+      file: card.file,
+      ...card.read.locate('/name'),
+      path: '/name',
+      message,
+      code: 'HWCNF',
+    });
+  }
+  return byName;
+}
+
+type Parts = { project: Project; findings: Findings; models: Models };
+
+/** Agents, workflows, and who of them is meant when nobody is named. */
+function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject {
+  const agents: JsonObject = {};
+  const workflows: JsonObject = {};
+  const kinds = new Map([...cards].map(([name, card]) => [name, kindOf(typeOf(card))]));
+  const uses: Use[] = [];
+  let orchestrator: string | undefined;
+  for (const [name, card] of cards) {
+    const fields = fieldsOf(card, parts.findings);
+    const refer: Writing['refer'] = (path, to) => {
+      uses.push({ from: name, to, fields, path });
+      return kinds.get(to);
+    };
+    if (card.isTool) {
+      fields.note(
+        [],
+        'fast-agent gives it to its default agent as a tool: list it under agents there',
+      );
+    }
+    const isMeant = isDefault(card, fields) && orchestrator === undefined;
+    const entry = writeCard({ ...parts, card, fields, refer });
+    if (isMeant) orchestrator = name;
+    if (kinds.get(name) === 'workflow') workflows[name] = entry;
+    else agents[name] = isMeant ? { ...entry, is_default: true } : entry;
+  }
+  useFaults(uses, kinds);
+  return { agents, workflows, ...(orchestrator !== undefined && { orchestrator }) };
+}
+
+function isDefault(card: Card, fields: ReturnType<typeof fieldsOf>): boolean {
+  const isTool = fields.flag('tool_only') ?? card.isTool;
+  const isDefault = fields.flag('default') ?? false;
+  if (isTool && isDefault)
+    fields.fault(['default'], 'an agent for others alone is not the default one');
+  return isDefault;
+}
+
+/** `type` as fast-agent takes it: in any case, with - for _. */
+function typeOf({ data }: Card): string {
+  const { type } = data;
+  return typeof type === 'string' && type.trim() !== ''
+    ? type.trim().toLowerCase().replaceAll('-', '_')
+    : 'agent';
+}
+
+const kindOf = (type: string): Kind => (Object.hasOwn(WORKFLOWS, type) ? 'workflow' : 'agent');
+
+function writeCard(writing: Writing & Parts): JsonObject {
+  const { card, fields, project, findings } = writing;
+  const type = typeOf(card);
+  fields.text('type');
+  for (const key of ['name', 'schema_version']) fields.take(key);
+  const instruction = instructionOf(card, type, fields, project, findings);
+  const workflow = Object.hasOwn(WORKFLOWS, type) ? WORKFLOWS[type] : undefined;
+  if (workflow) return writeWorkflow(workflow, writing, instruction);
+  if (type === 'a2a') return writeRemote(writing, instruction);
+  if (type !== 'agent' && type !== 'smart') {
+    const near = nearestTo(type, ['agent', 'a2a', ...Object.keys(WORKFLOWS)]);
+    fields.fault(
+      ['type'],
+      `unknown type ${JSON.stringify(type)}${near ? `, did you mean ${JSON.stringify(near)}?` : ''}`,
+    );
+  }
+  if (type === 'smart') fields.note(['type'], 'type: it is taken for an agent');
+  return writeAgent(writing, instruction);
+}
+
+/** What the format of our own files does not take, at the card it comes from: a name too long, a value out of bounds. */
+function faultsOfShape(document: JsonObject, cards: readonly Card[]): Findings['faults'] {
+  return shapeFaults(document).map((fault) => {
+    const [section = '', name] = fromPointer(fault.path);
+    const card =
+      ['agents', 'workflows'].includes(section) && cards.find((one) => one.name === name);
+    const place = { line: 1, column: 1 };
+    if (!card) return { file: `${section || 'system'}`, ...place, ...fault, code: 'HWINV' };
+    const rest = fault.path
+      .split('/')
+      .slice(3)
+      .map((part) => `/${part}`)
+      .join('');
+    return { file: card.file, ...card.read.locate(rest, true), ...fault, code: 'HWINV' };
+  });
+}
+
+function withoutEmpty(document: JsonObject): JsonObject {
+  const isEmpty = (value: unknown) =>
+    typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => !isEmpty(value)));
+}
+
+function inOrder({ files }: Project, notes: readonly Note[]): Note[] {
+  const place = new Map(files.map(({ name }, at) => [name, at]));
+  return notes.toSorted(
+    (a, b) =>
+      (place.get(a.file) ?? 0) - (place.get(b.file) ?? 0) || a.line - b.line || a.column - b.column,
+  );
+}
+
+function refuse(faults: readonly (Fault & { file: string })[]): void {
+  if (faults.length === 0) return;
+  const lines = faults.map((fault) => faultLine(fault.file, fault));
+  const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+  throw new HowdahError('HWINV', `nothing was imported: ${count}\n${lines.join('\n')}`, {
+    hint:
+      faults.find(({ hint }) => hint)?.hint ??
+      'docs/files.md says what is read of a fast-agent project.',
+    detail: { faults: [...faults] },
+  });
+}

@@ -1,0 +1,123 @@
+import type { Place } from '../fault.ts';
+import type { Fields } from './fields.ts';
+import type { Card, Findings, Project } from './project.ts';
+
+/** What fast-agent fills in from where it runs. Here nothing does, so it is taken out and told of. */
+const FILLED_IN = new Set([
+  'agentCardDir',
+  'agentCardPath',
+  'agentInternalResources',
+  'agentSkills',
+  'clientDisplay',
+  'currentDate',
+  'env',
+  'executionEnvironment',
+  'executionEnvironmentCwd',
+  'executionEnvironmentKind',
+  'executionEnvironmentName',
+  'executionEnvironmentProvider',
+  'executionEnvironmentShell',
+  'hostPlatform',
+  'modelReferences',
+  'model_specific',
+  'pythonVer',
+  'serverInstructions',
+  'workspaceRoot',
+]);
+/** A file may include others, and those others: circles and bombs end here. */
+const MOST_INCLUDES = 100;
+
+/** The instruction of a card, from its body or its key, with what its placeholders stand for. */
+export function instructionOf(
+  card: Card,
+  type: string,
+  fields: Fields,
+  project: Project,
+  findings: Findings,
+): string | undefined {
+  const written = fields.text('instruction');
+  const body = bodyOf(card, fields);
+  if (written !== undefined && body) {
+    fields.fault(
+      ['instruction'],
+      'the instruction stands in instruction and in the body: say it once',
+    );
+    return undefined;
+  }
+  const place = (offset: number): Place => {
+    if (!body) return card.read.locate('/instruction', true);
+    const before = body.text.slice(0, offset).split('\n');
+    return { line: body.line + before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };
+  };
+  const tell = (offset: number, message: string) => {
+    findings.notes.push({ file: card.file, ...place(offset), message });
+  };
+  const known = { agentName: card.name, agentType: type };
+  const text = fillIn(written ?? body?.text ?? '', {
+    known,
+    project,
+    tell,
+    included: { count: 0 },
+  });
+  const tidy = text.replace(/\n{3,}/g, '\n\n').trim();
+  return tidy === '' ? undefined : tidy;
+}
+
+/** A first line ---SYSTEM is only a mark. Conversations in a body are refused by fast-agent too. */
+function bodyOf({ body }: Card, fields: Fields): Card['body'] {
+  if (!body || body.text.trim() === '') return undefined;
+  const lines = body.text.split('\n');
+  const first = lines.findIndex((line) => line.trim() !== '');
+  const begin = lines[first]?.trim() === '---SYSTEM' ? first + 1 : first;
+  const rest = lines.slice(begin);
+  if (rest.some((line) => /^---(USER|ASSISTANT|RESOURCE)$/.test(line.trim()))) {
+    fields.fault(
+      [],
+      'the body holds a conversation (---USER, ---ASSISTANT): only an instruction may stand there',
+    );
+  }
+  return { text: rest.join('\n'), line: body.line + begin };
+}
+
+type Filling = {
+  known: Readonly<Record<string, string>>;
+  project: Project;
+  tell: (offset: number, message: string) => void;
+  included: { count: number };
+};
+
+function fillIn(text: string, filling: Filling): string {
+  return text.replaceAll(/(\\?)\{\{([^{}]+)\}\}/g, (all, slash, inner, offset) => {
+    if (slash) return all.slice(1);
+    const name = String(inner).trim();
+    const { known, tell } = filling;
+    if (Object.hasOwn(known, name)) return known[name] ?? '';
+    const included = /^(file|file_silent):(.*)$/.exec(name);
+    if (included) return includedText(included, offset, filling);
+    if (FILLED_IN.has(name)) {
+      tell(offset, `{{${name}}}: nothing fills that in here, and it is taken out`);
+      return '';
+    }
+    tell(offset, `{{${name}}}: nothing fills that in here, and it stands as it is`);
+    return all;
+  });
+}
+
+/** What a file includes is told of where the card includes that file. */
+function includedText(
+  [all, how, path = '']: RegExpExecArray,
+  offset: number,
+  filling: Filling,
+): string {
+  filling.included.count += 1;
+  const isOneTooMany = filling.included.count > MOST_INCLUDES;
+  const text = isOneTooMany ? undefined : filling.project.include(path.trim());
+  if (text === undefined) {
+    if (how === 'file') {
+      filling.tell(offset, `{{${all}}}: there is no such file to be read in the project`);
+    }
+    return '';
+  }
+  const tell = (_: number, message: string) => filling.tell(offset, `${path}: ${message}`);
+  return fillIn(text, { ...filling, tell });
+}

@@ -1,0 +1,182 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import { keyAdvice, type ProviderSettings, type Settings } from './config.ts';
+import { isObject } from './fields.ts';
+import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
+
+/** A model by its name in the file, and what is sent to it. */
+export type Choice = {
+  model?: string;
+  /** Its provider, as fast-agent calls it. */
+  vendor?: string;
+  request_params: JsonObject;
+};
+
+/** Tells of something at the place the model is named. */
+export type Tell = (message: string) => void;
+
+/** The models of an import: `choose` gives what a model string means and remembers the model. */
+export type Models = { choose(spec: string | undefined, tell: Tell): Choice; entries: JsonObject };
+
+type Spec = { provider: string; model: string; params: JsonObject };
+
+/** Without a model string the configured default is meant, and without that the one named default. */
+export function createModels(settings: Settings, tellOfDefault: Tell): Models {
+  const entries: JsonObject = {};
+  const told = new Set<string>();
+  const once = (key: string, message: string, tell: Tell) => {
+    if (!told.has(key)) tell(message);
+    told.add(key);
+  };
+  const take = (written: string, tell: Tell): Choice | undefined => {
+    const spec = parse(written, settings.references, tell);
+    if (!spec) return undefined;
+    const reach = PROVIDERS[spec.provider] ?? { provider: spec.provider };
+    const said = settings.providers[spec.provider] ?? settings.providers[reach.section ?? ''] ?? {};
+    if (reach.but) once(spec.provider, `model ${JSON.stringify(written)}: ${reach.but}`, tell);
+    const entry = entryOf(spec, said);
+    // a server with an address of its own is never sent the key of the environment
+    if (entry.base_url && !said.hasKey && !reach.isOpen) {
+      const advice = keyAdvice(`the key of ${spec.provider}`, spec.provider);
+      once(`key ${spec.provider}`, advice, tell);
+    }
+    if (reach.provider === 'azure' && !entry.base_url) {
+      once('azure', `model ${JSON.stringify(written)}: give it a base_url`, tell);
+    }
+    return {
+      model: remember(entries, spec, entry),
+      vendor: spec.provider,
+      request_params: { ...effortParams(said.effort), ...spec.params },
+    };
+  };
+  let standard: Choice | undefined;
+  const byDefault = () => {
+    const { default_model } = settings;
+    standard ??= (default_model && take(default_model.spec, tellOfDefault)) ?? {
+      request_params: {},
+    };
+    return structuredClone(standard);
+  };
+  return { choose: (spec, tell) => (spec && take(spec, tell)) || byDefault(), entries };
+}
+
+function entryOf({ provider, model }: Spec, said: ProviderSettings): JsonObject {
+  const reach = PROVIDERS[provider] ?? { provider };
+  const base_url = said.base_url ?? reach.base_url;
+  return { provider: reach.provider, model, ...(base_url !== undefined && { base_url }) };
+}
+
+/** Names that are taken: the environment's model has the first. */
+const TAKEN = ['default', '__proto__'];
+
+/** By its own id, else with its provider before that. */
+function remember(entries: JsonObject, { provider, model }: Spec, entry: JsonObject): string {
+  const isFree = (name: string) =>
+    !Object.hasOwn(entries, name) || JSON.stringify(entries[name]) === JSON.stringify(entry);
+  const name = !TAKEN.includes(model) && isFree(model) ? model : `${provider}.${model}`;
+  entries[name] = entry;
+  return name;
+}
+
+/** `provider.model?reasoning=high&…`, an alias of that, or `$group.name` of the configuration. */
+function parse(written: string, references: JsonObject, tell: Tell): Spec | undefined {
+  const spec = resolved(written.trim(), references);
+  const quoted = JSON.stringify(written);
+  if (spec === undefined) {
+    tell(
+      `model ${quoted}: the configuration does not say what that is; the default model is taken`,
+    );
+    return undefined;
+  }
+  if (/\$\{/.test(spec)) {
+    tell(`model ${quoted}: it is read from the environment there; the default model is taken`);
+    return undefined;
+  }
+  const [base = '', query = ''] = split(spec);
+  const [meant = '', standing = ''] = split(
+    ALIASES.get(base) ?? ALIASES.get(base.toLowerCase()) ?? base,
+  );
+  const [name, effort] = withoutEffort(meant);
+  if (TEST_MODELS.has(name)) {
+    tell(`model ${quoted} is for fast-agent's tests; the default model is taken`);
+    return undefined;
+  }
+  const [provider, model] = withProvider(name, quoted, tell);
+  const params = {
+    ...queryParams(standing, tell),
+    ...effortParams(effort),
+    ...queryParams(query, tell),
+  };
+  return { provider, model, params };
+}
+
+function resolved(spec: string, references: JsonObject, depth = 0): string | undefined {
+  if (!spec.startsWith('$') || spec.startsWith('${')) return spec;
+  const [group = '', name = ''] = spec.slice(1).split('.');
+  const named = references[group];
+  const value = isObject(named) ? named[name] : undefined;
+  return typeof value === 'string' && depth < 10
+    ? resolved(value.trim(), references, depth + 1)
+    : undefined;
+}
+
+const split = (spec: string) => {
+  const at = spec.indexOf('?');
+  return at < 0 ? [spec] : [spec.slice(0, at), spec.slice(at + 1)];
+};
+
+/** Older versions wrote `o3-mini.high`. */
+function withoutEffort(spec: string): [string, string | undefined] {
+  const at = spec.lastIndexOf('.');
+  const suffix = spec.slice(at + 1);
+  return at > 0 && EFFORTS.includes(suffix) ? [spec.slice(0, at), suffix] : [spec, undefined];
+}
+
+function withProvider(spec: string, quoted: string, tell: Tell): [string, string] {
+  for (const mark of ['/', '.']) {
+    const at = spec.indexOf(mark);
+    const provider = spec.slice(0, Math.max(at, 0));
+    const isNamed = Object.hasOwn(PROVIDERS, provider) && spec.length > at + 1;
+    // openai/gpt-oss-20b is how a model is called at several servers, of which openai is none
+    if (isNamed && !(mark === '/' && /^gpt-oss/.test(spec.slice(at + 1)))) {
+      return [provider, spec.slice(at + 1)];
+    }
+  }
+  const guessed = providerOf(spec);
+  if (guessed === undefined) tell(`model ${quoted} names no provider; openai is taken`);
+  return [guessed ?? 'openai', spec];
+}
+
+/** Names of the query of a model string that servers know, by what they call them. */
+const PARAMS: Readonly<Record<string, string>> = {
+  max_tokens: 'max_tokens',
+  maxTokens: 'max_tokens',
+  min_p: 'min_p',
+  minP: 'min_p',
+  presence_penalty: 'presence_penalty',
+  presencePenalty: 'presence_penalty',
+  repetition_penalty: 'repetition_penalty',
+  repetitionPenalty: 'repetition_penalty',
+  temp: 'temperature',
+  temperature: 'temperature',
+  top_k: 'top_k',
+  topK: 'top_k',
+  top_p: 'top_p',
+  topP: 'top_p',
+};
+
+function queryParams(query: string, tell: Tell): JsonObject {
+  const params: JsonObject = {};
+  for (const [key, value] of new URLSearchParams(query)) {
+    const name = Object.hasOwn(PARAMS, key) ? PARAMS[key] : undefined;
+    if (key === 'reasoning' && EFFORTS.includes(value)) Object.assign(params, effortParams(value));
+    else if (key === 'verbosity') params.verbosity = value;
+    else if (name !== undefined && value !== '' && Number.isFinite(Number(value))) {
+      params[name] = Number(value);
+    } else tell(`${key}=${value} of a model string says nothing here`);
+  }
+  return params;
+}
+
+function effortParams(effort: string | undefined): JsonObject {
+  return effort !== undefined && EFFORTS.includes(effort) ? { reasoning_effort: effort } : {};
+}

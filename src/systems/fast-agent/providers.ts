@@ -1,0 +1,150 @@
+/** How a provider of fast-agent is reached from here. */
+export type Reach = {
+  provider: string;
+  base_url?: string;
+  /** Its section of the configuration, where that is called otherwise. */
+  section?: string;
+  /** It is nobody's secret: a server of one's own. */
+  isOpen?: boolean;
+  /** Why it is not quite the same. */
+  but?: string;
+};
+
+const NOT_SERVED = 'its provider is written down, and no run can use that one yet';
+
+/** By fast-agent's name. What speaks OpenAI's format is reached by its address. */
+export const PROVIDERS: Readonly<Record<string, Reach>> = {
+  openai: { provider: 'openai' },
+  responses: { provider: 'openai', section: 'openai' },
+  codexresponses: {
+    provider: 'openai',
+    but: 'a subscription to Codex is used there; here the API of OpenAI is, with a key',
+  },
+  openresponses: {
+    provider: 'openai-compatible',
+    base_url: 'http://localhost:8080/v1',
+    isOpen: true,
+  },
+  anthropic: { provider: 'anthropic', but: NOT_SERVED },
+  'anthropic-vertex': { provider: 'anthropic-vertex', but: NOT_SERVED, section: 'anthropic' },
+  bedrock: { provider: 'bedrock', but: NOT_SERVED },
+  azure: { provider: 'azure' },
+  aliyun: {
+    provider: 'openai-compatible',
+    base_url: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  },
+  deepseek: { provider: 'deepseek', base_url: 'https://api.deepseek.com/v1' },
+  generic: {
+    provider: 'openai-compatible',
+    base_url: 'http://localhost:11434/v1',
+    isOpen: true,
+  },
+  google: {
+    provider: 'openai-compatible',
+    base_url: 'https://generativelanguage.googleapis.com/v1beta/openai',
+  },
+  googleoai: {
+    provider: 'openai-compatible',
+    base_url: 'https://generativelanguage.googleapis.com/v1beta/openai',
+    section: 'google',
+  },
+  groq: { provider: 'groq', base_url: 'https://api.groq.com/openai/v1' },
+  hf: { provider: 'openai-compatible', base_url: 'https://router.huggingface.co/v1' },
+  metaai: { provider: 'openai-compatible', base_url: 'https://api.meta.ai/v1' },
+  moonshot: { provider: 'openai-compatible', base_url: 'https://api.moonshot.ai/v1' },
+  openrouter: { provider: 'openrouter', base_url: 'https://openrouter.ai/api/v1' },
+  tensorzero: {
+    provider: 'openai-compatible',
+    base_url: 'http://localhost:3000/openai/v1',
+    isOpen: true,
+  },
+  xai: { provider: 'openai-compatible', base_url: 'https://api.x.ai/v1' },
+  zai: { provider: 'openai-compatible', base_url: 'https://api.z.ai/api/paas/v4' },
+};
+
+/** How hard a model may be told to think, by name. */
+export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
+
+/** Models of fast-agent's own that no server has; they answer in its tests. */
+export const TEST_MODELS = new Set(['passthrough', 'playback', 'silent', 'slow']);
+
+/** Whose a model is that names no provider, by how it begins. */
+const BY_NAME: readonly (readonly [RegExp, string])[] = [
+  [/^(gpt-|chatgpt|o\d)/, 'openai'],
+  [/^claude-/, 'anthropic'],
+  [/^gemini-/, 'google'],
+  [/^deepseek-v/, 'deepseek'],
+  [/^grok-/, 'xai'],
+  [/^muse-/, 'metaai'],
+  [/^qwen-|^qwen3-max$/, 'aliyun'],
+  [/\//, 'hf'],
+];
+
+/** The provider such a model has, or undefined. */
+export function providerOf(model: string): string | undefined {
+  return BY_NAME.find(([pattern]) => pattern.test(model))?.[1];
+}
+
+/** Short names of fast-agent 0.10 (August 2026); they move as models come out, so they are written out in full. */
+export const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    chatgpt: 'responses.chat-latest',
+    'chat-latest': 'responses.chat-latest',
+    claude: 'claude-sonnet-5',
+    codex: 'responses.gpt-5.3-codex?reasoning=high',
+    codexplan: 'codexresponses.gpt-5.6-sol?reasoning=high',
+    codexspark: 'codexresponses.gpt-5.3-codex-spark',
+    deepseek: 'deepseek.deepseek-v4-flash',
+    'deepseek-hf': 'hf.deepseek-ai/DeepSeek-V4-Pro:together',
+    deepseekpro: 'deepseek.deepseek-v4-pro',
+    fable: 'claude-fable-5',
+    fable5: 'claude-fable-5',
+    gemini: 'gemini-3.1-pro-preview',
+    gemini2: 'gemini-2.0-flash',
+    gemini25: 'gemini-2.5-flash',
+    gemini25pro: 'gemini-2.5-pro',
+    gemini3: 'gemini-3-pro-preview',
+    'gemini3.1': 'gemini-3.1-pro-preview',
+    'gemini3.1flashlite': 'gemini-3.1-flash-lite-preview',
+    'gemini3.5flash': 'gemini-3.5-flash',
+    gemini31pro: 'gemini-3.1-pro-preview',
+    gemini35: 'gemini-3.5-flash',
+    gemini35flash: 'gemini-3.5-flash',
+    gemini3flash: 'gemini-3-flash-preview',
+    glm: 'hf.zai-org/GLM-5.2:zai-org',
+    'gpt-oss': 'hf.openai/gpt-oss-120b:cerebras',
+    'gpt-oss-20b': 'hf.openai/gpt-oss-20b',
+    gpt51: 'gpt-5.1',
+    gpt52: 'gpt-5.2',
+    gpt54: 'gpt-5.4',
+    'gpt54-mini': 'gpt-5.4-mini',
+    'gpt54-nano': 'gpt-5.4-nano',
+    gpt55: 'gpt-5.5',
+    gpt56: 'gpt-5.6',
+    grok: 'xai.grok-4.6',
+    grok4: 'xai.grok-4.6',
+    haiku: 'claude-haiku-4-5',
+    haiku45: 'claude-haiku-4-5',
+    kimi: 'hf.moonshotai/Kimi-K2.7-Code:fireworks-ai?temperature=1.0&top_p=0.95',
+    kimik3: 'moonshot.kimi-k3',
+    luna: 'codexresponses.gpt-5.6-luna?reasoning=medium',
+    minimax: 'hf.MiniMaxAI/MiniMax-M3:together?temperature=1.0&top_p=0.95&top_k=40',
+    muse: 'metaai.muse-spark-1.2',
+    opus: 'claude-opus-5',
+    opus4: 'claude-opus-4-8',
+    opus46: 'claude-opus-4-6',
+    opus47: 'claude-opus-4-7',
+    opus48: 'claude-opus-4-8',
+    opus5: 'claude-opus-5',
+    'qwen3-32b': 'groq.qwen/qwen3-32b',
+    'qwen3.6-27b': 'groq.qwen/qwen3.6-27b',
+    'qwen-turbo': 'aliyun.qwen-turbo',
+    sol: 'codexresponses.gpt-5.6-sol?reasoning=high',
+    sonnet: 'claude-sonnet-5',
+    sonnet4: 'claude-sonnet-4-6',
+    sonnet46: 'claude-sonnet-4-6',
+    sonnet5: 'claude-sonnet-5',
+    terra: 'codexresponses.gpt-5.6-terra?reasoning=high',
+    zaiglm: 'zai.glm-5.2',
+  }),
+);

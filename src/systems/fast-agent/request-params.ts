@@ -1,0 +1,79 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import { fieldsOf } from './fields.ts';
+import type { Card, Findings } from './project.ts';
+
+/** What the request_params of a card come to: each at the place it has here. */
+export type RequestParams = {
+  request_params: JsonObject;
+  model?: string;
+  use_history?: boolean;
+  max_steps?: number;
+  output_schema?: JsonObject;
+};
+
+/** Sent to the server under its own name; fast-agent takes either spelling. */
+const SENT: Readonly<Record<string, string>> = {
+  frequency_penalty: 'frequency_penalty',
+  maxTokens: 'max_tokens',
+  max_tokens: 'max_tokens',
+  min_p: 'min_p',
+  parallel_tool_calls: 'parallel_tool_calls',
+  presence_penalty: 'presence_penalty',
+  repetition_penalty: 'repetition_penalty',
+  response_format: 'response_format',
+  stopSequences: 'stop',
+  stop_sequences: 'stop',
+  temperature: 'temperature',
+  top_k: 'top_k',
+  top_p: 'top_p',
+  topP: 'top_p',
+};
+/** As many rounds as fast-agent means by none of its own. */
+const UNLIMITED = 9999;
+const NO_WORD = 'nothing here answers to it';
+const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    'emit_loop_progress',
+    'include_context',
+    'mcp_metadata',
+    'metadata',
+    'model_preferences',
+    'sampling_tool_choice',
+    'streaming_timeout',
+    'structured_tool_policy',
+    'systemPrompt',
+    'system_prompt',
+    'template_vars',
+    'tool_choice',
+    'tool_result_mode',
+  ].map((key) => [key, NO_WORD]),
+);
+
+export function requestParamsOf(
+  card: Card,
+  section: JsonObject,
+  findings: Findings,
+): RequestParams {
+  const fields = fieldsOf({ ...card, data: section }, findings, ['request_params']);
+  const request_params: JsonObject = {};
+  for (const [key, name] of Object.entries(SENT)) {
+    const value = fields.take(key);
+    if (value !== undefined) request_params[name] = value;
+  }
+  const tier = fields.take('service_tier');
+  if (tier !== undefined) request_params.service_tier = tier === 'fast' ? 'priority' : tier;
+  const model = fields.text('model');
+  const use_history = fields.flag('use_history');
+  const rounds = fields.whole('max_iterations');
+  const output_schema = fields.object('structured_schema');
+  if (rounds !== undefined && rounds < 1)
+    fields.fault(['max_iterations'], 'max_iterations has to be at least 1');
+  fields.leave(LEFT);
+  return {
+    request_params,
+    ...(model !== undefined && { model }),
+    ...(use_history !== undefined && { use_history }),
+    ...(rounds !== undefined && rounds > 0 && rounds < UNLIMITED && { max_steps: rounds }),
+    ...(output_schema && { output_schema }),
+  };
+}

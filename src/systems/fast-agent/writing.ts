@@ -1,0 +1,70 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import { keyAdvice } from './config.ts';
+import type { Fields } from './fields.ts';
+import type { Choice, Models } from './models.ts';
+import type { Card, Findings, Project } from './project.ts';
+import { type RequestParams, requestParamsOf } from './request-params.ts';
+
+/** What a card becomes. */
+export type Kind = 'agent' | 'workflow';
+
+/** What an entry is written from. */
+export type Writing = {
+  card: Card;
+  fields: Fields;
+  project: Project;
+  findings: Findings;
+  models: Models;
+  /** What the card of this name becomes; undefined, and a fault, when there is none. */
+  refer(path: readonly (string | number)[], name: string): Kind | undefined;
+};
+
+/** Keys of any card that have no counterpart, and why. */
+export const LEFT: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['servers', 'tools', 'resources', 'prompts', 'mcp_connect'].map((key) => [
+      key,
+      'MCP servers are no part of an agent system file yet',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['function_tools', 'tool_hooks', 'lifecycle_hooks', 'commands'].map((key) => [
+      key,
+      'it is Python, which is not run here',
+    ]),
+  ),
+  messages: 'conversations belong to sessions, not to agents',
+  save_trajectory: 'every run is in the log anyway',
+  shell: 'agents have no shell here',
+  skills: 'skills are no part of an agent system file yet',
+};
+
+/** The model of a card with what is sent to it, and what else its request_params say. */
+export function modelOf({ card, fields, models, findings }: Writing): RequestParams & Choice {
+  const section = fields.object('request_params');
+  const said = section
+    ? requestParamsOf(card, section, findings)
+    : ({ request_params: {} } satisfies RequestParams);
+  const key = said.model === undefined ? ['model'] : ['request_params', 'model'];
+  const named = fields.text('model');
+  const choice = models.choose(said.model ?? named, (message) => fields.note(key, message));
+  if (fields.take('api_key') !== undefined) {
+    fields.note(['api_key'], keyAdvice('api_key', choice.vendor ?? 'openai'));
+  }
+  const { model: _, ...rest } = said;
+  const request_params = { ...choice.request_params, ...said.request_params };
+  return { ...rest, ...(choice.model !== undefined && { model: choice.model }), request_params };
+}
+
+/** As an entry has it: nothing where there is nothing to say. */
+export function sending({ model, request_params }: Choice): JsonObject {
+  if (model === undefined) return {};
+  return { model, ...(Object.keys(request_params).length > 0 && { request_params }) };
+}
+
+/** `key: value` where there is a value. */
+export function said(entry: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(entry).filter(([, value]) => value !== undefined),
+  ) as JsonObject;
+}

@@ -1,0 +1,126 @@
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { type Fault, fromPointer, type Place } from './fault.ts';
+
+/** A larger file is several systems. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+/** What aliases may unfold to, per value: files need few, and a bomb many. */
+const MAX_ALIASES = 100;
+
+export type ReadFile = {
+  /** The content, or undefined where it could not be read. */
+  document: unknown;
+  faults: Fault[];
+  /** Where a JSON pointer points: at a scalar, else at the key of it, or at the nearest there is; `key`: at a key anyhow. */
+  locate(pointer: string, key?: boolean): Place;
+};
+
+/** Reads a file of YAML 1.2, which JSON is too, and remembers where everything stands. Never throws. */
+export function readFile(text: string): ReadFile {
+  const lines = new LineCounter();
+  const start = (): Place => ({ line: 1, column: 1 });
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
+    const message = 'the file is larger than 1 MB: make several systems of it';
+    return { document: undefined, faults: [fault(start(), '', message)], locate: start };
+  }
+  try {
+    const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const at = (offset: number): Place => {
+      const { line, col } = lines.linePos(offset);
+      return { line: Math.max(line, 1), column: Math.max(col, 1) };
+    };
+    const faults = [...parsed.errors, ...parsed.warnings].map(({ pos, code, message }) =>
+      fault(at(pos[0]), '', code === 'MULTIPLE_DOCS' ? 'a file holds one document' : message),
+    );
+    const all = faults.length === 0 ? strangeValues(parsed, at) : faults;
+    const document = all.length === 0 ? content(parsed) : undefined;
+    return { document, faults: all, locate: (pointer, key) => at(offsetOf(parsed, pointer, key)) };
+  } catch (error) {
+    // too many aliases, and nesting that no stack is deep enough for
+    const message =
+      error instanceof RangeError ? 'it is nested too deep' : (error as Error).message;
+    return { document: undefined, faults: [fault(start(), '', message)], locate: start };
+  }
+}
+
+function content(parsed: Document): unknown {
+  return JSON.parse(JSON.stringify(parsed.toJS({ maxAliasCount: MAX_ALIASES }) ?? null));
+}
+
+/** What YAML can say and JSON, or Postgres, cannot. */
+function strangeValues(parsed: Document, at: (offset: number) => Place): Fault[] {
+  const faults: Fault[] = [];
+  const add = (node: Node, message: string) =>
+    faults.push(fault(at(node.range?.[0] ?? 0), '', message));
+  visit(parsed, {
+    Scalar: (key, node) => {
+      const { value } = node;
+      if (typeof value === 'string' && (value.includes('\u0000') || !value.isWellFormed())) {
+        add(node, 'a text may hold any character but U+0000 and half of a pair');
+      } else if (typeof value === 'number' && !Number.isFinite(value)) {
+        add(node, 'a number has to be finite');
+      } else if (key === 'key' && value === '__proto__') {
+        add(node, '__proto__ is no name');
+      }
+    },
+    Alias: (_, node) => {
+      if (!node.resolve(parsed)) add(node, `nothing before it has the anchor &${node.source}`);
+    },
+    Pair: (_, { key }) => {
+      if (isCollection(key) || isAlias(key)) add(key, 'a key has to be a text');
+    },
+  });
+  return faults;
+}
+
+function offsetOf(parsed: Document, pointer: string, atKey = false): number {
+  let node: unknown = parsed.contents;
+  let key: unknown;
+  for (const part of fromPointer(pointer)) {
+    const found = isCollection(node) ? child(node.items, part, isMap(node)) : undefined;
+    if (!found) break;
+    key = found.key ?? found.value;
+    node = found.value;
+  }
+  const isLeaf = isScalar(node) || isAlias(node);
+  const best = key === undefined || (isLeaf && !atKey) ? node : key;
+  return (best as Node | null)?.range?.[0] ?? 0;
+}
+
+function child(items: readonly unknown[], part: string, isInMap: boolean) {
+  if (!isInMap) return { key: undefined, value: items[Number(part)] };
+  const pair = items.find(
+    (item) => isPair(item) && String(isScalar(item.key) ? item.key.value : item.key) === part,
+  );
+  return isPair(pair) ? { key: pair.key, value: pair.value } : undefined;
+}
+
+function fault(place: Place, path: string, message: string): Fault {
+  return { ...place, path, message, code: 'HWINV' };
+}
+
+/** A fault before it has a place: `line` where it is of the text and not of what it says. */
+export type Found = {
+  path: string;
+  message: string;
+  code?: string;
+  hint?: string;
+  isKey?: boolean;
+  line?: number;
+};
+
+/** A fault of the document at the place of its pointer. */
+export function placed(file: ReadFile, { isKey, line, ...found }: Found): Fault {
+  const place = line === undefined ? file.locate(found.path, isKey) : { line, column: 1 };
+  return { ...place, code: 'HWINV', ...found };
+}

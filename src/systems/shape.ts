@@ -1,0 +1,186 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import type { JsonObject } from '../contracts/json.ts';
+import { toPointer } from './fault.ts';
+import { systemFile, systemFileSchema } from './file-schema.ts';
+
+export type ShapeFault = {
+  path: string;
+  message: string;
+  hint?: string;
+  /** It is about the key and not about what stands there. */
+  isKey?: boolean;
+};
+
+type Issue = z.core.$ZodIssue;
+
+/** What of a document is not as the schema says, each thing at its place. */
+export function shapeFaults(document: unknown): ShapeFault[] {
+  const result = systemFile.safeParse(document);
+  const faults = (result.error?.issues ?? []).flatMap((issue) => faultsOf(document, issue, []));
+  // what is missing is there, misspelt
+  return faults.filter(({ message, path }) => {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    const meant = `did you mean ${JSON.stringify(path.slice(parent.length + 1))}?`;
+    const isMisspelt = (other: ShapeFault) =>
+      other.isKey === true && other.path.startsWith(`${parent}/`) && other.message.endsWith(meant);
+    return !message.endsWith(' is missing') || !faults.some(isMisspelt);
+  });
+}
+
+function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]): ShapeFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const inner = nearestBranch(issue.errors);
+    const strange = inner.filter(({ code }) => code === 'unrecognized_keys');
+    return (strange.length > 0 ? strange : inner).flatMap((one) => faultsOf(document, one, path));
+  }
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(systemFileSchema(), path, document);
+    return issue.keys.map((key) => unknownKey([...path, key], key, known));
+  }
+  if (issue.code === 'invalid_key') {
+    return [
+      {
+        path: toPointer(path),
+        message: issue.issues[0]?.message ?? 'this is no name',
+        isKey: true,
+      },
+    ];
+  }
+  return [{ path: toPointer(path), message: sentence(valueAt(document, path), issue, path) }];
+}
+
+/** Of the forms a value may have, the one it was meant to have: of its own kind, with the fewest faults. */
+function nearestBranch(branches: readonly Issue[][]): readonly Issue[] {
+  const isOther = (issues: readonly Issue[]) =>
+    issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
+  const [best = []] = branches
+    .filter((issues) => !isOther(issues))
+    .toSorted((a, b) => a.length - b.length);
+  if (best.length > 0) return best;
+  const kinds = branches.flat().flatMap((issue) => ('expected' in issue ? [issue.expected] : []));
+  const [first] = branches[0] ?? [];
+  return first ? [{ ...first, expected: [...new Set(kinds)].join(' or ') } as Issue] : [];
+}
+
+function unknownKey(
+  path: readonly PropertyKey[],
+  key: string,
+  known: readonly string[],
+): ShapeFault {
+  if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
+    const hint = 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.';
+    return {
+      path: toPointer(path),
+      message: `${key}: keys never stand in a file`,
+      hint,
+      isKey: true,
+    };
+  }
+  const nearest = nearestTo(key, known);
+  return {
+    path: toPointer(path),
+    isKey: true,
+    message: `unknown key ${JSON.stringify(key)}${nearest ? `, did you mean ${JSON.stringify(nearest)}?` : ''}`,
+    ...(!nearest && known.length > 0 && { hint: `Known here: ${known.join(', ')}.` }),
+  };
+}
+
+/** The known word that is like what was written, if one is near enough to have been meant. */
+export function nearestTo(word: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const nearest = closest(word, [...known]);
+  return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;
+}
+
+function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): string {
+  const name = String(path.at(-1) ?? 'the document');
+  if (value === undefined) return `${name} is missing`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `${name} has to be ${issue.expected === 'record' ? 'object' : issue.expected}, not ${kindOf(value)}`;
+    case 'invalid_value':
+      return oneOf(name, value, issue.values.map(String));
+    case 'invalid_union':
+      return oneOf(name, value, ((issue as { options?: unknown[] }).options ?? []).map(String));
+    case 'too_small':
+      return `${name} has to be ${bound('at least', 'more than', issue)} ${issue.minimum}`;
+    case 'too_big':
+      return `${name} has to be ${bound('at most', 'less than', issue)} ${issue.maximum}`;
+    default:
+      return `${name}: ${issue.message}`;
+  }
+}
+
+function bound(
+  inclusive: string,
+  exclusive: string,
+  issue: { inclusive?: boolean; origin: string },
+): string {
+  const of = issue.origin === 'string' ? 'of length ' : '';
+  return of + (issue.inclusive === false ? exclusive : inclusive);
+}
+
+function oneOf(name: string, value: unknown, known: readonly string[]): string {
+  const nearest = typeof value === 'string' ? nearestTo(value, known) : undefined;
+  const all = known.length === 1 ? `${known[0]}` : `one of ${known.join(', ')}`;
+  // what stands there is shown only where it is like a known word: it may be a key that was pasted
+  return nearest
+    ? `unknown ${name} ${JSON.stringify(value)}, did you mean ${JSON.stringify(nearest)}?`
+    : `${name} has to be ${all}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'empty';
+  return Array.isArray(value) ? 'a list' : typeof value;
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      value !== null && typeof value === 'object'
+        ? (value as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    document,
+  );
+}
+
+/** The keys an object may have there, by the schema: of the form it has, where there are several. */
+function keysAt(schema: JsonObject, path: readonly PropertyKey[], document: unknown): string[] {
+  let at: JsonObject[] = [schema];
+  let value = document;
+  for (const part of path) {
+    at = at.flatMap((one) => forms(one, value)).flatMap((one) => below(one, part));
+    value = valueAt(value, [part]);
+  }
+  return [
+    ...new Set(
+      at.flatMap((one) => forms(one, value)).flatMap((one) => Object.keys(one.properties ?? {})),
+    ),
+  ];
+}
+
+/** A union's forms that name the same type or kind as the value does. */
+function forms(schema: JsonObject, value: unknown): JsonObject[] {
+  const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
+  if (!all) return [schema];
+  const told = ['type', 'kind']
+    .map((key) => valueAt(value, [key]))
+    .find((one) => typeof one === 'string');
+  const fitting = all.filter((one) => {
+    const { type, kind } = (one.properties ?? {}) as Record<
+      string,
+      { const?: unknown; enum?: unknown[] }
+    >;
+    const tag = kind ?? type;
+    return told === undefined || tag?.const === told || tag?.enum?.includes(told);
+  });
+  return (fitting.length > 0 ? fitting : all).flatMap((one) => forms(one, value));
+}
+
+function below(schema: JsonObject, part: PropertyKey): JsonObject[] {
+  const own = (schema.properties as Record<PropertyKey, JsonObject> | undefined)?.[part];
+  const next = own ?? schema.additionalProperties ?? schema.items;
+  return next !== null && typeof next === 'object' ? [next as JsonObject] : [];
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+const member = z.string().min(1);
+const positive = () => z.int().min(1);
+const deciding = {
+  model: z.string().min(1).optional().describe('The model that decides; default unless said.'),
+  request_params: z.record(z.string(), z.unknown()).optional(),
+};
+const failing = {
+  on_failure: z.enum(['fail', 'ignore', 'quorum']).optional(),
+  quorum: positive().optional(),
+};
+const concurrency = { max_concurrency: positive().optional().describe('Members at work at once.') };
+
+/** What `howdah.workflow_schema(type)` says of each type; a test holds the two together. */
+export const workflowConfigurations = {
+  chain: {
+    cumulative: z
+      .boolean()
+      .optional()
+      .describe('Each member is told the task and all answers before it.'),
+    stop_when: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('An expression: the first answer it holds for is the last.'),
+  },
+  parallel: {
+    ...concurrency,
+    ...failing,
+    aggregator: member.optional().describe("The member that makes one answer of the others'."),
+    template: z.string().min(1).optional(),
+  },
+  router: {
+    ...deciding,
+    method: z.enum(['llm', 'lexical']).optional(),
+    members: z
+      .enum(['listed', 'capable'])
+      .optional()
+      .describe('capable: beside those listed, all active agents.'),
+    fallback: member.optional().describe('The member taken when no decision is sure enough.'),
+    min_confidence: z.number().min(0).max(1).optional(),
+    top_k: positive().optional(),
+  },
+  orchestrator: {
+    ...deciding,
+    ...concurrency,
+    planning: z.enum(['full', 'iterative']).optional(),
+    max_plans: positive().optional(),
+    max_tasks: positive().optional(),
+  },
+  evaluator_optimizer: {
+    ...deciding,
+    rubric: z.string().min(1).optional().describe('What the evaluator judges by.'),
+    max_rounds: positive().optional(),
+    min_score: z.number().min(0).max(1).optional(),
+  },
+  voting: {
+    ...concurrency,
+    ...failing,
+    method: z.enum(['majority', 'weighted', 'ranked']).optional(),
+    ties: z.enum(['first', 'fail']).optional(),
+  },
+  map: {
+    ...concurrency,
+    ...failing,
+    query: z.string().min(1).optional().describe('Each row of it is one task.'),
+    template: z.string().min(1).optional(),
+  },
+  graph: {
+    start: z.union([member, z.array(z.string()).min(1)]).optional(),
+    edges: z.array(
+      z.strictObject({ from: member, to: member, when: z.string().min(1).optional() }),
+    ),
+    joins: z.record(z.string(), z.enum(['any', 'all'])).optional(),
+    max_visits: positive().optional(),
+  },
+} as const;
+
+type Shape = Readonly<Record<string, z.core.$ZodType>>;
+type Types = readonly [
+  keyof typeof workflowConfigurations,
+  ...(keyof typeof workflowConfigurations)[],
+];
+
+/** The entry of a workflow, by its type: what all have, and the type's own configuration beside it. */
+export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.ZodType) {
+  const about = { role: z.string().min(1).max(200).optional(), configuration: subRun.optional() };
+  const members = z
+    .array(
+      z.union([
+        member,
+        z.strictObject({ agent: member, ...about }),
+        z.strictObject({ workflow: member, ...about }),
+        z.strictObject({ question: z.looseObject({ prompt: z.string().min(1) }), ...about }),
+      ]),
+    )
+    .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
+  // the key of a configuration that is called as the list is stands under `configuration`
+  const entry = <T extends string>(type: z.ZodType<T>, { members: choice, ...beside }: Shape) =>
+    z.strictObject({
+      type,
+      description: text.optional(),
+      instruction: text.optional().describe('What the deciding model is told besides its task.'),
+      members,
+      budget: budget.optional(),
+      is_active: z.boolean().optional(),
+      ...beside,
+      ...(choice && { configuration: z.strictObject({ members: choice }).optional() }),
+    });
+  const types = Object.keys(workflowConfigurations) as unknown as Types;
+  const entries = types.map((type) =>
+    entry(
+      // the second is how neighbouring systems spell it
+      type === 'evaluator_optimizer' ? z.enum([type, 'evaluator-optimizer']) : z.literal(type),
+      workflowConfigurations[type],
+    ),
+  );
+  return z.discriminatedUnion('type', entries as [(typeof entries)[0], ...typeof entries]);
+}

@@ -1,0 +1,85 @@
+import { Document, visit } from 'yaml';
+import type { Json, JsonObject } from '../contracts/json.ts';
+import { systemFileSchema } from './file-schema.ts';
+
+/** The file of a system: the same content gives the same bytes. Keys stand as the schema has them, names in their order. */
+export function writeFile(document: JsonObject): string {
+  const yaml = new Document(ordered(inShort(document), systemFileSchema()), {
+    aliasDuplicateObjects: false,
+  });
+  visit(yaml, {
+    Scalar(key, node) {
+      if (
+        key !== 'key' &&
+        typeof node.value === 'string' &&
+        /\n./.test(node.value) &&
+        isPlainBlock(node.value)
+      ) {
+        node.type = 'BLOCK_LITERAL';
+      }
+    },
+  });
+  return yaml.toString({ lineWidth: 0 });
+}
+
+/** Blocks begin with no space and keep no trailing ones, or they would need marks that nobody reads. */
+function isPlainBlock(text: string): boolean {
+  return !/^\s|[ \t]$|[ \t]\n|\r/.test(text);
+}
+
+/** One model that says nothing more of itself is `model`. */
+function inShort(document: JsonObject): JsonObject {
+  const { agents } = document;
+  if (typeof agents !== 'object' || agents === null) return document;
+  const entries = Object.entries(agents as Record<string, JsonObject>).map(([name, entry]) => {
+    const { models, ...rest } = entry;
+    const [first] = Array.isArray(models) ? models : [];
+    const isOne = Array.isArray(models) && models.length === 1 && typeof first === 'string';
+    return [name, isOne ? { ...rest, model: first as Json } : entry];
+  });
+  return { ...document, agents: Object.fromEntries(entries) };
+}
+
+function ordered(value: Json, schema: JsonObject): Json {
+  if (Array.isArray(value)) {
+    return value.map((one) => ordered(one, under(schema, value, 'items')));
+  }
+  if (value === null || typeof value !== 'object') return value;
+  const form = formOf(schema, value);
+  const known = Object.keys((form.properties as JsonObject | undefined) ?? {});
+  const place = (key: string) => (known.includes(key) ? known.indexOf(key) : known.length);
+  const keys = Object.keys(value).toSorted((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+  return Object.fromEntries(
+    keys.map((key) => [
+      key,
+      ordered((value as JsonObject)[key] as Json, under(form, value as JsonObject, key)),
+    ]),
+  );
+}
+
+function under(schema: JsonObject, value: Json, key: string): JsonObject {
+  const form = formOf(schema, value);
+  const own = (form.properties as Record<string, JsonObject> | undefined)?.[key];
+  const next =
+    key === 'items' && Array.isArray(value) ? form.items : (own ?? form.additionalProperties);
+  return next !== null && typeof next === 'object' ? (next as JsonObject) : {};
+}
+
+/** Of several forms, the one with all the keys the value has. */
+function formOf(schema: JsonObject, value: Json): JsonObject {
+  const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
+  if (!all) return schema;
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  const fits = (one: JsonObject) => {
+    const properties = (one.properties ?? {}) as Record<string, { const?: Json }>;
+    return (
+      one.type === kind &&
+      (kind !== 'object' ||
+        one.additionalProperties !== false ||
+        Object.entries(value as JsonObject).every(
+          ([key, at]) => properties[key] && (properties[key].const ?? at) === at,
+        ))
+    );
+  };
+  return all.find(fits) ?? {};
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { makeTenant, one, unique } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { HELPDESK } from '../systems/support.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+let database: TestDatabase;
+let folder: string;
+let slug: string;
+const login = `howdah_test_${randomBytes(6).toString('hex')}`;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'howdah-apply-'));
+});
+beforeEach(async () => {
+  slug = unique('shop');
+  await makeTenant(database.pool, slug);
+});
+afterAll(async () => {
+  await database.pool.query(`delete from howdah_private.login_tenants where login = '${login}'`);
+  await database.pool.query(`drop role if exists ${login}`);
+  await database.drop();
+  await rm(folder, { recursive: true });
+});
+
+const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
+const put = async (text: string, name = 'shop.yaml') => {
+  const path = join(folder, `${slug}-${name}`);
+  await writeFile(path, text);
+  return path;
+};
+
+describe('howdah apply', () => {
+  test('prints what it did to each object, and nothing to do the second time', async () => {
+    const file = await put(HELPDESK);
+    const first = await cli('apply', file);
+    expect(first).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('shop-helpdesk has version 1.'),
+    });
+    expect(first.stdout.split('\n').map((line) => line.split(/\s+/).join(' '))).toEqual([
+      'create system shop-helpdesk',
+      'create model fast',
+      'create agent analyst',
+      'create agent desk',
+      'create workflow nightly',
+      '',
+    ]);
+    const second = await cli('apply', file);
+    expect(second.stdout.match(/^unchanged /gm)).toHaveLength(5);
+    expect(second.stdout.split('\n')).toHaveLength(6);
+  });
+
+  test('with --json gives one object', async () => {
+    const { stdout } = await cli('apply', await put(HELPDESK), '--dry-run', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      systems: [
+        {
+          name: 'shop-helpdesk',
+          version: 1,
+          dry_run: true,
+          objects: expect.arrayContaining([{ kind: 'agent', name: 'desk', action: 'create' }]),
+        },
+      ],
+    });
+  });
+
+  test('takes all files or none, and tells of the faults of all', async () => {
+    const [good, bad, other] = [
+      await put(HELPDESK),
+      await put('version: v1\nname: b\nagents:\n  a: { mision: x }\n', 'b.yaml'),
+      await put('version: v1\nname: c\nagents:\n  a: { model: fats }\n', 'c.yaml'),
+    ];
+    const { status, stdout, stderr } = await cli('apply', good, bad, other);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(`\n${bad}:4:8: unknown key "mision", did you mean "mission"?\n`);
+    expect(stderr).toContain(`\n${other}:4:15: unknown model "fats", did you mean "fast"?\n`);
+    expect((await cli('export', '--json')).stdout).not.toContain('desk');
+  });
+
+  test('refuses two files of one system', async () => {
+    const { status, stderr } = await cli(
+      'apply',
+      await put(HELPDESK),
+      await put(HELPDESK, 'too.yaml'),
+    );
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/too\.yaml:2:7: another of these files describes "shop-helpdesk"/);
+  });
+
+  test('has an exit status for what kept it from it', async () => {
+    expect((await cli('apply', join(folder, 'nowhere.yaml'))).status).toBe(3);
+    expect((await cli('apply')).status).toBe(2);
+    await cli('apply', await put(HELPDESK));
+    const taken = await cli(
+      'apply',
+      await put('version: v1\nname: b\nagents: { desk: {} }\n', 'b.yaml'),
+    );
+    expect(taken).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /b\.yaml:3:11: agent "desk" belongs to the agent system "shop-helpdesk"/,
+      ),
+    });
+  });
+
+  test('is for admins', async () => {
+    await database.pool.query(
+      `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
+    );
+    await database.pool.query(
+      `insert into howdah_private.login_tenants (login, tenant_id, role) select '${login}', id, 'member' from howdah.tenants where slug = '${slug}'`,
+    );
+    const url = new URL(database.url);
+    Object.assign(url, { username: login, password: 'secret' });
+    const file = await put(HELPDESK);
+    const { status, stderr } = await runCli(url.href, 'apply', file);
+    expect({ status, stderr }).toEqual({
+      status: 4,
+      stderr: expect.stringMatching(/may not manage agent_systems/),
+    });
+    await database.pool.query(
+      `update howdah_private.login_tenants set role = 'admin' where login = '${login}'`,
+    );
+    expect((await runCli(url.href, 'apply', file)).status).toBe(0);
+    expect((await runCli(url.href, 'diff', file)).status).toBe(0);
+    expect((await runCli(url.href, 'export')).stdout).toContain('name: shop-helpdesk');
+  });
+
+  test('with --watch applies at each save, and lives on after a faulty file', async () => {
+    const file = await put(HELPDESK);
+    const watching = startCli(database.url, 'apply', file, '--watch', '--tenant', slug);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 10_000);
+    await writeFile(file, HELPDESK.replace('mission: "Answer with SQL."', 'mision: "Answer."'));
+    await vi.waitFor(() => expect(watching.stderr()).toContain('did you mean "mission"?'), 10_000);
+    await writeFile(file, HELPDESK.replace('Answer with SQL.', 'Answer with figures.'));
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 2.'), 10_000);
+    expect(watching.stdout()).toMatch(/change +agent +analyst/);
+    watching.interrupt();
+    expect((await watching.end()).status).toBe(130);
+  });
+});
+
+describe('howdah diff', () => {
+  test('shows what an apply would change, and exits 1', async () => {
+    const file = await put(HELPDESK);
+    expect((await cli('diff', file)).status).toBe(1);
+    await cli('apply', file);
+    expect(await cli('diff', file)).toMatchObject({ status: 0, stdout: '' });
+    const changed = await cli(
+      'diff',
+      await put(HELPDESK.replace('Answer with SQL.', 'Answer with figures.')),
+    );
+    expect(changed.status).toBe(1);
+    expect(changed.stdout).toContain('--- agent analyst');
+    expect(changed.stdout).toContain(
+      '-    mission: Answer with SQL.\n+    mission: Answer with figures.\n',
+    );
+    const less = await put('version: v1\nname: shop-helpdesk\n');
+    expect((await cli('diff', less, '--prune')).stdout).toMatch(
+      /--- workflow nightly.*\n\+\+\+ \/dev\/null/,
+    );
+    const { stdout } = await cli('diff', less, '--json');
+    expect(JSON.parse(stdout).changes).toMatchObject([{ kind: 'system', action: 'change' }]);
+    expect(
+      await one(
+        database.pool,
+        `select version from howdah.agent_systems as s join howdah.tenants as t on t.id = s.tenant_id where t.slug = $1`,
+        [slug],
+      ),
+    ).toEqual({ version: 1 });
+  });
+});
+
+describe('howdah export', () => {
+  test('gives a file that is applied without a change', async () => {
+    await cli('apply', await put(HELPDESK));
+    const out = join(folder, `${slug}-out.yaml`);
+    const { stdout } = await cli('export', 'shop-helpdesk');
+    expect(await cli('export', '--out', out)).toMatchObject({ status: 0, stdout: '' });
+    expect(await readFile(out, 'utf8')).toBe(stdout);
+    expect((await cli('apply', out, '--prune')).stdout).not.toMatch(/create|change |delete/);
+    expect((await cli('diff', out, '--prune')).status).toBe(0);
+  });
+
+  test('without a name is of the only system, else of what was made by hand', async () => {
+    expect((await cli('export')).stdout).toContain(`name: ${slug}\nagents:\n  development:`);
+    await cli('apply', await put(HELPDESK));
+    expect((await cli('export')).stdout).toContain('name: shop-helpdesk');
+    expect((await cli('export', '--unowned')).stdout).toContain(`name: ${slug}\n`);
+    await cli('apply', await put('version: v1\nname: b\n', 'b.yaml'));
+    expect(await cli('export')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('There are: b, shop-helpdesk.'),
+    });
+    expect(await cli('export', 'c')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('there is no agent system "c"'),
+    });
+  });
+});

@@ -1,0 +1,356 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { conversation } from '../../src/runtime/conversation.ts';
+import { asRole, makeTenant } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { changes, faultsOf, HELPDESK, newTenant } from './support.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
+const system = (name: string, rest: object) => ({ version: 'v1', name, ...rest });
+
+describe('an apply', () => {
+  test('makes everything of the example, and says what came of it', async () => {
+    const tenant = await newTenant(database.pool);
+    const plan = await tenant.apply(HELPDESK);
+    expect(changes(plan)).toEqual([
+      'create system shop-helpdesk',
+      'create model fast',
+      'create agent analyst',
+      'create agent desk',
+      'create workflow nightly',
+    ]);
+    const { resolved, source, version, orchestrator } = await tenant.one(
+      `select resolved, source, version, orchestrator from howdah.agent_systems where name = 'shop-helpdesk' and tenant_id = $1`,
+      tenant.tenant,
+    );
+    expect({ source, version, orchestrator }).toEqual({
+      source: HELPDESK,
+      version: 1,
+      orchestrator: 'desk',
+    });
+    const { desk } = resolved.agents;
+    expect(desk.tools.map(({ name }: { name: string }) => name)).toEqual([
+      'agent__analyst',
+      'ask_user',
+      'todo',
+    ]);
+    expect(desk.models).toMatchObject([{ name: 'fast', model: 'gpt-5-mini' }]);
+    expect(resolved.workflows.nightly.members.map(({ name }: { name: string }) => name)).toEqual([
+      'analyst',
+      'desk',
+    ]);
+    const { max_steps, max_tokens } = await tenant.one(
+      `select max_steps, max_tokens from howdah.agents where id = howdah.agent('desk')`,
+    );
+    expect([max_steps, Number(max_tokens)]).toEqual([12, 40000]);
+  });
+
+  test('said again changes nothing and makes no version', async () => {
+    const tenant = await newTenant(database.pool);
+    const first = await tenant.apply(HELPDESK);
+    const versions =
+      'select count(*)::int as n, max(updated_at) as at from howdah.agents where tenant_id = $1';
+    const before = await tenant.one(versions, tenant.tenant);
+    const log = await tenant.one(
+      'select count(*)::int as n from howdah.audit_log where tenant_id = $1',
+      tenant.tenant,
+    );
+    const second = await tenant.apply(`# a comment\n${HELPDESK}`, { prune: true });
+    expect(changes(second)).toEqual([]);
+    expect(second).toMatchObject({ id: first.id, version: 1, digest: first.digest });
+    expect(await tenant.one(versions, tenant.tenant)).toEqual(before);
+    expect(
+      await tenant.one(
+        'select count(*)::int as n from howdah.audit_log where tenant_id = $1',
+        tenant.tenant,
+      ),
+    ).toEqual(log);
+  });
+
+  test('keeps what it was before as a version', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(HELPDESK);
+    const plan = await tenant.apply(HELPDESK.replace('Answer with SQL.', 'Answer with figures.'));
+    expect(changes(plan)).toEqual(['change agent analyst']);
+    expect(plan.version).toBe(2);
+    const rows = await tenant.all(
+      `select version, source, resolved #>> '{agents,analyst,final_system_prompt}' as prompt
+       from howdah.agent_system_versions where agent_system_id = $1 order by version`,
+      plan.id,
+    );
+    expect(rows).toMatchObject([
+      { version: 1, source: HELPDESK, prompt: 'Answer with SQL.' },
+      { version: 2, prompt: 'Answer with figures.' },
+    ]);
+    await expect(tenant.all('delete from howdah.agent_system_versions')).rejects.toMatchObject({
+      code: 'HWDEN',
+    });
+  });
+
+  test('resolves the prompt a model is sent', async () => {
+    const tenant = await newTenant(database.pool);
+    for (const agent of [
+      { mission: 'Do it.', system_prompt: 'Be kind.' },
+      { mission: 'Do it.' },
+      { system_prompt: 'Be kind.' },
+      { mission: 'Do it.', system_prompt: '' },
+      {},
+    ]) {
+      await tenant.apply(system('prompts', { agents: { one: agent } }));
+      const { prompt, definition } = await tenant.one(
+        `select s.resolved #>> '{agents,one,final_system_prompt}' as prompt, v.definition
+         from howdah.agent_systems as s, howdah.agents as a join howdah.agent_versions as v on v.id = a.current_version_id
+         where a.id = howdah.agent('one') and s.tenant_id = a.tenant_id`,
+      );
+      const state = { history: [], messages: [] } as never;
+      expect(prompt).toBe(conversation(definition, state)[0]?.content ?? '');
+    }
+  });
+
+  test('that is dry tells the same and writes nothing', async () => {
+    const tenant = await newTenant(database.pool);
+    const dry = await tenant.apply(HELPDESK, { dryRun: true });
+    expect(
+      await tenant.all('select name from howdah.agent_systems where tenant_id = $1', tenant.tenant),
+    ).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and name <> 'development'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
+    const wet = await tenant.apply(HELPDESK);
+    expect(dry.objects).toEqual(wet.objects);
+    expect([dry.digest, dry.dry_run, wet.dry_run]).toEqual([wet.digest, true, false]);
+  });
+
+  test('that fails in the middle writes nothing', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(
+      system('other', { workflows: { nightly: { type: 'chain', members: ['development'] } } }),
+    );
+    const { code, lines } = await faultsOf(tenant.apply(HELPDESK));
+    expect(code).toBe('HWCNF');
+    expect(lines).toEqual(['8:14 workflow "nightly" belongs to the agent system "other"']);
+    expect(
+      await tenant.all(
+        `select name from howdah.models where tenant_id = $1 and name = 'fast'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and name = 'desk'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
+  });
+
+  test('with prune deletes softly what the file no longer has', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(HELPDESK);
+    const less = system('shop-helpdesk', { agents: { desk: { mission: 'Answer.' } } });
+    expect(changes(await tenant.apply(less))).toEqual([
+      'change system shop-helpdesk',
+      'change agent desk',
+    ]);
+    expect(changes(await tenant.apply(less))).toEqual([]);
+    expect(changes(await tenant.apply(less, { prune: true }))).toEqual([
+      'delete model fast',
+      'delete agent analyst',
+      'delete workflow nightly',
+    ]);
+    expect(changes(await tenant.apply(less, { prune: true }))).toEqual([]);
+    expect(
+      await tenant.all(
+        `select name from howdah.agents where tenant_id = $1 and deleted_at is not null`,
+        tenant.tenant,
+      ),
+    ).toEqual([{ name: 'analyst' }]);
+    expect(
+      await tenant.all(
+        `select name from howdah.tools where tenant_id = $1 and kind = 'agent'`,
+        tenant.tenant,
+      ),
+    ).toEqual([]);
+    expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
+  });
+
+  test('with prune leaves alone what is not its own, the first time too', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.all(`insert into howdah.agents (name) values ('hand')`);
+    await tenant.apply(
+      system('other', { agents: { theirs: {} }, tools: { find: { kind: 'custom' } } }),
+    );
+    for (const _ of [1, 2]) {
+      const plan = await tenant.apply(HELPDESK, { prune: true });
+      expect(changes(plan).filter((change) => change.startsWith('delete'))).toEqual([]);
+    }
+    const names = await tenant.all(
+      'select name from howdah.agents where tenant_id = $1 and deleted_at is null order by name',
+      tenant.tenant,
+    );
+    expect(names.map(({ name }) => name)).toEqual([
+      'analyst',
+      'desk',
+      'development',
+      'hand',
+      'theirs',
+    ]);
+  });
+
+  test('lets two workflows change places', async () => {
+    const tenant = await newTenant(database.pool);
+    const teams = (outer: string, inner: string) =>
+      system('teams', {
+        workflows: {
+          [outer]: { type: 'chain', members: [{ workflow: inner }] },
+          [inner]: { type: 'chain', members: ['development'] },
+        },
+      });
+    await tenant.apply(teams('a', 'b'));
+    expect(changes(await tenant.apply(teams('b', 'a')))).toEqual([
+      'change workflow a',
+      'change workflow b',
+    ]);
+    await tenant.apply(teams('a', 'b'));
+  });
+
+  test('lets an alias move from one tool to another', async () => {
+    const tenant = await newTenant(database.pool);
+    const tools = (a: string[], b: string[]) =>
+      system('tools', {
+        tools: { a: { kind: 'custom', aliases: a }, b: { kind: 'custom', aliases: b } },
+      });
+    await tenant.apply(tools([], ['find']));
+    expect(changes(await tenant.apply(tools(['find'], [])))).toEqual([
+      'change tool a',
+      'change tool b',
+    ]);
+  });
+});
+
+describe('names', () => {
+  test('of another system are refused, and an identical model is shared', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(HELPDESK);
+    const models = { fast: { provider: 'openai', model: 'gpt-5-mini' } };
+    const plan = await tenant.apply(system('b', { models, agents: { other: { model: 'fast' } } }));
+    expect(changes(plan)).toEqual(['create system b', 'create agent other']);
+    const taken = await faultsOf(
+      tenant.apply(
+        system('b', { models: { fast: { provider: 'openai', model: 'x' } }, agents: { desk: {} } }),
+      ),
+    );
+    expect(taken.code).toBe('HWCNF');
+    expect(taken.faults.map(({ path, message }) => [path, message])).toEqual([
+      ['/models/fast', 'model "fast" belongs to the agent system "shop-helpdesk"'],
+      ['/agents/desk', 'agent "desk" belongs to the agent system "shop-helpdesk"'],
+    ]);
+    // it goes when nobody uses it any more
+    await tenant.apply(system('shop-helpdesk', {}), { prune: true });
+    expect(
+      await tenant.one(
+        `select agent_system_id from howdah.models where name = 'fast' and tenant_id = $1`,
+        tenant.tenant,
+      ),
+    ).toEqual({ agent_system_id: null });
+  });
+
+  test('that nobody owns are taken over', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.all(
+      `insert into howdah.agents (name, instruction) values ('hand', 'Made by hand.')`,
+    );
+    const plan = await tenant.apply(
+      system('b', { agents: { hand: { mission: 'Made by hand.' } } }),
+    );
+    expect(changes(plan)).toEqual(['create system b', 'change agent hand']);
+  });
+
+  test('may be aliases of tools', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(
+      system('b', {
+        tools: { lookup: { kind: 'custom', aliases: ['search'] } },
+        agents: { one: { tools: { allow: ['search'] } } },
+      }),
+    );
+    expect(await tenant.export('b')).toMatchObject({
+      agents: { one: { tools: { allow: ['lookup'] } } },
+    });
+  });
+
+  test('of an agent that was deleted and made again reach the new one', async () => {
+    const tenant = await newTenant(database.pool);
+    const both = system('b', { agents: { chief: { agents: ['scout'] }, scout: {} } });
+    await tenant.apply(both);
+    await tenant.all(`select howdah.delete_agent(howdah.agent('scout'))`);
+    await tenant.apply(both);
+    expect(
+      await tenant.one(
+        `select agent_id = howdah.agent('scout') as is_new from howdah.tools where name = 'agent__scout' and tenant_id = $1`,
+        tenant.tenant,
+      ),
+    ).toEqual({ is_new: true });
+  });
+});
+
+describe('whoever', () => {
+  const as = (tenant: string, role: string, text: string, values: unknown[] = []) =>
+    asRole(
+      database.pool,
+      'howdah_app',
+      { 'howdah.tenant_id': tenant, 'howdah.role': role },
+      (client) => client.query(text, values),
+    );
+
+  test('is no admin may neither apply nor read systems', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(HELPDESK);
+    const document = [JSON.stringify(system('mine', { agents: { mine: {} } }))];
+    const apply = 'select howdah.apply_agent_system($1)';
+    await expect(as(tenant.tenant, 'member', apply, document)).rejects.toMatchObject({
+      code: 'HWDEN',
+    });
+    await expect(
+      as(tenant.tenant, 'member', `select howdah.export_agent_system('shop-helpdesk')`),
+    ).rejects.toMatchObject({ code: 'HWDEN' });
+    expect((await as(tenant.tenant, 'member', 'select * from howdah.agent_systems')).rows).toEqual(
+      [],
+    );
+    expect((await as(tenant.tenant, 'admin', apply, document)).rows).toHaveLength(1);
+    expect(
+      (await as(tenant.tenant, 'admin', 'select name from howdah.agent_systems')).rows,
+    ).toEqual([{ name: 'shop-helpdesk' }]);
+  });
+
+  test('is an admin makes no SQL tools and reaches no private address', async () => {
+    const tenant = await makeTenant(database.pool);
+    const text = 'select howdah.apply_agent_system($1)';
+    const sql = { tools: { now: { kind: 'sql', function: 'pg_catalog.now()' } } };
+    const private_ = {
+      models: { near: { provider: 'openai', model: 'x', base_url: 'http://127.0.0.1:8080/v1' } },
+    };
+    for (const rest of [sql, private_]) {
+      await expect(
+        as(tenant, 'admin', text, [JSON.stringify(system('x', rest))]),
+      ).rejects.toMatchObject({ code: 'HWDEN' });
+    }
+  });
+
+  test('writes beside it writes no system and owns nothing', async () => {
+    const tenant = await newTenant(database.pool);
+    const { id } = await tenant.apply(HELPDESK);
+    await expect(
+      as(tenant.tenant, 'admin', `update howdah.agent_systems set digest = ''`),
+    ).rejects.toMatchObject({ code: '42501' });
+    await expect(
+      as(tenant.tenant, 'admin', 'update howdah.agents set agent_system_id = $1', [id]),
+    ).rejects.toMatchObject({ code: '42501' });
+  });
+});

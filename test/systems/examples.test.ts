@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import { inTenant } from '../../src/db/agent-systems.ts';
+import { applySystems } from '../../src/systems/apply.ts';
+import { writeFile } from '../../src/systems/write-file.ts';
+import type { Worker } from '../../workers/main.ts';
+import { one } from '../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { changes, newTenant } from './support.ts';
+
+const FOLDER = new URL('../../examples/', import.meta.url);
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
+const textOf = (name: string) => readFileSync(new URL(name, FOLDER), 'utf8');
+
+let database: TestDatabase;
+let worker: Worker;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  const { id } = await one(database.pool, `select howdah.current_tenant() as id`);
+  await inTenant(database.pool, id, (client) =>
+    applySystems(
+      client,
+      files.map((name) => ({ name, text: textOf(name) })),
+    ),
+  );
+});
+afterAll(async () => {
+  await worker.stop(0);
+  await database.drop();
+});
+
+test('there are examples', () => {
+  expect(files).toEqual(['helpdesk.yaml', 'press.yaml']);
+});
+
+test.each(files)('%s is the same after it was exported and applied', async (file) => {
+  const tenant = await newTenant(database.pool);
+  const first = await tenant.apply(textOf(file));
+  const exported = writeFile((await tenant.export(first.name)) as JsonObject);
+  const second = await tenant.apply(exported, { prune: true });
+  expect([changes(second), second.digest]).toEqual([[], first.digest]);
+});
+
+const run = async (workflow: string, input: string) =>
+  (await one(database.pool, 'select id from howdah.run_workflow($1, $2)', [workflow, input])).id;
+const ended = (id: string) =>
+  eventually(
+    database.pool,
+    'its end',
+    `select status, output from howdah.executions where id = $1 and status in ('completed', 'failed', 'cancelled')`,
+    [id],
+  );
+
+test('the helpdesk hands a message to whom it is about', async () => {
+  for (const [message, agent] of [
+    ['My parcel is late. Where is the delivery?', 'shipping'],
+    ['I want a refund for this invoice.', 'refunds'],
+  ] as const) {
+    const id = await run('triage', message);
+    expect(await ended(id)).toMatchObject({
+      status: 'completed',
+      output: expect.stringMatching(/\S/),
+    });
+    expect(
+      await one(
+        database.pool,
+        'select a.name from howdah.executions as e join howdah.agents as a on a.id = e.agent_id where e.parent_execution_id = $1',
+        [id],
+      ),
+    ).toEqual({ name: agent });
+  }
+});
+
+test('the press office asks a person before it publishes', async () => {
+  const id = await run('press', 'The new pump is here.');
+  const question = await eventually<{ id: string; prompt: string }>(
+    database.pool,
+    'its question',
+    `select id, prompt from howdah.questions where root_execution_id = $1 and status = 'open'`,
+    [id],
+  );
+  expect(question.prompt).toMatch(/^Publish this\? \S/);
+  await database.pool.query(`select howdah.answer_question($1, 'yes')`, [question.id]);
+  expect(await ended(id)).toMatchObject({ status: 'completed', output: 'yes' });
+});

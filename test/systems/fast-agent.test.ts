@@ -1,0 +1,465 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readFastAgentProject } from '../../src/cli/fast-agent-files.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
+import type { Source } from '../../src/systems/fast-agent/project.ts';
+import { writeFile } from '../../src/systems/write-file.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { changes, faultsOf, newTenant } from './support.ts';
+
+const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
+
+/** A project of files by name; what includes find is among them. */
+function imported(files: Record<string, string>): Imported {
+  const kindOf = (name: string): Source['kind'] =>
+    name.startsWith('config') ? 'config' : name.startsWith('secrets') ? 'secrets' : 'card';
+  return importFastAgent({
+    name: 'project',
+    files: Object.entries(files)
+      .filter(([name]) => !name.endsWith('.txt'))
+      .map(([name, text]) => ({ kind: kindOf(name), name, text })),
+    include: (path) => files[path],
+  });
+}
+
+const card = (front: string, body = 'Do it.') => `---\n${front}\n---\n${body}\n`;
+const notes = ({ notes: all }: Imported) =>
+  all.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`);
+const agent = (files: Record<string, string>, name = 'a') =>
+  (imported(files).document.agents as Record<string, JsonObject>)[name];
+const workflow = (front: string, more: Record<string, string> = {}) =>
+  (
+    imported({ 'a.md': card('name: a'), 'b.md': card('name: b'), 'w.md': card(front), ...more })
+      .document.workflows as Record<string, JsonObject>
+  ).w;
+const refusal = async (files: Record<string, string>) =>
+  (await faultsOf(Promise.resolve().then(() => imported(files)))).faults.map(
+    ({ line, column, message, ...rest }) =>
+      `${(rest as unknown as { file: string }).file}:${line}:${column} ${message}`,
+  );
+
+describe('an agent', () => {
+  test('has its body, or instruction, as its mission', () => {
+    expect(agent({ 'a.md': card('name: a', '---SYSTEM\nSay it.\n') })).toEqual({
+      mission: 'Say it.',
+    });
+    expect(agent({ 'a.yaml': 'instruction: Say it.' })).toEqual({ mission: 'Say it.' });
+    expect(notes(imported({ 'a.md': card('name: a', '') }))).toEqual([
+      'a.md:2:1 it has no instruction: that of fast-agent is its own',
+    ]);
+  });
+
+  test('is called by its name, else by its file, with _ for spaces', () => {
+    const { document } = imported({
+      'x/night desk.md': card('type: agent'),
+      'b.md': card('name: day desk'),
+    });
+    expect(Object.keys(document.agents as object)).toEqual(['night_desk', 'day_desk']);
+  });
+
+  test('says only what is not so by itself', () => {
+    const front =
+      'name: a\nuse_history: off\nhuman_input: yes\nshell: false\nskills: []\ndescription: Says it';
+    const all = imported({ 'a.md': card(front) });
+    expect(all).toMatchObject({ notes: [], document: { agents: { a: { mission: 'Do it.' } } } });
+    expect(agent({ 'a.md': card(front) })).toEqual({
+      mission: 'Do it.',
+      description: 'Says it',
+      use_history: false,
+      human_input: true,
+    });
+  });
+
+  test('has what its placeholders stand for, and is told of those that nothing fills in', () => {
+    const all = imported({
+      'a.md': card(
+        'name: a',
+        'I am {{agentName}}, \\{{so}}.\n{{file:b.txt}}\n  {{env}} {{mine}} {{file:no.txt}}{{file_silent:no.txt}}',
+      ),
+      'b.txt': 'Be {{agentType}}. {{currentDate}}',
+    });
+    expect(all.document.agents).toEqual({
+      a: { mission: 'I am a, {{so}}.\nBe agent. \n   {{mine}}' },
+    });
+    expect(notes(all)).toEqual([
+      'a.md:5:1 b.txt: {{currentDate}}: nothing fills that in here, and it is taken out',
+      'a.md:6:3 {{env}}: nothing fills that in here, and it is taken out',
+      'a.md:6:11 {{mine}}: nothing fills that in here, and it stands as it is',
+      'a.md:6:20 {{file:no.txt}}: there is no such file to be read in the project',
+    ]);
+  });
+
+  test('that includes itself without end is imported all the same', () => {
+    const bomb = '{{file:b.txt}}{{file:b.txt}}';
+    expect(agent({ 'a.md': card('name: a', `Go.${bomb}`), 'b.txt': bomb })).toEqual({
+      mission: 'Go.',
+    });
+  });
+
+  test('keeps what is sent to its model, and its limits where they belong', () => {
+    const params =
+      '{maxTokens: 50, stopSequences: [x], service_tier: fast, max_iterations: 4, use_history: false, top_p: 0.5}';
+    expect(
+      agent({
+        'a.md': card(`name: a\nmodel: gpt-5?reasoning=high&temp=0.2\nrequest_params: ${params}`),
+      }),
+    ).toEqual({
+      mission: 'Do it.',
+      model: 'gpt-5',
+      request_params: {
+        reasoning_effort: 'high',
+        temperature: 0.2,
+        max_tokens: 50,
+        stop: ['x'],
+        service_tier: 'priority',
+        top_p: 0.5,
+      },
+      budget: { max_steps: 4 },
+      use_history: false,
+    });
+  });
+
+  test('hands work to agents and workflows it names', () => {
+    const files = {
+      'a.md': card('name: a\nagents: [b, w, b]'),
+      'b.md': card('name: b'),
+      'w.md': card('name: w\ntype: chain\nsequence: [b]'),
+    };
+    expect(agent(files)).toMatchObject({ agents: ['b'], workflows: ['w'] });
+    const timed = { ...files, 'a.md': card('name: a\nagents: [b]\nchild_timeout_sec: 1.5') };
+    expect(agent(timed)).toMatchObject({ agents: { b: { budget: { max_seconds: 2 } } } });
+  });
+
+  test('that is the default speaks for the system; of several the first does', () => {
+    const { document } = imported({
+      'a.md': card('name: a'),
+      'b.md': card('name: b\ndefault: true'),
+      'c.md': card('name: c\ndefault: true'),
+    });
+    expect(document).toMatchObject({ orchestrator: 'b', agents: { b: { is_default: true } } });
+    expect((document.agents as Record<string, JsonObject>).c).toEqual({ mission: 'Do it.' });
+  });
+
+  test('is told of each key that has no counterpart, and of those nobody knows', () => {
+    const front =
+      'name: a\nservers: [x]\nfunction_tools: [t.py:f]\nmodle: x\napi_key: "<set>"\nmax_parallel: 3';
+    expect(notes(imported({ 'a.md': card(front) }))).toEqual([
+      'a.md:3:1 servers: MCP servers are no part of an agent system file yet',
+      'a.md:4:1 function_tools: it is Python, which is not run here',
+      'a.md:5:1 unknown key "modle", did you mean "model"?',
+      'a.md:6:1 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
+      'a.md:7:1 max_parallel: how many runs there are at once is up to the workers',
+    ]);
+  });
+});
+
+describe('a model string', () => {
+  const modelsOf = (spec: string, config = '') =>
+    imported({ 'config.yaml': config, 'a.md': card(`name: a\nmodel: "${spec}"`) }).document.models;
+  test.each([
+    ['gpt-5-mini', { 'gpt-5-mini': { provider: 'openai', model: 'gpt-5-mini' } }],
+    ['openai.gpt-4.1', { 'gpt-4.1': { provider: 'openai', model: 'gpt-4.1' } }],
+    ['o3-mini.high', { 'o3-mini': { provider: 'openai', model: 'o3-mini' } }],
+    ['responses.gpt-5.5', { 'gpt-5.5': { provider: 'openai', model: 'gpt-5.5' } }],
+    ['sonnet', { 'claude-sonnet-5': { provider: 'anthropic', model: 'claude-sonnet-5' } }],
+    [
+      'anthropic/claude-opus-4-5',
+      { 'claude-opus-4-5': { provider: 'anthropic', model: 'claude-opus-4-5' } },
+    ],
+    [
+      'hf.openai/gpt-oss-20b:groq',
+      {
+        'openai/gpt-oss-20b:groq': {
+          base_url: 'https://router.huggingface.co/v1',
+        },
+      },
+    ],
+    ['generic.qwen3:8b', { 'qwen3:8b': { base_url: 'http://localhost:11434/v1' } }],
+    ['groq.constructor', { constructor: { provider: 'groq', model: 'constructor' } }],
+    ['openai.default', { 'openai.default': { provider: 'openai', model: 'default' } }],
+  ])('%s', (spec, models) => {
+    expect(modelsOf(spec)).toMatchObject(models);
+  });
+
+  test('may be a name of the configuration, which says where its provider is', () => {
+    const config =
+      'model_references: {system: {fast: "groq.llama?top_k=5"}}\ngroq: {base_url: "https://groq.example.com/v1"}';
+    const files = { 'config.yaml': config, 'a.md': card('name: a\nmodel: $system.fast') };
+    expect(imported(files).document).toMatchObject({
+      models: {
+        llama: {
+          provider: 'groq',
+          base_url: 'https://groq.example.com/v1',
+        },
+      },
+      agents: { a: { model: 'llama', request_params: { top_k: 5 } } },
+    });
+  });
+
+  test('that says nothing here gives way to the default one', () => {
+    const config = 'default_model: gpt-5-mini?reasoning=low';
+    for (const [spec, why] of [
+      ['$system.slow', 'the configuration does not say what that is'],
+      ['passthrough', "is for fast-agent's tests"],
+      [`$\{MODEL}`, 'it is read from the environment there'],
+    ]) {
+      const all = imported({ 'config.yaml': config, 'a.md': card(`name: a\nmodel: "${spec}"`) });
+      expect(all.document.agents).toMatchObject({
+        a: { model: 'gpt-5-mini', request_params: { reasoning_effort: 'low' } },
+      });
+      expect(notes(all)).toEqual([
+        expect.stringMatching(/^a\.md:3:1 model .*; the default model is taken$/),
+      ]);
+      expect(notes(all)[0]).toContain(why);
+    }
+  });
+
+  test('of one name at two providers is two models', () => {
+    const all = imported({
+      'a.md': card('name: a\nmodel: groq.llama'),
+      'b.md': card('name: b\nmodel: hf.llama'),
+    });
+    expect(Object.keys(all.document.models as object)).toEqual(['llama', 'hf.llama']);
+    expect(all.document.agents).toMatchObject({ a: { model: 'llama' }, b: { model: 'hf.llama' } });
+  });
+
+  test('tells of each part that says nothing here', () => {
+    const spec = 'nova?web_search=on&reasoning=1024&temperature=warm';
+    expect(notes(imported({ 'a.md': card(`name: a\nmodel: "${spec}"`) }))).toEqual([
+      `a.md:3:1 model ${JSON.stringify(spec)} names no provider; openai is taken`,
+      'a.md:3:1 web_search=on of a model string says nothing here',
+      'a.md:3:1 reasoning=1024 of a model string says nothing here',
+      'a.md:3:1 temperature=warm of a model string says nothing here',
+    ]);
+  });
+});
+
+test('no key and no token of a configuration is carried over or told', () => {
+  const secret = 'very-secret-value';
+  const all = imported({
+    'config.yaml': `default_model: openai.gpt-5\nopenai: {api_key: ${secret}}\nmcp: {servers: {x: {command: y, env: {T: ${secret}}, headers: {H: ${secret}}}}}`,
+    'secrets.yaml': `anthropic: {api_key: ${secret}}\nmcp: {servers: {x: {env: {U: ${secret}}}}}`,
+    'a.md': card(
+      `name: a\napi_key: ${secret}\nmcp_connect: {m: {target: "https://x", access_token: ${secret}}}`,
+    ),
+  });
+  expect(JSON.stringify(all)).not.toContain(secret);
+  expect(all.document.models).toEqual({ 'gpt-5': { provider: 'openai', model: 'gpt-5' } });
+  expect(notes(all)).toEqual([
+    'config.yaml:2:10 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
+    'config.yaml:3:17 MCP server "x"; it is given T, H',
+    'secrets.yaml:1:13 api_key: no key is carried over; howdah secret set anthropic_api_key, and say secret_name: anthropic_api_key in its models',
+    'secrets.yaml:2:17 MCP server "x"; it is given U',
+    expect.stringMatching(/^a\.md:3:1 api_key: no key/),
+    expect.stringMatching(/^a\.md:4:1 mcp_connect: /),
+  ]);
+});
+
+describe('a workflow', () => {
+  test.each([
+    [
+      'name: w\ntype: chain\nsequence: [a, b, a]\ncumulative: true',
+      {
+        type: 'chain',
+        cumulative: true,
+        members: [{ agent: 'a', role: 'a-1' }, 'b', { agent: 'a', role: 'a-2' }],
+      },
+    ],
+    ['name: w\ntype: parallel\nfan_out: [a, b]', { type: 'parallel', members: ['a', 'b'] }],
+    [
+      'name: w\ntype: parallel\nfan_out: [a]\nfan_in: b\ninclude_request: false',
+      { type: 'parallel', members: ['a', 'b'], aggregator: 'b', template: '{{outputs}}' },
+    ],
+    [
+      'name: w\ntype: parallel\nfan_out: [a, b]\nfan_in: b',
+      {
+        type: 'parallel',
+        members: ['a', 'b', { agent: 'b', role: 'b-fan-in' }],
+        aggregator: 'b-fan-in',
+      },
+    ],
+    [
+      'name: w\ntype: router\nagents: [a, b]\nmodel: gpt-5?reasoning=low',
+      {
+        type: 'router',
+        members: ['a', 'b'],
+        model: 'gpt-5',
+        request_params: { reasoning_effort: 'low' },
+      },
+    ],
+    [
+      'name: w\ntype: orchestrator\nagents: [a]\nplan_type: iterative\nplan_iterations: 7',
+      { type: 'orchestrator', members: ['a'], planning: 'iterative', max_plans: 7 },
+    ],
+    [
+      'name: w\ntype: iterative_planner\nagents: [a]',
+      { type: 'orchestrator', members: ['a'], planning: 'iterative' },
+    ],
+    [
+      'name: w\ntype: evaluator-optimizer\ngenerator: a\nevaluator: b',
+      { type: 'evaluator_optimizer', members: ['a', 'b'], min_score: 0.7, max_rounds: 4 },
+    ],
+    [
+      'name: w\ntype: maker\nworker: a\nk: 1\nmax_samples: 1',
+      {
+        type: 'voting',
+        members: [
+          { agent: 'a', role: 'a-1' },
+          { agent: 'a', role: 'a-2' },
+        ],
+      },
+    ],
+    [
+      'name: w\ntype: MAKER\nworker: a\nk: 100000',
+      { type: 'voting', members: expect.objectContaining({ length: 50 }) },
+    ],
+  ])('%s', (front, entry) => {
+    expect(workflow(front)).toEqual({ instruction: 'Do it.', ...entry });
+  });
+
+  test('calls nobody by the name of another', () => {
+    const more = { 'a-1.md': card('name: a-1') };
+    expect(workflow('name: w\ntype: chain\nsequence: [a, a-1, a]', more)).toMatchObject({
+      members: [{ agent: 'a', role: 'a-1-' }, 'a-1', { agent: 'a', role: 'a-2' }],
+    });
+  });
+
+  test('is decided by the default model where it names none', () => {
+    const config = { 'config.yaml': 'default_model: gpt-5-mini' };
+    for (const front of [
+      'type: router\nagents: [a]',
+      'type: orchestrator\nagents: [a]',
+      'type: evaluator_optimizer\ngenerator: a\nevaluator: b',
+    ]) {
+      expect(workflow(`name: w\n${front}`, config)).toMatchObject({ model: 'gpt-5-mini' });
+    }
+  });
+});
+
+describe('what is refused', () => {
+  test('each thing with its file, line and column, and all at once', async () => {
+    expect(
+      await refusal({
+        'config.yaml': 'default_model: [x]',
+        'a.md': card('name: a\nagents: [bb, nobody]\nuse_history: maybe'),
+        'bb.md': card('name: b\ntype: chian'),
+        'c.md': card('name: a\n'),
+        'd.md': card('name: d\ntype: chain'),
+        'e.md': '---\nname: [\n---\n',
+        'f.yaml': '- one\n- two\n',
+        'g.yaml': 'name: g\ninstruction: x\ninstruction: y\n',
+        'h.md': card('name: h\ninstruction: x'),
+        'i.md': card('name: " "'),
+        'j.md': card('name: j', '---USER\nHello'),
+        'k.md': card(
+          'name: k\ntype: evaluator_optimizer\ngenerator: a\nevaluator: b\nmin_rating: BEST',
+        ),
+        'l.md': card('name: l\ntype: maker\nworker: a\nk: 0'),
+        'm.md': card('name: m\ndefault: true\ntool_only: true'),
+      }),
+    ).toEqual([
+      'config.yaml:1:1 default_model has to be a text',
+      'e.md:2:8 Flow sequence in block collection must be sufficiently indented and end with a ]',
+      'f.yaml:1:1 it has to be a mapping: keys and their values',
+      'g.yaml:3:1 Map keys must be unique',
+      'i.md:2:7 name has to be a text that is not empty',
+      'c.md:2:7 another card is called "a" already: a.md',
+      'a.md:4:1 use_history has to be true or false',
+      'bb.md:3:1 unknown type "chian", did you mean "chain"?',
+      'd.md:2:1 sequence is missing: a list of the names of agents',
+      'h.md:3:1 the instruction stands in instruction and in the body: say it once',
+      'j.md:2:1 the body holds a conversation (---USER, ---ASSISTANT): only an instruction may stand there',
+      'k.md:6:1 min_rating has to be one of POOR, FAIR, GOOD, EXCELLENT',
+      'l.md:5:1 k has to be at least 1',
+      'm.md:3:1 an agent for others alone is not the default one',
+      'a.md:3:10 unknown agent "bb", did you mean "b"?',
+      'a.md:3:14 unknown agent "nobody"',
+    ]);
+  });
+
+  test('circles, once each', async () => {
+    expect(
+      await refusal({
+        'a.md': card('name: a\nagents: [b]'),
+        'b.md': card('name: b\ntype: chain\nsequence: [c]'),
+        'c.md': card('name: c\nagents: [a, c]'),
+      }),
+    ).toEqual([
+      'c.md:3:10 a → b → c → a is a circle: nobody may be below itself',
+      'c.md:3:13 c → c is a circle: nobody may be below itself',
+    ]);
+  });
+
+  test('what our own files do not take, at the card it comes from', async () => {
+    expect(await refusal({ 'a.md': card(`name: ${'x'.repeat(201)}`) })).toEqual([
+      expect.stringMatching(/^a\.md:2:1 /),
+    ]);
+    expect(await refusal({ 'a.md': card('name: a\nrequest_params: {max_iterations: 0}') })).toEqual(
+      ['a.md:3:18 max_iterations has to be at least 1'],
+    );
+  });
+});
+
+describe('a whole project', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  test('applies, and exports again to the same digest', async () => {
+    const { document } = importFastAgent(await readFastAgentProject(NEWSROOM));
+    const tenant = await newTenant(database.pool);
+    const plan = await tenant.apply(writeFile(document));
+    expect(changes(plan).filter((change) => change.startsWith('create'))).toHaveLength(
+      1 + 5 + 6 + 7,
+    );
+    const again = await tenant.apply(await tenant.export('newsroom'), { prune: true });
+    expect({ digest: again.digest, changes: changes(again) }).toEqual({
+      digest: plan.digest,
+      changes: [],
+    });
+    expect(await tenant.all(`select (howdah.current_agent()).name`)).toEqual([{ name: 'chief' }]);
+    const faults = await tenant.all(
+      `select w.name, howdah_private.workflow_fault(v.definition) as fault from howdah.workflows as w
+      join howdah.workflow_versions as v on v.id = w.current_version_id
+      where w.agent_system_id is not null`,
+    );
+    expect(faults).toHaveLength(7);
+    expect(faults.filter(({ fault }) => fault !== null)).toEqual([]);
+  });
+
+  test('tells of everything it leaves behind, in the order of the files', async () => {
+    const { notes: all } = importFastAgent(await readFastAgentProject(NEWSROOM));
+    expect(
+      all.map(({ file, line, column }) => `${file.slice(NEWSROOM.length + 1)}:${line}:${column}`),
+    ).toEqual([
+      'fastagent.config.yaml:5:1',
+      'fastagent.config.yaml:8:3',
+      'fastagent.config.yaml:9:3',
+      'fastagent.config.yaml:14:5',
+      'fastagent.secrets.yaml:2:3',
+      ...[
+        'abroad.yaml:3:1',
+        'campaign.md:5:1',
+        'chief.md:10:1',
+        'chief.md:11:1',
+        'chief.md:16:3',
+        'chief.md:17:1',
+      ].map((at) => `.fast-agent/agent-cards/${at}`),
+      ...[
+        'chief.md:23:1',
+        'chief.md:25:10',
+
+        'desk.md:5:1',
+        'notes.md:1:1',
+        'reporter.md:6:1',
+        'verdict.md:5:1',
+        'verdict.md:7:1',
+      ].map((at) => `.fast-agent/agent-cards/${at}`),
+      '.fast-agent/tool-cards/lookup.md:2:1',
+      '.fast-agent/tool-cards/lookup.md:4:1',
+      'legacy.py:6:1',
+    ]);
+  });
+});

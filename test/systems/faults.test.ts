@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readFile } from '../../src/systems/read-file.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Doors, faultsOf, newTenant } from './support.ts';
+
+let database: TestDatabase;
+let tenant: Doors;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  tenant = await newTenant(database.pool);
+});
+afterAll(() => database?.drop());
+
+const HEAD = 'version: v1\nname: shop\n';
+
+describe('a fault has its line, its column and what was meant', () => {
+  test.each([
+    // syntax
+    ['agents: {', /^3:10 Flow map .* end with a }/],
+    ['agents:\n  desk: [1, 2', /^4:14 Flow sequence .* end with a ]/],
+    ['agents: {}\nagents: {}', '4:1 Map keys must be unique'],
+    ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
+    ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
+    ['agents: { desk: { mission: *nobody } }', '3:28 nothing before it has the anchor &nobody'],
+    ['agents: { ? [a, b] : {} }', '3:13 a key has to be a text'],
+    ['agents: { __proto__: {} }', '3:11 __proto__ is no name'],
+    ['agents: { desk: { mission: "\\0" } }', '3:28 a text may hold any character'],
+    ['agents: { desk: { mission: "\\uD800" } }', '3:28 a text may hold any character'],
+    [
+      'models: { m: { provider: x, model: x, input_price: .inf } }',
+      '3:52 a number has to be finite',
+    ],
+    // shape
+    ['agent: {}', '3:1 unknown key "agent", did you mean "agents"?'],
+    ['agents:\n  desk:\n    mision: Answer.', '5:5 unknown key "mision", did you mean "mission"?'],
+    ['agents: { desk: { tools: { alow: [] } } }', '3:28 unknown key "alow", did you mean "allow"?'],
+    [
+      'agents: { desk: { budget: { max_stps: 3 } } }',
+      '3:29 unknown key "max_stps", did you mean "max_steps"?',
+    ],
+    [
+      'agents: { desk: { models: [{ modl: x }] } }',
+      '3:30 unknown key "modl", did you mean "model"?',
+    ],
+    [
+      'agents: { desk: { context_policy: trimm } }',
+      '3:35 unknown context_policy "trimm", did you mean "trim"?',
+    ],
+    [
+      'agents: { desk: { context_policy: 0123456789 } }',
+      '3:35 context_policy has to be one of trim, summarize, none',
+    ],
+    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be string, not number'],
+    ['agents: { desk: { mission: null } }', /^3:28 mission has to be string, not empty/],
+    ['agents: { desk: [] }', '3:11 desk has to be object, not a list'],
+    ['agents: { desk: { use_history: yes } }', '3:32 use_history has to be boolean, not string'],
+    ['agents: { desk: { budget: { max_steps: 0 } } }', '3:40 max_steps has to be at least 1'],
+    ['agents: { desk: { budget: { max_cost: 0 } } }', '3:39 max_cost has to be more than 0'],
+    [
+      'agents: { desk: { budget: { max_steps: 1.5 } } }',
+      '3:40 max_steps has to be int, not number',
+    ],
+    ['models: { m: { provider: x } }', '3:11 model is missing'],
+    [
+      'models: { m: { provider: x, model: x, api_key: abc } }',
+      '3:39 api_key: keys never stand in a file',
+    ],
+    [
+      'models: { m: { provider: x, model: x, capabilities: [] } }',
+      '3:39 capabilities has to be object, not a list',
+    ],
+    ['tools: { t: { kind: customm } }', '3:21 unknown kind "customm", did you mean "custom"?'],
+    ['tools: { t: { kind: agent } }', '3:10 agent is missing'],
+    [
+      'tools: { "two words": { kind: custom } }',
+      '3:10 a tool has a name of letters, digits, _ and -',
+    ],
+    [
+      'workflows: { w: { type: chian, members: [] } }',
+      '3:25 unknown type "chian", did you mean "chain"?',
+    ],
+    [
+      'workflows: { w: { type: router, members: [], fallbak: x } }',
+      '3:46 unknown key "fallbak", did you mean "fallback"?',
+    ],
+    [
+      'workflows: { w: { type: chain, members: [{ agnt: x }] } }',
+      '3:44 unknown key "agnt", did you mean "agent"?',
+    ],
+    [
+      'workflows: { w: { type: chain, members: [3] } }',
+      '3:42 0 has to be string or object, not number',
+    ],
+    ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
+    // what is named
+    ['agents: { desk: { model: nobody } }', '3:26 unknown model "nobody"'],
+    [
+      'agents: { desk: { models: [default, defalt] } }',
+      '3:37 unknown model "defalt", did you mean "default"?',
+    ],
+    [
+      'agents: { desk: { tools: { allow: [todo, tood] } } }',
+      '3:42 unknown tool "tood", did you mean "todo"?',
+    ],
+    ['agents: { desk: { agents: [desc] } }', '3:28 unknown agent "desc", did you mean "desk"?'],
+    [
+      'agents: { desk: { agents: { desc: {} } } }',
+      '3:29 unknown agent "desc", did you mean "desk"?',
+    ],
+    ['agents: { desk: { workflows: [w] } }', '3:31 unknown workflow "w"'],
+    [
+      'agents: { desk: { tools: { configuration: { todo: {} } } } }',
+      '3:45 "todo" is not among tools.allow',
+    ],
+    ['agents: { desk: { tools: { allow: [todo, todo] } } }', '3:42 "todo" is listed twice'],
+    [
+      'agents: { desk: { model: default, models: [default] } }',
+      '3:35 say either model or models, not both',
+    ],
+    ['tools: { t: { kind: agent, agent: nobody } }', '3:35 unknown agent "nobody"'],
+    ['tools: { t: { kind: custom, compensation: back } }', '3:43 unknown tool "back"'],
+    [
+      'workflows: { w: { type: chain, members: [nobody] } }',
+      '3:42 unknown agent or workflow "nobody"',
+    ],
+    [
+      'workflows: { w: { type: router, members: [], model: nobody } }',
+      '3:53 unknown model "nobody"',
+    ],
+    ['orchestrator: nobody', '3:15 unknown agent or workflow "nobody"'],
+    // what rows refuse
+    ['models: { m: { provider: x, model: x, base_url: "ftp://x" } }', /^3:49 .*base url is http/],
+    ['models: { m: { provider: x, model: x, secret_name: nowhere } }', /^3:52 .*secret/],
+    [
+      'models: { m: { provider: x, model: x, base_url: "https://me:pass1234@x.org/" } }',
+      /^3:49 .*password/,
+    ],
+    [
+      'agents: { desk: { mission: "Use sk-proj-abcdefgh1234567890ABCD." } }',
+      '3:28 instruction holds a key, and keys never stand in a row',
+    ],
+    [
+      'agents: { desk: { models: [{ model: default, request_params: { api_key: sk-123456789 } }] } }',
+      /^3:11 request_params.* holds a key/,
+    ],
+    [
+      'agents: { desk: { tools: { allow: [http_request], configuration: { http_request: { headers: { authorization: "Bearer abcdef1234567890" } } } } } }',
+      /holds a key/,
+    ],
+    ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
+    ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],
+    ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" is there already, of kind builtin/],
+    ['workflows: { w: { type: chain, members: [{ workflow: w }] } }', /^3:32 .*member of itself/],
+    [
+      'workflows: { w: { type: chain, members: [{ agent: development, configuration: { api_key: abcdef } }] } }',
+      /^3:32 .*holds a key/,
+    ],
+  ])('%s', async (text, said) => {
+    const { lines } = await faultsOf(tenant.apply(HEAD + text));
+    expect(lines).toHaveLength(1);
+    if (typeof said === 'string') expect(lines[0]?.slice(0, said.length)).toBe(said);
+    else expect(lines[0]).toMatch(said);
+  });
+
+  test('all of them at once, of every kind', async () => {
+    const { code, lines, faults } = await faultsOf(
+      tenant.apply(`${HEAD}models:
+  fast: { provider: openai }
+agents:
+  desk:
+    mission: Answer.
+    model: fast
+    tools: { allow: [serch] }
+  other:
+    mision: Answer.
+    model: nobody
+tools:
+  search: { kind: custom }
+workflows:
+  press: { type: chain, members: [desk, editor] }
+`),
+    );
+    expect(lines).toEqual([
+      '4:3 model is missing',
+      '9:22 unknown tool "serch", did you mean "search"?',
+      '11:5 unknown key "mision", did you mean "mission"?',
+      '16:41 unknown agent or workflow "editor"',
+    ]);
+    expect(code).toBe('HWINV');
+    expect(faults[1]).toMatchObject({ file: 'system.yaml', path: '/agents/desk/tools/allow/0' });
+  });
+
+  test('no more than a key is told of one that was pasted', async () => {
+    const key = 'sk-proj-abcdefgh1234567890ABCD';
+    for (const text of [
+      `models: { m: { provider: x, model: x, api_key: ${key} } }`,
+      `models: { m: { provider: x, model: x, secret_name: ${key} } }`,
+      `agents: { desk: { mission: ${key} } }`,
+      `agents: { desk: { context_policy: ${key} } }`,
+      `agents: {} # ${key}`,
+    ]) {
+      const error = await tenant.apply(HEAD + text).catch((thrown) => thrown);
+      expect(error.code).toBe('HWINV');
+      expect(JSON.stringify([error.message, error.detail, error.hint])).not.toContain(key);
+    }
+  });
+});
+
+describe('a file', () => {
+  test('that is larger than 1 MB is refused', () => {
+    expect(readFile(`a: ${'x'.repeat(1024 * 1024)}`).faults).toMatchObject([
+      { line: 1, column: 1, message: expect.stringMatching(/1 MB/) },
+    ]);
+  });
+
+  test('that unfolds to more than it says is refused', () => {
+    const bomb = [
+      'a: &a [x]',
+      ...'bcdefghi'.split('').map((name, index) => {
+        const before = 'abcdefgh'[index];
+        return `${name}: &${name} [${Array(10).fill(`*${before}`).join(', ')}]`;
+      }),
+    ].join('\n');
+    expect(readFile(bomb).faults).toMatchObject([{ message: expect.stringMatching(/alias/) }]);
+  });
+
+  test('that is nested without end is refused', () => {
+    expect(readFile('['.repeat(100_000)).faults.length).toBeGreaterThan(0);
+  });
+
+  test('may use anchors, and may be JSON', async () => {
+    const text = `${HEAD}agents:\n  one: &it { mission: Answer. }\n  two: *it\n`;
+    expect(readFile(text)).toMatchObject({
+      faults: [],
+      document: { agents: { two: { mission: 'Answer.' } } },
+    });
+    const { lines } = await faultsOf(
+      tenant.apply(
+        '{\n  "version": "v1",\n  "name": "shop",\n  "agents": {"a": {"modle": "x"}}\n}',
+      ),
+    );
+    expect(lines).toEqual(['4:20 unknown key "modle", did you mean "model"?']);
+  });
+
+  test('that is empty says what is missing', async () => {
+    expect((await faultsOf(tenant.apply(''))).lines).toEqual([
+      '1:1 the document has to be object, not empty',
+    ]);
+    expect((await faultsOf(tenant.apply('agents: {}'))).lines).toEqual([
+      '1:1 version is missing',
+      '1:1 name is missing',
+    ]);
+  });
+});
+
+test('SQL alone refuses what is no system, by the same schema', async () => {
+  const apply = (document: unknown) =>
+    tenant.all('select howdah.apply_agent_system($1)', JSON.stringify(document));
+  await expect(
+    apply({ version: 'v1', name: 'x', agents: { a: { mision: '' } } }),
+  ).rejects.toMatchObject({
+    code: 'HWINV',
+    message: '/agents/a: mision is not allowed',
+  });
+  await expect(apply({ version: 'v2', name: 'x' })).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringMatching(/version/),
+  });
+  await expect(apply([])).rejects.toMatchObject({ code: 'HWINV' });
+  await expect(
+    apply({ version: 'v1', name: 'x', agents: { a: 7 }, more: 1 }),
+  ).rejects.toMatchObject({ code: 'HWINV' });
+});

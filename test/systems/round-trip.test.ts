@@ -1,0 +1,362 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import { readFile } from '../../src/systems/read-file.ts';
+import { writeFile } from '../../src/systems/write-file.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { changes, HELPDESK, newTenant } from './support.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
+/** Texts with what YAML could take for something else. */
+const text = fc.oneof(
+  fc.constantFrom(
+    'yes',
+    'null',
+    '~',
+    '1e3',
+    '0x1f',
+    '- a',
+    'a: b',
+    '# no',
+    ' a ',
+    'two\nlines',
+    'ends\n',
+    '\n',
+    '\t',
+    "'",
+    '"',
+    '|',
+    '*x',
+    '&x',
+    '!x',
+    '%',
+    '',
+    '2026-11-20',
+    '…',
+    '🙂',
+    'a\n\n\n',
+    '  b\n c',
+    '<<',
+    '\r\n',
+  ),
+  fc
+    .string({ unit: 'grapheme', maxLength: 30 })
+    .filter((one) => one.isWellFormed() && !one.includes('\u0000')),
+);
+const word = fc.stringMatching(/^[a-z][a-z0-9_]{0,7}$/);
+/** Names are one line of text; numbers as names would be ordered otherwise by JavaScript. */
+const name = fc.oneof(
+  word,
+  fc.constantFrom('Ann Lee', 'é~/x', '7', '01', 'true', 'null', 'constructor', 'a: b'),
+);
+const value = fc.oneof(
+  text,
+  fc.integer(),
+  fc.constantFrom(0.25, 1e21, -3.5),
+  fc.boolean(),
+  fc.constant(null),
+);
+const free = fc.dictionary(
+  word,
+  fc.oneof(value, fc.array(value, { maxLength: 3 }), fc.dictionary(word, value, { maxKeys: 3 })),
+  { maxKeys: 3 },
+);
+const some = <T extends object>(shape: T) =>
+  fc.record(shape as never, { requiredKeys: [] }) as fc.Arbitrary<JsonObject>;
+const budget = some({
+  max_steps: fc.integer({ min: 1, max: 99 }),
+  max_tokens: fc.integer({ min: 1, max: 2 ** 50 }),
+  max_cost: fc.constantFrom(0.5, 0.1, 12, 1e-7),
+  max_seconds: fc.integer({ min: 1, max: 99 }),
+});
+const subRun = some({
+  mission_override: fc.constantFrom('Be short.', 'yes'),
+  allowed_tools: fc.array(fc.constantFrom('todo', 'ask_user'), { maxLength: 2 }),
+  budget,
+  suppress_markdown: fc.boolean(),
+});
+
+const model = fc
+  .tuple(
+    some({
+      purpose: fc.constantFrom('llm', 'embedding', 'tts', 'stt'),
+      domain: text.filter((one) => one.length > 0 && one.length <= 200),
+      base_url: fc.constantFrom('https://models.example.org/v1', 'http://a.example.com'),
+      capabilities: free,
+      input_price: fc.constantFrom(0, 0.25, 3, 1.1),
+      output_price: fc.constantFrom(0, 1e-7, 15),
+      context_tokens: fc.integer({ min: 1, max: 1e6 }),
+    }),
+    word,
+  )
+  .map(([rest, id]): JsonObject => ({ provider: 'openai', model: id, ...rest }));
+
+const engine = fc.constantFrom<JsonObject>(
+  {},
+  {
+    engine: 'http',
+    engine_configuration: { url: 'https://agents.example.org/ask', headers: { 'x-team': 'a' } },
+  },
+  { engine: 'custom', engine_configuration: { function: 'answer', request_params: { n: 1.5 } } },
+);
+
+const agentOf = (models: string[], tools: string[], agents: string[], workflows: string[]) =>
+  fc
+    .tuple(
+      some({
+        mission: text,
+        system_prompt: text,
+        description: text,
+        budget,
+        domain: text.filter((one) => one.length <= 200),
+        use_history: fc.boolean(),
+        human_input: fc.boolean(),
+        is_active: fc.boolean(),
+        context_policy: fc.constantFrom('trim', 'summarize', 'none'),
+        capabilities: fc.array(text, { maxLength: 3 }),
+        output_schema: fc.constantFrom(
+          { type: 'object', properties: { n: { type: 'number', default: 1.5 } } },
+          { type: 'string' },
+        ),
+      }),
+      fc.array(fc.tuple(fc.constantFrom('default', ...models), fc.option(free)), { maxLength: 3 }),
+      fc.subarray(['todo', 'http_request', ...tools]),
+      fc.subarray(agents),
+      fc.subarray(workflows),
+      fc.tuple(fc.boolean(), subRun, free, fc.option(fc.boolean()), engine),
+    )
+    .map(
+      ([
+        rest,
+        chosen,
+        allow,
+        sub,
+        flows,
+        [isLong, configuration, params, approval, answers],
+      ]): JsonObject => ({
+        ...rest,
+        ...answers,
+        models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
+        tools: {
+          allow,
+          ...(allow.includes('todo') && { configuration: { todo: params } }),
+          ...(allow.includes('http_request') &&
+            approval !== null && { requires_approval: { http_request: approval } }),
+        },
+        agents: isLong ? Object.fromEntries(sub.map((one) => [one, configuration])) : sub,
+        workflows: isLong
+          ? Object.fromEntries(
+              flows.map((one) => [one, { ...configuration, requires_approval: true }]),
+            )
+          : flows,
+      }),
+    );
+
+const configurations: fc.Arbitrary<JsonObject>[] = [
+  some({ cumulative: fc.boolean(), stop_when: fc.constant("output == 'x'") }).map((rest) => ({
+    type: 'chain',
+    ...rest,
+  })),
+  some({
+    max_concurrency: fc.integer({ min: 1, max: 9 }),
+    template: text.filter((one) => one !== ''),
+  }).map((rest) => ({ type: 'parallel', ...rest })),
+  some({
+    method: fc.constant('lexical'),
+    configuration: fc.constantFrom({ members: 'capable' }, { members: 'listed' }),
+    min_confidence: fc.constantFrom(0, 0.5, 1),
+    request_params: free,
+  }).map((rest) => ({ type: 'router', ...rest })),
+  some({ planning: fc.constant('iterative'), max_plans: fc.integer({ min: 1, max: 9 }) }).map(
+    (rest) => ({ type: 'orchestrator', ...rest }),
+  ),
+  some({ rubric: text.filter((one) => one !== ''), min_score: fc.constantFrom(0.25, 1) }).map(
+    (rest) => ({ type: 'evaluator-optimizer', ...rest }),
+  ),
+  some({ ties: fc.constant('fail'), method: fc.constant('weighted') }).map((rest) => ({
+    type: 'voting',
+    ...rest,
+  })),
+  some({ query: fc.constant('select 1') }).map((rest) => ({ type: 'map', ...rest })),
+  fc.constant({
+    type: 'graph',
+    start: 'a',
+    edges: [{ from: 'a', to: 'b', when: 'true' }],
+    joins: { b: 'all' },
+  }),
+];
+
+const workflowOf = (agents: string[]) =>
+  fc
+    .tuple(
+      fc.oneof(...configurations),
+      some({ description: text, instruction: text, budget, is_active: fc.boolean() }),
+      fc.array(
+        fc.oneof(
+          fc.constantFrom('development', ...agents),
+          fc
+            .tuple(fc.constantFrom('development', ...agents), subRun, word)
+            .map(([agent, configuration, role]) => ({ agent, configuration, role })),
+          fc.constant({ question: { prompt: 'Well?', options: ['yes', 'no'] } }),
+        ),
+        { maxLength: 4 },
+      ),
+    )
+    .map(
+      ([configuration, rest, members]): JsonObject =>
+        ({ ...configuration, ...rest, members }) as JsonObject,
+    );
+
+const tool = fc.oneof(
+  some({
+    description: text,
+    parameters: fc.constant({ type: 'object', properties: { q: { type: 'string' } } }),
+    configuration: free,
+    effect: fc.constantFrom('pure', 'once'),
+    requires_approval: fc.boolean(),
+    timeout_ms: fc.integer({ min: 1, max: 9999 }),
+    is_active: fc.boolean(),
+  }).map((rest): JsonObject => ({ kind: 'custom', ...rest })),
+  some({ description: text }).map(
+    (rest): JsonObject => ({ kind: 'agent', agent: 'development', ...rest }),
+  ),
+);
+
+const system = fc
+  .record({
+    models: fc.dictionary(name, model, { maxKeys: 3 }),
+    tools: fc.dictionary(fc.stringMatching(/^t_[a-z]{1,6}$/), tool, { maxKeys: 3 }),
+    agents: fc.uniqueArray(
+      name.map((one) => `a ${one}`),
+      { maxLength: 4 },
+    ),
+    workflows: fc.uniqueArray(
+      name.map((one) => `w ${one}`),
+      { maxLength: 3 },
+    ),
+    description: text,
+  })
+  .chain(({ models, tools, agents, workflows, description }) =>
+    fc
+      .tuple(
+        fc.tuple(
+          ...agents.map((own) =>
+            agentOf(
+              Object.keys(models),
+              Object.keys(tools),
+              agents.filter((one) => one !== own),
+              workflows,
+            ),
+          ),
+        ),
+        fc.tuple(...workflows.map(() => workflowOf(agents))),
+      )
+      .map(
+        ([made, flows]): JsonObject => ({
+          version: 'v1',
+          name: 'random',
+          description,
+          models,
+          tools,
+          agents: Object.fromEntries(agents.map((one, index) => [one, made[index] as JsonObject])),
+          workflows: Object.fromEntries(
+            workflows.map((one, index) => [one, flows[index] as JsonObject]),
+          ),
+          ...(agents[0] !== undefined && { orchestrator: agents[0] }),
+        }),
+      ),
+  );
+
+test('what is exported applies to the same digest, here and in an empty tenant, and is the same bytes again', async () => {
+  await fc.assert(
+    fc.asyncProperty(system, async (document) => {
+      const [here, there] = [await newTenant(database.pool), await newTenant(database.pool)];
+      const first = await here.apply(document);
+      const file = writeFile((await here.export('random')) as JsonObject);
+      const again = await here.apply(file, { prune: true });
+      expect(changes(again)).toEqual([]);
+      expect(again).toMatchObject({ digest: first.digest, version: 1 });
+      expect((await there.apply(file)).digest).toBe(first.digest);
+      expect(writeFile((await there.export('random')) as JsonObject)).toBe(file);
+      expect(changes(await here.apply(document))).toEqual([]);
+    }),
+    { numRuns: 12, seed: 20261120 },
+  );
+}, 240_000);
+
+test('any content is the same after it was written and read', () => {
+  fc.assert(
+    fc.property(system, (document) => {
+      const read = readFile(writeFile(document));
+      expect(read.faults).toEqual([]);
+      const { agents: _, ...rest } = document;
+      expect(read.document).toMatchObject(JSON.parse(JSON.stringify(rest)));
+    }),
+    { numRuns: 100, seed: 20261120 },
+  );
+});
+
+test('a file reads like one a person would write', async () => {
+  const tenant = await newTenant(database.pool);
+  await tenant.apply(HELPDESK);
+  expect(writeFile((await tenant.export('shop-helpdesk')) as JsonObject)).toBe(`version: v1
+name: shop-helpdesk
+models:
+  fast:
+    provider: openai
+    model: gpt-5-mini
+agents:
+  analyst:
+    mission: Answer with SQL.
+    model: fast
+    budget:
+      max_steps: 6
+  desk:
+    mission: Answer the customer. Delegate figures to analyst.
+    model: fast
+    tools:
+      allow:
+        - ask_user
+        - todo
+    agents:
+      - analyst
+    budget:
+      max_steps: 12
+      max_tokens: 40000
+workflows:
+  nightly:
+    type: chain
+    members:
+      - analyst
+      - desk
+orchestrator: desk
+`);
+});
+
+test('what was made by hand is exported too, every column of it', async () => {
+  const tenant = await newTenant(database.pool);
+  await tenant.all(
+    `insert into howdah.models (name, provider, model) values ('mine', 'openai', 'x')`,
+  );
+  await tenant.all(
+    `insert into howdah.agents (name, instruction, is_default, max_cost) values ('hand', 'Do.', true, 0.250)`,
+  );
+  await tenant.all(
+    `insert into howdah.agent_models (agent_id, model_id, position) select howdah.agent('hand'), id, 5 from howdah.models where name = 'mine' and tenant_id = $1`,
+    tenant.tenant,
+  );
+  const document = await tenant.export(null);
+  expect(document).toMatchObject({
+    agents: {
+      hand: { mission: 'Do.', is_default: true, budget: { max_cost: 0.25 }, models: ['mine'] },
+    },
+    models: { mine: { provider: 'openai', model: 'x' } },
+  });
+  const plan = await tenant.apply(document);
+  expect((await tenant.apply(writeFile(document as JsonObject))).digest).toBe(plan.digest);
+});

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { systemFileSchema } from '../../src/systems/file-schema.ts';
+import { readFile } from '../../src/systems/read-file.ts';
+import { shapeFaults } from '../../src/systems/shape.ts';
+import { HELPDESK } from './support.ts';
+
+const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const published = JSON.parse(text('src/systems/agent-system.v1.json'));
+
+test('the published schema is the one that files are checked by', () => {
+  expect(published).toEqual(systemFileSchema());
+});
+
+test.each([
+  ['the example of the contract', HELPDESK, true],
+  ['the helpdesk', text('examples/helpdesk.yaml'), true],
+  ['the press office', text('examples/press.yaml'), true],
+  ['a word that is misspelt', HELPDESK.replace('mission', 'mision'), false],
+  ['another version', HELPDESK.replace('v1', 'v2'), false],
+  ['a type there is not', HELPDESK.replace('chain', 'chian'), false],
+  ['a limit of nothing', HELPDESK.replace('max_steps: 12', 'max_steps: 0'), false],
+])('an editor says of %s what an apply does', (_what, file, isRight) => {
+  const { document } = readFile(file);
+  const validate = new Ajv2020({ strict: false }).compile(published);
+  expect([validate(document), shapeFaults(document).length === 0]).toEqual([isRight, isRight]);
+});

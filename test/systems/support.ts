@@ -1,0 +1,68 @@
+import type pg from 'pg';
+import type { ApplyOptions, Plan } from '../../src/db/agent-systems.ts';
+import { inTenant } from '../../src/db/agent-systems.ts';
+import { applySystems } from '../../src/systems/apply.ts';
+import type { Fault } from '../../src/systems/fault.ts';
+import { all, makeTenant, one } from '../sql/support.ts';
+
+export type Doors = ReturnType<typeof doorsOf>;
+
+/** A tenant of its own, and what is done to it. */
+export async function newTenant(pool: pg.Pool): Promise<Doors> {
+  return doorsOf(pool, await makeTenant(pool));
+}
+
+function doorsOf(pool: pg.Pool, tenant: string) {
+  const inside = <T>(work: (client: pg.PoolClient) => Promise<T>) => inTenant(pool, tenant, work);
+  return {
+    tenant,
+    inside,
+    apply: (text: string | object, options?: ApplyOptions): Promise<Plan> =>
+      inside(async (client) => {
+        const name = 'system.yaml';
+        const file = { name, text: typeof text === 'string' ? text : JSON.stringify(text) };
+        return (await applySystems(client, [file], options))[0] as Plan;
+      }),
+    export: (name: string | null): Promise<Record<string, unknown>> =>
+      inside(
+        async (client) =>
+          (await one(client, 'select howdah.export_agent_system($1) as d', [name])).d,
+      ),
+    all: (text: string, ...values: unknown[]) => inside((client) => all(client, text, values)),
+    one: (text: string, ...values: unknown[]) => inside((client) => one(client, text, values)),
+  };
+}
+
+/** `action kind name` of everything but what is unchanged. */
+export function changes(plan: Plan): string[] {
+  return plan.objects
+    .filter(({ action }) => action !== 'unchanged')
+    .map(({ action, kind, name }) => `${action} ${kind} ${name}`);
+}
+
+/** What a file was refused for, as `line:column message`. */
+export async function faultsOf(
+  work: Promise<unknown>,
+): Promise<{ code: string; lines: string[]; faults: Fault[] }> {
+  try {
+    await work;
+  } catch (error) {
+    const { code, detail } = error as { code: string; detail?: { faults?: Fault[] } };
+    if (!detail?.faults) throw error;
+    const lines = detail.faults.map(({ line, column, message }) => `${line}:${column} ${message}`);
+    return { code, lines, faults: detail.faults };
+  }
+  throw new Error('this was not refused');
+}
+
+/** The example of contract section 8, without the tool that is not there yet. */
+export const HELPDESK = `version: v1
+name: shop-helpdesk
+models:    { fast: { provider: openai, model: gpt-5-mini } }
+agents:
+  desk:    { mission: "Answer the customer. Delegate figures to analyst.", model: fast, tools: { allow: [todo, ask_user] },
+             agents: [analyst], budget: { max_steps: 12, max_tokens: 40000 } }
+  analyst: { mission: "Answer with SQL.", model: fast, budget: { max_steps: 6 } }
+workflows: { nightly: { type: chain, members: [analyst, desk] } }
+orchestrator: desk
+`;

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { workflowConfigurations } from '../../src/systems/workflow-schema.ts';
+import { one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
+const FOR_PEOPLE = ['$schema', 'title', 'description', 'default'];
+/** What zod adds that refuses nothing JSON could hold. */
+const isIdle = (key: string, value: unknown) =>
+  key === 'propertyNames' ||
+  (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) ||
+  (key === 'additionalProperties' && JSON.stringify(value) === '{}');
+
+/** What a schema lets pass, without what it says to people. */
+function rules(schema: unknown): unknown {
+  const bare = JSON.stringify(schema, (key, value) => {
+    if (FOR_PEOPLE.includes(key) || isIdle(key, value)) return undefined;
+    return value?.enum ? { enum: value.enum } : value;
+  });
+  return JSON.parse(bare);
+}
+
+test.each(Object.entries(workflowConfigurations))(
+  'files know of %s what the database does',
+  async (type, shape) => {
+    const text = 'select howdah.workflow_schema($1) as schema';
+    const { schema } = await one(database.pool, text, [type]);
+    const ours = z.toJSONSchema(z.strictObject(shape), { io: 'input' });
+    expect(rules(ours)).toEqual(rules(schema));
+  },
+);
