@@ -146,14 +146,18 @@ async function answerUntil(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Of the kinds that all pass the same places one and the workflow stand for the others, unless all are asked for. */
+/**
+ * Unless all are asked for, one kind and the workflow stand for those that pass the same places, and who calls several tools at
+ * once for those who call one of them.
+ */
 const isWhole = process.env.HOWDAH_EVERY_FAILPOINT === '1';
-const STAND_FOR_ALL = ['answer'];
+const STANDS_FOR_ALL = 'answer';
+const PART_OF_PARALLEL = ['tools', 'sql'];
 
 const pairs: (readonly [string, string])[] = [
-  ...KINDS.flatMap((kind) =>
+  ...KINDS.filter(({ name }) => isWhole || !PART_OF_PARALLEL.includes(name)).flatMap((kind) =>
     kind.passes
-      .filter((one) => isWhole || !ALWAYS.includes(one) || STAND_FOR_ALL.includes(kind.name))
+      .filter((one) => isWhole || !ALWAYS.includes(one) || kind.name === STANDS_FOR_ALL)
       .map((failpoint) => [failpoint, kind.name] as const),
   ),
   ...TEAM.passes.map((failpoint) => [failpoint, TEAM.name] as const),
