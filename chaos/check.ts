@@ -1,6 +1,8 @@
 import type { Order } from './customers.ts';
+import { outputOf, playTeam } from './expected.ts';
+import { isBroken, teamWithKey } from './keys.ts';
 import type { CallRow, Observed, RunRow } from './observe.ts';
-import { callWithKey, converse, finalAnswer } from './plan.ts';
+import { callWithKey } from './plan.ts';
 import type { Effect } from './tools.ts';
 
 // Holds what was promised against what is there. Pure: the same observations give the same breaches.
@@ -38,6 +40,7 @@ export function check(evidence: Evidence): Verdict {
     breaches: [
       ...lostOrders(evidence, explained),
       ...wrongEnds(evidence, explained),
+      ...wrongMembers(evidence, explained),
       ...booked(evidence),
       ...acted(evidence),
       ...heard(evidence),
@@ -56,8 +59,11 @@ export function check(evidence: Evidence): Verdict {
   };
 }
 
-function isExplained({ status, stop_reason, error_code }: RunRow, evidence: Evidence): boolean {
-  if (status !== 'failed') return false;
+function isExplained(
+  { key, status, stop_reason, error_code }: RunRow,
+  evidence: Evidence,
+): boolean {
+  if (status !== 'failed' || isBroken(key)) return false;
   return (
     (stop_reason === 'poison' && evidence.deaths >= 3) ||
     (evidence.isModelCut && OF_THE_MODEL.includes(error_code ?? ''))
@@ -66,6 +72,7 @@ function isExplained({ status, stop_reason, error_code }: RunRow, evidence: Evid
 
 function lostOrders({ orders, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
   const byId = new Map(runs.map((run) => [run.id, run]));
+  const rootsWithTrouble = rootsOf(explained);
   return orders.flatMap((order): Breach[] => {
     const run = byId.get(order.id);
     const who = `run ${order.plan.key} (${order.id})`;
@@ -85,6 +92,7 @@ function lostOrders({ orders, runs }: Evidence, explained: ReadonlySet<RunRow>):
     const isRight =
       run.status === 'completed' ||
       explained.has(run) ||
+      (order.plan.team && run.error_code === 'member_failed' && rootsWithTrouble.has(run.id)) ||
       (run.status === 'cancelled' && mayBeCancelled);
     return isRight ? [] : [{ kind: 'lost', what: `${who} ended ${endOf(run)}` }];
   });
@@ -94,9 +102,13 @@ function endOf(run: RunRow): string {
   return `${run.status} ${run.stop_reason ?? ''} ${run.error_code ?? ''}`;
 }
 
+function rootsOf(explained: ReadonlySet<RunRow>): Set<string> {
+  return new Set([...explained].map((run) => run.root));
+}
+
 /** Every run below an order, and every fork, ends as its root lets it; who completed says what is known. */
 function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
-  const rootsWithTrouble = new Set([...explained].map((run) => run.root));
+  const rootsWithTrouble = rootsOf(explained);
   const endedRoots = new Set(
     runs.filter((run) => run.id === run.root && run.status !== 'completed').map((run) => run.id),
   );
@@ -108,15 +120,38 @@ function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Br
     const isEntitled =
       run.id === run.root || // lostOrders has looked at it
       rootsWithTrouble.has(run.root) ||
+      (run.status === 'failed' && isBroken(run.key)) ||
       (run.status === 'cancelled' && endedRoots.has(run.root));
     if (run.status !== 'completed') {
       return isEntitled ? [] : [{ kind: 'lost', what: `${who} ended ${endOf(run)}` }];
     }
     if (rootsWithTrouble.has(run.root)) return [];
-    const expected = finalAnswer(seed, converse(seed, run.key));
+    const expected = outputOf(seed, run.key);
     return run.output === expected
       ? []
       : [{ kind: 'lost', what: `${who} says ${run.output}, and not ${expected}` }];
+  });
+}
+
+/** A workflow that completed has asked each member as often as its type says, and nobody else; and waited for all of them. */
+function wrongMembers({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
+  const rootsWithTrouble = rootsOf(explained);
+  const children = Map.groupBy(runs, ({ parent }) => parent);
+  return runs.flatMap((run): Breach[] => {
+    const isJudged = run.status === 'completed' && !rootsWithTrouble.has(run.root);
+    if (!isJudged || !teamWithKey(run.key)) return [];
+    const members = children.get(run.id) ?? [];
+    const there = count(members, ({ key }) => key);
+    const due = count(playTeam(seed, run.key).members, (key) => key);
+    const late = members
+      .filter(({ ended }) => (ended ?? 0) > (run.ended ?? 0))
+      .map(({ key }): Breach => ({ kind: 'lost', what: `${run.key} did not wait for ${key}` }));
+    const wrong = [...new Set([...there.keys(), ...due.keys()])].flatMap((key): Breach[] => {
+      const [times, most] = [there.get(key) ?? 0, due.get(key) ?? 0];
+      const what = `${run.key} (${run.id}) began ${key} ${times} times, and not ${most}`;
+      return times === most ? [] : [{ kind: times > most ? 'doubled' : 'lost', what }];
+    });
+    return [...wrong, ...late];
   });
 }
 
@@ -191,8 +226,9 @@ function asked(evidence: Evidence): Breach[] {
   });
 }
 
-function accounted({ model_steps, model_retries }: RunRow): number {
-  return model_steps + model_retries;
+/** A refusal that ends the run stands in no step of its own. */
+function accounted({ key, model_steps, model_retries }: RunRow): number {
+  return model_steps + model_retries + (isBroken(key) ? 1 : 0);
 }
 
 /** Requests that are in no log, but for what a run that was cancelled had in the air. */

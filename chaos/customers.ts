@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf } from '../src/db/sqlstate.ts';
+import { teamKey } from './keys.ts';
 import type { Control, PlannedRun } from './plan.ts';
 import { isPassing, surely } from './server.ts';
+import { itemsOf } from './teams.ts';
 import type { World } from './world.ts';
 
 /** What became of something that was asked of the database: it was told yes or no, or never heard. */
@@ -38,7 +40,8 @@ export async function placeOrders(world: World, plans: readonly PlannedRun[]): P
 /** The id is ours, so an insert whose answer was lost is tried again, and found to be there. */
 async function insert(world: World, order: Order, sessions: Map<string, string>): Promise<void> {
   const { pool } = world.server;
-  const { session, agent, key } = order.plan;
+  const { session, agent, key, team = null } = order.plan;
+  const items = team === 'batch' ? JSON.stringify(itemsOf(world.seed, teamKey(key, team))) : null;
   const session_id = session ? (sessions.get(session.name) ?? uuidV7()) : null;
   if (session && session_id) {
     sessions.set(session.name, session_id);
@@ -53,9 +56,10 @@ async function insert(world: World, order: Order, sessions: Map<string, string>)
   await surely(async () => {
     try {
       await pool.query(
-        `insert into howdah.executions (id, agent_id, input, session_id)
-         values ($1, howdah.agent($2), $3, $4)`,
-        [order.id, agent, `Please do key=${key}`, session_id],
+        `insert into howdah.executions (id, agent_id, workflow_id, input, input_data, session_id)
+         values ($1, case when $3::text is null then howdah.agent($2) end,
+           case when $3 is not null then howdah.workflow($3) end, $4, $5, $6)`,
+        [order.id, agent, team, `Please do key=${key}`, items, session_id],
       );
     } catch (error) {
       if (faultOf(error).code !== '23505') throw error;

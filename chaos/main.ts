@@ -6,6 +6,7 @@ import { planRuns } from './plan.ts';
 import { linesOf, tableOf } from './report.ts';
 import { playRound, type RoundResult } from './round.ts';
 import { checkEverything } from './settle.ts';
+import { soak } from './soak.ts';
 import { openWorld } from './world.ts';
 
 // npm run chaos: breaks what can be broken, prints what came of it, and exits 1 on any broken promise.
@@ -18,6 +19,9 @@ async function main(options: Options): Promise<boolean> {
   const talk = (line: string): void => console.error(line);
   if (options.matrix) {
     return playMatrix(options, talk);
+  }
+  if (options.soak) {
+    return soak(options, talk);
   }
   const { seed, workers, only } = options;
   const world = await openWorld({ seed, workers, modelFaults: MODEL_FAULTS });

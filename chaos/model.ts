@@ -6,12 +6,15 @@ import {
   startOpenAiServer,
   streamOf,
 } from '../test/support/openai-server.ts';
+import { lastWords } from './expected.ts';
 import { type ModelFault, modelFault } from './faults.ts';
-import { converse, type PlannedCall, wordsOf } from './plan.ts';
+import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
+import { converse, type PlannedCall, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
+import { TEAMS } from './teams.ts';
 
 // A model that always says the same to the same conversation, on a server that misbehaves as the seed says. Who it plays
-// stands in the last message with a key.
+// stands in the last message with a key, and in the mission of who is a member of a workflow.
 
 export type ChaosModel = {
   server: FakeServer;
@@ -39,7 +42,8 @@ export async function startChaosModel(
   const notBefore = new Map<string, number>();
   const answer: FakeHandler = async ({ body }) => {
     const told = body.messages as unknown as Told[];
-    const { key, turn, results } = readConversation(told);
+    const conversation = readConversation(told);
+    const { key, turn } = conversation;
     const at = `${key} ${turn}`;
     const nth = asked.get(at) ?? 0;
     asked.set(at, nth + 1);
@@ -47,7 +51,7 @@ export async function startChaosModel(
     if (Date.now() < (notBefore.get(at) ?? 0)) {
       model.early.add(key);
     }
-    const right = rightAnswer(seed, key, turn, results);
+    const right = rightAnswer(seed, conversation);
     const fault = modelFault(seed, key, turn, nth, model.kinds, model.probability);
     if (fault) {
       model.faults.set(fault, (model.faults.get(fault) ?? 0) + 1);
@@ -74,29 +78,46 @@ function latency(seed: number, key: string, turn: number): number {
   return random.chance(0.1) ? random.int(300, 1_500) : random.int(5, 80);
 }
 
+type Conversation = { key: string; turn: number; results: string[] };
+
 /** Whose conversation it is, how many answers it has, and what its calls gave, in the order they were asked for. */
-export function readConversation(messages: readonly Told[]): {
-  key: string;
-  turn: number;
-  results: string[];
-} {
+export function readConversation(messages: readonly Told[]): Conversation {
+  const mission = messages.find(({ role }) => role === 'system')?.content ?? '';
+  const [, kind, name = ''] = /(member|decider)=(\S+)/.exec(mission) ?? [];
+  if (kind === 'decider') return readDecisions(messages, name as TeamName);
   const begin = messages.findLastIndex(
     ({ role, content }) => role === 'user' && /key=\S/.test(content),
   );
-  const key = /key=(\S+)/.exec(messages[begin]?.content ?? '')?.[1] ?? 'unknown';
+  const told = toldIn(messages[begin]?.content ?? '');
   const since = messages.slice(begin + 1);
   const answers = since.filter(({ role }) => role === 'assistant');
   const results = answers
     .flatMap((answer) => answer.tool_calls ?? [])
     .map(({ id }) => since.find((message) => message.tool_call_id === id)?.content ?? '');
-  return { key, turn: answers.length, results };
+  return { key: kind ? memberKey(told, name) : told, turn: answers.length, results };
 }
 
-function rightAnswer(seed: number, key: string, turn: number, results: string[]): FakeAnswer {
+/** A deciding model is told the task first, and after each decision what came of it. */
+function readDecisions(messages: readonly Told[], team: TeamName): Conversation {
+  const heard = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
+  const told = /key=(\S+)/.exec(heard[0] ?? '')?.[1] ?? 'unknown';
+  return { key: teamKey(told, team), turn: heard.length - 1, results: heard.slice(1) };
+}
+
+function rightAnswer(seed: number, { key, turn, results }: Conversation): FakeAnswer {
+  const team = teamWithKey(key);
+  const decides = team && TEAMS[team].decides;
+  if (decides) {
+    const decision = decides.say(key, seed, turn, results.at(-1) ?? '');
+    return { tool_calls: [{ name: decides.tool, arguments: decision }] };
+  }
+  if (isBroken(key)) {
+    return { status: 400, error: { message: 'this member is broken' } };
+  }
   const calls = converse(seed, key).turns[turn];
   return calls
     ? { tool_calls: calls.map((call, index) => ({ id: `c${turn}_${index}`, ...wireCall(call) })) }
-    : { content: wordsOf(key, results) };
+    : { content: lastWords(seed, key, results) };
 }
 
 function wireCall({ tool, key }: PlannedCall): { name: string; arguments: JsonObject } {

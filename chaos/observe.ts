@@ -13,6 +13,8 @@ export type RunRow = {
   root: string;
   forked_from: string | null;
   session_id: string | null;
+  /** Milliseconds of the database's clock; null while it lives. */
+  ended: number | null;
   model_steps: number;
   model_retries: number;
   /** How often somebody who worked on it lost it. */
@@ -51,13 +53,17 @@ export async function observe(pool: pg.Pool, round: number): Promise<Observed> {
   };
 }
 
-const KEY = `substring(e.input from 'key=(\\S+)')`;
-const OF_ROUND = `where starts_with(${KEY}, $1)`;
+// Made as in keys.ts, of what the run was told and who it is.
+const TOLD = `(select max(k.found[1] collate "C") from regexp_matches(e.input, 'key=(\\S+)', 'g') as k (found))`;
+const KEY = `${TOLD} || coalesce(
+    (select '~' || w.name from howdah.workflows as w where w.id = e.workflow_id),
+    '@' || substring(e.overrides ->> 'mission_override' from 'member=(\\S+)'), '')`;
+const OF_ROUND = `where starts_with(${TOLD}, $1)`;
 
 const RUNS = `
   select e.id, ${KEY} as key, e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,
     e.parent_execution_id as parent, e.root_execution_id as root, e.forked_from_execution_id as forked_from,
-    e.session_id, s.model_steps, s.model_retries, o.interruptions, m.heard
+    e.session_id, extract(epoch from e.completed_at)::float8 * 1000 as ended, s.model_steps, s.model_retries, o.interruptions, m.heard
   from howdah.executions as e
   cross join lateral (
     select count(*) filter (where s.kind = 'model')::int as model_steps,

@@ -13,9 +13,13 @@ export type Options = {
   matrix: boolean;
   /** Of the matrix; none means all. */
   rows: readonly number[];
+  /** Without any fault, at so many runs a second. */
+  soak: boolean;
+  rate: number;
 };
 
 export const USAGE = `npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json] [--matrix [--rows N,…]]
+npm run chaos -- --soak [--minutes N] [--rate R] [--seed S] [--workers N] [--json]
 Faults: ${FAULTS.join(', ')}, none`;
 
 /** Throws a sentence about what is wrong. Without a seed one is taken from the clock, and printed. */
@@ -31,9 +35,20 @@ export function readOptions(words: readonly string[], now: number): Options {
       json: { type: 'boolean', default: false },
       matrix: { type: 'boolean', default: false },
       rows: { type: 'string' },
+      soak: { type: 'boolean', default: false },
+      rate: { type: 'string' },
     },
   });
-  const number = (name: 'minutes' | 'runs' | 'seed' | 'workers', otherwise: number): number => {
+  for (const name of values.soak
+    ? (['runs', 'only', 'matrix', 'rows'] as const)
+    : (['rate'] as const)) {
+    if (values[name])
+      throw new Error(`--${name} does not go ${values.soak ? 'with' : 'without'} --soak`);
+  }
+  const number = (
+    name: 'minutes' | 'runs' | 'seed' | 'workers' | 'rate',
+    otherwise: number,
+  ): number => {
     const value = values[name] === undefined ? otherwise : Number(values[name]);
     if (!Number.isFinite(value) || value < 0) {
       throw new Error(`--${name} takes a number, not ${values[name]}`);
@@ -42,13 +57,15 @@ export function readOptions(words: readonly string[], now: number): Options {
   };
   return {
     runs: number('runs', 0),
-    minutes: number('minutes', values.runs === undefined ? 2 : 0),
+    minutes: number('minutes', values.soak ? 60 : values.runs === undefined ? 2 : 0),
     seed: number('seed', now % 1_000_000),
-    workers: Math.max(1, number('workers', 4)),
+    workers: Math.max(1, number('workers', values.soak ? 2 : 4)),
     only: values.only === undefined ? FAULTS : faultsNamed(values.only),
     json: values.json,
     matrix: values.matrix || values.rows !== undefined,
     rows: values.rows?.split(',').map(Number) ?? [],
+    soak: values.soak,
+    rate: number('rate', 2),
   };
 }
 

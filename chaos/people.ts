@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { personSays } from './expected.ts';
 import { callWithKey } from './plan.ts';
 import { readJournal } from './tools.ts';
 import type { World } from './world.ts';
@@ -8,7 +9,9 @@ type Question = {
   execution_id: string;
   forked_from: string | null;
   kind: 'question' | 'approval' | 'effect';
-  tool_call: { name: string; arguments: { key?: string; question?: string } };
+  prompt: string;
+  /** Null when who asks is a workflow. */
+  tool_call: { name: string; arguments: { key?: string; question?: string } } | null;
   options: string[] | null;
 };
 
@@ -26,7 +29,7 @@ export async function answerQuestions(world: World, signal: AbortSignal): Promis
 }
 
 const OPEN = `
-  select q.id, q.execution_id, e.forked_from_execution_id as forked_from, q.kind, q.tool_call, q.options
+  select q.id, q.execution_id, e.forked_from_execution_id as forked_from, q.kind, q.prompt, q.tool_call, q.options
   from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
   where q.status = 'open' limit 300`;
 
@@ -42,8 +45,11 @@ async function answer(world: World, question: Question): Promise<void> {
 
 function answerOf(
   world: World,
-  { kind, tool_call, ...question }: Question,
+  { kind, prompt, tool_call, ...question }: Question,
 ): [string, string | null] {
+  if (!tool_call) {
+    return [personSays(prompt), null];
+  }
   const said = tool_call.arguments;
   const key = said.key ?? /key=(\S+)/.exec(said.question ?? '')?.[1] ?? 'unknown';
   if (kind === 'question') {

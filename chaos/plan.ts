@@ -15,6 +15,24 @@ export type ToolName =
   | 'spin'
   | 'hoard';
 
+/** The workflows of the shop: `TEAMS`. */
+export const TEAM_NAMES = [
+  'duo',
+  'press',
+  'crew',
+  'wide',
+  'jury',
+  'batch',
+  'rows',
+  'cycle',
+  'planned',
+  'judged',
+  'routed',
+  'block',
+  'house',
+] as const;
+export type TeamName = (typeof TEAM_NAMES)[number];
+
 /** One call of a model answer. `key` is in its arguments, and every effect is known by it. */
 export type PlannedCall = { tool: ToolName; key: string; rejected: boolean };
 
@@ -37,6 +55,8 @@ export type PlannedRun = Conversation & {
   session?: { name: string; policy: 'queue' | 'interrupt' };
   /** Two models: one that stays broken is followed by the other. */
   agent: 'clerk' | 'senior';
+  /** It is this workflow's run instead; what its members say follows from their keys. */
+  team?: TeamName;
 };
 
 const DEEPEST = 2;
@@ -49,13 +69,14 @@ export function planRuns(seed: number, round: number, count: number, forMs: numb
 export function planRun(seed: number, key: string, forMs: number): PlannedRun {
   const random = randomOf(seed, key, 'run');
   const session = sessionOf(seed, key);
-  return {
-    ...converse(seed, key),
-    at: Math.round(random.next() * forMs),
-    agent: random.chance(0.3) ? 'senior' : 'clerk',
-    control: session ? { do: 'nothing' } : controlOf(random),
-    ...(session ? { session } : {}),
-  };
+  const at = Math.round(random.next() * forMs);
+  const agent = random.chance(0.3) ? 'senior' : 'clerk';
+  const control = session ? NOTHING : controlOf(random);
+  const team = random.chance(0.12) && !session ? random.pick(TEAM_NAMES) : undefined;
+  if (team) {
+    return { key, turns: [], at, agent, control: mayBeDoneTo(control), team };
+  }
+  return { ...converse(seed, key), at, agent, control, ...(session ? { session } : {}) };
 }
 
 /** Twelve runs in forty belong to sessions of three. */
@@ -70,6 +91,13 @@ function sessionOf(seed: number, key: string): PlannedRun['session'] {
     name: `${seed}.${round}.${group}`,
     policy: random.chance(0.7) ? 'queue' : 'interrupt',
   };
+}
+
+const NOTHING: Control = { do: 'nothing' };
+
+/** A workflow's run hears no words, and takes another input when it is forked. */
+function mayBeDoneTo(control: Control): Control {
+  return control.do === 'steer' || control.do === 'fork' ? NOTHING : control;
 }
 
 function controlOf(random: Random): Control {
@@ -88,7 +116,7 @@ export function converse(seed: number, key: string): Conversation {
   if (tool) {
     return { key, turns: [[{ tool: tool as ToolName, key, rejected: false }]] };
   }
-  const depth = key.split('/').length - 1;
+  const depth = key.split('/').length - 1 + (key.includes('@') ? 1 : 0); // members work below somebody too
   const random = randomOf(seed, key, 'turns');
   const count = random.int(depth === 0 ? 1 : 0, depth === 0 ? 4 : 2);
   const turns = Array.from({ length: count }, (_, turn) => planTurn(random, key, turn, depth));

@@ -105,8 +105,8 @@ function forksOf({ runs }: Observed, orders: readonly Order[]): number {
 async function stepsOf({ server }: World, round: number): Promise<number> {
   const { rows } = await server.pool.query(
     `select coalesce(sum(step_count - coalesce(forked_from_seq, 0)), 0)::int as steps
-     from howdah.executions where starts_with(substring(input from 'key=(\\S+)'), $1)`,
-    [`${round}.`],
+     from howdah.executions where input ~ ('key=' || $1 || '[.]')`,
+    [round],
   );
   return rows[0].steps;
 }

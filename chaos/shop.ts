@@ -1,5 +1,8 @@
 import type pg from 'pg';
 import { syncCustomTools } from '../src/db/maintenance.ts';
+import { promptFor } from './expected.ts';
+import { TEAM_NAMES } from './plan.ts';
+import { TEAMS, type Team } from './teams.ts';
 import { shopTools } from './tools.ts';
 
 /**
@@ -10,7 +13,33 @@ export async function openShop(pool: pg.Pool): Promise<void> {
   await syncCustomTools(pool, shopTools('none'));
   await pool.query(WITNESSES);
   await pool.query(SHOP);
+  for (const name of TEAM_NAMES) await pool.query(WORKFLOW, [name, ...partsOf(TEAMS[name])]);
 }
+
+/** Type, configuration and members, the last with who they are in their mission, or in what is asked of them. */
+function partsOf({ type, configuration, players }: Team): string[] {
+  const members = players.map((player) => ({
+    role: player.name,
+    agent: 'agent' in player ? player.agent : null,
+    team: 'team' in player ? player.team : null,
+    question: 'person' in player ? { prompt: promptFor(player.name, '{{output}}') } : null,
+    configuration: 'agent' in player ? { mission_override: `You are member=${player.name}` } : {},
+  }));
+  return [type, JSON.stringify(configuration), JSON.stringify(members)];
+}
+
+// Those that are members of others come first.
+const WORKFLOW = `
+  with workflow as (
+    insert into howdah.workflows (name, type, configuration, instruction)
+    values ($1, $2, $3, 'You are decider=' || $1) returning id
+  )
+  insert into howdah.workflow_agents (workflow_id, sequence_order, role, agent_id, member_workflow_id, question, configuration)
+  select w.id, m.place, m.role, case when m.agent is not null then howdah.agent(m.agent) end,
+    case when m.team is not null then howdah.workflow(m.team) end, m.question, m.configuration
+  from workflow as w, rows from (jsonb_to_recordset($4) as (
+    role text, agent text, team text, question jsonb, configuration jsonb)) with ordinality
+    as m (role, agent, team, question, configuration, place)`;
 
 const WITNESSES = `
   create schema chaos;

@@ -11268,8 +11268,9 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, own
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_tenant_id uuid := howdah.current_tenant();
   v_owner text := (select s.name from howdah.agent_systems as s
-    where s.id = refuse_owned.owner_id and s.tenant_id = howdah.current_tenant());
+    where s.id = refuse_owned.owner_id and s.tenant_id = v_tenant_id);
 begin
   if v_owner <> refuse_owned.system_name then
     raise exception using errcode = 'HWCNF',

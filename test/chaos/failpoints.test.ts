@@ -9,7 +9,7 @@ import {
   loadWorkerProcess,
   type WorkerProcess,
 } from '../workers/child.ts';
-import { ALWAYS, KINDS, kindTools, makeKinds, playKinds } from './kinds.ts';
+import { ALWAYS, KINDS, kindTools, makeKinds, playKinds, TEAM } from './kinds.ts';
 
 // A worker is killed at every failpoint of every kind of run (`npm run test:failpoints`; fewer pairs by default). Another one goes on, and what comes out is what comes out
 // when nothing fails.
@@ -24,7 +24,7 @@ beforeAll(async () => {
   server = await startOpenAiServer(playKinds);
   const worker = await startHere();
   await makeKinds(database.pool);
-  for (const { name } of KINDS) {
+  for (const { name } of [...KINDS, TEAM]) {
     faultless.set(name, await outcomeOf(await insert(name)));
   }
   await worker.stop(0);
@@ -43,8 +43,10 @@ function startHere() {
 
 async function insert(kind: string): Promise<string> {
   const { rows } = await database.pool.query(
-    `insert into howdah.executions (agent_id, input) values (howdah.agent($1), 'go') returning id`,
-    [kind],
+    `insert into howdah.executions (agent_id, workflow_id, input)
+     values (case when not $2 then howdah.agent($1) end, case when $2 then howdah.workflow($1) end, 'go')
+     returning id`,
+    [kind, kind === TEAM.name],
   );
   return rows[0].id;
 }
@@ -53,7 +55,7 @@ async function insert(kind: string): Promise<string> {
 const HAVE_IDS = ['todo', 'send_message'];
 
 type Outcome = {
-  runs: { agent: string; status: string; stop_reason: string; output: string | null }[];
+  runs: { who: string; status: string; stop_reason: string; output: string | null }[];
   steps: string[];
   effects: string[];
   /** What hooks were told, in the transactions of its steps. */
@@ -67,10 +69,11 @@ type Outcome = {
 async function outcomeOf(id: string): Promise<Outcome> {
   await over(id);
   const { rows: runs } = await database.pool.query(
-    `select a.name as agent, e.status, e.stop_reason, e.output
-     from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+    `select coalesce(a.name, w.name) as who, e.status, e.stop_reason, e.output
+     from howdah.executions as e
+     left join howdah.agents as a on a.id = e.agent_id left join howdah.workflows as w on w.id = e.workflow_id
      where e.root_execution_id = $1 or e.compensates_execution_id = $1
-     order by e.depth, e.compensates_execution_id nulls first`,
+     order by e.depth, e.compensates_execution_id nulls first, who`,
     [id],
   );
   const { rows: steps } = await database.pool.query(
@@ -143,15 +146,22 @@ async function answerUntil(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Of the kinds that all pass the same places three stand for the others, unless all are asked for. */
+/**
+ * Unless all are asked for, one kind and the workflow stand for those that pass the same places, and who calls several tools at
+ * once for those who call one of them.
+ */
 const isWhole = process.env.HOWDAH_EVERY_FAILPOINT === '1';
-const STAND_FOR_ALL = ['answer', 'approval', 'child'];
+const STANDS_FOR_ALL = 'answer';
+const PART_OF_PARALLEL = ['tools', 'sql'];
 
-const pairs = KINDS.flatMap((kind) =>
-  kind.passes
-    .filter((one) => isWhole || !ALWAYS.includes(one) || STAND_FOR_ALL.includes(kind.name))
-    .map((failpoint) => [failpoint, kind.name] as const),
-);
+const pairs: (readonly [string, string])[] = [
+  ...KINDS.filter(({ name }) => isWhole || !PART_OF_PARALLEL.includes(name)).flatMap((kind) =>
+    kind.passes
+      .filter((one) => isWhole || !ALWAYS.includes(one) || kind.name === STANDS_FOR_ALL)
+      .map((failpoint) => [failpoint, kind.name] as const),
+  ),
+  ...TEAM.passes.map((failpoint) => [failpoint, TEAM.name] as const),
+];
 
 describe('a worker killed at', () => {
   test.each(pairs)('%s of the kind %s', async (failpoint, kind) => {
@@ -193,6 +203,13 @@ test.each(KINDS)('the kind $name plays all its turns', ({ name, turns, max_steps
   expect(steps.filter((step) => step.startsWith('model')).length - children).toBe(turns.length);
   expect(steps.filter((step) => step.startsWith('output')).length).toBe(1 + children);
   expect(steps.some((step) => step === 'guard max_steps')).toBe(max_steps !== undefined);
+});
+
+test('the workflow plays all its members', () => {
+  const { runs } = faultless.get(TEAM.name) as Outcome;
+  expect(runs.map(({ who, status }) => `${who} ${status}`)).toEqual(
+    ['team', 'answer', 'pair', 'sql', 'tools'].map((who) => `${who} completed`),
+  );
 });
 
 test('every failpoint lies on the way of some kind of run', () => {

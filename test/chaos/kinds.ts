@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Failpoint } from '../../src/contracts/failpoint.ts';
+import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { FakeAnswer, FakeHandler } from '../support/openai-server.ts';
@@ -119,6 +119,15 @@ export const KINDS: readonly Kind[] = [
   },
 ];
 
+/**
+ * A workflow of such agents: two of them at once, then a person, then one more. It passes everything itself or by its members;
+ * the third and the fifth end are those of the inner workflow and of the whole.
+ */
+export const TEAM = {
+  name: 'team',
+  passes: [...FAILPOINTS, 'finish.before:3', 'finish.after:3', 'finish.before:5'] as const,
+};
+
 /** The model of all of them: the instruction says which kind it plays, the answers so far which turn it is. */
 export const playKinds: FakeHandler = ({ body }) => {
   const messages = body.messages as { role: string; content: string }[];
@@ -178,6 +187,14 @@ export async function makeKinds(pool: pg.Pool): Promise<void> {
       [name, max_steps ?? null, human_input ?? false, tools],
     );
   }
+  await pool.query(`
+    insert into howdah.workflows (name, type) values ('pair', 'parallel'), ('team', 'chain');
+    insert into howdah.workflow_agents (workflow_id, sequence_order, agent_id, member_workflow_id, question)
+    values (howdah.workflow('pair'), 1, howdah.agent('tools'), null, null),
+      (howdah.workflow('pair'), 2, howdah.agent('sql'), null, null),
+      (howdah.workflow('team'), 1, null, howdah.workflow('pair'), null),
+      (howdah.workflow('team'), 2, null, null, '{"prompt": "Which of these? {{output}}"}'),
+      (howdah.workflow('team'), 3, howdah.agent('answer'), null, null)`);
   await pool.query(
     `insert into howdah.hooks (event, function, agent_id)
      select e.event, 'shop.note', howdah.agent('hooked')

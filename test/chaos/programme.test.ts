@@ -2,12 +2,20 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { check, type Evidence } from '../../chaos/check.ts';
 import type { Order } from '../../chaos/customers.ts';
+import { outputOf, playTeam } from '../../chaos/expected.ts';
 import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults.ts';
 import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
 import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/model.ts';
 import type { RunRow } from '../../chaos/observe.ts';
 import { readOptions } from '../../chaos/options.ts';
-import { callWithKey, finalAnswer, type PlannedRun, planRun, planRuns } from '../../chaos/plan.ts';
+import {
+  callWithKey,
+  finalAnswer,
+  type PlannedRun,
+  planRun,
+  planRuns,
+  TEAM_NAMES,
+} from '../../chaos/plan.ts';
 import { linesOf, tableOf } from '../../chaos/report.ts';
 
 // The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
@@ -39,6 +47,8 @@ describe('a plan', () => {
     expect(new Set(runs.map(({ session }) => session?.policy))).toEqual(
       new Set([undefined, 'queue', 'interrupt']),
     );
+    const teams = new Set(planRuns(1, 1, 2_000, 1_000).flatMap(({ team }) => team ?? []));
+    expect([...teams].toSorted()).toEqual([...TEAM_NAMES].toSorted());
     const faults = new Set(planFaults(1, 1, 600_000, 500).map(({ kind }) => kind));
     expect([...faults].toSorted()).toEqual([...FAULTS].toSorted());
   });
@@ -140,6 +150,7 @@ describe('the checker', () => {
     root: 'a',
     forked_from: null,
     session_id: null,
+    ended: 9,
     model_steps: 2,
     model_retries: 0,
     interruptions: 0,
@@ -217,6 +228,66 @@ describe('the checker', () => {
     expect(found(change)).toEqual(breaches);
   });
 
+  describe('of workflows', () => {
+    const of = (key: string, parent: string | null, change: Partial<RunRow> = {}): RunRow => ({
+      ...run,
+      id: parent ? key : 'a',
+      key,
+      parent,
+      output: outputOf(1, key) ?? null,
+      ...(outputOf(1, key) === undefined
+        ? { status: 'failed', error_code: 'invalid_request' }
+        : {}),
+      model_steps: 0,
+      ...change,
+    });
+    const root = of('1.0~crew', null);
+    const members = playTeam(1, '1.0~crew').members.map((key) => of(key, 'a'));
+    const team: Partial<Evidence> = {
+      orders: [{ ...order, plan: { ...plan, team: 'crew' } }],
+      calls: [],
+      bookings: [],
+      effects: [],
+      requests: new Map([['1.0@crew.broken', 1]]),
+    };
+    const finds = (runs: RunRow[], change: Partial<Evidence> = {}) =>
+      found({ ...team, runs, ...change });
+
+    test('has nothing to say when each member was there once, and who is broken failed', () => {
+      expect(finds([root, ...members])).toEqual([]);
+    });
+
+    test('finds a member too few, one too many, and one nobody was to ask', () => {
+      const [first, ...others] = members as [RunRow, ...RunRow[]];
+      expect(finds([root, ...others])).toEqual(['lost']);
+      expect(finds([root, ...members, { ...first, id: 'b' }])).toEqual(['doubled']);
+      expect(finds([root, ...members, of('1.0@crew.1@crew.sum', 'a')])).toEqual(['doubled']);
+    });
+
+    test('finds a whole that did not wait for a member', () => {
+      const [first, ...others] = members as [RunRow, ...RunRow[]];
+      expect(finds([root, { ...first, ended: 10 }, ...others])).toEqual(['lost']);
+    });
+
+    test('finds members that live on, failed unasked, or answered though they are broken', () => {
+      const but = (at: number, change: Partial<RunRow>) =>
+        members.map((member, index) => (index === at ? { ...member, ...change } : member));
+      expect(finds([root, ...but(0, { status: 'waiting', ended: null })])).toEqual(['stuck']);
+      expect(finds([root, ...but(0, { status: 'failed', error_code: 'x' })])).toEqual(['lost']);
+      expect(finds([root, ...but(1, { status: 'completed', output: 'all is well' })])).toEqual([
+        'lost',
+      ]);
+    });
+
+    test('lets a whole fail for a member that no model could be reached for, and for nothing else', () => {
+      const fails = { ...root, status: 'failed', error_code: 'member_failed', output: null };
+      const [first, ...others] = members as [RunRow, ...RunRow[]];
+      const cut = { ...first, status: 'failed', error_code: 'unreachable', output: null };
+      expect(finds([fails, cut, ...others], { isModelCut: true })).toEqual([]);
+      expect(finds([fails, ...members], { isModelCut: true })).toEqual(['lost']);
+    });
+  });
+
   test('lets pass what was injected, and what a person allowed', () => {
     const failed = { ...run, status: 'failed', error_code: 'unreachable' };
     expect(found({ runs: [failed], isModelCut: true })).toEqual([]);
@@ -239,7 +310,17 @@ test('options are read, and what is none is refused', () => {
     json: false,
     matrix: false,
     rows: [],
+    soak: false,
+    rate: 2,
   });
+  expect(readOptions(['--soak', '--rate', '0.5'], 0)).toMatchObject({
+    soak: true,
+    minutes: 60,
+    workers: 2,
+    rate: 0.5,
+  });
+  expect(() => readOptions(['--soak', '--only', 'none'], 0)).toThrow(/--only does not go with/);
+  expect(() => readOptions(['--rate', '1'], 0)).toThrow(/--rate does not go without --soak/);
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
   expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/there is no fault fire/);
   expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes takes a number/);

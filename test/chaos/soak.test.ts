@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { figuresOf, isBroken, slope } from '../../chaos/soak-figures.ts';
+import type { Sample, StatementSample, TableSample } from '../../chaos/soak-sample.ts';
+
+// What an hour of samples comes to: steady ones hold every bound, and each way to grow breaks its own.
+
+const MB = 1_048_576;
+const COUNT = 120;
+
+const table: TableSample = {
+  name: 'executions_1',
+  rows: 20_000,
+  dead: 300,
+  vacuum_at: 5_000,
+  bytes: 10 * MB,
+  updates: 0,
+  hot_updates: 0,
+  deletes: 0,
+  seq_scans: 4,
+};
+const statement: StatementSample = { id: '1', text: 'commit', calls: 0, ms: 0, blocks: 0 };
+
+const weights = ({ heap = 40, kept = 190 }) => {
+  return { heap: heap * MB, rss: (heap + kept) * MB };
+};
+
+/** An hour in which nothing grows but what was done; `change` says what is otherwise at the nth sample. */
+function hour(
+  change: (nth: number) => Partial<TableSample & StatementSample & Sample> = () => ({}),
+) {
+  return Array.from({ length: COUNT }, (_, nth): Sample => {
+    const other = change(nth);
+    const pick = <T extends object>(whole: T): T =>
+      Object.fromEntries(
+        Object.entries(whole).map(([key, value]) => [
+          key,
+          (other as Record<string, unknown>)[key] ?? value,
+        ]),
+      ) as T;
+    return pick<Sample>({
+      at: nth / COUNT,
+      workers: [weights({ heap: 40 + (nth % 7) * 0.1 })],
+      live: 4 + (nth % 3),
+      jobs: 1,
+      tables: [pick({ ...table, updates: nth * 100, hot_updates: nth * 70 })],
+      statements: [pick({ ...statement, calls: nth * 50, ms: nth * 100, blocks: nth * 2_000 })],
+    });
+  });
+}
+
+const broken = (samples: Sample[]) =>
+  figuresOf(samples)
+    .filter(isBroken)
+    .map(({ what }) => what);
+
+test('a slope is that of the line with the least squares', () => {
+  const points: [number, number][] = [
+    [0, 1],
+    [1, 4],
+    [2, 4],
+    [3, 7],
+  ];
+  expect(slope(points)).toBeCloseTo(1.8);
+});
+
+test('a steady hour holds all bounds, and the figures say how it was', () => {
+  expect(broken(hour())).toEqual([]);
+  const figures = new Map(figuresOf(hour()).map((figure) => [figure.what, figure]));
+  expect(figures.get('heap of worker 1 in MB; MB/h')).toMatchObject({ first: 40.3, bound: 5 });
+  expect(figures.get('updates of executions_1 that are not HOT, share')?.last).toBeCloseTo(0.3);
+  expect(figures.get('dead rows of executions_1, at most')).toMatchObject({
+    measured: 300,
+    bound: 10_400,
+  });
+  expect(figures.get('ms a call of: commit')).toMatchObject({ first: 2, last: 2, bound: 7 });
+  expect(figures.get('blocks a call of: commit')).toMatchObject({ last: 40, bound: 90 });
+});
+
+describe('a bound is broken by', () => {
+  test('a heap that keeps a kilobyte of each run, and not by one that grew while it was warming up', () => {
+    expect(broken(hour((nth) => ({ workers: [weights({ heap: 40 + nth / 17 })] })))).toEqual([
+      'heap of worker 1 in MB; MB/h',
+    ]);
+    const warm = (nth: number) => [weights({ heap: Math.min(40, 20 + nth) })];
+    expect(broken(hour((nth) => ({ workers: warm(nth) })))).toEqual([]);
+  });
+
+  test('a process that goes on growing, and not by pages that V8 keeps', () => {
+    const kept = (nth: number, step: number) => [
+      weights({ kept: 100 + Math.floor(nth / 20) * step }),
+    ];
+    expect(broken(hour((nth) => ({ workers: kept(nth, 8) })))).toEqual([]);
+    expect(broken(hour((nth) => ({ workers: kept(nth, 50) })))).toEqual(['rss of worker 1 in MB']);
+  });
+
+  test('a worker that was not weighed', () => {
+    expect(broken(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toContain(
+      'heap of worker 1 in MB; MB/h',
+    );
+  });
+
+  test('a queue that grows', () => {
+    expect(broken(hour((nth) => ({ live: nth, jobs: nth })))).toEqual([
+      'runs that have not ended',
+      'wake-ups in the queue',
+    ]);
+  });
+
+  test('dead rows that nobody takes away', () => {
+    expect(broken(hour((nth) => ({ dead: nth * 100 })))).toEqual([
+      'dead rows of executions_1, at most',
+    ]);
+  });
+
+  test('a table that grows faster than its rows, and not by one that grows with them', () => {
+    expect(broken(hour((nth) => ({ bytes: (10 + nth) * MB })))).toEqual([
+      'size of executions_1 in MB',
+    ]);
+    expect(broken(hour((nth) => ({ bytes: (10 + nth) * MB, rows: 20_000 + nth * 2_000 })))).toEqual(
+      [],
+    );
+  });
+
+  test('updates that are HOT no more', () => {
+    const hot = (nth: number) => Math.min(nth, 60) * 70;
+    expect(broken(hour((nth) => ({ hot_updates: hot(nth) })))).toEqual([
+      'updates of executions_1 that are not HOT, share',
+    ]);
+  });
+
+  test('a sequential scan once the table is large, and not before', () => {
+    const large = (nth: number) => (nth < 60 ? 5_000 : 20_000);
+    const before = hour((nth) => ({ rows: large(nth), seq_scans: Math.min(nth, 50) }));
+    expect(broken(before)).toEqual([]);
+    const after = hour((nth) => ({ rows: large(nth), seq_scans: nth < 100 ? 3 : 4 }));
+    expect(broken(after)).toEqual(['sequential scans of executions_1 since it had 10000 rows']);
+  });
+
+  test('a statement that takes longer, or reads more', () => {
+    expect(broken(hour((nth) => ({ ms: nth ** 2 * 10 })))).toEqual(['ms a call of: commit']);
+    expect(broken(hour((nth) => ({ blocks: nth ** 2 * 20 })))).toEqual([
+      'blocks a call of: commit',
+    ]);
+  });
+});
+
+test('what is hardly asked or changed is not looked at', () => {
+  const quiet = hour(() => ({ rows: 50, updates: 10, hot_updates: 0, calls: 5 }));
+  expect(figuresOf(quiet).map(({ what }) => what)).toEqual([
+    'heap of worker 1 in MB; MB/h',
+    'rss of worker 1 in MB',
+    'runs that have not ended',
+    'wake-ups in the queue',
+  ]);
+});

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outputOf, personSays, playTeam, promptFor } from '../../chaos/expected.ts';
+import { toldIn } from '../../chaos/keys.ts';
+import { type ChaosModel, startChaosModel } from '../../chaos/model.ts';
+import { TEAM_NAMES } from '../../chaos/plan.ts';
+import { itemsOf } from '../../chaos/teams.ts';
+
+// What chaos expects of workflows follows from the seed; its model says what is expected.
+
+test('the key of who is told several is the one that grew out of the others', () => {
+  expect(toldIn('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
+});
+
+describe('the members that are due', () => {
+  const members = (key: string) => playTeam(3, key).members;
+
+  test('of a chain with a person are told what the one before said', () => {
+    expect(members('1.0~press')).toEqual(['1.0@press.1', '1.0@press.1@press.ask@press.2']);
+    expect(personSays(promptFor('press.ask', 'key=1.0@press.1 is done'))).toBe(
+      'key=1.0@press.1@press.ask agrees',
+    );
+  });
+
+  test('of a parallel one are all of them, who fails as well, and who makes one answer of theirs', () => {
+    expect(members('1.0~crew')).toEqual([
+      '1.0@crew.1',
+      '1.0@crew.broken',
+      '1.0@crew.2',
+      '1.0@crew.2@crew.sum',
+    ]);
+    expect(outputOf(3, '1.0@crew.broken')).toBeUndefined();
+    expect(outputOf(3, '1.0~wide')).not.toContain('broken');
+  });
+
+  test('of a map are one for each item, and the results are in their order', () => {
+    const items = itemsOf(3, '1.0~batch');
+    expect(members('1.0~batch')).toEqual(items.map((_, at) => `1.0~batch#${at}~duo`));
+    const results = JSON.parse(outputOf(3, '1.0~batch') ?? '') as string[];
+    expect(results.map(toldIn)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
+  });
+
+  test('of a graph are those of each time around its loop, a few times at most', () => {
+    const rounds = Array.from({ length: 100 }, (_, run) =>
+      members(`1.${run}~cycle`).filter((key) => key.endsWith('@cycle.check')),
+    ).map((checks) => checks.length);
+    expect([...new Set(rounds)].toSorted()).toEqual([1, 2, 3]);
+  });
+
+  test('are known for every workflow there is, each with a key of its own', () => {
+    const below = (key: string): string[] =>
+      key.includes('~') && /~\w+$/.test(key)
+        ? [key, ...playTeam(3, key).members.flatMap(below)]
+        : [key];
+    for (const name of TEAM_NAMES) {
+      const keys = below(`1.0~${name}`);
+      expect(keys.length).toBeGreaterThan(1);
+      expect(new Set(keys).size).toBe(keys.length);
+    }
+  });
+});
+
+describe('the model server', () => {
+  let model: ChaosModel;
+  beforeAll(async () => {
+    model = await startChaosModel(3, []);
+  });
+  afterAll(() => model.server.close());
+
+  test('plays a member by its mission, and refuses to play a broken one', async () => {
+    const quiet = Array.from({ length: 100 }, (_, run) => `1.${run}`).find((key) =>
+      outputOf(3, `${key}@duo.1`)?.endsWith('is done: '),
+    );
+    const told = [
+      { role: 'system', content: 'You are member=duo.1' },
+      { role: 'user', content: `Please do key=${quiet}` },
+    ];
+    expect(await ask(told)).toMatchObject({ content: outputOf(3, `${quiet}@duo.1`) });
+    expect(model.requests.get(`${quiet}@duo.1`)).toBe(1);
+    const broken = { role: 'system', content: 'You are member=crew.broken' };
+    expect(await ask([broken, ...told.slice(1)])).toBeUndefined();
+  });
+
+  test('decides by the tool of the workflow, and answers with what it heard', async () => {
+    const told = [
+      { role: 'system', content: 'You are decider=planned' },
+      { role: 'user', content: 'Please do key=1.0' },
+    ];
+    const plan = await decision(told);
+    expect(plan.steps).toHaveLength(2);
+    const answer = await decision([
+      ...told,
+      { role: 'assistant', content: JSON.stringify(plan) },
+      { role: 'user', content: 'planned.1 — key=1.0~planned#1\nkey=1.0 is done: [book:a]' },
+    ]);
+    expect(answer).toEqual({ answer: '1.0~planned is done: [book:a]' });
+    expect(model.requests.get('1.0~planned')).toBe(2);
+  });
+
+  type Answer = { content: string; tool_calls?: { function: { arguments: string } }[] };
+
+  async function ask(messages: object[]): Promise<Answer | undefined> {
+    const response = await fetch(`${model.server.url}/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ messages, stream: false }),
+    });
+    const { choices } = (await response.json()) as { choices?: { message: Answer }[] };
+    return choices?.[0]?.message;
+  }
+
+  async function decision(messages: object[]) {
+    const answer = await ask(messages);
+    return JSON.parse(answer?.tool_calls?.[0]?.function.arguments ?? 'null');
+  }
+});
