@@ -628,15 +628,18 @@ create table howdah.prompts (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  agent_system_id uuid,
   constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint prompts_pkey PRIMARY KEY (id),
+  constraint prompts_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
   constraint template_is_not_empty CHECK ((template ~ '\S'::text)),
   constraint variables_are_an_object CHECK ((jsonb_typeof(variables) = 'object'::text))
 );
 alter table howdah.prompts enable row level security, force row level security;
+CREATE INDEX prompts_agent_system_id_idx ON howdah.prompts USING btree (tenant_id, agent_system_id);
 CREATE UNIQUE INDEX prompts_living_name_key ON howdah.prompts USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 
 create table howdah.questions (
@@ -908,15 +911,18 @@ create table howdah.skills (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  agent_system_id uuid,
   constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint skills_pkey PRIMARY KEY (id),
+  constraint skills_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
   constraint description_is_one_short_line CHECK (((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500))),
   constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text))
 );
 alter table howdah.skills enable row level security, force row level security;
+CREATE INDEX skills_agent_system_id_idx ON howdah.skills USING btree (tenant_id, agent_system_id);
 CREATE UNIQUE INDEX skills_living_name_key ON howdah.skills USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 
 create table howdah.status_transitions (
@@ -1498,7 +1504,8 @@ begin
     return current_setting('howdah.pinned_agent', true);
   end if;
   select a.id into v_id from howdah.agents as a
-  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and (not a.is_restricted or howdah_private.sees_agent(a.id)); -- where a function of the engine asks
   if v_id is not null then
     if current_setting('howdah.pinned_tenant', true) <> '' then
       perform set_config('howdah.pinned_agent_name', agent.name, true),
@@ -1509,6 +1516,7 @@ begin
   select string_agg(k.name, ', ') into v_known from (
     select a.name from howdah.agents as a
     where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
     order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
   ) as k;
   raise exception using errcode = 'HWNTF',
@@ -3003,13 +3011,15 @@ declare
   v_known text[];
 begin
   select w.id into v_id from howdah.workflows as w
-  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    and (not w.is_restricted or howdah_private.sees_agent(w.id));
   if v_id is not null then
     return v_id;
   end if;
   v_known := array(
     select w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id)) order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
@@ -3234,6 +3244,7 @@ begin
     v_names := array(
       select a.name from howdah.agents as a
       where a.tenant_id = run.tenant_id and a.id <> run.agent_id and howdah_private.may_write_to(run, a)
+        and not a.is_restricted
       order by a.name limit 200
     );
     raise exception using errcode = 'HWNTF',
@@ -3497,6 +3508,10 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_entry(a howdah.agents)
 AS $function$
   select howdah_private.sparse(jsonb_build_object(
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
+    'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id), 'prompt_values', a.prompt_values,
+    'skills', (
+      select jsonb_agg(s.name order by g.position, s.name)
+      from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id where g.agent_id = a.id),
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
     'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
@@ -3511,7 +3526,7 @@ AS $function$
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
     "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
-    "engine": "builtin", "engine_configuration": {}
+    "engine": "builtin", "engine_configuration": {}, "prompt_values": {}
   }')
 $function$
 ;
@@ -3567,7 +3582,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -3740,6 +3755,45 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_prompt(name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_prompt.name);
+  v_values jsonb := coalesce(entry -> 'prompt_values', '{}');
+begin
+  update howdah.agents as a set prompt_id = p.id, prompt_values = v_values
+  from howdah.prompts as p
+  where a.id = v_agent_id and p.name = entry ->> 'prompt' and p.tenant_id = howdah.current_tenant() and p.deleted_at is null
+    and (a.prompt_id, a.prompt_values) is distinct from (p.id, v_values);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_agent_skills(name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_skills.name);
+  v_wanted uuid[] := array(
+    select s.id from howdah_private.entry_skills(entry) as u
+    join howdah.skills as s on s.name = u.name and s.tenant_id = howdah.current_tenant() and s.deleted_at is null
+    group by s.id order by min(u.place));
+  v_there uuid[] := array(
+    select g.skill_id from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id
+    where g.agent_id = v_agent_id order by g.position, s.name);
+begin
+  if v_wanted <> v_there then
+    delete from howdah.agent_skills as g where g.agent_id = v_agent_id;
+    insert into howdah.agent_skills (agent_id, skill_id, position)
+    select v_agent_id, s.id, s.position from unnest(v_wanted) with ordinality as s (id, position);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_agent_tool(name text, what text, tool text, configuration jsonb, requires_approval boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -3833,6 +3887,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.apply_prompt(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_prompt howdah.prompts;
+  v_description text := coalesce(apply_prompt.entry ->> 'description', '');
+  v_template text := apply_prompt.entry ->> 'template';
+  v_variables jsonb := coalesce(apply_prompt.entry -> 'variables', '{}');
+begin
+  select p.* into v_prompt from howdah.prompts as p
+  where p.name = apply_prompt.name and p.tenant_id = howdah.current_tenant() and p.deleted_at is null;
+  perform howdah_private.refuse_owned('prompt', apply_prompt.name, v_prompt.agent_system_id, system_name);
+  if v_prompt.id is null then
+    insert into howdah.prompts (name, description, template, variables)
+    values (apply_prompt.name, v_description, v_template, v_variables);
+  end if;
+  update howdah.prompts as p set description = v_description, template = v_template, variables = v_variables
+  where p.id = v_prompt.id and (p.description, p.template, p.variables) is distinct from (v_description, v_template, v_variables);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_skill(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_skill howdah.skills;
+  v_description text := apply_skill.entry ->> 'description';
+  v_content text := apply_skill.entry ->> 'content';
+  v_is_active boolean := coalesce((apply_skill.entry ->> 'is_active')::boolean, true);
+begin
+  select s.* into v_skill from howdah.skills as s
+  where s.name = apply_skill.name and s.tenant_id = howdah.current_tenant() and s.deleted_at is null;
+  perform howdah_private.refuse_owned('skill', apply_skill.name, v_skill.agent_system_id, system_name);
+  if v_skill.id is null then
+    insert into howdah.skills (name, description, content, is_active)
+    values (apply_skill.name, v_description, v_content, v_is_active);
+  end if;
+  update howdah.skills as s set description = v_description, content = v_content, is_active = v_is_active
+  where s.id = v_skill.id and (s.description, s.content, s.is_active) is distinct from (v_description, v_content, v_is_active);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_step(system_name text, what text, name text, entry jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -3842,10 +3942,14 @@ begin
   case what
     when 'model' then perform howdah_private.apply_model(system_name, name, entry);
     when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
+    when 'prompt' then perform howdah_private.apply_prompt(system_name, name, entry);
+    when 'skill' then perform howdah_private.apply_skill(system_name, name, entry);
     when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
     when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
     when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
     when 'models' then perform howdah_private.apply_agent_models(name, entry);
+    when 'agent prompt' then perform howdah_private.apply_agent_prompt(name, entry);
+    when 'agent skills' then perform howdah_private.apply_agent_skills(name, entry);
     when 'no members' then perform howdah_private.apply_members(name, entry, true);
     when 'members' then perform howdah_private.apply_members(name, entry, false);
     else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
@@ -4756,6 +4860,7 @@ begin
         where strpos(lower(concat_ws(' ', a.name, a.domain, a.description, array_to_string(a.capabilities, ' '))), w.word) > 0
       ) as h
       where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id and howdah_private.may_write_to(v_run, a)
+        and not a.is_restricted -- what is found stands in the log, for everybody who reads that
         and (h.hits > 0 or v_words = '{}')
       order by h.hits desc, a.name limit 20
     ) as f
@@ -5011,7 +5116,7 @@ AS $function$
     join howdah.agents as a on a.tenant_id = e.tenant_id
     where e.id = capable_agents.execution_id and a.deleted_at is null and a.is_active
       and (a.user_id is null or a.user_id = r.user_id)
-      and case when r.user_id is null then not a.is_restricted else howdah_private.user_may_run(r.user_id, a.id) end
+      and not a.is_restricted and (r.user_id is null or howdah_private.user_may_run(r.user_id, a.id))
     order by 2, 1 limit 100
   ) as c
 $function$
@@ -6032,6 +6137,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_prompts(document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agents uuid[] := array(
+    select a.id
+    from howdah_private.system_entries(document, 'agents') as e
+    join howdah.agents as a on a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    left join howdah.prompts as p on p.id = a.prompt_id
+    where (p.name, a.prompt_values) is distinct from (e.entry ->> 'prompt', coalesce(e.entry -> 'prompt_values', '{}')));
+begin
+  perform from howdah.agents as a where a.id = any (v_agents) order by a.id for no key update;
+  update howdah.agents as a set prompt_id = null, prompt_values = '{}'
+  where a.id = any (v_agents) and (a.prompt_id is not null or a.prompt_values <> '{}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drop_unused_data_keys(tenant_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -6412,6 +6536,17 @@ AS $function$
     else coalesce(entry_models.entry -> 'models', '[]') end) with ordinality as u (one, place)
   cross join lateral (select coalesce(case jsonb_typeof(u.one) when 'object' then u.one ->> 'purpose' end, 'llm')::howdah.model_purpose
     as purpose) as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.entry_skills(entry jsonb)
+ RETURNS TABLE(name text, place integer)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.name, s.place::int
+  from jsonb_array_elements_text(coalesce(entry_skills.entry -> 'skills', '[]')) with ordinality as s (name, place)
 $function$
 ;
 
@@ -7009,7 +7144,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-    when f.field is null or what not in ('model', 'tool', 'agent', 'workflow') then path
+    when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
@@ -7027,9 +7162,28 @@ CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
-      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, ''), '' order by p.place)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
   from howdah_private.template_parts(filled_in.template) as p
   cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.final_system_prompt(definition jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
+    nullif(howdah_private.filled_in(d.agent #>> '{prompt,template}',
+      howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null)), ''),
+    nullif(d.agent ->> 'instruction', ''), (
+      select E'Your skills. Read one by load_skill before you do what it is about:\n'
+        || string_agg(format('- %s: %s', s.one ->> 'name', s.one ->> 'description'), E'\n' order by s.place)
+      from jsonb_array_elements(definition -> 'skills') with ordinality as s (one, place)
+      where definition -> 'tools' @> '[{"kind": "builtin", "name": "load_skill"}]'
+      having count(*) > 0))
+  from (select definition -> 'agent' as agent) as d
 $function$
 ;
 
@@ -7370,6 +7524,7 @@ declare
     else e.workflow_version_id end;
   v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
+  perform howdah_private.permit_agent(v_agent_id, 'run');
   if forked_version.version is not null then
     select x.id into v_id from (
       select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version
@@ -7516,14 +7671,16 @@ AS $function$
   select case
     when a.deleted_at is not null then format('agent %s is deleted', a.name)
     when not a.is_active then format('agent %s is not active', a.name)
-    when r.user_id is not null and not howdah_private.user_may_run(r.user_id, a.id)
+    when case when r.user_id is null then a.is_restricted else not howdah_private.user_may_run(r.user_id, a.id) end
       then format('the user of the run may not run agent %s', a.name)
+    when o.is_restricted then format('agent %s is for some only, and what was said to it stays with it', o.name)
     when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
     when e.handoffs >= howdah_private.most_handoffs()
       then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
   end
   from howdah.agents as a
   join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.agents as o on o.id = e.agent_id
   join howdah.executions as r on r.id = e.root_execution_id
   where a.id = handoff_refusal.agent_id
 $function$
@@ -8867,12 +9024,16 @@ AS $function$
     select 'tool', n.name from howdah_private.system_entries(document, 'tools') as t
     cross join lateral jsonb_array_elements_text(coalesce(t.entry -> 'aliases', '[]')) as n (name)
     union
+    select 'prompt', p.name from howdah.prompts as p where p.tenant_id = howdah.current_tenant() and p.deleted_at is null
+    union
+    select 'skill', s.name from howdah.skills as s where s.tenant_id = howdah.current_tenant() and s.deleted_at is null
+    union
     select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
     union
     select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
     union
     select left(s.section, -1), e.name
-    from unnest(array['models', 'tools', 'agents', 'workflows']) as s (section)
+    from unnest(howdah_private.system_sections()) as s (section)
     cross join lateral howdah_private.system_entries(document, s.section) as e
   )
   select k.what, k.name from known as k
@@ -9608,9 +9769,21 @@ AS $function$
     where u.what <> 'tool'
   ),
   models as (
-    update howdah.models as m set agent_system_id = case when own -> 'models' ? m.name then system_id end
+    update howdah.models as m set agent_system_id = case when m.agent_system_id is null then system_id end
     where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
       or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  prompts as (
+    update howdah.prompts as p set agent_system_id = case when p.agent_system_id is null then system_id end
+    where p.tenant_id = (select id from tenant) and p.deleted_at is null
+      and ((own -> 'prompts' ? p.name and p.agent_system_id is null)
+        or (release and p.agent_system_id = own_parts.system_id and not coalesce(document -> 'prompts' ? p.name, false)))
+  ),
+  skills as (
+    update howdah.skills as s set agent_system_id = case when s.agent_system_id is null then system_id end
+    where s.tenant_id = (select id from tenant) and s.deleted_at is null
+      and ((own -> 'skills' ? s.name and s.agent_system_id is null)
+        or (release and s.agent_system_id = own_parts.system_id and not coalesce(document -> 'skills' ? s.name, false)))
   ),
   agents as (
     update howdah.agents as a set agent_system_id = own_parts.system_id
@@ -9621,7 +9794,7 @@ AS $function$
     where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
   )
   update howdah.tools as t
-  set agent_system_id = case when own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s) then own_parts.system_id end
+  set agent_system_id = case when t.agent_system_id is null then own_parts.system_id end
   where t.tenant_id = (select id from tenant) and (
     (t.agent_system_id is null and (own -> 'tools' ? t.name or t.name in (select s.name from sub_run_tools as s)))
     or (release and t.agent_system_id = own_parts.system_id and not coalesce(document -> 'tools' ? t.name, false)
@@ -10259,6 +10432,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.prompt_entry(p howdah.prompts)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'template', p.template, 'description', p.description, 'variables', p.variables
+  ), '{"description": "", "variables": {}}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -10320,6 +10505,15 @@ begin
     and not coalesce(document -> 'tools' ? t.name, false)
     and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
     and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id);
+  perform howdah.delete_prompt(p.id) from howdah.prompts as p
+  where p.tenant_id = howdah.current_tenant() and p.agent_system_id = prune_system.system_id and p.deleted_at is null
+    and not coalesce(document -> 'prompts' ? p.name, false)
+    and not exists (select from howdah.agents as a where a.prompt_id = p.id and a.deleted_at is null);
+  perform howdah.delete_skill(s.id) from howdah.skills as s
+  where s.tenant_id = howdah.current_tenant() and s.agent_system_id = prune_system.system_id and s.deleted_at is null
+    and not coalesce(document -> 'skills' ? s.name, false)
+    and not exists (select from howdah.agent_skills as g join howdah.agents as a on a.id = g.agent_id
+      where g.skill_id = s.id and a.deleted_at is null);
   -- the one named default is used by all who name none
   delete from howdah.models as m
   where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
@@ -10988,6 +11182,9 @@ begin
       hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
   end if;
   perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
+  from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
+  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if v_url ~* '^https?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV', message = 'engine_configuration holds a user name or a password before its host',
       detail = jsonb_build_object('field', 'engine_configuration')::text,
@@ -11690,7 +11887,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_system_shape(document jsonb, so
 AS $function$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
-  v_sections constant text[] := array['models', 'tools', 'agents', 'workflows'];
+  v_sections constant text[] := howdah_private.system_sections();
   v_faults jsonb[];
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
@@ -11699,8 +11896,9 @@ begin
   end if;
   v_faults := array(
     select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema #- '{properties,models,additionalProperties}' #- '{properties,tools,additionalProperties}'
-      #- '{properties,agents,additionalProperties}' #- '{properties,workflows,additionalProperties}', document)) as f (one));
+    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
+      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
   if cardinality(v_faults) = 0 then
     v_faults := array(
       select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
@@ -11931,8 +12129,8 @@ begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
-        'faults', to_jsonb(v_faults))::text,
+      detail = jsonb_strip_nulls(jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'), 'faults', to_jsonb(v_faults)))::text,
       hint = case when v_known = '{}' then 'The prompt has no variables.'
         else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
   end if;
@@ -12370,7 +12568,7 @@ AS $function$
   select jsonb_build_object('orchestrator', s.orchestrator,
     'agents', coalesce((
       select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
-        concat_ws(E'\n\n', nullif(a.system_prompt, ''), nullif(a.instruction, '')),
+        howdah_private.final_system_prompt(d.definition),
         'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
       from howdah.agents as a cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
       where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
@@ -13129,6 +13327,9 @@ begin
   v_digest := encode(sha256(convert_to(
     howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system))::text, 'UTF8')), 'hex');
   if v_digest <> v_system.digest then
+    -- what is resolved has versions of prompts and skills, which else come at the commit
+    perform howdah_private.write_text_versions_of(a.id) from howdah.agents as a
+    where a.tenant_id = v_tenant_id and a.agent_system_id = v_system.id and a.deleted_at is null;
     update howdah.agent_systems as s
     set description = v_system.description, orchestrator = v_system.orchestrator, source = settle_system.source,
       version = s.version + (s.digest <> '')::int, digest = v_digest, resolved = howdah_private.resolved_system(v_system)
@@ -13249,6 +13450,18 @@ CREATE OR REPLACE FUNCTION howdah_private.skill_definition(s howdah.skills)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object('name', s.name, 'description', s.description, 'content', s.content)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.skill_entry(s howdah.skills)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'description', s.description, 'content', s.content, 'is_active', s.is_active
+  ), '{"is_active": true}')
 $function$
 ;
 
@@ -13647,7 +13860,7 @@ AS $function$
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
     order by s.place, n.name collate "C"), '[]')
-  from unnest(array['models', 'tools', 'agents', 'workflows']) with ordinality as s (kind, place)
+  from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
 $function$
 ;
@@ -13734,6 +13947,16 @@ begin
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
     or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
   union all
+  select 'prompts', p.name, p.id, p.agent_system_id, howdah_private.prompt_entry(p)
+  from howdah.prompts as p
+  where p.tenant_id = v_tenant_id and p.deleted_at is null
+    and (system_rows.named -> 'prompts' ? p.name or p.agent_system_id is not distinct from system_id)
+  union all
+  select 'skills', s.name, s.id, s.agent_system_id, howdah_private.skill_entry(s)
+  from howdah.skills as s
+  where s.tenant_id = v_tenant_id and s.deleted_at is null
+    and (system_rows.named -> 'skills' ? s.name or s.agent_system_id is not distinct from system_id)
+  union all
   select 'agents', a.name, a.id, a.agent_system_id, howdah_private.agent_entry(a)
   from howdah.agents as a
   where a.tenant_id = v_tenant_id and a.deleted_at is null
@@ -13744,6 +13967,13 @@ begin
   where w.tenant_id = v_tenant_id and w.deleted_at is null
     and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.system_sections()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ARRAY['models'::text, 'tools'::text, 'prompts'::text, 'skills'::text, 'agents'::text, 'workflows'::text]
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.system_state(system_id uuid, named jsonb)
@@ -13769,6 +13999,12 @@ AS $function$
   select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
+  select 1, 'prompt', e.name, e.entry, howdah_private.pointer('prompts', e.name)
+  from howdah_private.system_entries(document, 'prompts') as e
+  union all
+  select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
+  from howdah_private.system_entries(document, 'skills') as e
+  union all
   select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
   from howdah_private.system_entries(document, 'tools') as e
   union all
@@ -13787,6 +14023,11 @@ AS $function$
   select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
     'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
+  union all
+  select 7, s.what, e.name, e.entry, howdah_private.pointer('agents', e.name)
+  from howdah_private.system_entries(document, 'agents') as e
+  cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills')) as s (what, key)
+  where e.entry ? s.key
   union all
   select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
   from howdah_private.system_entries(document, 'workflows') as e
@@ -13829,6 +14070,9 @@ AS $function$
     cross join lateral (
       select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
       from howdah_private.entry_tools(a.entry) as u
+      union all
+      select s.name, array['skills', (s.place - 1)::text], row_number() over (partition by s.name order by s.place)
+      from howdah_private.entry_skills(a.entry) as s
     ) as t
     where t.times > 1
     union all
@@ -13836,7 +14080,9 @@ AS $function$
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
       ('request_params', 'request_params go with model; in a list of models each has its own',
-        a.entry ? 'request_params' and not a.entry ? 'model')) as k (key, fault, is_there)
+        a.entry ? 'request_params' and not a.entry ? 'model'),
+      ('prompt_values', 'prompt_values go with prompt',
+        coalesce(a.entry -> 'prompt_values', '{}') <> '{}' and not a.entry ? 'prompt')) as k (key, fault, is_there)
     where k.is_there
   )
   select coalesce(array_agg(howdah_private.system_fault(f.path, f.message, f.hint) order by f.path), '{}') from faults as f
@@ -13854,6 +14100,12 @@ AS $function$
   union all
   select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
+  union all
+  select 'prompt', a.entry ->> 'prompt', howdah_private.pointer('agents', a.name, 'prompt')
+  from howdah_private.system_entries(document, 'agents') as a where a.entry ? 'prompt'
+  union all
+  select 'skill', s.name, howdah_private.pointer('agents', a.name, 'skills', (s.place - 1)::text)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_skills(a.entry) as s
   union all
   select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
   from howdah_private.system_entries(document, 'tools') as t
@@ -13995,6 +14247,18 @@ begin
   end if;
   return coalesce(v_taken, '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.take_skills(document jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah.agent_skills as g
+  using howdah_private.system_entries(document, 'agents') as e, howdah.agents as a, howdah.skills as s
+  where a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and g.agent_id = a.id and s.id = g.skill_id and not coalesce(e.entry -> 'skills' ? s.name, false)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.take_tools(document jsonb)
@@ -14638,6 +14902,24 @@ begin
   perform howdah_private.refuse_key_in_prose('instruction', new.instruction);
   perform howdah_private.refuse_key_in_prose('system_prompt', new.system_prompt);
   perform howdah_private.refuse_key_in_prose('description', new.description);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_workflow_name()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_trusted() and howdah.current_user_role() > 'admin' and exists (
+    select from howdah.workflows as w
+    where w.tenant_id = new.tenant_id and w.name = new.name and w.deleted_at is null
+  ) then
+    raise exception using errcode = 'HWCNF', message = format('there is a workflow named %L already', new.name),
+      detail = jsonb_build_object('field', 'name', 'workflow', new.name)::text,
+      hint = 'Choose another name: howdah.run() would take the agent in place of the workflow. An admin may.';
+  end if;
   return new;
 end $function$
 ;
@@ -15441,6 +15723,9 @@ begin
   end if;
   if new.to_execution_id is not null then
     v_run := howdah_private.reader_of(new);
+    if new.from_execution_id is null then
+      perform howdah_private.permit_control('execution', v_run.id, coalesce(v_run.agent_id, v_run.workflow_id), v_run.user_id);
+    end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
   perform howdah_private.refuse_reader(new, v_run);
@@ -15694,6 +15979,7 @@ declare
   v_agent record;
 begin
   perform howdah_private.refuse_key_in_prose('template', new.template);
+  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_variables(new.variables);
@@ -16779,10 +17065,12 @@ begin
   if m.reply_to_id is not null then
     select r.thread_id into v_thread_id from howdah.mail as r
     where r.id = m.reply_to_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
       and (m.thread_id is null or r.thread_id = m.thread_id);
   elsif m.thread_id is not null and not exists (
     select from howdah.mail as r
     where r.thread_id = m.thread_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
   ) then
     v_thread_id := null;
   end if;
@@ -17602,11 +17890,13 @@ declare
   v_detail text;
   v_hint text;
 begin
-  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document);
+  perform howdah_private.drop_prompts(document);
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
   for v_step in
     select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
   loop
     continue when v_step.path = any (v_bad)
+      or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
     begin
       perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
@@ -17619,8 +17909,8 @@ begin
           case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
         v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
       -- what is to be done to a part that could not be made would only fail for the same reason
-      v_bad := v_bad || array(select s.path from howdah_private.system_steps(document) as s
-        where s.step > v_step.step and (s.path || '/') like replace(v_step.path, '_', '\_') || '/%');
+      v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
+        where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
     end;
   end loop;
   if cardinality(v_faults) = 0 then
@@ -17710,7 +18000,7 @@ begin
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
-      from unnest(array['models', 'tools', 'agents', 'workflows']) as s (kind)))));
+      from unnest(howdah_private.system_sections()) as s (kind)))));
 end $function$
 ;
 
@@ -18142,6 +18432,8 @@ CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_p
 
 CREATE TRIGGER _310_check_engine BEFORE UPDATE OF engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((new.engine <> old.engine) OR (new.engine_configuration <> old.engine_configuration))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
+CREATE TRIGGER _310_refuse_workflow_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_workflow_name();
+
 CREATE TRIGGER _320_hold_secret BEFORE INSERT OR UPDATE OF engine_configuration ON howdah.agents FOR EACH ROW WHEN ((new.engine_configuration ? 'secret_name'::text)) EXECUTE FUNCTION howdah_private.tg_agents__hold_secret();
 
 CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
@@ -18350,7 +18642,7 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, description, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW WHEN ((((old.name IS DISTINCT FROM new.name) OR (old.template IS DISTINCT FROM new.template)) OR (old.variables IS DISTINCT FROM new.variables))) EXECUTE FUNCTION howdah_private.tg_prompts__mark_stale();
 
@@ -20474,6 +20766,14 @@ grant execute on function howdah_private.apply_agent_models(text,jsonb) to howda
 
 grant execute on function howdah_private.apply_agent_models(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.apply_agent_prompt(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_prompt(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_agent_skills(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_agent_skills(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,boolean) to howdah_engine;
@@ -20489,6 +20789,14 @@ grant execute on function howdah_private.apply_members(text,jsonb,boolean) to ho
 grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_prompt(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_prompt(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.apply_skill(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_skill(text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.apply_step(text,text,text,jsonb) to howdah_app;
 
@@ -20622,6 +20930,10 @@ grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.drop_prompts(jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_prompts(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_engine;
@@ -20643,6 +20955,10 @@ grant execute on function howdah_private.entry_members(jsonb) to howdah_engine;
 grant execute on function howdah_private.entry_models(jsonb) to howdah_app;
 
 grant execute on function howdah_private.entry_models(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.entry_skills(jsonb) to howdah_app;
+
+grant execute on function howdah_private.entry_skills(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.entry_tools(jsonb) to howdah_app;
 
@@ -20697,6 +21013,8 @@ grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to ho
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
@@ -21052,6 +21370,8 @@ grant execute on function howdah_private.prompt_definition(howdah.prompts) to ho
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_engine;
 
+grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_engine;
+
 grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
@@ -21248,6 +21568,10 @@ grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_p
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
 
+grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
+
 grant execute on function howdah_private.sender_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.session_history(uuid,integer) to howdah_analyst;
@@ -21277,6 +21601,8 @@ grant execute on function howdah_private.size_fix(integer,text,text) to howdah_e
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
 grant execute on function howdah_private.skill_definition(howdah.skills) to howdah_engine;
+
+grant execute on function howdah_private.skill_entry(howdah.skills) to howdah_engine;
 
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 
@@ -21338,6 +21664,10 @@ grant execute on function howdah_private.system_heading(howdah.agent_systems) to
 
 grant execute on function howdah_private.system_rows(uuid,jsonb) to howdah_app;
 
+grant execute on function howdah_private.system_sections() to howdah_app;
+
+grant execute on function howdah_private.system_sections() to howdah_engine;
+
 grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.system_state(uuid,jsonb) to howdah_engine;
@@ -21359,6 +21689,10 @@ grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.take_skills(jsonb) to howdah_app;
+
+grant execute on function howdah_private.take_skills(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.take_tools(jsonb) to howdah_app;
 
@@ -21413,6 +21747,8 @@ grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engin
 grant execute on function howdah_private.tg_agents__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_keys() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__refuse_workflow_name() to howdah_engine;
 
 grant execute on function howdah_private.tg_api_keys__refuse_invalid() to howdah_engine;
 
@@ -22262,6 +22598,8 @@ comment on column howdah.plan_tasks.status is 'planned while it has not begun; t
 
 comment on column howdah.prompt_versions.digest is 'SHA-256 of the definition, in hex.';
 
+comment on column howdah.prompts.agent_system_id is 'The agent system whose file describes it.';
+
 comment on column howdah.prompts.deleted_at is 'Prompts are deleted softly: their versions stay.';
 
 comment on column howdah.prompts.template is 'Text with {{name}} where the value of the variable of this name goes.';
@@ -22368,6 +22706,8 @@ comment on column howdah.sessions.state is 'Your own document about the conversa
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
 comment on column howdah.skill_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.skills.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.skills.content is 'What the agent reads, as Markdown: at most 60 kB, which is given in one piece.';
 

@@ -42,6 +42,9 @@ begin
       hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
   end if;
   perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
+  from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
+  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if v_url ~* '^https?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV', message = 'engine_configuration holds a user name or a password before its host',
       detail = jsonb_build_object('field', 'engine_configuration')::text,

@@ -1,4 +1,5 @@
--- The version a fork runs on: the one the original had there, or the one named of the same agent.
+-- The version a fork runs on: the one the original had there, or the one named of the same agent. A run that was handed over
+-- may have had another agent there, which whoever forks it has to be allowed to run as well.
 create or replace function howdah_private.forked_version(e howdah.executions, seq int, version int) returns uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -8,6 +9,7 @@ declare
     else e.workflow_version_id end;
   v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
+  perform howdah_private.permit_agent(v_agent_id, 'run');
   if forked_version.version is not null then
     select x.id into v_id from (
       select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version

@@ -89,7 +89,8 @@ create or replace function howdah_private.most_handoffs() returns int
   language sql immutable parallel safe
   return 6;
 
--- Why a run may not be handed over to this agent; null when it may. Asked before each round of calls, as all that holds for
+-- Why a run may not be handed over to this agent; null when it may. Whoever may see the agent that has a run may read all
+-- of it, so an agent that is restricted hands nothing over; a run that is nobody's goes to none that is. Asked before each round of calls, as all that holds for
 -- them is.
 create or replace function howdah_private.handoff_refusal(execution_id uuid, agent_id uuid) returns text
   language sql stable security definer
@@ -98,14 +99,16 @@ as $$
   select case
     when a.deleted_at is not null then format('agent %s is deleted', a.name)
     when not a.is_active then format('agent %s is not active', a.name)
-    when r.user_id is not null and not howdah_private.user_may_run(r.user_id, a.id)
+    when case when r.user_id is null then a.is_restricted else not howdah_private.user_may_run(r.user_id, a.id) end
       then format('the user of the run may not run agent %s', a.name)
+    when o.is_restricted then format('agent %s is for some only, and what was said to it stays with it', o.name)
     when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
     when e.handoffs >= howdah_private.most_handoffs()
       then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
   end
   from howdah.agents as a
   join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.agents as o on o.id = e.agent_id
   join howdah.executions as r on r.id = e.root_execution_id
   where a.id = handoff_refusal.agent_id
 $$;

@@ -61,6 +61,7 @@ begin
     v_names := array(
       select a.name from howdah.agents as a
       where a.tenant_id = run.tenant_id and a.id <> run.agent_id and howdah_private.may_write_to(run, a)
+        and not a.is_restricted
       order by a.name limit 200
     );
     raise exception using errcode = 'HWNTF',
@@ -362,6 +363,7 @@ begin
         where strpos(lower(concat_ws(' ', a.name, a.domain, a.description, array_to_string(a.capabilities, ' '))), w.word) > 0
       ) as h
       where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id and howdah_private.may_write_to(v_run, a)
+        and not a.is_restricted -- what is found stands in the log, for everybody who reads that
         and (h.hits > 0 or v_words = '{}')
       order by h.hits desc, a.name limit 20
     ) as f

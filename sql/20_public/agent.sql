@@ -15,7 +15,8 @@ begin
     return current_setting('howdah.pinned_agent', true);
   end if;
   select a.id into v_id from howdah.agents as a
-  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null;
+  where a.name = agent.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and (not a.is_restricted or howdah_private.sees_agent(a.id)); -- where a function of the engine asks
   if v_id is not null then
     if current_setting('howdah.pinned_tenant', true) <> '' then
       perform set_config('howdah.pinned_agent_name', agent.name, true),
@@ -26,6 +27,7 @@ begin
   select string_agg(k.name, ', ') into v_known from (
     select a.name from howdah.agents as a
     where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
     order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
   ) as k;
   raise exception using errcode = 'HWNTF',

@@ -8,13 +8,15 @@ declare
   v_known text[];
 begin
   select w.id into v_id from howdah.workflows as w
-  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null;
+  where w.name = workflow.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    and (not w.is_restricted or howdah_private.sees_agent(w.id));
   if v_id is not null then
     return v_id;
   end if;
   v_known := array(
     select w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id)) order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,

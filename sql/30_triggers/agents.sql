@@ -112,6 +112,25 @@ create or replace trigger _100_refuse_truncate before truncate on howdah.agent_v
 create or replace trigger _100_stamp before update on howdah.version_labels
   for each row execute function howdah_private.tg__stamp();
 
+-- run() takes the agent of a name before the workflow: only an admin may put one before a workflow that others call.
+create or replace function howdah_private.tg_agents__refuse_workflow_name() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_trusted() and howdah.current_user_role() > 'admin' and exists (
+    select from howdah.workflows as w
+    where w.tenant_id = new.tenant_id and w.name = new.name and w.deleted_at is null
+  ) then
+    raise exception using errcode = 'HWCNF', message = format('there is a workflow named %L already', new.name),
+      detail = jsonb_build_object('field', 'name', 'workflow', new.name)::text,
+      hint = 'Choose another name: howdah.run() would take the agent in place of the workflow. An admin may.';
+  end if;
+  return new;
+end $$;
+create or replace trigger _310_refuse_workflow_name before insert or update of name on howdah.agents
+  for each row execute function howdah_private.tg_agents__refuse_workflow_name();
+
 create or replace function howdah_private.tg_agents__check_output_schema() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

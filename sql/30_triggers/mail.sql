@@ -28,6 +28,9 @@ begin
   end if;
   if new.to_execution_id is not null then
     v_run := howdah_private.reader_of(new);
+    if new.from_execution_id is null then
+      perform howdah_private.permit_control('execution', v_run.id, coalesce(v_run.agent_id, v_run.workflow_id), v_run.user_id);
+    end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
   perform howdah_private.refuse_reader(new, v_run);
@@ -102,10 +105,12 @@ begin
   if m.reply_to_id is not null then
     select r.thread_id into v_thread_id from howdah.mail as r
     where r.id = m.reply_to_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
       and (m.thread_id is null or r.thread_id = m.thread_id);
   elsif m.thread_id is not null and not exists (
     select from howdah.mail as r
     where r.thread_id = m.thread_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
   ) then
     v_thread_id := null;
   end if;

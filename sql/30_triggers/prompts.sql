@@ -8,6 +8,7 @@ declare
   v_agent record;
 begin
   perform howdah_private.refuse_key_in_prose('template', new.template);
+  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_variables(new.variables);
@@ -61,7 +62,7 @@ create or replace trigger _100_stamp before update on howdah.prompts
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _030_permit_users before update on howdah.prompts
   for each row execute function howdah_private.tg_prompts__permit_users();
-create or replace trigger _300_check before insert or update of template, variables on howdah.prompts
+create or replace trigger _300_check before insert or update of template, description, variables on howdah.prompts
   for each row when (new.template is not null and new.variables is not null)
   execute function howdah_private.tg_prompts__check();
 create or replace trigger _500_mark_stale after update of name, template, variables on howdah.prompts

@@ -949,6 +949,10 @@ export interface PlanTasks {
 }
 
 export interface Prompts {
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   created_at: Generated<Timestamp>;
   /**
    * Prompts are deleted softly: their versions stay.
@@ -1293,6 +1297,10 @@ export interface Sessions {
 }
 
 export interface Skills {
+  /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
   /**
    * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
    */

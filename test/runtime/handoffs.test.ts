@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
+import { committed, one, refusal, takeRole } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
@@ -370,4 +371,30 @@ describe('a worker that is killed', () => {
       expect((await rowOf(id)).agent_id).toBe(target);
     },
   );
+});
+
+test('a fork from before a handoff takes leave to run the agent of then', async () => {
+  const { pool } = database;
+  const target = await billing();
+  const first = await triage(target);
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
+  );
+  const run = await runToEnd(pool, first, 'I want my money back.');
+  await pool.query(
+    `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'read')`,
+    [first, rows[0].id],
+  );
+  const fork = (seq: number) =>
+    committed(pool, async (client) => {
+      const { tenant_id } = await one(client, 'select howdah.current_tenant() as tenant_id');
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant_id,
+        'howdah.user_id': rows[0].id,
+      });
+      return one(client, 'select (howdah.fork_execution($1, $2)).agent_id', [run.id, seq]);
+    });
+  expect(await refusal(fork(0))).toMatchObject({ code: 'HWDEN' });
+  expect(await fork(2)).toEqual({ agent_id: target });
+  await pool.query('delete from howdah.grants');
 });

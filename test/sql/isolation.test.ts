@@ -66,6 +66,7 @@ const REVIEWED: Record<string, string> = {
   retry_execution: 'controlled()',
   revoke_api_key: 'current_tenant(), looked for with the id',
   run_schedule: 'current_tenant(), looked for with the id',
+  sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   send_message: 'session_of()',
   session_state: 'session_of()',
   settle_system: 'rows of current_tenant(), by name',
