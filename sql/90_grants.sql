@@ -227,7 +227,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.system_heading(howdah.agent_systems), howdah_private.model_entry(howdah.models),
   howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
   howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
-  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.sql_tool_of(text, text, howdah.tools),
+  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.faulty_workflows(text[]), howdah_private.sql_tool_of(text, text, howdah.tools),
   howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
   howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
   howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.drop_prompts(jsonb),

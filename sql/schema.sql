@@ -7155,6 +7155,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.faulty_workflows(names text[])
+ RETURNS TABLE(name text, fault text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.name, f.fault
+  from howdah.workflows as w
+  cross join lateral (select howdah_private.workflow_fault(howdah_private.workflow_definition(w.id))) as f (fault)
+  where w.tenant_id = howdah.current_tenant() and w.name = any (names) and w.deleted_at is null and w.is_active
+    and f.fault is not null
+  order by w.name collate "C"
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
  RETURNS text
  LANGUAGE sql
@@ -9786,12 +9801,16 @@ AS $function$
         or (release and s.agent_system_id = own_parts.system_id and not coalesce(document -> 'skills' ? s.name, false)))
   ),
   agents as (
-    update howdah.agents as a set agent_system_id = own_parts.system_id
-    where a.tenant_id = (select id from tenant) and a.deleted_at is null and own -> 'agents' ? a.name and a.agent_system_id is null
+    update howdah.agents as a set agent_system_id = case when a.agent_system_id is null then system_id end
+    where a.tenant_id = (select id from tenant) and a.deleted_at is null
+      and ((own -> 'agents' ? a.name and a.agent_system_id is null)
+        or (release and a.agent_system_id = own_parts.system_id and not coalesce(document -> 'agents' ? a.name, false)))
   ),
   workflows as (
-    update howdah.workflows as w set agent_system_id = own_parts.system_id
-    where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
+    update howdah.workflows as w set agent_system_id = case when w.agent_system_id is null then system_id end
+    where w.tenant_id = (select id from tenant) and w.deleted_at is null
+      and ((own -> 'workflows' ? w.name and w.agent_system_id is null)
+        or (release and w.agent_system_id = own_parts.system_id and not coalesce(document -> 'workflows' ? w.name, false)))
   )
   update howdah.tools as t
   set agent_system_id = case when t.agent_system_id is null then own_parts.system_id end
@@ -10490,10 +10509,10 @@ AS $function$
 begin
   perform howdah.delete_workflow(w.id) from howdah.workflows as w
   where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
-    and not coalesce(document -> 'workflows' ? w.name, false);
+    and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false);
   perform howdah.delete_agent(a.id) from howdah.agents as a
   where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
-    and not coalesce(document -> 'agents' ? a.name, false);
+    and a.name <> 'development' and not coalesce(document -> 'agents' ? a.name, false);
   delete from howdah.agent_tools as u using howdah.agents as a
   where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
     and a.deleted_at is not null;
@@ -17997,6 +18016,11 @@ begin
     ) as k
   ), write_system.prune);
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
+    'warnings', (
+      select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
+      from howdah_private.faulty_workflows(array(
+        select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+    ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
@@ -21011,6 +21035,8 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.faulty_workflows(text[]) to howdah_app;
 
 grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
 

@@ -122,6 +122,19 @@ as $$
     where howdah_private.prose_holds_a_key(l.line) limit 20)
 $$;
 
+-- Active workflows of these names that no run could begin of as they are.
+create or replace function howdah_private.faulty_workflows(names text[]) returns table (name text, fault text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select w.name, f.fault
+  from howdah.workflows as w
+  cross join lateral (select howdah_private.workflow_fault(howdah_private.workflow_definition(w.id))) as f (fault)
+  where w.tenant_id = howdah.current_tenant() and w.name = any (names) and w.deleted_at is null and w.is_active
+    and f.fault is not null
+  order by w.name collate "C"
+$$;
+
 -- All parts, or all that is wrong with them.
 create or replace function howdah_private.write_parts(document jsonb, source text) returns void
   language plpgsql volatile
@@ -181,7 +194,7 @@ begin
 end $$;
 
 -- Deletes what the system owns and its file no longer has: agents and workflows softly; tools, models, and softly prompts and
--- skills that nothing living uses any more.
+-- skills that nothing living uses any more. What every tenant has to begin with is let go of.
 create or replace function howdah_private.prune_system(system_id uuid, document jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -189,10 +202,10 @@ as $$
 begin
   perform howdah.delete_workflow(w.id) from howdah.workflows as w
   where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
-    and not coalesce(document -> 'workflows' ? w.name, false);
+    and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false);
   perform howdah.delete_agent(a.id) from howdah.agents as a
   where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
-    and not coalesce(document -> 'agents' ? a.name, false);
+    and a.name <> 'development' and not coalesce(document -> 'agents' ? a.name, false);
   delete from howdah.agent_tools as u using howdah.agents as a
   where a.id = u.agent_id and a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id
     and a.deleted_at is not null;
@@ -298,12 +311,16 @@ as $$
         or (release and s.agent_system_id = own_parts.system_id and not coalesce(document -> 'skills' ? s.name, false)))
   ),
   agents as (
-    update howdah.agents as a set agent_system_id = own_parts.system_id
-    where a.tenant_id = (select id from tenant) and a.deleted_at is null and own -> 'agents' ? a.name and a.agent_system_id is null
+    update howdah.agents as a set agent_system_id = case when a.agent_system_id is null then system_id end
+    where a.tenant_id = (select id from tenant) and a.deleted_at is null
+      and ((own -> 'agents' ? a.name and a.agent_system_id is null)
+        or (release and a.agent_system_id = own_parts.system_id and not coalesce(document -> 'agents' ? a.name, false)))
   ),
   workflows as (
-    update howdah.workflows as w set agent_system_id = own_parts.system_id
-    where w.tenant_id = (select id from tenant) and w.deleted_at is null and own -> 'workflows' ? w.name and w.agent_system_id is null
+    update howdah.workflows as w set agent_system_id = case when w.agent_system_id is null then system_id end
+    where w.tenant_id = (select id from tenant) and w.deleted_at is null
+      and ((own -> 'workflows' ? w.name and w.agent_system_id is null)
+        or (release and w.agent_system_id = own_parts.system_id and not coalesce(document -> 'workflows' ? w.name, false)))
   )
   update howdah.tools as t
   set agent_system_id = case when t.agent_system_id is null then own_parts.system_id end

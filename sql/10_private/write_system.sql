@@ -31,6 +31,11 @@ begin
     ) as k
   ), write_system.prune);
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
+    'warnings', (
+      select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
+      from howdah_private.faulty_workflows(array(
+        select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+    ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))

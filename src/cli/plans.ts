@@ -11,10 +11,11 @@ export function plansAsJson(plans: readonly Plan[]) {
 
 /** The same for people, object by object. */
 export function printPlans(io: CliIo, plans: readonly Plan[]): void {
-  for (const { name, version, objects, dry_run } of plans) {
+  for (const { name, version, objects, warnings, dry_run } of plans) {
     for (const { kind, name: object, action } of objects) {
       io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}`);
     }
+    for (const warning of warnings) io.err(`warning: ${warning}`);
     io.err(
       dry_run
         ? `${name} would have version ${version}; nothing was written.`

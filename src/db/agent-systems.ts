@@ -27,6 +27,8 @@ export type Plan = {
   digest: string;
   dry_run: boolean;
   objects: Change[];
+  /** What was applied and could not be run as it is. */
+  warnings: string[];
 };
 
 /** One statement: everything, or nothing with `HWINV`, `HWCNF` or `HWDEN` and all faults in `detail`. */

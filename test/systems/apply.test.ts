@@ -364,3 +364,34 @@ describe('whoever', () => {
     ).rejects.toMatchObject({ code: '42501' });
   });
 });
+
+test('what every tenant has to begin with is let go of, and not deleted', async () => {
+  const tenant = await newTenant(database.pool);
+  const head = 'version: v1\nname: all\n';
+  await tenant.apply(
+    `${head}agents: { development: { mission: Mine. }, other: { mission: Help. } }\nworkflows: { manager: { type: router, members: [other] } }\n`,
+  );
+  await tenant.apply(`${head}agents: { other: { mission: Help. } }\n`, { prune: true });
+  expect(
+    await tenant.all(
+      `select name, agent_system_id from howdah.agents where tenant_id = $1 and name = 'development' and deleted_at is null
+       union all select name, agent_system_id from howdah.workflows where tenant_id = $1 and name = 'manager' and deleted_at is null
+       order by 1`,
+      tenant.tenant,
+    ),
+  ).toEqual([
+    { name: 'development', agent_system_id: null },
+    { name: 'manager', agent_system_id: null },
+  ]);
+});
+
+test('a workflow that no run could begin of is warned of', async () => {
+  const tenant = await newTenant(database.pool);
+  const plan = await tenant.apply(
+    `version: v1\nname: x\nagents: { a: { mission: Help. } }\nworkflows:\n  empty: { type: chain, members: [] }\n  lost: { type: graph, members: [a], start: a, edges: [{ from: a, to: nobody }] }\n`,
+  );
+  expect(plan.warnings).toEqual([
+    expect.stringMatching(/^workflow empty cannot run as it is: .*none/),
+    expect.stringMatching(/^workflow lost cannot run as it is: .*nobody/),
+  ]);
+});

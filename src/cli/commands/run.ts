@@ -16,6 +16,7 @@ export type RunOptions = {
   priority?: number;
   session?: string;
   metadata?: string;
+  asVersion?: string;
 };
 
 /** `howdah run AGENT MESSAGE`, also of a workflow: inserts an execution, shows its steps, prints the answer. */
@@ -36,7 +37,8 @@ export function withOptions(command: Command): Command {
     .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
     .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
-    .option('--metadata <json>', 'your own tags, a JSON object');
+    .option('--metadata <json>', 'your own tags, a JSON object')
+    .option('--as-version <version>', 'as it was in this version, by number or label');
 }
 
 /** Starts the run and stays with it, unless told not to. */
@@ -80,14 +82,8 @@ async function insert(
   options: RunOptions,
 ): Promise<string> {
   const { rows } = await pool.query(
-    `select case when w.is_meant then (howdah.run_workflow($1, $2, session_id => $3, run_at => $4, priority => $5,
-         idempotency_key => $6, metadata => $7)).id
-       else (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-         idempotency_key => $6, metadata => $7)).id end as id
-     from (
-       select exists (select from howdah.workflows where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
-         and not exists (select from howdah.agents where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null)
-     ) as w (is_meant)`,
+    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+       idempotency_key => $6, metadata => $7, version => $8)).id`,
     [
       agent,
       input,
@@ -96,6 +92,7 @@ async function insert(
       options.priority ?? 0,
       options.idempotencyKey ?? null,
       metadataOf(options.metadata),
+      options.asVersion ?? null,
     ],
   );
   return rows[0].id;
