@@ -14366,10 +14366,11 @@ AS $function$
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
     select e.tenant_id, e.id, jsonb_build_object(
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
-      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow', w.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
       'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
       'output_data', null, 'error', e.error)
     from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
+    left join howdah.workflows as w on w.id = e.workflow_id
     where e.id = any (tell_ended.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'

@@ -18,8 +18,10 @@ export type HookEventName = (typeof HOOK_EVENTS)[number];
 /** What every event tells: its name, and whose run it is. */
 type Told<E extends HookEventName> = RunContext & {
   event: E;
-  /** The agent's name. */
-  agent: string;
+  /** The agent's name, null in the run of a workflow. */
+  agent: string | null;
+  /** The workflow's name, null in the run of an agent. */
+  workflow: string | null;
 };
 
 /** A run is about to begin: nothing has been asked of a model yet. */

@@ -190,9 +190,9 @@ test('a schedule runs a workflow', async () => {
 test('a hook of a workflow is called for its runs, not for those of its members', async () => {
   const { pool } = database;
   await ask(`create schema team;
-    create table team.heard (execution_id uuid, event text);
+    create table team.heard (execution_id uuid, event text, workflow text);
     create function team.hear(event jsonb) returns void language sql security definer as $$
-      insert into team.heard values ((event ->> 'execution_id')::uuid, event ->> 'event') $$`);
+      insert into team.heard values ((event ->> 'execution_id')::uuid, event ->> 'event', event ->> 'workflow') $$`);
   const [workflow, other] = [await team(), await team()];
   await ask(
     `insert into howdah.hooks (event, function, workflow_id)
@@ -202,10 +202,11 @@ test('a hook of a workflow is called for its runs, not for those of its members'
   const run = await ended(pool, await startTeam(pool, workflow));
   await ended(pool, await startTeam(pool, other));
   expect(await childrenOf(pool, run.id)).toHaveLength(1);
+  const name = await nameOf('workflows', workflow);
   const heard = await ask('select * from team.heard order by event');
   expect(heard).toEqual([
-    { execution_id: run.id, event: 'before_run' },
-    { execution_id: run.id, event: 'execution_complete' },
+    { execution_id: run.id, event: 'before_run', workflow: name },
+    { execution_id: run.id, event: 'execution_complete', workflow: name },
   ]);
   expect(
     await refusal(

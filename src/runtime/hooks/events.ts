@@ -50,7 +50,11 @@ export function eventsIn({ steps, to }: Draft): Set<HookEventName> {
 }
 
 function told<E extends HookEventName>(event: E, { context, definition }: Facts) {
-  return { ...context, event, agent: definition.agent.name };
+  const { agent, workflow } = definition; // a workflow's definition has the form of an agent's
+  const names = workflow
+    ? { agent: null, workflow: agent.name }
+    : { agent: agent.name, workflow: null };
+  return { ...context, event, ...names };
 }
 
 export function beforeRun(facts: Facts): HookEvents['before_run'] {
