@@ -30,17 +30,18 @@ create table howdah.mail (
   constraint received_messages_have_a_receiver check ((received_at is null) = (received_by_execution_id is null)),
   constraint content_is_not_empty check (content ~ '\S')
 );
-create index mail_unread_idx on howdah.mail (to_agent_id, id)
+-- The tenant stands in every index, so that another tenant's rows are not even looked at.
+create index mail_unread_idx on howdah.mail (to_agent_id, id, tenant_id)
   where received_at is null and to_execution_id is null and not is_within_tree;
 create index mail_to_agent_id_idx on howdah.mail (tenant_id, to_agent_id);
 create index mail_from_agent_id_idx on howdah.mail (tenant_id, from_agent_id);
 create index mail_reply_to_id_idx on howdah.mail (tenant_id, reply_to_id);
 create index mail_thread_id_idx on howdah.mail (tenant_id, thread_id, id);
 create index mail_created_at_idx on howdah.mail (tenant_id, created_at);
-create index mail_root_execution_id_idx on howdah.mail (root_execution_id, to_agent_id, id) where root_execution_id is not null;
-create index mail_from_execution_id_idx on howdah.mail (from_execution_id) where from_execution_id is not null;
-create index mail_to_execution_id_idx on howdah.mail (to_execution_id, id) where to_execution_id is not null;
-create index mail_received_by_execution_id_idx on howdah.mail (received_by_execution_id)
+create index mail_root_execution_id_idx on howdah.mail (root_execution_id, to_agent_id, id, tenant_id) where root_execution_id is not null;
+create index mail_from_execution_id_idx on howdah.mail (from_execution_id, tenant_id) where from_execution_id is not null;
+create index mail_to_execution_id_idx on howdah.mail (to_execution_id, id, tenant_id) where to_execution_id is not null;
+create index mail_received_by_execution_id_idx on howdah.mail (received_by_execution_id, tenant_id)
   where received_by_execution_id is not null;
 alter table howdah.mail enable row level security, force row level security;
 comment on table howdah.mail is
@@ -88,19 +89,18 @@ create table howdah.board_entries (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
-  unique (root_execution_id, key),
+  unique (root_execution_id, tenant_id, key),
   constraint key_is_one_short_line check (key ~ '\S' and key !~ '[[:cntrl:]]' and length(key) <= 200),
   constraint version_counts_from_one check (version >= 1),
   constraint value_has_at_most_32_kb check (octet_length(value::text) <= 32768)
 );
-create index board_entries_tenant_id_idx on howdah.board_entries (tenant_id, root_execution_id);
-create index board_entries_written_by_execution_id_idx on howdah.board_entries (written_by_execution_id);
+create index board_entries_written_by_execution_id_idx on howdah.board_entries (written_by_execution_id, tenant_id);
 alter table howdah.board_entries enable row level security, force row level security;
 comment on table howdah.board_entries is
   E'@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName boardEntries\n@foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten\nWhat the runs of one tree share, by key. Written by the tool board_write, which names the version it read: a stale one is told what stands there now.';
 comment on column howdah.board_entries.version is 'Grows by one with each write of the key.';
 comment on column howdah.board_entries.written_by_execution_id is 'The run that wrote this version.';
-comment on constraint board_entries_root_execution_id_key_key on howdah.board_entries is
+comment on constraint board_entries_root_execution_id_tenant_id_key_key on howdah.board_entries is
   E'@behavior -*\nEach key once; an entry is named by its id.';
 
 -- Down Migration

@@ -307,7 +307,7 @@ create table howdah.board_entries (
   written_by_execution_id uuid not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint board_entries_root_execution_id_key_key UNIQUE (root_execution_id, key),
+  constraint board_entries_root_execution_id_tenant_id_key_key UNIQUE (root_execution_id, tenant_id, key),
   constraint board_entries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint board_entries_pkey PRIMARY KEY (id),
   constraint board_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -316,8 +316,7 @@ create table howdah.board_entries (
   constraint version_counts_from_one CHECK ((version >= 1))
 );
 alter table howdah.board_entries enable row level security, force row level security;
-CREATE INDEX board_entries_tenant_id_idx ON howdah.board_entries USING btree (tenant_id, root_execution_id);
-CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id);
+CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id, tenant_id);
 
 create table howdah.concurrency_limits (
   id uuid default howdah.uuid_v7() not null,
@@ -530,14 +529,14 @@ END not null,
 alter table howdah.mail enable row level security, force row level security;
 CREATE INDEX mail_created_at_idx ON howdah.mail USING btree (tenant_id, created_at);
 CREATE INDEX mail_from_agent_id_idx ON howdah.mail USING btree (tenant_id, from_agent_id);
-CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id) WHERE (from_execution_id IS NOT NULL);
-CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id) WHERE (received_by_execution_id IS NOT NULL);
+CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id, tenant_id) WHERE (from_execution_id IS NOT NULL);
+CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id, tenant_id) WHERE (received_by_execution_id IS NOT NULL);
 CREATE INDEX mail_reply_to_id_idx ON howdah.mail USING btree (tenant_id, reply_to_id);
-CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, to_agent_id, id) WHERE (root_execution_id IS NOT NULL);
+CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, to_agent_id, id, tenant_id) WHERE (root_execution_id IS NOT NULL);
 CREATE INDEX mail_thread_id_idx ON howdah.mail USING btree (tenant_id, thread_id, id);
 CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id);
-CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, id) WHERE (to_execution_id IS NOT NULL);
-CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
+CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, id, tenant_id) WHERE (to_execution_id IS NOT NULL);
+CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, id, tenant_id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -4818,7 +4817,7 @@ begin
   if v_expected = 0 then
     insert into howdah.board_entries as b (tenant_id, root_execution_id, key, value, written_by_execution_id)
     values (v_run.tenant_id, v_run.root_execution_id, v_key, arguments -> 'value', v_run.id)
-    on conflict (root_execution_id, key) do nothing
+    on conflict (root_execution_id, tenant_id, key) do nothing
     returning b.version into v_version;
   else
     update howdah.board_entries as b
