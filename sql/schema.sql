@@ -3056,7 +3056,7 @@ AS $function$
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
         "members": {"enum": ["listed", "capable"], "default": "listed",
-          "description": "capable: beside the members listed, all active agents that the user of the run may run."},
+          "description": "capable: beside the members listed, all active agents without grants that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
@@ -7555,6 +7555,7 @@ begin
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
   end if;
+  perform howdah_private.permit_engine_of(v_id);
   return v_id;
 end $function$
 ;
@@ -9839,6 +9840,7 @@ begin
       detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Leave it out: then it is the current one.';
   end if;
+  perform howdah_private.permit_engine_of(e.agent_version_id);
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $function$
 ;
@@ -10216,6 +10218,33 @@ begin
       detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
         'role', howdah.current_user_role())::text,
       hint = 'Its user, an admin or an owner may.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_engine_of(version_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version record;
+begin
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select v.version, a.name, v.definition #>> '{agent,engine}' as engine into v_version
+  from howdah.agent_versions as v join howdah.agents as a on a.id = v.agent_id
+  where v.id = permit_engine_of.version_id and v.definition -> 'agent' ? 'engine'
+    and (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
+      is distinct from (a.engine::text, a.engine_configuration);
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of agent %L asks an engine (%s) that the agent has no more', v_version.version,
+        v_version.name, v_version.engine),
+      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_engine_of.version_id)::text,
+      hint = 'Run it as it is now; an admin may run it as it was.';
   end if;
 end $function$
 ;
@@ -16001,6 +16030,9 @@ begin
   perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
+    perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
+    from jsonb_each(new.variables) as v (name, variable)
+    where howdah_private.names_a_key(v.name) and v.variable ? 'default';
     perform howdah_private.refuse_variables(new.variables);
     perform howdah_private.refuse_template(new.template, new.variables);
   end if;
@@ -16463,6 +16495,17 @@ begin
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_plain_keys('state', new.state);
   return new;
 end $function$
 ;
@@ -18791,6 +18834,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON h
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_keys();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
@@ -21843,6 +21888,8 @@ grant execute on function howdah_private.tg_schedules__refuse_invalid() to howda
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_sessions__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 

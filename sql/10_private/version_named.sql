@@ -89,5 +89,31 @@ begin
       detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Leave it out: then it is the current one.';
   end if;
+  perform howdah_private.permit_engine_of(e.agent_version_id);
   return coalesce(e.agent_version_id, e.workflow_version_id);
+end $$;
+
+-- An engine says where conversations go. One that its agent has no more is asked by older versions for admins alone.
+create or replace function howdah_private.permit_engine_of(version_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_version record;
+begin
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select v.version, a.name, v.definition #>> '{agent,engine}' as engine into v_version
+  from howdah.agent_versions as v join howdah.agents as a on a.id = v.agent_id
+  where v.id = permit_engine_of.version_id and v.definition -> 'agent' ? 'engine'
+    and (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
+      is distinct from (a.engine::text, a.engine_configuration);
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of agent %L asks an engine (%s) that the agent has no more', v_version.version,
+        v_version.name, v_version.engine),
+      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_engine_of.version_id)::text,
+      hint = 'Run it as it is now; an admin may run it as it was.';
+  end if;
 end $$;

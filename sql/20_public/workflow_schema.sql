@@ -27,7 +27,7 @@ as $$
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical"], "default": "llm"},
         "members": {"enum": ["listed", "capable"], "default": "listed",
-          "description": "capable: beside the members listed, all active agents that the user of the run may run."},
+          "description": "capable: beside the members listed, all active agents without grants that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}

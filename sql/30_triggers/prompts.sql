@@ -11,6 +11,9 @@ begin
   perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
+    perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
+    from jsonb_each(new.variables) as v (name, variable)
+    where howdah_private.names_a_key(v.name) and v.variable ? 'default';
     perform howdah_private.refuse_variables(new.variables);
     perform howdah_private.refuse_template(new.template, new.variables);
   end if;

@@ -131,7 +131,33 @@ test('a message nobody sees is replied to by nobody, and its thread is none', as
   }
 });
 
-test('keys stand neither in headers of an engine nor beside a prompt', async () => {
+test('an engine that was taken from an agent is asked by its versions for admins alone', async () => {
+  const id = await makeAgent(db.pool, {
+    tenant_id,
+    name: 'far away',
+    engine: 'http',
+    engine_configuration: { url: 'https://example.com/old' },
+  });
+  const run = await makeRun(db.pool, { tenant_id, agent_id: id, user_id: member });
+  await as(member, (client) => client.query('select howdah.fork_execution($1, 0)', [run]));
+  await db.pool.query(
+    `update howdah.agents set engine = 'builtin', engine_configuration = '{}' where id = $1`,
+    [id],
+  );
+  for (const [text, values] of [
+    [`select howdah.run('far away', 'x', version => '1')`, []],
+    ['select howdah.fork_execution($1, 0)', [run]],
+  ] as const) {
+    expect(await refusedTo(member, text, [...values])).toMatchObject({
+      code: 'HWDEN',
+      message: "version 1 of agent 'far away' asks an engine (http) that the agent has no more",
+    });
+    await as(admin, (client) => client.query(text, [...values]));
+  }
+  await as(member, (client) => client.query(`select howdah.run('far away', 'x')`));
+});
+
+test('keys stand neither in headers of an engine, nor beside a prompt, nor in the state of a session', async () => {
   for (const name of ['X-Auth', 'X-Functions-Key', 'x-session']) {
     expect(
       await refusedTo(
@@ -152,5 +178,14 @@ test('keys stand neither in headers of an engine nor beside a prompt', async () 
       [`use ${key}`],
     ),
   ).toMatchObject({ code: 'HWINV' });
+  for (const text of [
+    `insert into howdah.prompts (name, template, variables) values ('p', '{{api_key}}', '{"api_key": {"type": "string", "default": "hunter2"}}')`,
+    `insert into howdah.sessions (state) values ('{"api_key": "hunter2"}')`,
+  ]) {
+    expect(await refusedTo(admin, text)).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('holds a key'),
+    });
+  }
   expect(await all(db.pool, 'select from howdah.prompts')).toEqual([]);
 });
