@@ -16499,17 +16499,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_keys()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_plain_keys('state', new.state);
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_live()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -18834,8 +18823,6 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON h
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
-
-CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_keys();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
@@ -21888,8 +21875,6 @@ grant execute on function howdah_private.tg_schedules__refuse_invalid() to howda
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_sessions__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 

@@ -15,15 +15,3 @@ create or replace trigger _100_stamp before update on howdah.sessions
 create or replace trigger _200_refuse_live before delete on howdah.sessions
   for each row when (old.live_execution_id is not null)
   execute function howdah_private.tg_sessions__refuse_live();
-
--- The state is somebody's own document, and everybody of the tenant reads it.
-create or replace function howdah_private.tg_sessions__refuse_keys() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.refuse_plain_keys('state', new.state);
-  return new;
-end $$;
-create or replace trigger _300_refuse_keys before insert or update of state on howdah.sessions
-  for each row execute function howdah_private.tg_sessions__refuse_keys();

@@ -157,7 +157,7 @@ test('an engine that was taken from an agent is asked by its versions for admins
   await as(member, (client) => client.query(`select howdah.run('far away', 'x')`));
 });
 
-test('keys stand neither in headers of an engine, nor beside a prompt, nor in the state of a session', async () => {
+test('keys stand neither in headers of an engine nor beside a prompt', async () => {
   for (const name of ['X-Auth', 'X-Functions-Key', 'x-session']) {
     expect(
       await refusedTo(
@@ -180,7 +180,6 @@ test('keys stand neither in headers of an engine, nor beside a prompt, nor in th
   ).toMatchObject({ code: 'HWINV' });
   for (const text of [
     `insert into howdah.prompts (name, template, variables) values ('p', '{{api_key}}', '{"api_key": {"type": "string", "default": "hunter2"}}')`,
-    `insert into howdah.sessions (state) values ('{"api_key": "hunter2"}')`,
   ]) {
     expect(await refusedTo(admin, text)).toMatchObject({
       code: 'HWINV',
