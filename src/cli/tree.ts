@@ -1,4 +1,5 @@
 import type { TreeNode } from '../db/queries.ts';
+import { plainNumber } from './output.ts';
 import { oneLine } from './steps.ts';
 
 /** A tree of runs as lines of a terminal, parents before their children; `nodes` come in that order. */
@@ -37,5 +38,22 @@ function nodeLine(node: TreeNode): string {
   const reason = node.stop_reason ?? node.waiting_for;
   const status = reason && reason !== node.status ? `${node.status} (${reason})` : node.status;
   const tokens = total === own ? `${own} tokens` : `${own} tokens, ${total} in all`;
-  return `${oneLine(node.agent ?? node.workflow ?? '')}  ${status}  ${tokens}  ${node.execution_id}`;
+  const name = oneLine(node.agent ?? node.workflow ?? '');
+  return [name, status, timeOf(node), tokens, costOf(node), node.execution_id]
+    .filter((part) => part !== undefined)
+    .join('  ');
+}
+
+/** From its first step to its end, or until now; nothing while it has not begun. */
+function timeOf({ started_at, completed_at }: TreeNode): string | undefined {
+  const end = completed_at ?? new Date();
+  return started_at ? `${((end.getTime() - started_at.getTime()) / 1000).toFixed(2)} s` : undefined;
+}
+
+function costOf({ cost, total_cost }: TreeNode): string | undefined {
+  if (Number(total_cost) === 0) return undefined;
+  const own = `cost ${plainNumber(cost ?? '0')}`;
+  return Number(total_cost) === Number(cost)
+    ? own
+    : `${own}, ${plainNumber(total_cost ?? '0')} in all`;
 }
