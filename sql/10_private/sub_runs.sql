@@ -6,7 +6,8 @@ create or replace function howdah_private.refuse_sub_run_settings(configuration 
 as $$
 declare
   v_faults text[] := howdah_private.json_faults('{
-    "properties": {
+    "additionalProperties": false, "properties": {
+      "question": {"type": "object"},
       "mission_override": {"type": "string", "minLength": 1},
       "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
       "suppress_markdown": {"type": "boolean"},

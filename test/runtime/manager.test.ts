@@ -138,7 +138,7 @@ describe('without a key', () => {
   });
 });
 
-test('whoever may not run an agent is not given to it', async () => {
+test('an agent with grants is given to nobody: others read whom the manager found', async () => {
   const { pool } = database;
   await useModel('local');
   const { rows } = await pool.query(
@@ -160,8 +160,10 @@ test('whoever may not run an agent is not given to it', async () => {
     return (await decision(runs[0].id)).chosen[0].member;
   };
   expect(await chosenBy(rows[0].id)).toBe('development');
-  expect(await chosenBy(rows[1].id)).toBe('payroll');
+  expect(await chosenBy(rows[1].id)).toBe('development');
   expect(await chosenBy(null)).toBe('development');
+  await pool.query('delete from howdah.grants');
+  expect(await chosenBy(rows[0].id)).toBe('payroll');
 });
 
 test('an agent that took the name is meant by it', async () => {
