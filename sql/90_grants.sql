@@ -1,8 +1,8 @@
 -- Who may do what. Everything is revoked first; what is not named here nobody has.
 revoke all on all tables in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool, howdah_reader;
 revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader;
 
 -- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
 -- log to the eraser; the one that runs SQL of others to whom that runs as.
@@ -15,7 +15,7 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows')
       and p.proowner <> 'howdah_engine'::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -29,6 +29,11 @@ grant create on schema howdah_private to howdah_tool; -- for who is given a func
 alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
+grant create on schema howdah_private to howdah_reader;
+alter function howdah_private.read_rows(text, text, int, int, float8) owner to howdah_reader;
+revoke create on schema howdah_private from howdah_reader;
+grant execute on function howdah_private.read_rows(text, text, int, int, float8) to howdah_reader;
+grant execute on function howdah_private.refused_calls(jsonb, text[]) to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
@@ -130,7 +135,7 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
   howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
   howdah_private.call_board_write(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_query_settings(jsonb) to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active

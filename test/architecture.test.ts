@@ -40,6 +40,7 @@ const HOMES: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
   yaml: /^src\/systems\//,
+  'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
   'fastest-levenshtein': /^src\/systems\//,
 };

@@ -48,6 +48,15 @@ as $$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Asks the database one question in SQL (PostgreSQL), reading only, and gives the rows as a table. Look at the tables '
+        'first: describe lists them. When a query is refused, the error says where and why: mend it and ask again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{

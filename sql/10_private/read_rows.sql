@@ -1,0 +1,106 @@
+-- Reads with one SELECT that is not ours, as howdah_reader, to whom this function belongs: inside a security definer function
+-- Postgres refuses `set role`, and that role can write nothing. The caller has made the transaction read only and bound it
+-- (bound.sql). A cursor takes one statement and no more, and nothing that is no SELECT; so does the one over EXPLAIN.
+-- `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
+create or replace function howdah_private.read_rows(
+  query text, path text, max_rows int, max_bytes int, max_cost float8
+) returns table (rows text[], cut_by text)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', read_rows.path, true);
+  for v_plan in execute 'explain (format json) ' || v_query loop
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    if cardinality(rows) = 0 and (
+      select count(*) <> count(distinct k.name) from json_object_keys(v_row) as k (name)
+    ) then
+      raise exception using errcode = 'HWINV', message = 'two columns of the result have the same name',
+        hint = 'Name each column of the outermost SELECT by AS.';
+    end if;
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $$;
+
+-- The functions and operators among these that a query of a model may not call, and why. Of Postgres' own: what only computes.
+-- Those that read a file, a setting or SQL in a string, that wait, lock, write or act on a session are volatile, or stand
+-- below. Of the schemas on `path`: what is immutable and has no other rights than its caller.
+-- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" | "field"}; a field is called
+-- where it has the name of a function: `(5).pg_sleep`.
+create or replace function howdah_private.refused_calls(calls jsonb, path text[])
+  returns table (name text, reason text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with calls as (
+    select distinct c.name, c.schema, c.kind
+    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+  ),
+  candidates as (
+    select c.name, c.schema, c.kind, n.nspname as stands_in, case
+        when p.prosecdef then 'it has the rights of its owner'
+        when n.nspname <> 'pg_catalog' and p.provolatile <> 'i' and c.kind <> 'operator' then
+          'of functions outside pg_catalog only immutable ones may be called'
+        when p.provolatile = 'v' and not (n.nspname = 'pg_catalog' and p.proname in (
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+        )) then 'it may do more than compute'
+        when n.nspname = 'pg_catalog' and c.kind <> 'operator' and (
+          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it tells of the server, or runs SQL in a string'
+      end as reason
+    from calls as c
+    join pg_namespace as n on case when c.schema is null then n.nspname = any (refused_calls.path || name 'pg_catalog')
+      else n.nspname = c.schema end
+    join pg_proc as p on p.pronamespace = n.oid and p.proname = c.name and c.kind <> 'operator'
+      or c.kind = 'operator' and exists (
+        select from pg_operator as o where o.oprname = c.name and o.oprnamespace = n.oid and o.oprcode = p.oid)
+  )
+  select c.name, max(coalesce(d.reason, 'there is no such function'))
+  from calls as c
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  where d.reason is not null or (d.name is null and c.kind = 'function')
+  group by c.name
+  order by c.name
+$$;
+
+-- What sql_query may be told, by a tool's row or for one agent.
+create or replace function howdah_private.refuse_query_settings(configuration jsonb) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "max_cost": {"type": "number", "minimum": 1},
+    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+  }}', refuse_query_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.';
+  end if;
+end $$;
