@@ -30,9 +30,11 @@ alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
 grant create on schema howdah_private to howdah_reader;
-alter function howdah_private.read_rows(text, text, int, int, float8) owner to howdah_reader;
+alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
 revoke create on schema howdah_private from howdah_reader;
-grant execute on function howdah_private.read_rows(text, text, int, int, float8) to howdah_reader;
+grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8), howdah_private.named_apart(json),
+  howdah_private.refuse_other_schemas(json, text[])
+  to howdah_reader;
 grant execute on function howdah_private.refused_calls(jsonb, text[]) to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)

@@ -1,9 +1,66 @@
+-- A row with every column under a name of its own (`name`, `name (2)`), null where they have one each: of two keys
+-- that are the same a reader of JSON keeps one.
+create or replace function howdah_private.named_apart(row_as_json json) returns json
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  from (
+    select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
+    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+  ) as c
+  having max(c.nth) > 1
+$$;
+
+-- The list of schemas once more, by what Postgres' own planner is going to read and not by the text: each table has to stand
+-- in one of them, or be read by a view, a policy or a partitioned table that does.
+create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[]) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table text;
+begin
+  with recursive read_tables as (
+    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
+    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text into v_table from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (schemas)
+  )
+  limit 1;
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $$;
+
 -- Reads with one SELECT that is not ours, as howdah_reader, to whom this function belongs: inside a security definer function
 -- Postgres refuses `set role`, and that role can write nothing. The caller has made the transaction read only and bound it
 -- (bound.sql). A cursor takes one statement and no more, and nothing that is no SELECT; so does the one over EXPLAIN.
 -- `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
 create or replace function howdah_private.read_rows(
-  query text, path text, max_rows int, max_bytes int, max_cost float8
+  query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -17,7 +74,10 @@ declare
 begin
   rows := '{}';
   perform set_config('search_path', read_rows.path, true);
-  for v_plan in execute 'explain (format json) ' || v_query loop
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
     v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
   end loop;
   if v_cost > max_cost then
@@ -27,12 +87,7 @@ begin
   end if;
   for v_row in execute v_query loop
     v_bytes := v_bytes + octet_length(v_row::text);
-    if cardinality(rows) = 0 and (
-      select count(*) <> count(distinct k.name) from json_object_keys(v_row) as k (name)
-    ) then
-      raise exception using errcode = 'HWINV', message = 'two columns of the result have the same name',
-        hint = 'Name each column of the outermost SELECT by AS.';
-    end if;
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
     cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
     exit when cut_by is not null;
     rows := rows || v_row::text;

@@ -23,11 +23,11 @@ export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<
   return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
 }
 
-/** The same for a query of our own, which need not be looked at. */
+/** The same without the parser: for queries that are ours. */
 export async function readBound(
   pool: Pool,
   request: RowsRequest,
-  { text, calls }: ReadQuery,
+  parsed: ReadQuery,
 ): Promise<Outcome<Rows>> {
   let outcome: Outcome<Rows> | undefined;
   try {
@@ -37,7 +37,8 @@ export async function readBound(
         const stop = breakOnAbort(client, request.signal);
         try {
           outcome =
-            (await refusedCalls(client, request, calls)) ?? (await read(client, request, text));
+            (await refusedCalls(client, request, parsed.calls)) ??
+            (await read(client, request, parsed));
         } finally {
           stop();
         }
@@ -58,7 +59,7 @@ async function refusedCalls(
 ): Promise<Outcome<never> | undefined> {
   // the parser reads strings so; what one of both takes for a string the other shall not take for SQL
   await client.query('set transaction read only; set local standard_conforming_strings = on');
-  if (calls.length === 0) return undefined;
+  if (!calls || calls.length === 0) return undefined;
   const { rows } = await client.query<{ name: string; reason: string }>(
     'select name, reason from howdah_private.refused_calls($1, $2)',
     [JSON.stringify(calls), schemas ?? ['public']],
@@ -70,7 +71,7 @@ async function refusedCalls(
 async function read(
   client: PoolClient,
   request: RowsRequest,
-  text: string,
+  { text, calls }: ReadQuery,
 ): Promise<Outcome<Rows>> {
   const { boundTo, limits, schemas } = request;
   await client.query(
@@ -79,8 +80,8 @@ async function read(
   await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
   const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
-    text: 'select r.rows, r.cut_by from howdah_private.read_rows($1, $2, $3, $4, $5) as r',
-    values: [text, path, limits.rows, limits.bytes, limits.cost],
+    text: 'select r.rows, r.cut_by from howdah_private.read_rows($1, $2, $3, $4, $5, $6) as r',
+    values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
     ...answeredAfter(limits.timeoutMs),
   });
   const [found = { rows: [], cut_by: null }] = rows;

@@ -24,7 +24,7 @@ export async function describeTables(
 ): Promise<Outcome<ReadableTable[]>> {
   const text = tablesQuery(request.schemas ?? [], names);
   const limits = { ...request.limits, rows: MOST_TABLES, bytes: 4_000_000, cost: null };
-  const found = await readBound(pool, { ...request, limits, query: text }, { text, calls: [] });
+  const found = await readBound(pool, { ...request, limits, query: text }, { text, calls: null });
   if (!found.ok) return found;
   const tables = found.value.rows as unknown as ReadableTable[];
   const sampled = names.length > 0 ? tables.slice(0, MOST_SAMPLED) : [];

@@ -6,8 +6,8 @@ import { type Call, createWalk, Refusal } from './walk.ts';
 export type ReadQuery = {
   /** The one SELECT, without the semicolon and what surrounds it. */
   text: string;
-  /** Functions, operators and fields it names, for the catalogue to judge. */
-  calls: Call[];
+  /** Functions, operators and fields it names, for the catalogue to judge; null: it is ours, and reads the system. */
+  calls: Call[] | null;
 };
 
 /** Longer is no question; and what the parser is given stays within its stack. */
@@ -26,6 +26,7 @@ export async function parseQuery(
     return refused(`a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`);
   }
   try {
+    if (query.trim() === '') return refused('it is empty', 'Give one SELECT.'); // the parser throws
     const { stmts = [] } = (await parse(query)) as unknown as { stmts?: JsonObject[] };
     const [only] = stmts;
     if (!only || stmts.length > 1) {
