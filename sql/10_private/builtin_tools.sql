@@ -49,8 +49,8 @@ as $$
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
     ('sql_query',
-      'Asks the database one question in SQL (PostgreSQL), reading only, and gives the rows as a table. Look at the tables '
-        'first: describe lists them. When a query is refused, the error says where and why: mend it and ask again.',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
       '{
         "type": "object", "additionalProperties": false, "required": ["query"],
         "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":

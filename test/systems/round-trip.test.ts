@@ -378,6 +378,9 @@ agents:
   analyst:
     mission: Answer with SQL.
     model: fast
+    tools:
+      allow:
+        - sql_query
     budget:
       max_steps: 6
   desk:
