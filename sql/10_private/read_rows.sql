@@ -109,26 +109,37 @@ as $$
     select distinct c.name, c.schema, c.kind
     from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
   ),
+  places as (
+    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    from calls as c
+    join pg_namespace as n
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+  ),
+  routines as (
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
+    where s.kind <> 'operator'
+    union all
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
+    join pg_proc as p on p.oid = o.oprcode
+    where s.kind = 'operator'
+  ),
   candidates as (
-    select c.name, c.schema, c.kind, n.nspname as stands_in, case
+    select p.name, p.schema, p.kind, case
         when p.prosecdef then 'it has the rights of its owner'
-        when n.nspname <> 'pg_catalog' and p.provolatile <> 'i' and c.kind <> 'operator' then
+        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
           'of functions outside pg_catalog only immutable ones may be called'
-        when p.provolatile = 'v' and not (n.nspname = 'pg_catalog' and p.proname in (
+        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
           'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
         )) then 'it may do more than compute'
-        when n.nspname = 'pg_catalog' and c.kind <> 'operator' and (
+        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
           p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
             '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
           or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
         ) then 'it tells of the server, or runs SQL in a string'
       end as reason
-    from calls as c
-    join pg_namespace as n on case when c.schema is null then n.nspname = any (refused_calls.path || name 'pg_catalog')
-      else n.nspname = c.schema end
-    join pg_proc as p on p.pronamespace = n.oid and p.proname = c.name and c.kind <> 'operator'
-      or c.kind = 'operator' and exists (
-        select from pg_operator as o where o.oprname = c.name and o.oprnamespace = n.oid and o.oprcode = p.oid)
+    from routines as p
   )
   select c.name, max(coalesce(d.reason, 'there is no such function'))
   from calls as c

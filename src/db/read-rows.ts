@@ -47,7 +47,7 @@ export async function readBound(
       FORGET_SESSION,
     );
   } catch (error) {
-    if (error !== READ) return { ok: false, error: explained(error, request) };
+    if (error !== READ) return { ok: false, error: explained(error, request, parsed.text) };
   }
   return outcome as Outcome<Rows>;
 }
@@ -100,7 +100,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
-function explained(error: unknown, { query, limits, signal }: RowsRequest): RunError {
+function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
   if (isConnectionLoss(error) && !signal.aborted) {
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
@@ -110,17 +110,21 @@ function explained(error: unknown, { query, limits, signal }: RowsRequest): RunE
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),
     ...(hint ? { hint } : {}),
-    ...place(error, query),
+    ...place(error, query, text),
   };
   return { ...failure, cause };
 }
 
-/** Postgres counts from the beginning of what it was given, and ours stands in the middle of that. */
-function place(error: unknown, query: string): JsonObject {
-  const { internalPosition, internalQuery } = error as { [key: string]: string | undefined };
-  const text = query.trim().replace(/;\s*$/, '');
-  const start = internalQuery?.indexOf(text) ?? -1;
-  if (start < 0 || !internalQuery) return {};
-  const at = Number(internalPosition) - 1 - [...internalQuery.slice(0, start)].length;
-  return at >= 0 && at <= [...text].length ? placeOf(text, at) : {};
+/** Postgres counts from the beginning of what it was given, where the text stands in the middle of ours. */
+function place(error: unknown, query: string, text: string): JsonObject {
+  const { internalPosition, internalQuery = '' } = error as { [key: string]: string | undefined };
+  const [sent, said] = [internalQuery.indexOf(text), query.indexOf(text)];
+  if (internalPosition === undefined || sent < 0 || said < 0) return {};
+  const at = Number(internalPosition) - 1 - lengthOf(internalQuery.slice(0, sent));
+  return at < 0 || at > lengthOf(text) ? {} : placeOf(query, at + lengthOf(query.slice(0, said)));
+}
+
+/** In characters, as Postgres counts them. */
+function lengthOf(text: string): number {
+  return [...text].length;
 }

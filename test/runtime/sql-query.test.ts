@@ -105,7 +105,7 @@ describe('sql_query', () => {
   test('is mended by the model: an error says what, where and what else', async () => {
     const { told } = await converse([
       'select nam from customers',
-      'select name from custmers',
+      '/* 🦀 */ select name from custmers; -- misspelt',
       'select name,\n  from customers',
       'select secret from orders',
       'select * from hidden',
@@ -125,7 +125,7 @@ describe('sql_query', () => {
     expect(errors[1]).toMatchObject({
       details: {
         sqlstate: '42P01',
-        position: { line: 1, column: 18 },
+        position: { line: 1, column: 26 },
         hint: expect.stringContaining('describe'),
       },
     });

@@ -1,4 +1,4 @@
-import { hasSqlDetails, parse } from 'libpg-query';
+import type { SqlError } from 'libpg-query';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { type Call, createWalk, Refusal } from './walk.ts';
@@ -26,6 +26,7 @@ export async function parseQuery(
     return refused(`a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`);
   }
   try {
+    const { parse } = await import('libpg-query'); // it takes as long as all the rest of a command to load
     if (query.trim() === '') return refused('it is empty', 'Give one SELECT.'); // the parser throws
     const { stmts = [] } = (await parse(query)) as unknown as { stmts?: JsonObject[] };
     const [only] = stmts;
@@ -49,11 +50,14 @@ function textOf(query: string, { stmt_location = 0, stmt_len }: JsonObject): str
 
 function failed(error: unknown, query: string): Outcome<never> {
   if (error instanceof Refusal) return refused(error.message, error.hint);
-  if (hasSqlDetails(error)) {
-    const at = error.sqlDetails?.cursorPosition ?? 0;
-    return refused(error.message, undefined, { sqlstate: '42601', ...placeOf(query, at) });
+  const { sqlDetails } = error as SqlError;
+  if (sqlDetails) {
+    const at = sqlDetails.cursorPosition;
+    return refused(sqlDetails.message, undefined, { sqlstate: '42601', ...placeOf(query, at) });
   }
-  return refused('it is nested too deeply to be read', 'Write it with fewer levels, by WITH.');
+  // nested more deeply than a stack holds, there or here
+  const reason = `it could not be read: ${(error as Error).message}`;
+  return refused(reason, 'Write it shorter, and with fewer levels, by WITH.');
 }
 
 /** Where in the query, for people and models; `at` counts characters (code points) from 0. */
@@ -65,6 +69,7 @@ export function placeOf(query: string, at: number): JsonObject {
   return { position: { line, column }, ...(near === '' ? {} : { near }) };
 }
 
+/** The error for a query that was not sent to the database, which its author may mend. */
 export function refused(reason: string, hint?: string, cause: JsonObject = {}): Outcome<never> {
   const details: JsonObject = { ...cause, ...(hint ? { hint } : {}) };
   const error: RunError = {
