@@ -4722,7 +4722,8 @@ AS $function$
           "body": {
             "type": ["string", "object", "array", "number", "boolean", "null"],
             "description": "Text is sent as it is, anything else as JSON; not with GET and HEAD"
-          }
+          },
+          "html": {"type": "string", "enum": ["text", "source"], "default": "text", "description": "What to give of a web page: what is read of it, or its source"}
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
@@ -11332,6 +11333,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_http_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_faults text[] := howdah_private.json_faults('{
+    "additionalProperties": false, "properties": {
+      "question": {"type": "object"},
+      "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
+      "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
+      "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+      "secrets": {"type": "object", "additionalProperties": {
+        "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
+          "secret_name": {"type": "string", "minLength": 1},
+          "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^\\s/@*]|^\\*\\.[^\\s/@*]"}},
+          "prefix": {"type": "string", "maxLength": 100}
+        }}}
+    }
+  }', refuse_http_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
+        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}';
+  end if;
+  perform howdah_private.refuse_unknown_secret(s.value ->> 'secret_name')
+  from jsonb_each(refuse_http_settings.configuration -> 'secrets') as s
+  where not exists (select from howdah.secrets as k where k.name = s.value ->> 'secret_name' and k.tenant_id = v_tenant_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -14811,6 +14847,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
   return new;
 end $function$
 ;
@@ -16773,6 +16811,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $function$
 ;
@@ -21525,6 +21564,8 @@ grant execute on function howdah_private.refuse_entry(uuid,text,jsonb) to howdah
 grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_http_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_input(text) to howdah_engine;
 
