@@ -13,8 +13,9 @@ export function embedText(text: string): number[] {
   const vector = new Array<number>(DIMENSIONS).fill(0);
   for (const word of contentStems(text)) {
     for (const piece of piecesOf(`^${word}$`)) {
-      const place = hash(piece) % DIMENSIONS;
-      vector[place] = (vector[place] ?? 0) + 1;
+      const sum = hash(piece);
+      const place = sum % DIMENSIONS;
+      vector[place] = (vector[place] ?? 0) + (sum >>> 31 ? -1 : 1); // pieces that share a place by chance cancel out on the whole
     }
   }
   const length = Math.hypot(...vector);
