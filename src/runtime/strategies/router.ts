@@ -1,10 +1,4 @@
-import type {
-  Action,
-  Nearness,
-  RoutingDecision,
-  RunState,
-  TeamDecision,
-} from '../../contracts/action.ts';
+import type { Action, RoutingDecision, RunState, TeamDecision } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
@@ -13,7 +7,7 @@ import { askModel } from '../ask-model.ts';
 import { shorten } from '../shorten.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { answerOf } from '../teams/joined.ts';
-import { sayingsOf } from '../teams/nearness.ts';
+import { nearnessIn, sayingsOf } from '../teams/nearness.ts';
 import { failureOf } from '../teams/policy.ts';
 import { DECISION, describe, gathered } from '../teams/roster.ts';
 import {
@@ -110,7 +104,7 @@ function byNearness(
   state: RunState,
   most: number,
 ): Choice | Action {
-  const seen = state.attempts.find(({ kind }) => kind === 'model')?.output as Nearness | undefined;
+  const seen = nearnessIn(state);
   if (seen) {
     const scored = seen.scores.map(({ member, score }) => ({ member, confidence: score }));
     const picks = scored

@@ -1,5 +1,6 @@
-import type { Nearness } from '../../contracts/action.ts';
+import type { Nearness, RunState } from '../../contracts/action.ts';
 import type { Member } from '../../contracts/definition.ts';
+import { isJsonObject } from '../../contracts/json.ts';
 
 /** What is said of a member, in one text: what members are compared with a task by. */
 export function sayingsOf({ name, description = '', capabilities = [], domain = '' }: Member) {
@@ -20,6 +21,14 @@ export function nearness(
     return { member, score: cosine(query, vectors[at] ?? []) };
   });
   return { dimensions, scores };
+}
+
+/** What the log of a run says of it; undefined while nobody has asked, and where it was erased. */
+export function nearnessIn({ attempts }: RunState): Nearness | undefined {
+  const step = attempts.find(
+    ({ kind, output }) => kind === 'model' && isJsonObject(output) && Array.isArray(output.scores),
+  );
+  return step?.output as Nearness | undefined;
 }
 
 /** The cosine of the angle between two vectors of one length, to six places; 0 where one has no direction. */
