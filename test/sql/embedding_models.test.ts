@@ -115,6 +115,19 @@ describe('its model', () => {
     });
   });
 
+  test('stays when its system no longer has it and a router goes by it without a name', async () => {
+    const doors = await newTenant(database.pool);
+    const embedder = { provider: 'local', model: 'letters', purpose: 'embedding' };
+    await doors.apply({ version: 'v1', name: 'base', models: { embedder } });
+    await doors.one(INSERT, { method: 'embedding' });
+    const without = { version: 'v1', name: 'base' };
+    await doors.apply(without, { prune: true });
+    const left = `select name, agent_system_id from howdah.models where tenant_id = $1 and purpose = 'embedding'`;
+    expect(await doors.all(left, doors.tenant)).toEqual([
+      { name: 'embedder', agent_system_id: null },
+    ]);
+  });
+
   test('that is pinned changes with the models of the tenant, not with others', async () => {
     const { pool } = database;
     const setting = `select set_config('howdah.tenant_id', $1, false)`;
