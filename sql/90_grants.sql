@@ -209,7 +209,9 @@ grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.w
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
-  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
+  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
+  howdah_private.refuse_embedding_model(text, uuid, jsonb), howdah_private.no_embedding_model(jsonb),
+  howdah_private.deciding_model(uuid, jsonb), howdah_private.decides_by_embedding(jsonb)
   to howdah_app;
 
 -- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.
