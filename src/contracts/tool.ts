@@ -32,11 +32,14 @@ export type CustomTool = {
 /** `text` is what the model is told instead of the value, which the log keeps. */
 export type ToolOutcome = { ok: true; value: Json; text?: string } | { ok: false; error: RunError };
 
+/** What a tool of our own may ask for beside: secrets of the run's tenant, which no tool of others is given. */
+export type BuiltinContext = ToolContext & { readSecret(name: string): Promise<Outcome<string>> };
+
 /**
  * A tool of Howdah's own that is run in the worker's process: as a custom tool, but it is given its row's configuration, and its
  * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
  */
 export type BuiltinTool = {
   name: string;
-  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
+  run(args: JsonObject, context: BuiltinContext, configuration: JsonObject): Promise<ToolOutcome>;
 };
