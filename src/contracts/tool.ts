@@ -1,4 +1,4 @@
-import type { RunError } from './errors.ts';
+import type { Outcome, RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { RunContext } from './step.ts';
 
