@@ -96,6 +96,11 @@ test('a limit that is used up lets nobody begin', () => {
   expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
 });
 
+test('a chain whose condition is none says so', () => {
+  const team = playing('chain', ['a'], { stop_when: 'output ==' });
+  expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+});
+
 test('a chain waits, goes on, and tries again by hand what failed', () => {
   const team = playing('chain', ['a', 'b']);
   expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
@@ -105,7 +110,7 @@ test('a chain waits, goes on, and tries again by hand what failed', () => {
   team.fails('2', 'too hard');
   expect(team.next()).toMatchObject({
     type: 'fail',
-    error: { message: 'b gave no answer: too hard' },
+    error: { code: 'member_failed', message: 'b gave no answer: too hard' },
   });
   team.isRetried();
   expect(team.begins()).toMatchObject([{ id: '2' }]);
@@ -180,8 +185,14 @@ describe('a deciding model', () => {
     });
     expect(team.next()).toMatchObject({
       type: 'fail',
-      error: { message: expect.stringContaining('max_tasks') },
+      error: { code: 'limit_reached', message: expect.stringContaining('max_tasks') },
     });
+  });
+
+  test('that chooses nobody with enough confidence has no route', () => {
+    const team = playing('router', ['a', 'b'], { min_confidence: 0.9 });
+    team.decides(pick('a', 0.2));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'no_route' } });
   });
 });
 
@@ -205,7 +216,14 @@ describe('a vote', () => {
     team.begins();
     team.fails('a', 'no');
     team.fails('b', 'no');
-    expect(team.next()).toMatchObject({ type: 'fail' });
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'member_failed' } });
+  });
+
+  test('that elects nobody says whether it was a tie, or nobody voted', () => {
+    expect(elected({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
+    expect(elected({ method: 'ranked' }, '[]', '[]')).toMatchObject({
+      error: { code: 'no_votes' },
+    });
   });
 });
 
@@ -251,6 +269,15 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
   });
 
+  test.each(['output ==', 'output + "x"'])('whose condition is %j says so', (when) => {
+    const team = playing('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
+    if (when.endsWith('"')) {
+      team.begins();
+      team.answers('a#1', 'one');
+    }
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+  });
+
   test('does the same however many ends are read at once', () => {
     const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
     const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
@@ -273,8 +300,15 @@ describe('a map', () => {
     team.fails('2', 'no');
     expect(team.next()).toMatchObject({
       type: 'fail',
-      error: { message: expect.stringContaining('item 2') },
+      error: { code: 'member_failed', message: expect.stringContaining('item 2') },
     });
+  });
+
+  test('of no list, or of too long a one, says so', () => {
+    const team = playing('map', ['worker']);
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_request' } });
+    team.withData(new Array(10_001).fill('x'));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'limit_reached' } });
   });
 
   test('of nothing is done at once', () => {

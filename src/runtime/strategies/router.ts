@@ -36,7 +36,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   });
   const failure = failureOf(named, 'fail', {});
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
 }
@@ -58,7 +58,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     return sureEnough('lexical', picks.slice(0, most), picks, team);
   }
   if (team.members.length === 0) {
-    return fail('there is no agent that the task could be given to');
+    return fail('no_route', 'there is no agent that the task could be given to');
   }
   const decider = deciderOf(team, state, most);
   const made = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
@@ -97,7 +97,10 @@ function sureEnough(
   });
   return members.length > 0
     ? { members, decision: { method, chosen, reason, candidates } }
-    : fail('no member is chosen with enough confidence, and configuration.fallback names none');
+    : fail(
+        'no_route',
+        'no member is chosen with enough confidence, and configuration.fallback names none',
+      );
 }
 
 function byWords({ members }: Team, task: string): Pick[] {

@@ -106,8 +106,9 @@ export function finish(output: string, data: Json = null): Action {
   return { type: 'finish', output, output_data: data };
 }
 
-export function fail(message: string): Action {
-  return { type: 'fail', stop_reason: 'error', error: error('member_failed', message) };
+/** Why a workflow has no answer, in a code of its own: only `member_failed` is the fault of a member. */
+export function fail(code: RunError['code'], message: string): Action {
+  return { type: 'fail', stop_reason: 'error', error: error(code, message) };
 }
 
 function error(code: RunError['code'], message: string): RunError {
