@@ -1,5 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import { RETRIED } from '../calls.ts';
 import { type NamedTask, resultOf } from '../teams/joined.ts';
@@ -60,9 +61,16 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
   if (!read) {
     return { type: 'read_rows', query, most: MOST };
   }
-  return read.error
-    ? fail('query_failed', `configuration.query: ${read.error.message}`)
-    : (read.output as Json[]);
+  return read.error ? refused(read.error) : (read.output as Json[]);
+}
+
+/** What Postgres said of the query, where, and what to do. */
+function refused({ message, cause = null }: RunError): Action {
+  const known: JsonObject = isJsonObject(cause) ? cause : {};
+  const place = 'line' in known ? `, line ${known.line}, column ${known.column}` : '';
+  const advice = 'hint' in known ? ` (${known.hint})` : '';
+  const field = 'configuration.query';
+  return fail('query_failed', `${field}${place}: ${message}${advice}`, { field, ...known });
 }
 
 function results(named: readonly NamedTask[]): Action {
