@@ -73,7 +73,20 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       log({ kind: 'model' });
       state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
     },
-    isRetried: () => log({ kind: 'retry', name: 'retry_execution' }),
+    /** The guard speaks, and what it says is in the log from then on. */
+    isTold(): string {
+      const action = next(definition, state);
+      if (action.type !== 'guard') throw new Error(`nothing is told: ${action.type}`);
+      const { message: content } = action;
+      const seq = state.messages.length + 1;
+      log({ kind: 'guard', name: action.name });
+      state = { ...state, messages: [...state.messages, { role: 'user', content, seq }] };
+      return content;
+    },
+    isRetried() {
+      log({ kind: 'retry', name: 'retry_execution' });
+      state = { ...state, messages_at_retry: state.messages.length };
+    },
     withData(data: Json) {
       state = { ...state, task: { input: 'go', data } };
     },
@@ -144,13 +157,19 @@ describe('a deciding model', () => {
   test('is told what does not fit, and given up after three answers', () => {
     const team = playing('router', ['a', 'b']);
     team.decides('I would take a.');
+    expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
+    expect(team.isTold()).toContain('route was not called');
     expect(team.next()).toMatchObject({
       type: 'call_model',
       messages: [{}, {}, { role: 'assistant' }, { content: expect.stringContaining('route') }],
     });
     team.decides(pick('c'));
+    expect(team.isTold()).toContain('members.0.member');
     team.decides(pick('a', 7));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_output' } });
+    team.isRetried();
+    expect(team.isTold()).toContain('members.0.confidence');
+    expect(team.next()).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
   });
 
   test('hears of an orchestrator’s results, also when it has to answer at last', () => {

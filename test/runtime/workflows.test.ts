@@ -172,6 +172,14 @@ describe('a router', () => {
       },
     });
     expect(run).toMatchObject({ status: 'completed', output: 'red' });
+    expect(await kindsOf(database.pool, run.id)).toMatch(/^model guard model tool /);
+    const { rows } = await database.pool.query(
+      `select output ->> 'message' as reason from howdah.steps where execution_id = $1 and kind = 'guard'`,
+      [run.id],
+    );
+    expect(rows).toEqual([
+      { reason: expect.stringMatching(/^This does not fit: members\.0\.member/) },
+    ]);
   });
 
   test('goes by words alone where it is told to', async () => {
