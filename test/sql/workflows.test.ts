@@ -120,6 +120,42 @@ test('a workflow is no member of itself, over however many others', async () => 
   ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining('itself') });
 });
 
+test('a member without a place comes last, also when two are given one at once', async () => {
+  const { pool } = database;
+  const id = await workflow('chain', {});
+  const add = `insert into howdah.workflow_agents (workflow_id, agent_id, role) values ($1, $2, $3)`;
+  await pool.query(
+    `insert into howdah.workflow_agents (workflow_id, agent_id, role)
+     select $1, $2, r from unnest('{b,c}'::text[]) as r`,
+    [id, agent],
+  );
+  const [first, second] = [await pool.connect(), await pool.connect()];
+  try {
+    await first.query('begin');
+    await first.query(add, [id, agent, 'd']);
+    const { rows: sessions } = await second.query('select pg_backend_pid() as pid');
+    const waiting = second.query(add, [id, agent, 'e']);
+    await expect
+      .poll(async () => {
+        const { rows } = await pool.query('select cardinality(pg_blocking_pids($1)) as n', [
+          sessions[0].pid,
+        ]);
+        return rows[0].n;
+      })
+      .toBe(1);
+    await first.query('commit');
+    await waiting;
+  } finally {
+    first.release();
+    second.release();
+  }
+  const { rows } = await pool.query(
+    'select coalesce(role, $2) as role, sequence_order as place from howdah.workflow_agents where workflow_id = $1 order by 2',
+    [id, 'a'],
+  );
+  expect(rows.map(({ role, place }) => `${place}${role}`).join(' ')).toBe('1a 2b 3c 4d 5e');
+});
+
 test('an edit makes a version, and so does another name of a member; a run keeps its own', async () => {
   const { pool } = database;
   const id = await workflow('chain', {});
