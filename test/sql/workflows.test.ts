@@ -84,7 +84,7 @@ describe('a workflow is not run', () => {
     const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
     await refused(outer, /its member .* cannot run: .*two members/);
     const team = await makeTeam(pool, { type: 'chain', members: [{ agent: gone }] });
-    await pool.query('select howdah.delete_agent($1)', [gone]);
+    await pool.query('update howdah.agents set deleted_at = now() where id = $1', [gone]);
     await refused(team, /its member .* is deleted/);
   });
 
@@ -118,6 +118,29 @@ test('a workflow is no member of itself, over however many others', async () => 
       [inner, outer],
     ),
   ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining('itself') });
+});
+
+test('who is a member of a living workflow is not deleted, and the refusal says of which', async () => {
+  const { pool } = database;
+  const member = await makeAgent(pool, { script: [{ content: 'done' }] });
+  const inner = await makeTeam(pool, { type: 'chain', members: [{ agent: member }] });
+  const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
+  const { rows } = await pool.query(
+    'select (select name from howdah.workflows where id = $1) as inner, (select name from howdah.workflows where id = $2) as outer',
+    [inner, outer],
+  );
+  const refused = (kind: string, id: string, workflow: string) =>
+    expect(pool.query(`select howdah.delete_${kind}($1)`, [id])).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringMatching(new RegExp(`^${kind} '.*' is a member of ${workflow}$`)),
+      detail: expect.stringContaining(workflow),
+      hint: expect.stringContaining('howdah.workflow_agents'),
+    });
+  await refused('agent', member, rows[0].inner);
+  await refused('workflow', inner, rows[0].outer);
+  await pool.query('select howdah.delete_workflow($1)', [outer]);
+  await pool.query('select howdah.delete_workflow($1)', [inner]);
+  await pool.query('select howdah.delete_agent($1)', [member]);
 });
 
 test('a member without a place comes last, also when two are given one at once', async () => {
