@@ -105,7 +105,7 @@ function explained(error: unknown, { query, limits, signal }: RowsRequest, text:
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
   }
-  const failure = failureOf(error, limits);
+  const failure = failureOf(error, limits, 'the query');
   const { code, hint = HINTS[code] } = faultOf(error);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),

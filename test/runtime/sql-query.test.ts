@@ -117,7 +117,8 @@ describe('sql_query', () => {
       message: 'column "nam" does not exist',
       details: {
         sqlstate: '42703',
-        position: { line: 1, column: 8 },
+        line: 1,
+        column: 8,
         near: 'nam from customers',
         hint: expect.stringContaining('customers.name'),
       },
@@ -125,13 +126,14 @@ describe('sql_query', () => {
     expect(errors[1]).toMatchObject({
       details: {
         sqlstate: '42P01',
-        position: { line: 1, column: 26 },
+        line: 1,
+        column: 26,
         hint: expect.stringContaining('describe'),
       },
     });
     expect(errors[2]).toMatchObject({
       code: 'invalid_arguments',
-      details: { sqlstate: '42601', position: { line: 2, column: 3 } },
+      details: { sqlstate: '42601', line: 2, column: 3 },
     });
     for (const error of errors.slice(3)) {
       expect(error).toMatchObject({

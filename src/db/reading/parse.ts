@@ -60,13 +60,13 @@ function failed(error: unknown, query: string): Outcome<never> {
   return refused(reason, 'Write it shorter, and with fewer levels, by WITH.');
 }
 
-/** Where in the query, for people and models; `at` counts characters (code points) from 0. */
+/** Where in the query, for people and models, from 1 as Postgres counts; `at` counts characters (code points) from 0. */
 export function placeOf(query: string, at: number): JsonObject {
   const before = [...query].slice(0, at).join('');
   const line = before.split('\n').length;
   const column = [...before.slice(before.lastIndexOf('\n') + 1)].length + 1;
   const near = [...query].slice(at, at + 40).join('');
-  return { position: { line, column }, ...(near === '' ? {} : { near }) };
+  return { position: at + 1, line, column, ...(near === '' ? {} : { near }) };
 }
 
 /** The error for a query that was not sent to the database, which its author may mend. */
