@@ -73,6 +73,9 @@ create or replace function howdah_private.fault_path(path text, what text, entry
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when what = 'members' and detail ? 'member' then coalesce((
+      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      where m.name = detail ->> 'member' order by m.place limit 1), path)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'

@@ -214,7 +214,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
     ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],
     ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" is there already, of kind builtin/],
-    ['workflows: { w: { type: chain, members: [{ workflow: w }] } }', /^3:32 .*member of itself/],
+    ['workflows: { w: { type: chain, members: [{ workflow: w }] } }', /^3:42 workflow "w" would be a member of itself: w → w$/],
     [
       'workflows: { w: { type: chain, members: [{ agent: development, configuration: { api_key: abcdef } }] } }',
       /^3:32 .*holds a key/,
@@ -252,6 +252,18 @@ workflows:
     ]);
     expect(code).toBe('HWINV');
     expect(faults[1]).toMatchObject({ file: 'system.yaml', path: '/agents/desk/tools/allow/0' });
+  });
+
+  test('a circle is told by the names that are in it, where it closes', async () => {
+    const { lines, faults } = await faultsOf(
+      tenant.apply(`${HEAD}workflows:
+  a: { type: chain, members: [development, b] }
+  b: { type: chain, members: [{ workflow: c }] }
+  c: { type: chain, members: [development, a] }
+`),
+    );
+    expect(lines).toEqual(['6:44 workflow "c" would be a member of itself: c → a → b → c']);
+    expect(faults[0]).toMatchObject({ path: '/workflows/c/members/1' });
   });
 
   test('no more than a key is told of one that was pasted', async () => {
