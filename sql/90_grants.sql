@@ -204,7 +204,8 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.runnable_like(text), howdah_private.nearest_word(text, text[]),
+  howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),

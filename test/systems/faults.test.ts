@@ -214,7 +214,10 @@ describe('a fault has its line, its column and what was meant', () => {
     ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
     ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],
     ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" is there already, of kind builtin/],
-    ['workflows: { w: { type: chain, members: [{ workflow: w }] } }', /^3:42 workflow "w" would be a member of itself: w → w$/],
+    [
+      'workflows: { w: { type: chain, members: [{ workflow: w }] } }',
+      /^3:42 workflow "w" would be a member of itself: w → w$/,
+    ],
     [
       'workflows: { w: { type: chain, members: [{ agent: development, configuration: { api_key: abcdef } }] } }',
       /^3:32 .*holds a key/,
