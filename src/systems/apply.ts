@@ -20,7 +20,7 @@ export async function applySystems(
   const plans: Plan[] = [];
   const refused: { file: string; faults: Fault[] }[] = [];
   for (const file of files) {
-    const read = readFile(file.text);
+    const read = readFile(file.text, { isJson: /\.json$/i.test(file.name) });
     const { plan, faults } = await applyOne(client, file, read, options);
     if (plan && plans.some(({ name }) => name === plan.name)) {
       const message = `another of these files describes ${JSON.stringify(plan.name)} already`;

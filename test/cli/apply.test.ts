@@ -109,6 +109,35 @@ describe('howdah apply', () => {
     });
   });
 
+  test('reads standard input for -, once', async () => {
+    const applying = startCli(database.url, 'apply', '-', '--tenant', slug);
+    applying.type('version: v1\nname: piped\nagents: { writer: { mision: x } }');
+    expect(await applying.end()).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('stdin:3:21: unknown key "mision", did you mean "mission"?'),
+    });
+    const again = startCli(database.url, 'apply', '-', '--tenant', slug);
+    again.type('version: v1\nname: piped');
+    expect(await again.end()).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('piped has version 1.'),
+    });
+    expect((await cli('apply', '-', '-')).stderr).toMatch(/standard input can be read once/);
+    expect((await cli('apply', '-', '--watch')).stderr).toMatch(/so it cannot be watched/);
+  });
+
+  test('says of a folder that files are applied, and takes no JSON that is none', async () => {
+    expect(await cli('apply', folder)).toMatchObject({
+      status: 2,
+      stderr: `error: ${folder} is a folder, and what is applied are files\n hint: Name those in it: ${folder}/*.yaml\n`,
+    });
+    const file = await put('{"version": "v1", "name": "t", "agents": {"a": {},}}', 'a.json');
+    expect(await cli('apply', file)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`${file}:1:50: a comma before }: take it out`),
+    });
+  });
+
   test('is for admins', async () => {
     await database.pool.query(
       `create role ${login} login password 'secret'; grant howdah_app to ${login}`,

@@ -18,6 +18,23 @@ describe('a fault has its line, its column and what was meant', () => {
     // syntax
     ['agents: {', /^3:10 Flow map .* end with a }/],
     ['agents:\n  desk: [1, 2', /^4:14 Flow sequence .* end with a ]/],
+    [
+      'agents:\n  desk: { mission: "Answer. }\n  b: {}',
+      '4:20 the quote that begins here is not closed',
+    ],
+    [
+      "agents:\n  desk:\n    mission: 'Answer.\n    model: default",
+      '5:14 the quote that begins here is not closed',
+    ],
+    ['agents:\n\tdesk: {}', '4:1 lines are indented by spaces, not by tabs'],
+    [
+      'agents: { desk: { mission: @home } }',
+      '3:28 a text that begins with @ has to stand in quotes',
+    ],
+    [
+      'agents:\n  desk:\n    mission: do this: that',
+      '5:14 a text with a colon and a space in it has to stand in quotes',
+    ],
     ['agents: {}\nagents: {}', '4:1 Map keys must be unique'],
     ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
     ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
@@ -50,15 +67,18 @@ describe('a fault has its line, its column and what was meant', () => {
       'agents: { desk: { context_policy: 0123456789 } }',
       '3:35 context_policy has to be one of trim, summarize, none',
     ],
-    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be string, not number'],
-    ['agents: { desk: { mission: null } }', /^3:28 mission has to be string, not empty/],
-    ['agents: { desk: [] }', '3:11 desk has to be object, not a list'],
-    ['agents: { desk: { use_history: yes } }', '3:32 use_history has to be boolean, not string'],
+    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be a text, not a number'],
+    ['agents: { desk: { mission: null } }', /^3:28 mission has to be a text, not empty/],
+    ['agents: { desk: [] }', '3:11 desk has to be an object, not a list'],
+    [
+      'agents: { desk: { use_history: yes } }',
+      '3:32 use_history has to be true or false, not a text',
+    ],
     ['agents: { desk: { budget: { max_steps: 0 } } }', '3:40 max_steps has to be at least 1'],
     ['agents: { desk: { budget: { max_cost: 0 } } }', '3:39 max_cost has to be more than 0'],
     [
       'agents: { desk: { budget: { max_steps: 1.5 } } }',
-      '3:40 max_steps has to be int, not number',
+      '3:40 max_steps has to be a whole number, not a fraction',
     ],
     ['models: { m: { provider: x } }', '3:11 model is missing'],
     [
@@ -67,7 +87,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'models: { m: { provider: x, model: x, capabilities: [] } }',
-      '3:39 capabilities has to be object, not a list',
+      '3:39 capabilities has to be an object, not a list',
     ],
     ['tools: { t: { kind: customm } }', '3:21 unknown kind "customm", did you mean "custom"?'],
     ['tools: { t: { kind: agent } }', '3:10 agent is missing'],
@@ -89,7 +109,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'workflows: { w: { type: chain, members: [3] } }',
-      '3:42 0 has to be string or object, not number',
+      '3:42 members[0] has to be a text or an object, not a number',
     ],
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
     ['prompts: { p: { description: a } }', '3:12 template is missing'],
@@ -111,6 +131,11 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['agents: { a: { prompt_values: { tone: [] } } }', '3:33 tone has to be'],
     ['agents: { a: { skils: [] } }', '3:16 unknown key "skils", did you mean "skills"?'],
+    ['agents: { "": {} }', '3:11 a name may not be empty'],
+    [`agents: { ${'x'.repeat(201)}: {} }`, '3:11 a name may have at most 200 characters'],
+    ['agents: { a: { model: "" } }', '3:23 model may not be empty'],
+    ['agents: { a: { skills: [""] } }', '3:25 skills[0] may not be empty'],
+    [`agents: { a: { model: ${'x'.repeat(201)} } }`, '3:23 model may have at most 200 characters'],
     // what is named
     ['agents: { desk: { model: nobody } }', '3:26 unknown model "nobody"'],
     [
@@ -321,9 +346,44 @@ describe('a file', () => {
     expect(lines).toEqual(['4:20 unknown key "modle", did you mean "model"?']);
   });
 
+  test.each([
+    ['{"version": "v1",\n "name": "shop", }', '2:16 a comma before }: take it out'],
+    [
+      '{"version": "v1", "agents": {"a": {"skills": ["x",]}}}',
+      '1:50 a comma before ]: take it out',
+    ],
+    [
+      '{"version": "v1", "name": "shop" "agents": {}}',
+      '1:34 a comma is missing before this, or a }',
+    ],
+    ['{"version": "v1",\n "name": "shop', '2:10 a text that begins here is not closed on its line'],
+    [
+      '{"version": "v1", "name": "a, "agents": {}}',
+      '1:32 this is no value of JSON: texts and keys',
+    ],
+    ["{'version': 'v1'}", '1:2 JSON has its texts in double quotes'],
+    ['{version: "v1"}', '1:2 this is no value of JSON: texts and keys stand in double quotes'],
+    ['{"version": "v1"} // the first', '1:19 JSON has no comments'],
+    ['{"version": "v1"', '1:17 the file ends, and a } is missing'],
+    ['{"version" "v1"}', '1:12 a : has to stand here'],
+    ['{"version": , "name": "shop"}', '1:13 a value has to stand here'],
+    ['{"version": "v1",, "name": "shop"}', '1:18 a key in double quotes has to stand here'],
+    ['{} {}', '1:4 nothing more may stand behind the document'],
+    ['', '1:1 a value has to stand here'],
+  ])('that is called JSON is JSON: %s', (text, said) => {
+    const [fault, ...more] = readFile(text, { isJson: true }).faults;
+    expect(`${fault?.line}:${fault?.column} ${fault?.message}`.slice(0, said.length)).toBe(said);
+    expect(more).toEqual([]);
+  });
+
+  test('that is JSON may begin with a byte order mark, and may be YAML where it is not called JSON', () => {
+    expect(readFile('\uFEFF{"version": "v1"}', { isJson: true }).faults).toEqual([]);
+    expect(readFile('{"version": "v1", }').faults).toEqual([]);
+  });
+
   test('that is empty says what is missing', async () => {
     expect((await faultsOf(tenant.apply(''))).lines).toEqual([
-      '1:1 the document has to be object, not empty',
+      '1:1 the document has to be an object, not empty',
     ]);
     expect((await faultsOf(tenant.apply('agents: {}'))).lines).toEqual([
       '1:1 version is missing',

@@ -11,12 +11,12 @@ type Options = { tenant?: string; prune?: true };
 /** `howdah diff FILE…`: what an apply would change, entry by entry; the status is 1 when anything. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<files...>', 'agent system files, YAML or JSON')
+    .argument('<files...>', 'agent system files, YAML or JSON; - reads standard input')
     .option('--prune', 'with what `apply --prune` would delete')
     .option(...TENANT_OPTION)
     .action((paths: string[], options: Options) =>
       withDatabase(io, async (database) => {
-        const files = await readSystemFiles(paths);
+        const files = await readSystemFiles(paths, io.stdin);
         const plans = await applyFiles(database, files, { ...options, dryRun: true });
         const changes = plans.flatMap(({ objects }) =>
           objects.filter(({ action }) => action !== 'unchanged'),
