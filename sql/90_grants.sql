@@ -217,6 +217,8 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
+  howdah_private.exported_system(text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
+  howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
   howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),

@@ -46,13 +46,19 @@ export async function applyDocument(
   return row.plan;
 }
 
+export type Export = {
+  document: JsonObject;
+  /** What it still named though it was deleted, each where it stood. */
+  left_out: { path: string; message: string }[];
+};
+
 /** A system as the content of its file; without a name, what no system owns. Throws `HWNTF`. */
-export async function exportDocument(client: Client, name?: string): Promise<JsonObject> {
-  const { rows } = await client.query<{ document: JsonObject }>(
-    'select howdah.export_agent_system($1) as document',
+export async function exportDocument(client: Client, name?: string): Promise<Export> {
+  const { rows } = await client.query<{ export: Export }>(
+    'select howdah_private.exported_system($1) as export',
     [name ?? null],
   );
-  return rows[0]?.document ?? {};
+  return rows[0]?.export ?? { document: {}, left_out: [] };
 }
 
 /** The names of the tenant's systems. */

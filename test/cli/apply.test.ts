@@ -217,8 +217,26 @@ describe('howdah export', () => {
     expect((await cli('diff', out, '--prune')).status).toBe(0);
   });
 
+  test('leaves out who was deleted, and says where', async () => {
+    await cli('apply', await put(HELPDESK));
+    await database.pool.query(
+      `select howdah.delete_agent(a.id) from howdah.agents as a join howdah.tenants as t on t.id = a.tenant_id
+       where a.name = 'analyst' and t.slug = $1`,
+      [slug],
+    );
+    const out = join(folder, `${slug}-less.yaml`);
+    expect(await cli('export', '--out', out)).toMatchObject({
+      status: 0,
+      stderr:
+        'warning: /workflows/nightly/members/0: agent or workflow "analyst" was deleted, and is left out here\n' +
+        `warning: /agents/desk/agents/0: agent "analyst" was deleted, and is left out here\nwrote ${out}\n`,
+    });
+    expect((await cli('apply', out)).status).toBe(0);
+    expect((await cli('export')).stderr).toBe('');
+  });
+
   test('without a name is of the only system, else of what was made by hand', async () => {
-    expect((await cli('export')).stdout).toContain(`name: ${slug}\nagents:\n  development:`);
+    expect((await cli('export')).stdout).toBe(`version: v1\nname: ${slug}\n`);
     await cli('apply', await put(HELPDESK));
     expect((await cli('export')).stdout).toContain('name: shop-helpdesk');
     expect((await cli('export', '--unowned')).stdout).toContain(`name: ${slug}\n`);
