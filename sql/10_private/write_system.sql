@@ -36,6 +36,13 @@ begin
       from howdah_private.faulty_workflows(array(
         select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
     ),
+    'kept', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
+      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
+        and not coalesce(write_system.document -> s.kind ? n.name, false)
+    ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
@@ -54,7 +61,7 @@ as $$
   ) as k
 $$;
 
--- What was done to each object, in the order of the file's sections. One that comes to be the system's has changed too.
+-- What was done to each object, in the order of the file's sections. One that comes to be the system's, or is let go of, has changed too.
 create or replace function howdah_private.system_changes(before jsonb, after jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -62,6 +69,9 @@ as $$
   select coalesce(jsonb_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+        when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)

@@ -18,6 +18,8 @@ export type Change = {
   action: 'create' | 'change' | 'unchanged' | 'delete';
   before: JsonObject | null;
   after: JsonObject | null;
+  /** It belonged to nobody and is the system's now, or the other way round. */
+  ownership?: 'taken' | 'released';
 };
 
 export type Plan = {
@@ -27,6 +29,8 @@ export type Plan = {
   digest: string;
   dry_run: boolean;
   objects: Change[];
+  /** What the system owns and its file no longer has; pruning leaves nothing. */
+  kept: Pick<Change, 'kind' | 'name'>[];
   /** What was applied and could not be run as it is. */
   warnings: string[];
 };

@@ -206,6 +206,59 @@ describe('howdah diff', () => {
   });
 });
 
+describe('howdah diff --prune', () => {
+  const OWN = `version: v1
+name: team
+models: { fast: { provider: openai, model: gpt-5-mini }, used: { provider: openai, model: gpt-5 } }
+agents:
+  development: { mission: Help., model: used }
+  analyst: { mission: Count., model: fast }
+  desk: { mission: Answer., agents: [analyst] }
+workflows: { nightly: { type: chain, members: [analyst, desk] } }
+`;
+  const LESS = 'version: v1\nname: team\nagents: { desk: { mission: Answer. } }\n';
+  const said = (text: string, pattern: RegExp) =>
+    text.split('\n').flatMap((line) => pattern.exec(line)?.slice(1).join(' ') ?? []);
+
+  test('tells of what apply --prune does, in the same words, and without it of what is kept', async () => {
+    await database.pool.query(
+      `insert into howdah.agents (name, tenant_id) select 'desk', id from howdah.tenants where slug = $1`,
+      [slug],
+    );
+    expect((await cli('diff', await put(OWN))).stdout).toMatch(
+      /^change agent desk \(belonged to nobody, is taken over\)\n--- agent desk/m,
+    );
+    await cli('apply', await put(OWN));
+    const file = await put(LESS);
+    const kept =
+      'team keeps what its file no longer has, without --prune: model fast, model used, agent analyst, agent development, workflow nightly\n';
+    const plain = await cli('diff', file);
+    expect(plain).toMatchObject({ status: 1, stderr: kept });
+    expect(plain.stdout).not.toContain('delete');
+    expect((await cli('apply', file, '--dry-run')).stderr).toContain(kept);
+    const diff = await cli('diff', file, '--prune');
+    const words = said(diff.stdout, /^(create|change|delete) (.*)$/);
+    expect(words).toEqual([
+      'delete model fast',
+      'change model used (is let go of)',
+      'delete agent analyst',
+      'change agent desk',
+      'change agent development (is let go of)',
+      'delete workflow nightly',
+    ]);
+    expect(diff.stderr).toBe('');
+    expect(JSON.parse((await cli('diff', file, '--prune', '--json')).stdout)).toMatchObject({
+      changes: expect.arrayContaining([
+        expect.objectContaining({ kind: 'model', name: 'used', ownership: 'released' }),
+      ]),
+      kept: [],
+    });
+    const applied = await cli('apply', file, '--prune');
+    expect(said(applied.stdout, /^(create|change|delete) +(\S+) +(.*)$/)).toEqual(words);
+    expect((await cli('diff', file, '--prune')).stdout).toBe('');
+  });
+});
+
 describe('howdah export', () => {
   test('gives a file that is applied without a change', async () => {
     await cli('apply', await put(HELPDESK));

@@ -3,6 +3,7 @@ import { diffOf } from '../../systems/diff.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { printKept } from '../plans.ts';
 import { applyFiles, readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
@@ -22,7 +23,8 @@ export function register(command: Command, io: CliIo): void {
           objects.filter(({ action }) => action !== 'unchanged'),
         );
         if (changes.length > 0) io.setExitCode(exitCodes.error);
-        if (io.json) return printJson(io, { changes });
+        if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
+        for (const plan of plans) printKept(io, plan);
         for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
       }),
     );
