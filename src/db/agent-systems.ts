@@ -65,6 +65,16 @@ export async function exportDocument(client: Client, name?: string): Promise<Exp
   return rows[0]?.export ?? { document: {}, left_out: [] };
 }
 
+/** The text a system was applied from; undefined where there is none of that name. */
+export async function systemSource(client: Client, name: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ source: string }>(
+    `select s.source from howdah.agent_systems as s
+     where s.tenant_id = howdah.current_tenant() and s.name = $1`,
+    [name],
+  );
+  return rows[0]?.source;
+}
+
 /** The names of the tenant's systems. */
 export async function listSystems(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
