@@ -240,7 +240,8 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
   howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
-  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
+  howdah_private.lesser_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 

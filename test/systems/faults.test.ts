@@ -276,10 +276,115 @@ workflows:
       '4:3 model is missing',
       '9:22 unknown tool "serch", did you mean "search"?',
       '11:5 unknown key "mision", did you mean "mission"?',
+      '12:12 unknown model "nobody"',
       '16:41 unknown agent or workflow "editor"',
     ]);
     expect(code).toBe('HWINV');
     expect(faults[1]).toMatchObject({ file: 'system.yaml', path: '/agents/desk/tools/allow/0' });
+  });
+
+  test('those of one entry too: its shape, whom it names, what its row refuses', async () => {
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}models:
+  fast:
+    provider: openai
+    model: gpt-5
+    base_url: ftp://x
+    secret_name: nowhere
+    input_price: -1
+agents:
+  desk:
+    mission: Use sk-proj-abcdefgh1234567890ABCD.
+    description: Use sk-proj-abcdefgh1234567890ABCE.
+    domain: 3
+    model: nobody
+    request_params: { api_key: sk-123456789 }
+    tools: { allow: [7, serch, todo], configuration: { serch: {} } }
+    agents: [clerk]
+  clerk:
+    mission: Use sk-proj-abcdefgh1234567890ABCD.
+    agents: [dsk]
+    output_schema: { type: 7 }
+  chief: { model: default, request_params: { api_key: sk-123456789 }, skills: [hunt] }
+prompts:
+  tone: { template: "{{x}}", variables: { x: { type: strng } } }
+skills:
+  hunt: { description: "sk-proj-abcdefgh1234567890ABCD", content: "sk-proj-abcdefgh1234567890ABCE" }
+workflows:
+  news: { type: chain, members: [desk, 3, nobody, { agent: x }], fallbak: y }
+  more: { type: router, members: [anybody], max_rounds: 3 }
+`),
+    );
+    expect(
+      lines.map((line) => line.replace(/ .*(holds a key|a key stands here).*/, ' $1')),
+    ).toEqual([
+      '7:15 the row of models is refused: base url is http',
+      "8:18 there is no secret 'nowhere'",
+      '9:18 input_price has to be at least 0',
+      '12:14 holds a key',
+      '13:18 holds a key',
+      '14:13 domain has to be a text, not a number',
+      '15:12 unknown model "nobody"',
+      '17:22 allow[0] has to be a text, not a number',
+      '17:25 unknown tool "serch"',
+      '20:14 holds a key',
+      '21:14 unknown agent "dsk", did you mean "desk"?',
+      expect.stringMatching(/^22:28 output_schema is not a JSON Schema/),
+      '23:3 holds a key',
+      '25:54 unknown type "strng", did you mean "string"?',
+      '27:24 holds a key',
+      '27:67 holds a key',
+      '29:40 members[1] has to be a text or an object, not a number',
+      '29:43 unknown agent or workflow "nobody"',
+      '29:51 unknown agent "x"',
+      '29:66 unknown key "fallbak"',
+      '30:35 unknown agent or workflow "anybody"',
+      '30:45 unknown key "max_rounds"',
+    ]);
+  });
+
+  test('a key in a comment beside others, and one in a field once', async () => {
+    const key = 'sk-proj-abcdefgh1234567890ABCD';
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}agents: { a: { mision: x, model: nobody } } # ${key}\n# ${key}\n`),
+    );
+    expect(lines).toEqual([
+      '3:1 a key stands here, and keys never stand in a file',
+      '3:16 unknown key "mision", did you mean "mission"?',
+      '3:34 unknown model "nobody"',
+      '4:1 a key stands here, and keys never stand in a file',
+    ]);
+    const once = await faultsOf(
+      tenant.apply(`${HEAD}models: { m: { provider: x, model: x, api_key: ${key} } }\n`),
+    );
+    expect(once.lines).toEqual(['3:39 api_key: keys never stand in a file']);
+  });
+
+  test('and none that only comes of another', async () => {
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}prompts:
+  tone: { template: "{{x}}", variables: { x: { type: strng } } }
+agents:
+  desk: { promt: tone, prompt_values: { x: a }, tools: { alow: [todo], configuration: { todo: {} } } }
+  clerk: { prompt: tone, prompt_values: { x: a }, agents: [desk] }
+  chief: { modle: default, request_params: { temperature: 1 }, agents: { desk: {} }, workflows: [news] }
+  cook: { mission: Use sk-proj-abcdefgh1234567890ABCD., engine: http }
+tools:
+  ask: { kind: agnt, agent: desk }
+workflows:
+  news: { type: chian, members: [desk, cook] }
+orchestrator: news
+`),
+    );
+    expect(lines).toEqual([
+      '4:54 unknown type "strng", did you mean "string"?',
+      '6:11 unknown key "promt", did you mean "prompt"?',
+      '6:58 unknown key "alow", did you mean "allow"?',
+      '8:12 unknown key "modle", did you mean "model"?',
+      '9:20 instruction holds a key, and keys never stand in a row',
+      '11:16 unknown kind "agnt", did you mean "agent"?',
+      '13:17 unknown type "chian", did you mean "chain"?',
+    ]);
   });
 
   test('a circle is told by the names that are in it, where it closes', async () => {
