@@ -67,7 +67,7 @@ create table howdah.agent_models (
   purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
   "position" integer default 1 not null,
   request_params jsonb default '{}'::jsonb not null,
-  constraint agent_models_pkey PRIMARY KEY (agent_id, purpose, "position"),
+  constraint agent_models_pkey PRIMARY KEY (agent_id, tenant_id, purpose, "position"),
   constraint agent_models_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_models_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1)),
@@ -83,7 +83,7 @@ create table howdah.agent_skills (
   skill_id uuid not null,
   "position" integer default 1 not null,
   created_at timestamp with time zone default now() not null,
-  constraint agent_skills_pkey PRIMARY KEY (agent_id, skill_id),
+  constraint agent_skills_pkey PRIMARY KEY (agent_id, tenant_id, skill_id),
   constraint agent_skills_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_skills_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1))
@@ -103,7 +103,7 @@ create table howdah.agent_system_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_system_versions_tenant_id_agent_system_id_version_key UNIQUE (tenant_id, agent_system_id, version),
   constraint agent_system_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_system_versions_pkey PRIMARY KEY (id),
+  constraint agent_system_versions_pkey PRIMARY KEY (id, tenant_id),
   constraint agent_system_versions_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE RESTRICT,
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text))
 );
@@ -123,7 +123,7 @@ create table howdah.agent_systems (
   updated_at timestamp with time zone default now() not null,
   constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint agent_systems_pkey PRIMARY KEY (id),
+  constraint agent_systems_pkey PRIMARY KEY (id, tenant_id),
   constraint agent_systems_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text)),
@@ -137,7 +137,7 @@ create table howdah.agent_tools (
   tool_id uuid not null,
   configuration jsonb default '{}'::jsonb not null,
   requires_approval boolean,
-  constraint agent_tools_pkey PRIMARY KEY (agent_id, tool_id),
+  constraint agent_tools_pkey PRIMARY KEY (agent_id, tenant_id, tool_id),
   constraint agent_tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_tools_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
@@ -155,10 +155,10 @@ create table howdah.agent_versions (
   digest text not null,
   created_by text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
+  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, tenant_id, version),
   constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_versions_pkey PRIMARY KEY (id),
+  constraint agent_versions_pkey PRIMARY KEY (id, tenant_id),
   constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -198,7 +198,7 @@ create table howdah.agents (
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint agents_pkey PRIMARY KEY (id),
+  constraint agents_pkey PRIMARY KEY (id, tenant_id),
   constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -236,7 +236,7 @@ create table howdah.api_keys (
   created_at timestamp with time zone default now() not null,
   constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint one_key_has_the_prefix UNIQUE (prefix),
-  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_pkey PRIMARY KEY (id, tenant_id),
   constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint api_keys_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
   constraint hash_is_a_sha_256 CHECK ((octet_length(hash) = 32)),
@@ -258,7 +258,7 @@ create table howdah.approvals (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint approvals_pkey PRIMARY KEY (id),
+  constraint approvals_pkey PRIMARY KEY (id, tenant_id),
   constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint approvals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint approvals_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
@@ -266,7 +266,7 @@ create table howdah.approvals (
 );
 alter table howdah.approvals enable row level security, force row level security;
 CREATE UNIQUE INDEX approvals_agent_id_key ON howdah.approvals USING btree (tenant_id, agent_id, tool) WHERE (agent_id IS NOT NULL);
-CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tool) WHERE (execution_id IS NOT NULL);
+CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tenant_id, tool) WHERE (execution_id IS NOT NULL);
 CREATE UNIQUE INDEX approvals_session_id_key ON howdah.approvals USING btree (tenant_id, session_id, tool) WHERE (session_id IS NOT NULL);
 
 create table howdah.audit_log (
@@ -309,7 +309,7 @@ create table howdah.board_entries (
   updated_at timestamp with time zone default now() not null,
   constraint board_entries_root_execution_id_tenant_id_key_key UNIQUE (root_execution_id, tenant_id, key),
   constraint board_entries_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint board_entries_pkey PRIMARY KEY (id),
+  constraint board_entries_pkey PRIMARY KEY (id, tenant_id),
   constraint board_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint key_is_one_short_line CHECK (((key ~ '\S'::text) AND (key !~ '[[:cntrl:]]'::text) AND (length(key) <= 200))),
   constraint value_has_at_most_32_kb CHECK ((octet_length((value)::text) <= 32768)),
@@ -328,7 +328,7 @@ create table howdah.concurrency_limits (
   updated_at timestamp with time zone default now() not null,
   constraint concurrency_limits_tenant_id_agent_id_model_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, model_id),
   constraint concurrency_limits_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint concurrency_limits_pkey PRIMARY KEY (id),
+  constraint concurrency_limits_pkey PRIMARY KEY (id, tenant_id),
   constraint concurrency_limits_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE CASCADE,
@@ -408,7 +408,7 @@ create table howdah.executions (
   members_waiting integer default 0 not null,
   overrides jsonb,
   handoffs integer default 0 not null,
-  constraint executions_pkey PRIMARY KEY (id),
+  constraint executions_pkey PRIMARY KEY (id, tenant_id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
@@ -429,16 +429,16 @@ create table howdah.executions (
 ) partition by RANGE (id);
 alter table howdah.executions enable row level security, force row level security;
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
-CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
+CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id, tenant_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
-CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
-CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id, tenant_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id, tenant_id) WHERE (parent_execution_id IS NOT NULL);
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
-CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
+CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, tenant_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
@@ -454,7 +454,7 @@ create table howdah.grants (
   workflow_id uuid,
   constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, user_id, role),
   constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint grants_pkey PRIMARY KEY (id),
+  constraint grants_pkey PRIMARY KEY (id, tenant_id),
   constraint grants_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint grants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
@@ -480,7 +480,7 @@ create table howdah.hooks (
   workflow_id uuid,
   constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint hooks_pkey PRIMARY KEY (id),
+  constraint hooks_pkey PRIMARY KEY (id, tenant_id),
   constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -515,7 +515,7 @@ END not null,
   received_by_execution_id uuid,
   received_call_id text,
   constraint mail_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint mail_pkey PRIMARY KEY (id),
+  constraint mail_pkey PRIMARY KEY (id, tenant_id),
   constraint mail_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint mail_tenant_id_from_agent_id_fkey FOREIGN KEY (tenant_id, from_agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (from_agent_id),
   constraint mail_tenant_id_reply_to_id_fkey FOREIGN KEY (tenant_id, reply_to_id) REFERENCES howdah.mail(tenant_id, id) ON DELETE SET NULL (reply_to_id),
@@ -532,11 +532,11 @@ CREATE INDEX mail_from_agent_id_idx ON howdah.mail USING btree (tenant_id, from_
 CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id, tenant_id) WHERE (from_execution_id IS NOT NULL);
 CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id, tenant_id) WHERE (received_by_execution_id IS NOT NULL);
 CREATE INDEX mail_reply_to_id_idx ON howdah.mail USING btree (tenant_id, reply_to_id);
-CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, to_agent_id, id, tenant_id) WHERE (root_execution_id IS NOT NULL);
+CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, tenant_id, to_agent_id, id) WHERE (root_execution_id IS NOT NULL);
 CREATE INDEX mail_thread_id_idx ON howdah.mail USING btree (tenant_id, thread_id, id);
 CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id);
-CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, id, tenant_id) WHERE (to_execution_id IS NOT NULL);
-CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, id, tenant_id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
+CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, tenant_id, id) WHERE (to_execution_id IS NOT NULL);
+CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, tenant_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -588,7 +588,7 @@ create table howdah.models (
   agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint models_pkey PRIMARY KEY (id),
+  constraint models_pkey PRIMARY KEY (id, tenant_id),
   constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
@@ -611,7 +611,7 @@ create table howdah.prompt_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint prompt_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint prompt_versions_tenant_id_prompt_id_version_key UNIQUE (tenant_id, prompt_id, version),
-  constraint prompt_versions_pkey PRIMARY KEY (id),
+  constraint prompt_versions_pkey PRIMARY KEY (id, tenant_id),
   constraint prompt_versions_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -630,7 +630,7 @@ create table howdah.prompts (
   agent_system_id uuid,
   constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint prompts_pkey PRIMARY KEY (id),
+  constraint prompts_pkey PRIMARY KEY (id, tenant_id),
   constraint prompts_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
@@ -666,7 +666,7 @@ create table howdah.questions (
   created_at timestamp with time zone default clock_timestamp() not null,
   updated_at timestamp with time zone default now() not null,
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint questions_pkey PRIMARY KEY (id),
+  constraint questions_pkey PRIMARY KEY (id, tenant_id),
   constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint questions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint answered_questions_say_when CHECK (((status = 'answered'::howdah.question_status) <= (answered_at IS NOT NULL))),
@@ -674,7 +674,7 @@ create table howdah.questions (
   constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
 );
 alter table howdah.questions enable row level security, force row level security;
-CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
+CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id, tenant_id);
 CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
@@ -714,7 +714,7 @@ END,
   is_per_tenant boolean default false not null,
   constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period, is_per_tenant),
-  constraint quotas_pkey PRIMARY KEY (id),
+  constraint quotas_pkey PRIMARY KEY (id, tenant_id),
   constraint quotas_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -752,7 +752,7 @@ create table howdah.resources (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint resources_pkey PRIMARY KEY (id),
+  constraint resources_pkey PRIMARY KEY (id, tenant_id),
   constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint resources_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint bytes_are_at_most_8_mb CHECK ((octet_length(bytes) <= 8388608)),
@@ -780,7 +780,7 @@ create table howdah.retention_policies (
   keep_sessions_minutes integer default 60 not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
-  constraint retention_policies_pkey PRIMARY KEY (id),
+  constraint retention_policies_pkey PRIMARY KEY (id, tenant_id),
   constraint retention_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint runs_are_kept_for_a_day_at_least CHECK (((keep_contents_days >= 0) AND (keep_runs_days >= 1))),
   constraint sessions_are_kept_for_up_to_a_day CHECK (((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)))
@@ -813,7 +813,7 @@ create table howdah.schedules (
   workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint schedules_pkey PRIMARY KEY (id),
+  constraint schedules_pkey PRIMARY KEY (id, tenant_id),
   constraint schedules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
@@ -846,7 +846,7 @@ create table howdah.secrets (
   updated_at timestamp with time zone default now() not null,
   constraint secrets_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint secrets_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint secrets_pkey PRIMARY KEY (id),
+  constraint secrets_pkey PRIMARY KEY (id, tenant_id),
   constraint secrets_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (created_by),
   constraint secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text)),
@@ -870,7 +870,7 @@ create table howdah.sessions (
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   workflow_id uuid,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_pkey PRIMARY KEY (id, tenant_id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -894,7 +894,7 @@ create table howdah.skill_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint skill_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint skill_versions_tenant_id_skill_id_version_key UNIQUE (tenant_id, skill_id, version),
-  constraint skill_versions_pkey PRIMARY KEY (id),
+  constraint skill_versions_pkey PRIMARY KEY (id, tenant_id),
   constraint skill_versions_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -913,7 +913,7 @@ create table howdah.skills (
   agent_system_id uuid,
   constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint skills_pkey PRIMARY KEY (id),
+  constraint skills_pkey PRIMARY KEY (id, tenant_id),
   constraint skills_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
@@ -983,9 +983,9 @@ create table howdah.todos (
   note text,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint todos_session_id_position_key UNIQUE (session_id, "position") DEFERRABLE INITIALLY DEFERRED,
+  constraint todos_session_id_position_key UNIQUE (session_id, tenant_id, "position") DEFERRABLE INITIALLY DEFERRED,
   constraint todos_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint todos_pkey PRIMARY KEY (id),
+  constraint todos_pkey PRIMARY KEY (id, tenant_id),
   constraint todos_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint note_has_at_most_4000_characters CHECK ((char_length(note) <= 4000)),
   constraint position_counts_from_one CHECK ((("position" >= 1) AND ("position" <= 1000000))),
@@ -1015,7 +1015,7 @@ create table howdah.tools (
   agent_system_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint tools_pkey PRIMARY KEY (id),
+  constraint tools_pkey PRIMARY KEY (id, tenant_id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
@@ -1048,7 +1048,7 @@ create table howdah.users (
   is_active boolean default true not null,
   constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
-  constraint users_pkey PRIMARY KEY (id),
+  constraint users_pkey PRIMARY KEY (id, tenant_id),
   constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.users enable row level security, force row level security;
@@ -1065,7 +1065,7 @@ create table howdah.version_labels (
   prompt_id uuid,
   constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint version_labels_pkey PRIMARY KEY (id),
+  constraint version_labels_pkey PRIMARY KEY (id, tenant_id),
   constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1095,7 +1095,7 @@ create table howdah.workflow_agents (
   updated_at timestamp with time zone default now() not null,
   constraint workflow_agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_agents_tenant_id_workflow_id_sequence_order_key UNIQUE (tenant_id, workflow_id, sequence_order),
-  constraint workflow_agents_pkey PRIMARY KEY (id),
+  constraint workflow_agents_pkey PRIMARY KEY (id, tenant_id),
   constraint workflow_agents_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_member_workflow_id_fkey FOREIGN KEY (tenant_id, member_workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -1120,8 +1120,8 @@ create table howdah.workflow_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
-  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, version),
-  constraint workflow_versions_pkey PRIMARY KEY (id),
+  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, tenant_id, version),
+  constraint workflow_versions_pkey PRIMARY KEY (id, tenant_id),
   constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -1150,7 +1150,7 @@ create table howdah.workflows (
   agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint workflows_pkey PRIMARY KEY (id),
+  constraint workflows_pkey PRIMARY KEY (id, tenant_id),
   constraint workflows_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -3349,6 +3349,7 @@ begin
     where e.id = any (array(
       select c.id::uuid from howdah.executions as c
       where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
+        and c.tenant_id = (select p.tenant_id from howdah.executions as p where p.id = admit_members.parent_id)
       order by c.id
       limit (
         select greatest(p.members_at_once - (p.live_children - p.members_waiting), 0)
@@ -4129,7 +4130,7 @@ AS $function$
     required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
   )
   join howdah.executions as r on r.id = run.root_execution_id
-  on conflict (id) do nothing
+  on conflict (id, tenant_id) do nothing
 $function$
 ;
 
@@ -9109,6 +9110,18 @@ CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
 AS $function$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.line_gives_a_key(line text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(bool_or(howdah_private.names_a_key(m.parts[1])), false)
+  from regexp_matches(line_gives_a_key.line,
+    '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
  RETURNS TABLE(session_id uuid, execution_id uuid)
  LANGUAGE sql
@@ -11193,7 +11206,7 @@ begin
   ) as t) >= v_in_thread then
     v_what := format('agents have written %s messages in this thread', v_in_thread);
   elsif (select count(*) from (
-    select from howdah.mail as m where m.root_execution_id = run.root_execution_id limit v_in_tree
+    select from howdah.mail as m where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id limit v_in_tree
   ) as t) >= v_in_tree then
     v_what := format('this run and those beside it have written %s messages', v_in_tree);
   end if;
@@ -13523,7 +13536,7 @@ AS $function$
     select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
       'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
-    where howdah_private.prose_holds_a_key(l.line) limit 20)
+    where howdah_private.prose_holds_a_key(l.line) or howdah_private.line_gives_a_key(l.line) limit 20)
 $function$
 ;
 
@@ -14549,6 +14562,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_keys_in_texts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row constant jsonb := to_jsonb(new);
+begin
+  for i in 0 .. tg_nargs - 1 loop
+    perform howdah_private.refuse_key_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
+  end loop;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_oversize()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14719,6 +14747,18 @@ begin
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__check_source()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_key('source', format('line %s of source', f.one ->> 'line'))
+  from unnest(howdah_private.source_faults(new.source)) as f (one);
   return new;
 end $function$
 ;
@@ -14938,19 +14978,6 @@ begin
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_keys()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_key_in_prose('instruction', new.instruction);
-  perform howdah_private.refuse_key_in_prose('system_prompt', new.system_prompt);
-  perform howdah_private.refuse_key_in_prose('description', new.description);
   return new;
 end $function$
 ;
@@ -16027,8 +16054,6 @@ AS $function$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_key_in_prose('template', new.template);
-  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
@@ -16537,18 +16562,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_skills__check()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_key_in_prose('description', new.description);
-  perform howdah_private.refuse_key_in_prose('content', new.content);
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_skills__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16754,7 +16767,6 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_schema('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
@@ -17288,14 +17300,14 @@ CREATE OR REPLACE FUNCTION howdah_private.unread_mail(run howdah.executions, thr
 AS $function$
   (
     select m.* from howdah.mail as m
-    where m.to_execution_id = run.id and m.received_at is null
+    where m.tenant_id = run.tenant_id and m.to_execution_id = run.id and m.received_at is null
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
   )
   union all
   (
     select m.* from howdah.mail as m
-    where m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
+    where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
       and m.received_at is null and m.from_execution_id <> run.id
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
@@ -17303,7 +17315,8 @@ AS $function$
   union all
   (
     select m.* from howdah.mail as m
-    where m.to_agent_id = run.agent_id and m.to_execution_id is null and not m.is_within_tree and m.received_at is null
+    where m.tenant_id = run.tenant_id and m.to_agent_id = run.agent_id and m.to_execution_id is null
+      and not m.is_within_tree and m.received_at is null
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
   )
@@ -18425,6 +18438,10 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_sys
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _300_check_source BEFORE INSERT OR UPDATE OF source ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__check_source();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_systems REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_systems REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -18485,7 +18502,7 @@ CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema
 
 CREATE TRIGGER _300_check_prompt BEFORE INSERT OR UPDATE OF prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN (((new.prompt_id IS NOT NULL) OR (new.prompt_values <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_prompt();
 
-CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF instruction, system_prompt, description ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_keys();
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, domain, capabilities ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'instruction', 'system_prompt', 'domain', 'capabilities');
 
 CREATE TRIGGER _310_check_engine BEFORE UPDATE OF engine, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((new.engine <> old.engine) OR (new.engine_configuration <> old.engine_configuration))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
@@ -18667,6 +18684,8 @@ CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF base_url, capabilitie
 
 CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah.models FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_models__refuse_private();
 
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, model, domain ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
+
 CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
@@ -18700,6 +18719,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, description, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, template ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'template');
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW WHEN ((((old.name IS DISTINCT FROM new.name) OR (old.template IS DISTINCT FROM new.template)) OR (old.variables IS DISTINCT FROM new.variables))) EXECUTE FUNCTION howdah_private.tg_prompts__mark_stale();
 
@@ -18841,7 +18862,7 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__check();
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'content');
 
 CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, description, content, is_active ON howdah.skills FOR EACH ROW WHEN (((((old.name IS DISTINCT FROM new.name) OR (old.description IS DISTINCT FROM new.description)) OR (old.content IS DISTINCT FROM new.content)) OR (old.is_active IS DISTINCT FROM new.is_active))) EXECUTE FUNCTION howdah_private.tg_skills__mark_stale();
 
@@ -18903,7 +18924,9 @@ CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH 
 
 CREATE TRIGGER _200_refuse_unknown_builtin BEFORE INSERT OR UPDATE OF name, kind ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'builtin'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin();
 
-CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF description, parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, aliases, description ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description');
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
@@ -18998,6 +19021,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((
 CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_workflows__mark_stale();
 
 CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF type, configuration ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__check_configuration();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF name, description, instruction ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'instruction');
 
 CREATE TRIGGER _500_mark_users_stale AFTER UPDATE OF name, description ON howdah.workflows FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
 
@@ -21279,6 +21304,10 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_engin
 
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
+grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
+
+grant execute on function howdah_private.line_gives_a_key(text) to howdah_engine;
+
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.lives_in_tree(uuid,uuid) to howdah_engine;
@@ -21773,6 +21802,8 @@ grant execute on function howdah_private.tg__permit_session() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 
+grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_engine;
+
 grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
@@ -21786,6 +21817,8 @@ grant execute on function howdah_private.tg_agent_models__refuse_invalid() to ho
 grant execute on function howdah_private.tg_agent_skills__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_system_versions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_agent_systems__check_source() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_systems__refuse_invalid() to howdah_engine;
 
@@ -21804,8 +21837,6 @@ grant execute on function howdah_private.tg_agents__check_output_schema() to how
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_agents__refuse_keys() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_workflow_name() to howdah_engine;
 
@@ -21880,8 +21911,6 @@ grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
 
 grant execute on function howdah_private.tg_skill_versions__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_skills__check() to howdah_engine;
 
 grant execute on function howdah_private.tg_skills__refuse_invalid() to howdah_engine;
 

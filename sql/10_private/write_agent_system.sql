@@ -113,7 +113,7 @@ as $$
     and g.agent_id = a.id and s.id = g.skill_id and not coalesce(e.entry -> 'skills' ? s.name, false)
 $$;
 
--- The source is kept for good, so a key may not stand in a comment of it either.
+-- The source is kept for good, so a key may not stand in a comment of it either: by its shape or by its name.
 create or replace function howdah_private.source_faults(source text) returns jsonb[]
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -122,7 +122,7 @@ as $$
     select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
       'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
-    where howdah_private.prose_holds_a_key(l.line) limit 20)
+    where howdah_private.prose_holds_a_key(l.line) or howdah_private.line_gives_a_key(l.line) limit 20)
 $$;
 
 -- Active workflows of these names that no run could begin of as they are.

@@ -136,6 +136,8 @@ create or replace trigger _200_mark_stale
   execute function howdah_private.tg_workflows__mark_stale();
 create or replace trigger _300_check_configuration before insert or update of type, configuration on howdah.workflows
   for each row execute function howdah_private.tg_workflows__check_configuration();
+create or replace trigger _300_refuse_keys before insert or update of name, description, instruction on howdah.workflows
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'instruction');
 create or replace trigger _500_mark_users_stale after update of name, description on howdah.workflows
   for each row when (old.name <> new.name or old.description <> new.description)
   execute function howdah_private.tg_members__mark_stale();
