@@ -113,3 +113,18 @@ as $$
     order by f.key), '{}')
   from faults as f
 $$;
+
+-- The places of what json_faults refuses; where it alone finds something, what it says.
+create or replace function howdah_private.shape_or_faults(schema jsonb, value jsonb, name text, parts text[]) returns jsonb[]
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_said text[] := howdah_private.json_faults(shape_or_faults.schema, shape_or_faults.value);
+begin
+  if v_said = '{}' then
+    return '{}';
+  end if;
+  return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
+    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
+end $$;

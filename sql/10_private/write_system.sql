@@ -96,19 +96,38 @@ as $$
     and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id)
 $$;
 
--- What is no system at all, the same on every interface. The schema is the one that is published (agent_system_schema.sql).
+-- What is no system at all, the same on every interface. The schema is the one that is published (agent_system_schema.sql);
+-- each object is checked by itself, so that a large system is not too much to check, and only what is refused is looked at for
+-- its places, which takes longer.
 create or replace function howdah_private.refuse_system_shape(document jsonb, source text) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_schema constant jsonb := howdah_private.agent_system_schema();
+  v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
+  v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
     raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
       detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
   end if;
-  v_faults := howdah_private.shape_faults(howdah_private.agent_system_schema(), coalesce(document, 'null'), 'the document', '{}');
+  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.shape_or_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
+      array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+  end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
     from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
