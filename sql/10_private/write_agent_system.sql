@@ -289,7 +289,7 @@ begin
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
-      and w.configuration ->> 'model' = m.name);
+      and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $$;
 
 -- The row of the system after its parts were written: whose they are, its digest, what came of it, and a version if

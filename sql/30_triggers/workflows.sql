@@ -6,6 +6,7 @@ as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $$;
 
@@ -122,7 +123,8 @@ begin
   perform howdah_private.mark_workflows_stale(array_agg(w.id))
   from howdah.workflows as w
   where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
-    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+    and (coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name)
+      or (howdah_private.decides_by_embedding(w.configuration) and 'embedding' in (old.purpose, new.purpose)));
   return null;
 end $$;
 
@@ -159,7 +161,7 @@ create or replace trigger _500_mark_stale after insert or update or delete on ho
   for each row execute function howdah_private.tg_workflow_agents__mark_stale();
 
 create or replace trigger _530_mark_workflows_stale
-  after insert or delete or update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
+  after insert or delete or update of name, provider, model, purpose, base_url, secret_name, context_tokens on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
 create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities, domain on howdah.agents
   for each row when (
