@@ -450,9 +450,16 @@ describe('what was deleted', () => {
   test('is left out of an export, and told of with its place; the rest applies, here and elsewhere', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(TEAM);
-    await tenant.all(
-      `select howdah.delete_agent(howdah.agent('bo')), howdah.delete_workflow(howdah.workflow('inner'))`,
-    );
+    // as it was possible once: delete_agent and delete_workflow refuse it of members
+    for (const [table, name] of [
+      ['agents', 'bo'],
+      ['workflows', 'inner'],
+    ]) {
+      await tenant.all(
+        `update howdah.${table} set deleted_at = now(), is_active = false where tenant_id = howdah.current_tenant() and name = $1`,
+        name,
+      );
+    }
     const { document, left_out } = await tenant.inside((client) => exportDocument(client, 'team'));
     expect(left_out.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
       '/agents/al/agents/0: agent "bo" was deleted, and is left out here',
