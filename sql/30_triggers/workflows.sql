@@ -82,6 +82,19 @@ begin
   return new;
 end $$;
 
+-- A member without a place comes last. Places are handed out under the workflow's row, which whoever gives it a member edits
+-- anyway: two writers at once get two of them.
+create or replace function howdah_private.tg_workflow_agents__take_place() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.workflows as w where w.id = new.workflow_id and w.tenant_id = new.tenant_id for no key update;
+  select coalesce(max(x.sequence_order), 0) + 1 into new.sequence_order
+  from howdah.workflow_agents as x where x.workflow_id = new.workflow_id and x.tenant_id = new.tenant_id;
+  return new;
+end $$;
+
 -- Members are named in versions by what their agents and workflows are called.
 create or replace function howdah_private.tg_members__mark_stale() returns trigger
   language plpgsql volatile security definer
@@ -133,6 +146,9 @@ create or replace trigger _200_refuse_cycle before insert or update of workflow_
   on howdah.workflow_agents
   for each row when (new.member_workflow_id is not null)
   execute function howdah_private.tg_workflow_agents__refuse_cycle();
+create or replace trigger _250_take_place before insert on howdah.workflow_agents
+  for each row when (new.sequence_order is null)
+  execute function howdah_private.tg_workflow_agents__take_place();
 create or replace trigger _300_check before insert or update of configuration, question on howdah.workflow_agents
   for each row execute function howdah_private.tg_workflow_agents__check();
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.workflow_agents
