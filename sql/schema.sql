@@ -4726,6 +4726,15 @@ AS $function$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{
@@ -8134,7 +8143,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
-RETURN (current_setting('role'::text) = 'howdah_tool'::text)
+RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
@@ -9664,6 +9673,21 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
 RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.named_apart(row_as_json json)
+ RETURNS json
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  from (
+    select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
+    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+  ) as c
+  having max(c.nth) > 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
  RETURNS boolean
  LANGUAGE sql
@@ -10906,6 +10930,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', read_rows.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -11705,6 +11766,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schemas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table text;
+begin
+  with recursive read_tables as (
+    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
+    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text into v_table from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (schemas)
+  )
+  limit 1;
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -11818,6 +11923,30 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_query_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "max_cost": {"type": "number", "minimum": 1},
+    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+  }}', refuse_query_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -12471,6 +12600,57 @@ begin
       hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[])
+ RETURNS TABLE(name text, reason text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with calls as (
+    select distinct c.name, c.schema, c.kind
+    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+  ),
+  places as (
+    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    from calls as c
+    join pg_namespace as n
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+  ),
+  routines as (
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
+    where s.kind <> 'operator'
+    union all
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
+    join pg_proc as p on p.oid = o.oprcode
+    where s.kind = 'operator'
+  ),
+  candidates as (
+    select p.name, p.schema, p.kind, case
+        when p.prosecdef then 'it has the rights of its owner'
+        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
+          'of functions outside pg_catalog only immutable ones may be called'
+        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+        )) then 'it may do more than compute'
+        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
+          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it tells of the server, or runs SQL in a string'
+      end as reason
+    from routines as p
+  )
+  select c.name, max(coalesce(d.reason, 'there is no such function'))
+  from calls as c
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  where d.reason is not null or (d.name is null and c.kind = 'function')
+  group by c.name
+  order by c.name
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
@@ -15272,6 +15452,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
   return new;
@@ -17529,6 +17711,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $function$
@@ -22449,6 +22632,10 @@ grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
 
+grant execute on function howdah_private.named_apart(json) to howdah_engine;
+
+grant execute on function howdah_private.named_apart(json) to howdah_reader;
+
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
@@ -22565,6 +22752,8 @@ grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) t
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
+grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -22629,6 +22818,10 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
+
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
@@ -22636,6 +22829,8 @@ grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engi
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_query_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
 
@@ -22690,6 +22885,10 @@ grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to
 grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
