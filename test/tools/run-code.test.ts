@@ -170,6 +170,19 @@ describe('limits', () => {
     expect(await javascript('1')).toMatchObject({ ok: true });
   });
 
+  test('of time end the thread of what the interpreter does not interrupt', async () => {
+    const threads = new Threads(1);
+    const job = escapeJob({ code: '1', expected: '1' });
+    await threads.run(job, never);
+    const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")'; // minutes, in one step
+    const { value, ms } = await timed(() => threads.run({ ...job, code, timeout_ms: 200 }, never));
+    expect(cameOf(value)).toBe('time');
+    expect(ms).toBeLessThan(10_000);
+    expect(threads.idle.size).toBe(0);
+    expect(cameOf(await threads.run(job, never))).toBe('1');
+    await Promise.all([...threads.idle].map((worker) => worker.terminate()));
+  });
+
   test('of memory are those of the configuration', async () => {
     const code =
       'const a = []; for (let i = 0; i < 60; i += 1) a.push(new Uint8Array(1e6)); a.length';

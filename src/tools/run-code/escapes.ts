@@ -45,6 +45,11 @@ export const ESCAPES: readonly Escape[] = [
   javascript('an endless loop that catches', 'for (;;) try { for (;;) {} } catch {}', 'time'),
   javascript('endless promises', 'const f = () => Promise.resolve().then(f); await f()', 'time'),
   javascript('a regular expression that backtracks', '/(a+)+$/.test("a".repeat(40) + "b")', 'time'),
+  javascript(
+    'a search that the interpreter does not interrupt',
+    '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")',
+    'time',
+  ),
   javascript('ever more memory', 'const a = []; for (;;) a.push(new Uint8Array(1e6))', 'memory'),
   javascript('a text of a gigabyte', '"x".repeat(1e9).length', 'memory'),
   javascript('endless recursion', '(function f() { f() })()', 'stack'),
