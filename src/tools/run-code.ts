@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { JsonObject } from '../contracts/json.ts';
-import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
 import { outcomeOf } from './run-code/outcome.ts';
@@ -35,7 +35,7 @@ export function codeLanguages(options: PythonOptions = {}): Record<string, RunCo
 async function run(
   languages: Record<string, RunCode>,
   args: JsonObject,
-  { signal }: ToolContext,
+  { signal }: BuiltinContext,
   configuration: JsonObject,
 ): Promise<ToolOutcome> {
   const limits = limitsIn(configuration);

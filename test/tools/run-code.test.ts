@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import type { ToolContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
 import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escapes.ts';
 import { seccompFilter } from '../../src/tools/run-code/seccomp.ts';
 import { Threads } from '../../src/tools/run-code/threads.ts';
@@ -17,7 +17,7 @@ const options = HOWDAH_TEST_BWRAP === undefined ? {} : { bwrap: HOWDAH_TEST_BWRA
 const tool = runCodeTool(options);
 const languages = codeLanguages(options);
 const never = new AbortController().signal;
-const context = (signal: AbortSignal = never) => ({ signal }) as ToolContext;
+const context = (signal: AbortSignal = never) => ({ signal }) as BuiltinContext;
 
 const works = await languages.python?.(
   {
