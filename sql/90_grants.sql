@@ -205,7 +205,8 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.runnable_like(text), howdah_private.nearest_word(text, text[]),
+  howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
@@ -219,6 +220,8 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
+  howdah_private.exported_system(text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
+  howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
   howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
@@ -240,7 +243,8 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
   howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
-  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
+  howdah_private.lesser_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 
