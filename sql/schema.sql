@@ -1525,7 +1525,8 @@ begin
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
-      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
+      else concat_ws(' ', howdah_private.runnable_like(agent.name),
+        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
 end $function$
 ;
 
@@ -1631,6 +1632,7 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
@@ -2042,23 +2044,16 @@ CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::te
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_system howdah.agent_systems;
+  v_export jsonb := howdah_private.exported_system(export_agent_system.name);
+  v_lost text;
 begin
-  perform howdah_private.permit('agent_systems', 'read');
-  if export_agent_system.name is null then
-    return howdah_private.system_document(null, (
-      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant()));
-  end if;
-  select s.* into v_system from howdah.agent_systems as s
-  where s.name = export_agent_system.name and s.tenant_id = howdah.current_tenant();
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no agent system %s', to_jsonb(export_agent_system.name)),
-      detail = jsonb_build_object('agent_system', export_agent_system.name)::text,
-      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
-        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
-  end if;
-  return howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system));
+  for v_lost in
+    select concat_ws(': ', l.one ->> 'path', l.one ->> 'message')
+    from jsonb_array_elements(v_export -> 'left_out') with ordinality as l (one, place) order by l.place
+  loop
+    raise warning using message = v_lost;
+  end loop;
+  return v_export -> 'document';
 end $function$
 ;
 
@@ -3025,8 +3020,8 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
-      'This tenant has no workflows yet.');
+    hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
+      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
 end $function$
 ;
 
@@ -6472,6 +6467,9 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SET enable_seqscan TO 'off'
 AS $function$
 begin
+  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+    return; -- most callers mostly have none, for which every partition would be planned
+  end if;
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
@@ -7101,6 +7099,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_system(name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if exported_system.name is null then
+    return howdah_private.without_lost(howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = exported_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(exported_system.name)),
+      detail = jsonb_build_object('agent_system', exported_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
  RETURNS TABLE(named uuid, pick uuid)
  LANGUAGE plpgsql
@@ -7172,6 +7197,9 @@ CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when what = 'members' and detail ? 'member' then coalesce((
+      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      where m.name = detail ->> 'member' order by m.place limit 1), path)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
@@ -7822,6 +7850,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
@@ -9131,6 +9160,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lesser_entry(what text, entry jsonb, part text, path text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
+        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        then array['engine', 'engine_configuration'] else '{}'::text[] end)
+    else nullif(l.entry, lesser_entry.entry) end
+  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
+  cross join lateral (select case what
+    when 'model' then '{"provider": "local", "model": "extractive"}'
+    when 'skill' then '{"description": "any", "content": "any"}'
+    when 'prompt' then '{"template": "any"}'
+    when 'agent' then '{}'
+    when 'workflow' then '{"type": "chain", "members": []}'
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
+      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -9195,6 +9248,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_family uuid[];
@@ -12082,24 +12136,28 @@ AS $function$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
+  v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
     raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
       detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
   end if;
-  v_faults := array(
-    select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
-      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
-      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
-  if cardinality(v_faults) = 0 then
-    v_faults := array(
-      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
-      from unnest(v_sections) as s (section)
-      cross join lateral howdah_private.system_entries(document, s.section) as e
-      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
-  end if;
+  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.shape_or_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
+      array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+  end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
     from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
@@ -13024,6 +13082,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runnable_like(name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with near as materialized (
+    select 'agent' as what, a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
+      and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+    union all
+    select 'workflow', w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+      and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  )
+  select format('Did you mean the %s %L?', n.what, n.name)
+  from near as n
+  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
+    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  order by n.what
+  limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  RETURNS integer[]
  LANGUAGE plpgsql
@@ -13227,17 +13311,34 @@ CREATE OR REPLACE FUNCTION howdah_private.seed_manager(tenant_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.workflows (tenant_id, name, type, description, instruction, configuration)
-  select seed_manager.tenant_id, 'manager', 'router',
-    'Gives a task to the agent that fits it best, by what the agents say of themselves.',
-    'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
-      'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
-      'programs to who writes code. Choose development only when nobody fits.',
-    '{"members": "capable", "fallback": "development"}'
+  select seed_manager.tenant_id, 'manager', (m.entry ->> 'type')::howdah.workflow_type, m.entry ->> 'description', m.entry ->> 'instruction',
+    m.entry -> 'configuration' || jsonb_build_object('fallback', m.entry -> 'fallback')
+  from (select howdah_private.seeded_parts() #> '{workflows,manager}') as m (entry)
   where not exists (
     select from howdah.workflows as w where w.tenant_id = seed_manager.tenant_id and w.name = 'manager'
     union all
     select from howdah.agents as a where a.tenant_id = seed_manager.tenant_id and a.name = 'manager'
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.seeded_parts()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agents', jsonb_build_object('development', jsonb_build_object(
+      'description', 'Answers with the model of the environment.',
+      'mission', 'You are a helpful assistant. Answer briefly and truthfully.')),
+    'workflows', jsonb_build_object('manager', jsonb_build_object('type', 'router', 'members', '[]'::jsonb,
+      'description', 'Gives a task to the agent that fits it best, by what the agents say of themselves.',
+      'instruction',
+        'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
+        'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
+        'programs to who writes code. Choose development only when nobody fits.',
+      'fallback', 'development', 'configuration', '{"members": "capable"}'::jsonb)))
 $function$
 ;
 
@@ -13572,6 +13673,142 @@ begin
     values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
   end if;
   return v_system;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_form jsonb := howdah_private.shape_form(shape_faults.schema, shape_faults.value);
+  v_path text := howdah_private.pointer(variadic shape_faults.parts);
+  v_fault text := howdah_private.json_kind_fault(v_form, shape_faults.value, shape_faults.name);
+  v_near text;
+  v_faults jsonb[];
+  v_below record;
+begin
+  if v_fault is not null then
+    if jsonb_typeof(value) = 'string' and v_form ?| array['enum', 'const'] then
+      v_near := howdah_private.nearest_word(left(value #>> '{}', 60),
+        howdah_private.texts(coalesce(v_form -> 'enum', jsonb_build_array(v_form -> 'const'))));
+    end if;
+    -- what stands there is shown only where it is like a known word: it may be a key that was pasted
+    return array[howdah_private.system_fault(v_path, coalesce(
+      'unknown ' || shape_faults.name || ' ' || value::text || ', did you mean ' || to_jsonb(v_near)::text || '?', v_fault))];
+  end if;
+  v_faults := array(select howdah_private.system_fault(v_path, f.one)
+    from unnest(howdah_private.json_value_faults(v_form - 'required', value, shape_faults.name)) as f (one));
+  if jsonb_typeof(value) = 'object' then
+    v_faults := v_faults || howdah_private.shape_key_faults(v_form, value, shape_faults.parts);
+    for v_below in
+      select e.key, e.value as one, coalesce(v_form -> 'properties' -> e.key, v_form -> 'additionalProperties') as form
+      from jsonb_each(value) as e order by e.key collate "C"
+    loop
+      if jsonb_typeof(v_below.form) = 'object' and v_below.form <> '{}' then
+        v_faults := v_faults || howdah_private.shape_faults(v_below.form, v_below.one, v_below.key, shape_faults.parts || v_below.key);
+      end if;
+    end loop;
+  elsif jsonb_typeof(value) = 'array' and v_form ? 'items' then
+    for v_below in select i.one, i.number - 1 as place from jsonb_array_elements(value) with ordinality as i (one, number) loop
+      v_faults := v_faults || howdah_private.shape_faults(v_form -> 'items', v_below.one,
+        format('%s[%s]', shape_faults.name, v_below.place), shape_faults.parts || v_below.place::text);
+    end loop;
+  end if;
+  return v_faults;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_form(schema jsonb, value jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with forms as (
+    select f.form, f.place, t.key as tag, t.words
+    from jsonb_array_elements(coalesce(shape_form.schema -> 'oneOf', shape_form.schema -> 'anyOf')) with ordinality as f (form, place)
+    left join lateral (
+      select p.key, coalesce(p.value -> 'enum', jsonb_build_array(p.value -> 'const')) as words
+      from jsonb_each(f.form -> 'properties') as p
+      where p.key in ('kind', 'type') and p.value ?| array['const', 'enum']
+    ) as t on shape_form.schema ? 'oneOf'
+  ),
+  meant as (
+    select f.form from forms as f
+    where f.form ->> 'type' = jsonb_typeof(shape_form.value) and (f.tag is null or f.words @> (shape_form.value -> f.tag))
+    order by (select count(*) from jsonb_object_keys(case jsonb_typeof(shape_form.value) when 'object' then shape_form.value end) as k (key)
+        where not f.form -> 'properties' ? k.key)
+      + (select count(*) from jsonb_array_elements_text(f.form -> 'required') as r (key) where not shape_form.value ? r.key), f.place
+    limit 1
+  )
+  select case
+    when not shape_form.schema ?| array['oneOf', 'anyOf'] then shape_form.schema
+    else coalesce(
+      (select m.form from meant as m),
+      -- no form has this word: the words of all stand in the place of one's
+      (select jsonb_build_object('type', 'object', 'required', jsonb_build_array(f.tag), 'properties', jsonb_build_object(f.tag,
+          jsonb_build_object('type', 'string', 'enum', jsonb_agg(w.word))))
+        from forms as f cross join lateral jsonb_array_elements(f.words) as w (word)
+        where f.tag is not null and jsonb_typeof(shape_form.value) = 'object' group by f.tag limit 1),
+      jsonb_build_object('type', (select jsonb_agg(distinct f.form -> 'type') from forms as f))) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_key_faults(form jsonb, value jsonb, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as (
+    select coalesce(array_agg(k.key order by k.key), '{}') as keys from jsonb_object_keys(shape_key_faults.form -> 'properties') as k (key)
+  ),
+  unknown as materialized (
+    select k.key, howdah_private.nearest_word(left(k.key, 60), known.keys) as near, known.keys,
+      k.key ~* '^(api_?key|key|token|secret|password)$' as is_secret
+    from jsonb_object_keys(shape_key_faults.value) as k (key) cross join known
+    where form -> 'additionalProperties' = 'false' and k.key <> all (known.keys)
+  ),
+  faults as (
+    select r.key, r.key || ' is missing' as message, null as hint
+    from jsonb_array_elements_text(form -> 'required') as r (key)
+    where not shape_key_faults.value ? r.key and not exists (select from unknown as u where u.near = r.key)
+    union all
+    select u.key, case when u.is_secret then u.key || ': keys never stand in a file'
+        else format('unknown key %s', to_jsonb(left(u.key, 60))) || coalesce(', did you mean ' || to_jsonb(u.near)::text || '?', '') end,
+      case when u.is_secret then 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.'
+        when u.near is null and u.keys <> '{}' then 'Known here: ' || array_to_string(u.keys, ', ') || '.' end
+    from unknown as u
+    union all
+    select k.key, f.one, null
+    from jsonb_object_keys(shape_key_faults.value) as k (key)
+    cross join lateral unnest(howdah_private.json_value_faults(form -> 'propertyNames', to_jsonb(k.key),
+      'the name ' || to_jsonb(left(k.key, 60))::text)) as f (one)
+    where form ? 'propertyNames'
+  )
+  select coalesce(array_agg(howdah_private.system_fault(howdah_private.pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
+    order by f.key), '{}')
+  from faults as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_or_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_said text[] := howdah_private.json_faults(shape_or_faults.schema, shape_or_faults.value);
+begin
+  if v_said = '{}' then
+    return '{}';
+  end if;
+  return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
+    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
 end $function$
 ;
 
@@ -14092,6 +14329,9 @@ AS $function$
   select coalesce(jsonb_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+        when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
@@ -14105,7 +14345,8 @@ CREATE OR REPLACE FUNCTION howdah_private.system_document(system_id uuid, about 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with own as (
-    select * from howdah_private.system_rows(system_document.system_id, '{}')
+    select r.* from howdah_private.system_rows(system_document.system_id, '{}') as r
+    where system_id is not null or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
     select coalesce(jsonb_object_agg(u.name, true), '{}') as models
@@ -17196,8 +17437,8 @@ begin
     where m.name = 'default' and m.from_environment
   ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
-  values (new.id, 'development', 'Answers with the model of the environment.',
-    'You are a helpful assistant. Answer briefly and truthfully.');
+  select new.id, 'development', d.entry ->> 'description', d.entry ->> 'mission'
+  from (select howdah_private.seeded_parts() #> '{agents,development}') as d (entry);
   perform howdah_private.seed_builtin_tools(new.id);
   perform howdah_private.seed_manager(new.id);
   return null;
@@ -17536,6 +17777,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_circle uuid[];
+  v_names text[];
 begin
   -- edits of teams of one tenant are looked at one after the other: two could close a circle together
   perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
@@ -17548,10 +17792,29 @@ begin
     )
     select from below as b where b.id = new.workflow_id
   ) then
+    -- the shortest way round, to be told: what is refused is rare, so only then it is looked for
+    with recursive below (id, above, way) as (
+      select new.member_workflow_id, new.workflow_id, 1
+      union
+      select x.member_workflow_id, b.id, b.way + 1 from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+      where b.id <> new.workflow_id
+    ),
+    back (above, way, circle) as (
+      (select b.above, b.way, array[b.above, b.id] from below as b where b.id = new.workflow_id order by b.way, b.above limit 1)
+      union all
+      select b.above, b.way, b.above || k.circle from back as k
+      cross join lateral (
+        select x.above, x.way from below as x where x.id = k.above and x.way = k.way - 1 order by x.above limit 1) as b
+    )
+    select k.circle into v_circle from back as k where k.way = 1;
+    v_names := array(
+      select case when not w.is_restricted or howdah_private.sees_agent(w.id) then w.name else '…' end
+      from unnest(v_circle) with ordinality as c (id, place) join howdah.workflows as w on w.id = c.id order by c.place);
     raise exception using errcode = 'HWINV',
-      message = format('workflow %s would be a member of itself', new.workflow_id),
+      message = format('workflow %s would be a member of itself: %s', to_jsonb(v_names[1]), array_to_string(v_names, ' → ')),
       detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
-        'member_workflow_id', new.member_workflow_id)::text,
+        'member_workflow_id', new.member_workflow_id, 'member', v_names[2], 'circle', v_names)::text,
       hint = 'Give it a member that does not contain it.';
   end if;
   return new;
@@ -18414,6 +18677,71 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_lost.document;
+  v_lost_tools text[] := '{}';
+  v_left_out jsonb[] := '{}';
+  v_use record;
+begin
+  loop
+    for v_use in
+      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+        p.parts
+      from howdah_private.system_uses(v_document) as u
+      cross join lateral (
+        select array_agg(replace(replace(x.part, '~1', '/'), '~0', '~') order by x.place) as parts
+        from string_to_table(substr(u.path, 2), '/') with ordinality as x (part, place)
+      ) as p
+      where (u.what = 'tool' and u.name = any (v_lost_tools))
+        or not exists (select from howdah_private.known_names(v_document) as k where (k.what, k.name) = (u.what, u.name))
+      order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
+    loop
+      v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
+        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
+        v_lost_tools := v_lost_tools || v_use.parts[2];
+      end if;
+    end loop;
+    exit when not found;
+  end loop;
+  return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_use(document jsonb, parts text[], name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_use.document #- without_use.parts;
+  v_tools jsonb;
+begin
+  if parts[1] = 'tools' and parts[3] <> 'compensation' then
+    v_document := v_document #- parts[1:2];
+    return case when v_document -> 'tools' = '{}' then v_document - 'tools' else v_document end;
+  elsif parts[1] = 'agents' and parts[3] = 'prompt' then
+    return v_document #- array['agents', parts[2], 'prompt_values'];
+  elsif parts[1] = 'agents' and parts[3] = 'tools' then
+    v_tools := howdah_private.sparse(
+      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      '{"allow": [], "configuration": {}, "requires_approval": {}}');
+    return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
+  end if;
+  -- an entry says only what it would not be by itself, but for the members of a workflow
+  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
+    else v_document end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -18581,6 +18909,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_part(system_name text, what text, name text, entry jsonb, path text, OUT is_made boolean, OUT faults jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry jsonb := write_part.entry;
+  v_place text;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  is_made := false;
+  faults := '{}';
+  loop
+    begin
+      perform howdah_private.apply_step(system_name, what, write_part.name, v_entry);
+      is_made := true;
+      return;
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    end;
+    v_place := howdah_private.fault_path(write_part.path, what, v_entry,
+      case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end);
+    -- what is said of the whole once something was taken out may only come of that
+    if faults = '{}' or v_place <> write_part.path then
+      faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
+        case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    end if;
+    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    exit when v_entry is null;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
  RETURNS void
  LANGUAGE plpgsql
@@ -18590,10 +18956,7 @@ declare
   v_faults jsonb[] := howdah_private.system_use_faults(document);
   v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
   v_step record;
-  v_code text;
-  v_message text;
-  v_detail text;
-  v_hint text;
+  v_part record;
 begin
   perform howdah_private.drop_prompts(document);
   perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
@@ -18603,25 +18966,20 @@ begin
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
-    begin
-      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
-    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
-      or data_exception or integrity_constraint_violation then
-      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_faults := v_faults || howdah_private.system_fault(
-        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
-          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
-        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
+    v_faults := v_faults || v_part.faults;
+    if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
       -- what is to be done to a part that could not be made would only fail for the same reason
       v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
         where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
-    end;
+    end if;
   end loop;
-  if cardinality(v_faults) = 0 then
-    v_faults := howdah_private.source_faults(source);
+  -- a field that holds a key has told of its line
+  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+    v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.refuse_system(array(select f from unnest(v_faults) with ordinality as x (f, place)
+    order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $function$
 ;
 
@@ -18706,6 +19064,13 @@ begin
       select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
       from howdah_private.faulty_workflows(array(
         select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+    ),
+    'kept', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
+      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
+        and not coalesce(write_system.document -> s.kind ? n.name, false)
     ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
@@ -21790,6 +22155,10 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
 
+grant execute on function howdah_private.exported_system(text) to howdah_app;
+
+grant execute on function howdah_private.exported_system(text) to howdah_engine;
+
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
@@ -22001,6 +22370,10 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_analy
 grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
@@ -22358,6 +22731,12 @@ grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_app;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_engine;
+
 grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
@@ -22371,6 +22750,10 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.seeded_parts() to howdah_app;
+
+grant execute on function howdah_private.seeded_parts() to howdah_engine;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
 
@@ -22393,6 +22776,14 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_form(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.shape_key_faults(jsonb,jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_or_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
@@ -22740,6 +23131,14 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
+
+grant execute on function howdah_private.without_lost(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_app;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_engine;
+
 grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_app;
@@ -22751,6 +23150,10 @@ grant execute on function howdah_private.workflow_entry(howdah.workflows) to how
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
@@ -23622,7 +24025,7 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
-comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
