@@ -39,6 +39,8 @@ const HOMES: Record<string, RegExp> = {
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
+  'quickjs-emscripten-core': /^src\/tools\//,
+  '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
