@@ -39,6 +39,7 @@ const HOMES: Record<string, RegExp> = {
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
+  '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
   yaml: /^src\/systems\//,
   diff: /^src\/systems\//,
   'fastest-levenshtein': /^src\/systems\//,
@@ -98,7 +99,7 @@ test('every vendor package has one home', () => {
   const wrong = files.flatMap(({ path, imports }) =>
     imports
       .filter((name) => {
-        const vendor = name.startsWith('@') ? name : (name.split('/')[0] ?? name);
+        const vendor = name.split('/', name.startsWith('@') ? 2 : 1).join('/');
         const home = HOMES[vendor];
         return home && !home.test(path);
       })

@@ -5,6 +5,7 @@ import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
 import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
+import { mcpRowsOn } from '../src/db/mcp.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
 import { loadResource } from '../src/db/resources.ts';
@@ -16,6 +17,10 @@ import { sleep, type World } from '../src/runtime/world.ts';
 import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { customTools } from '../src/tools/custom.ts';
+import { createEgress } from '../src/tools/egress.ts';
+import type { LineOptions } from '../src/tools/mcp/line.ts';
+import { createMcpPool } from '../src/tools/mcp/pool.ts';
+import type { McpServer } from '../src/tools/mcp/server.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
 import { taskList } from './task-list.ts';
@@ -29,6 +34,8 @@ export type WorkerOptions = {
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process. */
   builtins: readonly BuiltinTool[];
+  /** How MCP servers are reached from here; without, those of the public internet and no commands. */
+  mcp?: McpWays;
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
   /** Runs in flight at once. */
@@ -41,6 +48,15 @@ export type WorkerOptions = {
   /** A connection to the database that does not answer for so long is given up; 30 s. */
   answerWithinMs?: number;
   log: Log;
+};
+
+/** What MCP servers need besides their rows: the guard of requests, and of commands what may be started with which environment. */
+export type McpWays = Omit<LineOptions, 'readSecret'>;
+
+const NO_WAYS: McpWays = {
+  egress: createEgress({ allowPrivate: [] }),
+  commands: [],
+  environment: {},
 };
 
 export type Worker = {
@@ -65,6 +81,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const pool = open('howdah-worker', 4, { jit: 'off' });
   const sqlToolPool = open('howdah-tools', 10);
   const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
+  const mcp = createMcpPool({
+    ...(options.mcp ?? NO_WAYS),
+    rows: mcpRowsOn<McpServer>(pool),
+    readSecret,
+    log,
+  });
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
@@ -75,6 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       provider: withSecrets(options.provider, readSecret),
       customTools: customTools(options.tools),
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
+      mcp,
       sqlToolPool,
       hooks: options.hooks ?? {},
       loadResource: (tenantId, id) =>
@@ -94,10 +117,16 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const queue = await startQueue({
     open,
     log,
-    tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise, {
-      anchor: options.audit ?? {},
-      log,
-    }),
+    tasks: taskList(
+      runtime,
+      { pool, sqlToolPool },
+      ready.promise,
+      {
+        anchor: options.audit ?? {},
+        log,
+      },
+      mcp,
+    ),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   presence = await keepPresence({
@@ -125,6 +154,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
       isOver.abort();
       await drained;
+      await mcp.close();
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), notifier.close()]);
     },

@@ -254,6 +254,28 @@ as $$
     and not exists (select from howdah.agent_tools as o where o.agent_id = g.agent_id and o.tool_id = t.id)
 $$;
 
+-- Why a run whose version pinned what the digest says may not call the tool now; null when it may.
+create or replace function howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text) returns text
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when not s.is_active then 'its server is not active any more'
+    when m.status = 'gone' then 'its server no longer offers it'
+    when m.status <> 'accepted' then 'its server says something else of it now, which an admin has to accept'
+    when m.accepted_digest <> mcp_refusal.digest then 'something else was accepted of it since this run began'
+    when not exists (
+        select from howdah.agent_servers as g where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
+          and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
+      and not exists (
+        select from howdah.agent_tools as g where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
+      then 'it was taken from the agent'
+  end
+  from howdah.mcp_servers as s
+  join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
+  where s.id = tool.server_id and m.name = tool.configuration ->> 'tool'
+$$;
+
 -- The servers of an agent, for its version; nothing where it has none, so that other versions stay what they were.
 create or replace function howdah_private.pinned_servers(agent_id uuid) returns jsonb
   language sql stable security definer

@@ -50,6 +50,9 @@ async function callTool(
   if (builtin) {
     return builtin.run(args, context, tool.configuration);
   }
+  if (tool.kind === 'mcp') {
+    return world.mcp.call(tool, args, context);
+  }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {
     return notHere(tool);

@@ -7,6 +7,7 @@ import type { Resource } from '../contracts/resource.ts';
 import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
+import type { McpPool } from '../tools/mcp/pool.ts';
 
 /** All that a run touches beside its own log; tests give their own. */
 export type World = {
@@ -15,6 +16,8 @@ export type World = {
   customTools: CustomTools;
   /** Howdah's own tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;
+  /** The tools of MCP servers. */
+  mcp: Pick<McpPool, 'call'>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
   /** Hooks written in TypeScript; those of the database come with each run. */

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, asRole, committed, makeAgent, one, refusal, refusedInside } from './support.ts';
 
 /** What a worker found, as it says it to the database. */
-type Found = { name: string; description?: string; digest?: string; fault?: string } & object;
+type Found = { name: string; [column: string]: unknown };
 
 describe('MCP servers', () => {
   let db: TestDatabase;
@@ -179,10 +179,7 @@ describe('MCP servers', () => {
       large: 'refused',
       find: 'accepted',
     });
-    const { fault } = await one(
-      db.pool,
-      `select fault from howdah.mcp_tools where name = 'taken'`,
-    );
+    const { fault } = await one(db.pool, `select fault from howdah.mcp_tools where name = 'taken'`);
     expect(fault).toBe(`there is a tool 'search__taken' already`);
     expect(await refusal(accept('taken'))).toMatchObject({ code: 'HWCNF' });
     expect(await refusal(accept('broken'))).toMatchObject({ code: 'HWINV' });
@@ -228,10 +225,10 @@ describe('MCP servers', () => {
          from howdah.mcp_servers as s where id = $1`,
         [server, JSON.stringify([tool({ name: 'find' })])],
       );
-      given = db.pool.query('insert into howdah.agent_servers (agent_id, server_id) values ($1, $2)', [
-        late,
-        server,
-      ]);
+      given = db.pool.query(
+        'insert into howdah.agent_servers (agent_id, server_id) values ($1, $2)',
+        [late, server],
+      );
     });
     await given;
     expect(await namesOf(late)).toEqual(['search__find']);
@@ -248,19 +245,23 @@ describe('MCP servers', () => {
     expect(await namesOf()).toEqual([]);
     await db.pool.query('select howdah.restore_agent_version($1, $2)', [agent, version]);
     expect(await namesOf()).toEqual(['search__find']);
-    expect(await all(db.pool, 'select from howdah.agent_tools where agent_id = $1', [agent])).toEqual(
-      [],
-    );
+    expect(
+      await all(db.pool, 'select from howdah.agent_tools where agent_id = $1', [agent]),
+    ).toEqual([]);
   });
 
   describe('as an admin', () => {
-    const insert = (configuration: object, type = 'http') => [
-      `insert into howdah.mcp_servers (name, type, configuration) values ('x', $1, $2)`,
-      [type, JSON.stringify(configuration)],
-    ] as const;
+    const insert = (configuration: object, type = 'http') =>
+      [
+        `insert into howdah.mcp_servers (name, type, configuration) values ('x', $1, $2)`,
+        [type, JSON.stringify(configuration)],
+      ] as const;
 
     test('a command is refused, in every way of writing one', async () => {
-      const command = await makeServer('local', { type: 'stdio', configuration: { command: 'true' } });
+      const command = await makeServer('local', {
+        type: 'stdio',
+        configuration: { command: 'true' },
+      });
       await asAdmin(async (client) => {
         const [text, values] = insert({ command: 'sh' }, 'stdio');
         expect(await refusedInside(client, text, [...values])).toMatchObject({ code: 'HWDEN' });
@@ -278,7 +279,9 @@ describe('MCP servers', () => {
             [command],
           ),
         ).toMatchObject({ code: 'HWDEN' });
-        await client.query('update howdah.mcp_servers set is_active = false where id = $1', [command]);
+        await client.query('update howdah.mcp_servers set is_active = false where id = $1', [
+          command,
+        ]);
       });
     });
 
@@ -291,7 +294,10 @@ describe('MCP servers', () => {
       [{ url: 'https://example.com/?api_key=0123456789abc' }, 'configuration.url'],
       [{ url: 'https://example.com', headers: { authorization: 'x' } }, 'headers.authorization'],
       [{ url: 'https://example.com', headers: { 'X-Session': 'x' } }, 'headers.X-Session'],
-      [{ url: 'https://example.com', secrets: { 'X-Key': 'sk-0123456789abcdef0123' } }, 'configuration.0'],
+      [
+        { url: 'https://example.com', secrets: { 'X-Key': 'sk-0123456789abcdef0123' } },
+        'configuration.0',
+      ],
       [{ url: 'https://example.com', secrets: { 'X Key': 'a' } }, 'secrets'],
     ])('%j is refused', async (configuration, named) => {
       await asAdmin(async (client) => {
@@ -320,9 +326,12 @@ describe('MCP servers', () => {
       });
     });
 
-    test.each(['', 'a b', 'a__b', 'a_', '-', 'x'.repeat(33)])('the name %j is refused', async (name) => {
-      await expect(makeServer(name)).rejects.toMatchObject({ code: 'HWINV' });
-    });
+    test.each(['', 'a b', 'a__b', 'a_', '-', 'x'.repeat(33)])(
+      'the name %j is refused',
+      async (name) => {
+        await expect(makeServer(name)).rejects.toMatchObject({ code: 'HWINV' });
+      },
+    );
 
     test('what its tools are is not written by hand', async () => {
       await record({ name: 'find' });

@@ -29,7 +29,8 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
     customTools: new Map(),
     hooks: {},
     builtins: new Map(),
-    sqlToolPool: undefined as unknown as Pool, // every call has a stand-in
+    mcp: { call: async () => GONE }, // every call has a stand-in
+    sqlToolPool: undefined as unknown as Pool, // as above
     loadResource: (_tenant, id) => fileOf(id),
     random: () => 0,
     sleep: async () => {},
