@@ -130,7 +130,7 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
   howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
   howdah_private.call_board_write(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_http_settings(jsonb) to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
@@ -221,7 +221,9 @@ grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.w
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
-  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
+  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
+  howdah_private.refuse_embedding_model(text, uuid, jsonb), howdah_private.no_embedding_model(jsonb),
+  howdah_private.deciding_model(uuid, jsonb), howdah_private.decides_by_embedding(jsonb)
   to howdah_app;
 
 -- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.
@@ -278,7 +280,8 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   howdah_private.size_fix(int, text, text),
   howdah_private.refuse_schema(text, jsonb),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
-  howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.refuse_key(text, text), howdah_private.refuse_key_in_prose(text, text),
+  howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
+  howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;

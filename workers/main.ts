@@ -100,6 +100,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       mcp,
       sqlToolPool,
       hooks: options.hooks ?? {},
+      readSecret,
       loadResource: (tenantId, id) =>
         loadResource(pool, tenantId, id, {
           folder: options.resourceFolder,

@@ -104,7 +104,7 @@ as $$
     required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
   )
   join howdah.executions as r on r.id = run.root_execution_id
-  on conflict (id) do nothing
+  on conflict (id, tenant_id) do nothing
 $$;
 
 -- A run below another one, for one of its tool calls. What refuses it is told to the parent as the end of the child,
@@ -187,6 +187,7 @@ begin
     where e.id = any (array(
       select c.id::uuid from howdah.executions as c
       where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
+        and c.tenant_id = (select p.tenant_id from howdah.executions as p where p.id = admit_members.parent_id)
       order by c.id
       limit (
         select greatest(p.members_at_once - (p.live_children - p.members_waiting), 0)

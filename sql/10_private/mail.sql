@@ -126,7 +126,7 @@ begin
   ) as t) >= v_in_thread then
     v_what := format('agents have written %s messages in this thread', v_in_thread);
   elsif (select count(*) from (
-    select from howdah.mail as m where m.root_execution_id = run.root_execution_id limit v_in_tree
+    select from howdah.mail as m where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id limit v_in_tree
   ) as t) >= v_in_tree then
     v_what := format('this run and those beside it have written %s messages', v_in_tree);
   end if;
@@ -258,14 +258,14 @@ create or replace function howdah_private.unread_mail(run howdah.executions, thr
 as $$
   (
     select m.* from howdah.mail as m
-    where m.to_execution_id = run.id and m.received_at is null
+    where m.tenant_id = run.tenant_id and m.to_execution_id = run.id and m.received_at is null
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
   )
   union all
   (
     select m.* from howdah.mail as m
-    where m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
+    where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
       and m.received_at is null and m.from_execution_id <> run.id
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
@@ -273,7 +273,8 @@ as $$
   union all
   (
     select m.* from howdah.mail as m
-    where m.to_agent_id = run.agent_id and m.to_execution_id is null and not m.is_within_tree and m.received_at is null
+    where m.tenant_id = run.tenant_id and m.to_agent_id = run.agent_id and m.to_execution_id is null
+      and not m.is_within_tree and m.received_at is null
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
   )

@@ -14,7 +14,6 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('What may stand in it says howdah.mcp_server_schema(%L).', s.type);
   end if;
-  perform howdah_private.refuse_key_in_prose('description', s.description);
   perform howdah_private.refuse_plain_keys('configuration', s.configuration - 'secrets');
   perform howdah_private.refuse_plain_keys('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
   perform howdah_private.refuse_key('configuration', 'headers.' || h.name)

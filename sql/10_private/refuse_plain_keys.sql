@@ -54,6 +54,16 @@ as $$
     or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
 $$;
 
+-- A line that says `password: Tr0ub4dor`: the name of a key and behind it one word of letters and digits, which no prose has.
+create or replace function howdah_private.line_gives_a_key(line text) returns boolean
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(bool_or(howdah_private.names_a_key(m.parts[1])), false)
+  from regexp_matches(line_gives_a_key.line,
+    '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
+$$;
+
 create or replace function howdah_private.refuse_key(field text, path text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -110,7 +110,7 @@ as $$
     and g.agent_id = a.id and s.id = g.skill_id and not coalesce(e.entry -> 'skills' ? s.name, false)
 $$;
 
--- The source is kept for good, so a key may not stand in a comment of it either.
+-- The source is kept for good, so a key may not stand in a comment of it either: by its shape or by its name.
 create or replace function howdah_private.source_faults(source text) returns jsonb[]
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -119,7 +119,7 @@ as $$
     select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
       'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
-    where howdah_private.prose_holds_a_key(l.line) limit 20)
+    where howdah_private.prose_holds_a_key(l.line) or howdah_private.line_gives_a_key(l.line) limit 20)
 $$;
 
 -- Active workflows of these names that no run could begin of as they are.
@@ -232,7 +232,7 @@ begin
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
-      and w.configuration ->> 'model' = m.name);
+      and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $$;
 
 -- The row of the system after its parts were written: whose they are, its digest, what came of it, and a version if

@@ -26,6 +26,20 @@ begin
     hint = 'Retention and erasure remove rows; nothing changes them.';
 end $$;
 
+-- Texts of definitions stay in versions for good, so a key may stand in none of them. The columns are the arguments.
+create or replace function howdah_private.tg__refuse_keys_in_texts() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row constant jsonb := to_jsonb(new);
+begin
+  for i in 0 .. tg_nargs - 1 loop
+    perform howdah_private.refuse_key_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
+  end loop;
+  return new;
+end $$;
+
 -- A part of agents changed: they get a new version when the transaction commits.
 create or replace function howdah_private.mark_agents_stale(ids uuid[]) returns void
   language sql volatile security definer

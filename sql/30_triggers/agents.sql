@@ -145,20 +145,10 @@ create or replace trigger _300_check_output_schema before insert or update of ou
   for each row when (new.output_schema is not null)
   execute function howdah_private.tg_agents__check_output_schema();
 
-create or replace function howdah_private.tg_agents__refuse_keys() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.refuse_key_in_prose('instruction', new.instruction);
-  perform howdah_private.refuse_key_in_prose('system_prompt', new.system_prompt);
-  perform howdah_private.refuse_key_in_prose('description', new.description);
-  return new;
-end $$;
-
 create or replace trigger _300_refuse_keys
-  before insert or update of instruction, system_prompt, description on howdah.agents
-  for each row execute function howdah_private.tg_agents__refuse_keys();
+  before insert or update of name, description, instruction, system_prompt, domain, capabilities on howdah.agents
+  for each row execute function howdah_private.tg__refuse_keys_in_texts(
+    'name', 'description', 'instruction', 'system_prompt', 'domain', 'capabilities');
 
 create or replace function howdah_private.tg_agent_models__check_params() returns trigger
   language plpgsql volatile
@@ -181,6 +171,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
   return new;
 end $$;
 

@@ -77,8 +77,10 @@ create or replace trigger _100_stamp before update on howdah.mcp_servers
 create or replace trigger _200_refuse_command before insert or update of type, configuration on howdah.mcp_servers
   for each row when (new.type = 'stdio')
   execute function howdah_private.tg_mcp_servers__refuse_command();
-create or replace trigger _300_check before insert or update of description, type, configuration on howdah.mcp_servers
+create or replace trigger _300_check before insert or update of type, configuration on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__check();
+create or replace trigger _310_refuse_keys before insert or update of name, description on howdah.mcp_servers
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description');
 create or replace trigger _320_hold_secrets before insert or update of configuration on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__hold_secrets();
 create or replace trigger _500_change_tools after update of name, trusts_annotations on howdah.mcp_servers

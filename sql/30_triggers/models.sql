@@ -103,3 +103,5 @@ create or replace trigger _300_check_secret before insert or update of secret_na
   execute function howdah_private.tg_models__check_secret();
 create or replace trigger _300_refuse_keys before insert or update of base_url, capabilities on howdah.models
   for each row execute function howdah_private.tg_models__refuse_keys();
+create or replace trigger _310_refuse_keys before insert or update of name, model, domain on howdah.models
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');

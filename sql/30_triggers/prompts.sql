@@ -7,8 +7,6 @@ as $$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_key_in_prose('template', new.template);
-  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_plain_keys('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
@@ -68,6 +66,8 @@ create or replace trigger _030_permit_users before update on howdah.prompts
 create or replace trigger _300_check before insert or update of template, description, variables on howdah.prompts
   for each row when (new.template is not null and new.variables is not null)
   execute function howdah_private.tg_prompts__check();
+create or replace trigger _310_refuse_keys before insert or update of name, description, template on howdah.prompts
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'template');
 create or replace trigger _500_mark_stale after update of name, template, variables on howdah.prompts
   for each row when ((old.name, old.template, old.variables) is distinct from (new.name, new.template, new.variables))
   execute function howdah_private.tg_prompts__mark_stale();

@@ -1,14 +1,4 @@
 -- Skills, as prompts are (prompts.sql).
-create or replace function howdah_private.tg_skills__check() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.refuse_key_in_prose('description', new.description);
-  perform howdah_private.refuse_key_in_prose('content', new.content);
-  return new;
-end $$;
-
 create or replace function howdah_private.tg_skills__permit_users() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -44,8 +34,8 @@ create or replace trigger _030_permit_users before update on howdah.skills
   for each row execute function howdah_private.tg_skills__permit_users();
 create or replace trigger _100_stamp before update on howdah.skills
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _300_check before insert or update of description, content on howdah.skills
-  for each row execute function howdah_private.tg_skills__check();
+create or replace trigger _310_refuse_keys before insert or update of name, description, content on howdah.skills
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'content');
 create or replace trigger _500_mark_stale after update of name, description, content, is_active on howdah.skills
   for each row when (
     (old.name, old.description, old.content, old.is_active) is distinct from (new.name, new.description, new.content, new.is_active)

@@ -62,13 +62,13 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_key_in_prose('description', new.description);
   perform howdah_private.refuse_schema('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $$;
 
@@ -97,7 +97,9 @@ create or replace trigger _200_refuse_unknown_builtin before insert or update of
 create or replace trigger _500_mark_stale after update on howdah.tools
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_tools__mark_stale();
-create or replace trigger _300_check_parameters before insert or update of description, parameters, configuration on howdah.tools
+create or replace trigger _300_check_parameters before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
+create or replace trigger _310_refuse_keys before insert or update of name, aliases, description on howdah.tools
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description');
 create or replace trigger _400_reserve_names after insert or update of name, aliases on howdah.tools
   for each row execute function howdah_private.tg_tools__reserve_names();

@@ -6,6 +6,7 @@ as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $$;
 
@@ -100,7 +101,8 @@ begin
   perform howdah_private.mark_workflows_stale(array_agg(w.id))
   from howdah.workflows as w
   where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
-    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+    and (coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name)
+      or (howdah_private.decides_by_embedding(w.configuration) and 'embedding' in (old.purpose, new.purpose)));
   return null;
 end $$;
 
@@ -114,6 +116,8 @@ create or replace trigger _200_mark_stale
   execute function howdah_private.tg_workflows__mark_stale();
 create or replace trigger _300_check_configuration before insert or update of type, configuration on howdah.workflows
   for each row execute function howdah_private.tg_workflows__check_configuration();
+create or replace trigger _300_refuse_keys before insert or update of name, description, instruction on howdah.workflows
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'instruction');
 create or replace trigger _500_mark_users_stale after update of name, description on howdah.workflows
   for each row when (old.name <> new.name or old.description <> new.description)
   execute function howdah_private.tg_members__mark_stale();
@@ -135,7 +139,7 @@ create or replace trigger _500_mark_stale after insert or update or delete on ho
   for each row execute function howdah_private.tg_workflow_agents__mark_stale();
 
 create or replace trigger _530_mark_workflows_stale
-  after insert or delete or update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
+  after insert or delete or update of name, provider, model, purpose, base_url, secret_name, context_tokens on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
 create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities, domain on howdah.agents
   for each row when (

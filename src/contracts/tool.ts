@@ -31,11 +31,14 @@ export type CustomTool = {
 
 export type ToolOutcome = Outcome<Json>;
 
+/** What a tool of our own may ask for beside: secrets of the run's tenant, which no tool of others is given. */
+export type BuiltinContext = ToolContext & { readSecret(name: string): Promise<Outcome<string>> };
+
 /**
  * A tool of Howdah's own that needs no database: as a custom tool, but it is given its row's configuration, and its
  * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
  */
 export type BuiltinTool = {
   name: string;
-  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
+  run(args: JsonObject, context: BuiltinContext, configuration: JsonObject): Promise<ToolOutcome>;
 };

@@ -48,7 +48,8 @@ async function callTool(
 ): Promise<ToolOutcome> {
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {
-    return builtin.run(args, context, tool.configuration);
+    const readSecret = (name: string) => world.readSecret(context.tenant_id, name);
+    return builtin.run(args, { ...context, readSecret }, tool.configuration);
   }
   if (tool.kind === 'mcp') {
     return world.mcp.call(tool, args, context);

@@ -73,6 +73,14 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       log({ kind: 'model' });
       state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
     },
+    scores(scores: Record<string, number>) {
+      const told = Object.entries(scores).map(([member, score]) => ({ member, score }));
+      log({ kind: 'model', output: { dimensions: 2, scores: told } });
+    },
+    /** What was said in the log is gone. */
+    isErased() {
+      state = { ...state, attempts: state.attempts.map((note) => ({ ...note, output: null })) };
+    },
     isRetried: () => log({ kind: 'retry', name: 'retry_execution' }),
     withData(data: Json) {
       state = { ...state, task: { input: 'go', data } };
@@ -84,6 +92,69 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
 }
 
 const named = (tasks: NewTask[]) => tasks.map(({ id }) => id);
+
+describe('a router by embeddings', () => {
+  const byScores = (configuration: JsonObject = {}) =>
+    playing('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
+
+  test('has the task compared with what is said of each member, once', () => {
+    const team = byScores();
+    expect(team.next()).toMatchObject({
+      type: 'embed',
+      model: { name: 'm' },
+      attempt: 1,
+      query: 'go',
+      texts: [
+        { member: 'a', text: 'a' },
+        { member: 'b', text: 'b' },
+        { member: 'c', text: 'c' },
+      ],
+    });
+    team.scores({ a: 0.1, b: 0.3, c: 0.3 });
+    expect(team.next()).toMatchObject({
+      type: 'begin_members',
+      decision: {
+        output: {
+          method: 'embedding',
+          chosen: [{ member: 'b', confidence: 0.3 }],
+          candidates: [
+            { member: 'a', score: 0.1 },
+            { member: 'b', score: 0.3 },
+            { member: 'c', score: 0.3 },
+          ],
+        },
+      },
+    });
+    expect(named(team.begins())).toEqual(['b']);
+    expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+  });
+
+  test.each([
+    [{}, { a: 0, b: -1, c: -0.2 }, 'fail'],
+    [{ fallback: 'c' }, { a: 0, b: -1, c: -0.2 }, ['c']],
+    [{ top_k: 2 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 3 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 2, min_confidence: 0.5 }, { a: 0.2, b: 0.5, c: 0.9 }, ['c', 'b']],
+    [{ min_confidence: 0.95, fallback: 'a' }, { a: 0.2, b: 0.5, c: 0.9 }, ['a']],
+  ])('with %j and the scores %j chooses %j', (configuration, scores, chosen) => {
+    const team = byScores(configuration);
+    team.scores(scores);
+    if (chosen === 'fail') expect(team.next()).toMatchObject({ error: { code: 'member_failed' } });
+    else expect(named(team.begins())).toEqual(chosen);
+  });
+
+  test('asks nothing when a limit is used up, and again for what was erased', () => {
+    const spent = byScores();
+    spent.isExhausted();
+    expect(spent.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
+    const team = byScores();
+    team.scores({ a: 1 });
+    team.isErased();
+    expect(team.next()).toMatchObject({ type: 'embed' });
+    team.scores({ a: 1 });
+    expect(named(team.begins())).toEqual(['a']);
+  });
+});
 
 test('the same log gives the same action', () => {
   const team = playing('parallel', ['a', 'b']);

@@ -266,8 +266,9 @@ describe('with a history of several months', () => {
         values: () => [known.tenant, randomUUID()],
       },
       executions_turn_idx: {
-        text: `select id from howdah.executions where parent_execution_id = $1 and waiting_for = 'turn' order by id limit 1`,
-        values: () => [known.root],
+        text: `select id from howdah.executions
+          where parent_execution_id = $1 and tenant_id = $2 and waiting_for = 'turn' order by id limit 1`,
+        values: () => [known.root, known.tenant],
       },
       executions_root_idx: {
         text: 'select * from howdah.execution_tree where root_execution_id = $1',

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { asRole, makeAgent, makeModel, makeRun } from './support.ts';
+import { all, asRole, makeAgent, makeModel, makeRun, one } from './support.ts';
 
 let db: TestDatabase;
 
@@ -226,6 +226,72 @@ describe('keys never stand in a row', () => {
   ])('in %s', async (field, statement) => {
     const refusal = await db.pool.query(statement).catch((error) => error);
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
+  });
+
+  test.each(['agents', 'workflows', 'tools', 'models', 'prompts', 'skills'])(
+    'in any text of %s',
+    async (table) => {
+      const rows = await all(
+        db.pool,
+        `select a.attname as column, exists (
+           select from pg_trigger as t
+           where t.tgrelid = a.attrelid and t.tgfoid = 'howdah_private.tg__refuse_keys_in_texts'::regproc
+             and a.attname = any (string_to_array(encode(t.tgargs, 'escape'), '\\000'))
+             and a.attnum = any (t.tgattr::int2[])
+         ) as is_checked
+         from pg_attribute as a
+         where a.attrelid = ('howdah.' || $1)::regclass and a.atttypid in ('text'::regtype, 'text[]'::regtype)
+           and has_column_privilege('howdah_app', a.attrelid, a.attnum, 'insert')`,
+        [table],
+      );
+      expect(rows.length).toBeGreaterThan(1);
+      const unchecked = rows.filter(({ is_checked }) => !is_checked).map(({ column }) => column);
+      // by rules of their own: an address, a word of a list, a name of a secret
+      const others = ['base_url', 'provider', 'secret_name'];
+      expect(unchecked.filter((column) => !others.includes(column))).toEqual([]);
+    },
+  );
+
+  test.each(['name', 'domain', 'capabilities'])('such as the %s of an agent', async (column) => {
+    const key = `sk-proj-${'A1b2C3d4E5f6G7h8'}`;
+    const refusal = await db.pool
+      .query(
+        `insert into howdah.agents (name, ${column === 'name' ? 'instruction' : column}) values ($1, $2)`,
+        [
+          column === 'name' ? key : 'keyed',
+          column === 'capabilities' ? [key] : column === 'domain' ? key : 'x',
+        ],
+      )
+      .catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(column) });
+    expect(JSON.stringify(refusal)).not.toContain(key);
+  });
+
+  test('in the source of a system, whichever function is given it', async () => {
+    const { id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
+    const settle = (source: string, description = '') =>
+      asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, (client) =>
+        client.query('select howdah_private.settle_system($1, $2, $3, false)', [
+          JSON.stringify({ name: 'keyed', description }),
+          source,
+          '{}',
+        ]),
+      ).then(
+        () => 'written',
+        (error) => error.message,
+      );
+    expect(await settle('name: keyed\n# password: Tr0ub4dor3xyz')).toBe(
+      'line 2 of source holds a key, and keys never stand in a row',
+    );
+    expect(await settle('x', `with sk-proj-${'A1b2C3d4E5f6G7h8'}`)).toMatch(/^description holds/);
+    for (const words of [
+      'secret_name: GROQ_KEY_2',
+      'mission: Reset the password: open the settings of step2',
+      'tokens: { max_tokens: 40000 }',
+      'variables: { token: { type: string } }',
+    ]) {
+      expect(await settle(words)).toBe('written');
+    }
   });
 
   const faultOf = (document: unknown) =>
@@ -498,5 +564,45 @@ describe('what happened stays', () => {
     ]) {
       await expect(db.pool.query(statement)).rejects.toMatchObject({ code: 'HWDEN' });
     }
+  });
+});
+
+describe('the configuration of http_request is checked where it is written', () => {
+  const write = (configuration: unknown) =>
+    db.pool
+      .query(
+        `update howdah.tools set configuration = $1 where name = 'http_request' returning name`,
+        [JSON.stringify(configuration)],
+      )
+      .then(
+        ({ rowCount }) => rowCount,
+        (error) => error,
+      );
+
+  test.each([
+    [{ alow: ['x.org'] }, /alow/],
+    [{ methods: ['get'] }, /methods/],
+    [{ methods: [] }, /methods/],
+    [{ secrets: { authorization: { secret_name: 'shop' } } }, /hosts/],
+    [{ secrets: { authorization: { secret_name: 'shop', hosts: ['*'] } } }, /hosts/],
+    [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],
+  ])('%j is refused', async (configuration, said) => {
+    expect(await write(configuration)).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(said),
+    });
+  });
+
+  test('a secret has to be there', async () => {
+    const configuration = { secrets: { 'x-key': { secret_name: 'nowhere', hosts: ['x.org'] } } };
+    expect(await write(configuration)).toMatchObject({
+      code: 'HWNTF',
+      message: expect.stringContaining('nowhere'),
+    });
+  });
+
+  test('what narrows it is taken', async () => {
+    expect(await write({ allow: ['x.org', '*.y.org:8443'], methods: ['GET'] })).toBeGreaterThan(0);
+    await write({});
   });
 });

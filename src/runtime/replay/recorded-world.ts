@@ -31,6 +31,10 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
     builtins: new Map(),
     mcp: { call: async () => GONE }, // every call has a stand-in
     sqlToolPool: undefined as unknown as Pool, // as above
+    readSecret: async () => ({
+      ok: false,
+      error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
+    }),
     loadResource: (_tenant, id) => fileOf(id),
     random: () => 0,
     sleep: async () => {},

@@ -97,7 +97,8 @@ export function begin(
 
 export const WAIT = { type: 'wait', for: 'child' } as const satisfies Action;
 
-function overLimit(reason: StopReason): Action {
+/** The end of a run that may use no more. */
+export function overLimit(reason: StopReason): Action {
   const message = `the run and its members have used up the limit ${reason}`;
   return { type: 'fail', stop_reason: reason, error: error('limit_reached', message) };
 }

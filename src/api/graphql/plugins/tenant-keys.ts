@@ -3,20 +3,31 @@ import 'postgraphile';
 
 /**
  * Unique keys `(tenant_id, …)` exist for composite foreign keys, not for people: they give no accessors and no
- * mutations, and the column neither filters nor sorts, since it has one value for every caller. It stands behind the run
- * in the keys of the log, so that others' rows are not even looked at; what remains is as unique, since the rest of the key has but one tenant.
+ * mutations, and the column neither filters nor sorts, since it has one value for every caller. Every other key has the
+ * tenant behind its id, so that others' rows are not even looked at; what remains is as unique, since that id has but one tenant.
  */
 export const TenantKeysPlugin: GraphileConfig.Plugin = {
   name: 'HowdahTenantKeysPlugin',
   version: '1.0.0',
   gather: {
     hooks: {
-      pgTables_PgResourceOptions(_info, { resourceOptions }) {
-        resourceOptions.uniques = (resourceOptions.uniques ?? []).map((unique) =>
-          unique.isPrimary && unique.attributes[0] !== 'tenant_id'
-            ? { ...unique, attributes: unique.attributes.filter((name) => name !== 'tenant_id') }
-            : unique,
-        );
+      pgIntrospection_introspection: {
+        // which looks for what its tags refer to
+        before: ['PgFakeConstraintsPlugin'],
+        callback(_info, { introspection: { attributes, constraints } }) {
+          const tenants = new Map(
+            attributes
+              .filter(({ attname }) => attname === 'tenant_id')
+              .map(({ attrelid, attnum }) => [attrelid, attnum]),
+          );
+          for (const constraint of constraints) {
+            const { contype, conrelid, conkey } = constraint;
+            const tenant = tenants.get(conrelid);
+            if ((contype === 'p' || contype === 'u') && conkey && conkey[0] !== tenant) {
+              constraint.conkey = conkey.filter((attnum) => attnum !== tenant);
+            }
+          }
+        },
       },
     },
   },
