@@ -106,7 +106,8 @@ as $$
   end::howdah.mcp_tool_status
 $$;
 
--- The rows of what a server says it offers.
+-- The rows of what a server says it offers. Of what it no longer does only that is kept which somebody accepted, so that a
+-- server with other names every time fills nothing.
 create or replace function howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -124,7 +125,11 @@ as $$
       when 'refused' then coalesce(excluded.fault, m.fault) end
   where m.digest <> excluded.digest or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
   update howdah.mcp_tools as m set status = 'gone', fault = null
-  where m.server_id = server.id and m.status <> 'gone' and not exists (
+  where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null and not exists (
+    select from jsonb_to_recordset(write_mcp_tools.tools) as t (name text) where t.name = m.name
+  );
+  delete from howdah.mcp_tools as m
+  where m.server_id = server.id and m.accepted_digest is null and not exists (
     select from jsonb_to_recordset(write_mcp_tools.tools) as t (name text) where t.name = m.name
   )
 $$;

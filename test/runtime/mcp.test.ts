@@ -242,6 +242,19 @@ describe('tools of MCP servers', { timeout: 60_000 }, () => {
     expect(accepted.results).toEqual(['you said x']);
   });
 
+  test('a server that says again and again that its tools changed is asked once', async () => {
+    await makeServer('eager', 'stdio', poisoned());
+    await db.pool.query(`update howdah.tools set timeout_ms = 700 where name = 'eager__hang'`);
+    const { results: said } = await results(
+      'eager',
+      { name: 'eager__flood' },
+      { name: 'eager__hang' },
+      { name: 'eager__listed' },
+    );
+    expect(said[0]).toBe('done');
+    expect(Number(said[2])).toBe(2);
+  });
+
   test('what is printed beside messages is passed over', async () => {
     const { results: said } = await results('bad', {
       name: 'bad__noise',

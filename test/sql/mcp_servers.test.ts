@@ -156,6 +156,14 @@ describe('MCP servers', () => {
     expect(await statuses()).toEqual({ find: 'accepted', later: 'accepted' });
   });
 
+  test('of names that come and go nothing is kept', async () => {
+    await record({ name: 'find' });
+    await record({ name: 'find' }, { name: 'a' });
+    await record({ name: 'find' }, { name: 'b', fault: 'too large' });
+    await record({ name: 'find' });
+    expect(await statuses()).toEqual({ find: 'accepted' });
+  });
+
   test('one that hides something waits even at the first time', async () => {
     await record({ name: 'find', hides_something: true });
     expect(await statuses()).toEqual({ find: 'new' });

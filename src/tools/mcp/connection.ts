@@ -33,6 +33,8 @@ export type Line = {
 export class McpConnection {
   /** Digests of its tools by name, as it said them last. */
   digests: ReadonlyMap<string, string> = new Map();
+  /** It has said that they are others by now, and has not been asked since. */
+  isStale = false;
   inFlight = 0;
   usedAt = Date.now();
   isOpen = false;
@@ -60,12 +62,14 @@ export class McpConnection {
     this.#client.onerror = () => {}; // what fails is told to who asked for it
     await this.#client.connect(this.#line.transport as Transport, { signal, timeout: NEVER_MS });
     this.isOpen = true;
-    this.#client.setNotificationHandler(ToolListChangedNotificationSchema, () =>
-      this.onToolsChanged?.(),
-    );
+    this.#client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+      this.isStale = true;
+      this.onToolsChanged?.();
+    });
   }
 
   async list(signal: AbortSignal): Promise<Listing> {
+    this.isStale = false;
     const listing = await listTools(this.#client, signal);
     this.digests = new Map(listing.tools.map(({ name, digest }) => [name, digest]));
     return listing;

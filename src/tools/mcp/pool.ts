@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
 import { ended } from '../custom.ts';
 import { McpConnection } from './connection.ts';
-import { failureOf, unsent } from './failures.ts';
+import { failureOf, lost, unsent } from './failures.ts';
 import { type LineOptions, lineTo } from './line.ts';
 import type { Listing, McpServer } from './server.ts';
 
@@ -13,6 +13,7 @@ const OPEN_MS = 60_000;
 const IDLE_MS = 15 * 60_000;
 /** A connection that ends sooner has failed. */
 const STEADY_MS = 10_000;
+const SOON_MS = 250;
 const BACK_OFF_MS = 1_000;
 const MOST_BACK_OFF_MS = 60_000;
 
@@ -48,6 +49,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
   const failed = new Map<string, Failed>();
   const asking = new Map<string, Promise<void>>();
   const all = new Set<McpConnection>();
+  const soon = new Set<McpConnection>();
 
   /** The next attempt waits for longer each time. */
   const backOff = (server: McpServer, error: RunError): void => {
@@ -67,17 +69,31 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     }
   };
 
-  /** One at a time for each server; what changes meanwhile is asked for again. */
+  /** One at a time for each server. One that does not say what it offers any more is not called, but begun again. */
   const askAgain = (server: McpServer, connection: McpConnection): Promise<void> => {
     const before = asking.get(server.id) ?? Promise.resolve();
     const next = before
       .then(() => ask(server, connection))
-      .catch((err) =>
-        log.warn({ err, server: server.name }, 'an MCP server did not say its tools'),
-      );
+      .catch((error) => {
+        const reason = connection.mask(failureOf(error, server.name).message);
+        log.warn({ server: server.name, reason }, 'an MCP server did not say its tools');
+        return connection.close();
+      });
     asking.set(server.id, next);
     void next.then(() => void (asking.get(server.id) === next && asking.delete(server.id)));
     return next;
+  };
+
+  /** A server may say so as often as it likes: it is asked again some time later, and not while it is being asked. */
+  const askSoon = (server: McpServer, connection: McpConnection): void => {
+    if (soon.has(connection)) return;
+    soon.add(connection);
+    setTimeout(() => {
+      soon.delete(connection);
+      if (!connection.isOpen || !connection.isStale) return;
+      if (asking.has(server.id)) askSoon(server, connection);
+      else void askAgain(server, connection);
+    }, SOON_MS).unref();
   };
 
   const open = async (server: McpServer, entry: Held): Promise<Outcome<McpConnection>> => {
@@ -100,7 +116,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       };
       entry.open = connection;
       await ask(server, connection);
-      connection.onToolsChanged = () => void askAgain(server, connection);
+      connection.onToolsChanged = () => askSoon(server, connection);
       return { ok: true, value: connection };
     } catch (error) {
       all.delete(connection);
@@ -169,6 +185,15 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       const connection = await unlessAborted(acquire(server), context.signal);
       if (!connection.ok) {
         return { ok: false, error: unsent(server.name, connection.error) };
+      }
+      if (connection.value.isStale) {
+        const asked = askAgain(server, connection.value).then(() => connection);
+        const heard = await unlessAborted(asked, context.signal);
+        if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
+        if (!connection.value.isOpen) {
+          const error = lost(server.name, `${server.name} did not say its tools`);
+          return { ok: false, error: unsent(server.name, error) };
+        }
       }
       const digest = connection.value.digests.get(name);
       if (digest !== tool.configuration.digest) {
