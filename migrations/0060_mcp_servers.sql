@@ -68,7 +68,6 @@ create table howdah.mcp_tools (
   status howdah.mcp_tool_status not null,
   fault text,
   accepted_digest text,
-  accepted_by text,
   accepted_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

@@ -173,7 +173,7 @@ create or replace function howdah_private.try_mcp_tool(tool howdah.mcp_tools) re
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.offer_mcp_tool(tool, 'the first discovery');
+  perform howdah_private.offer_mcp_tool(tool);
 exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
   update howdah.mcp_tools as m set status = 'refused', fault = sqlerrm where m.id = tool.id;
 end $$;
@@ -194,7 +194,7 @@ create or replace function howdah_private.mcp_tool_name(server text, tool text) 
   return mcp_tool_name.server || '__' || regexp_replace(mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g');
 
 -- The row of tools that agents are given is what the server said when it was accepted. What an admin has set there stays.
-create or replace function howdah_private.offer_mcp_tool(tool howdah.mcp_tools, accepted_by text) returns void
+create or replace function howdah_private.offer_mcp_tool(tool howdah.mcp_tools) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -225,8 +225,7 @@ begin
       howdah_private.mcp_effect(tool.annotations, v_server.trusts_annotations));
   end if;
   update howdah.mcp_tools as m
-  set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_by = offer_mcp_tool.accepted_by,
-    accepted_at = now()
+  set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_at = now()
   where m.id = tool.id;
 exception when unique_violation then
   raise exception using errcode = 'HWCNF', message = format('there is a tool %L already', v_name),

@@ -26,7 +26,7 @@ begin
       detail = jsonb_build_object('server', server, 'tool', tool, 'status', v_tool.status, 'digest', v_tool.digest)::text,
       hint = 'Read its row of howdah.mcp_tools again, and give the digest that stands there.';
   end if;
-  perform howdah_private.offer_mcp_tool(v_tool, howdah_private.actor());
+  perform howdah_private.offer_mcp_tool(v_tool);
   select m.* into v_tool from howdah.mcp_tools as m where m.id = v_tool.id;
   return v_tool;
 end $$;
