@@ -7,7 +7,7 @@ comment on type howdah.mcp_tool_status is
   'accepted tools are offered to agents; new and changed ones wait for accept_mcp_tool; refused ones cannot be offered; gone are those the server has no more.';
 
 create table howdah.mcp_servers (
-  id uuid default howdah.uuid_v7(),
+  id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant() references howdah.tenants (id) on delete cascade,
   name text not null,
   description text not null default '',
@@ -21,7 +21,6 @@ create table howdah.mcp_servers (
   failed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (id, tenant_id),
   unique (tenant_id, id),
   unique (tenant_id, name),
   constraint name_is_a_short_word check (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$' and name !~ '__|_$'),
@@ -45,7 +44,7 @@ create table howdah.agent_servers (
   server_id uuid not null,
   allowed_tools text[],
   created_at timestamptz not null default now(),
-  primary key (agent_id, tenant_id, server_id),
+  primary key (agent_id, server_id),
   foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
   foreign key (tenant_id, server_id) references howdah.mcp_servers (tenant_id, id) on delete cascade
 );
@@ -56,7 +55,7 @@ comment on table howdah.agent_servers is 'Which MCP servers an agent has: all th
 comment on column howdah.agent_servers.allowed_tools is 'Of the server''s tools only these, by the names the server gives them; null: all.';
 
 create table howdah.mcp_tools (
-  id uuid default howdah.uuid_v7(),
+  id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null,
   server_id uuid not null,
   name text not null,
@@ -71,7 +70,6 @@ create table howdah.mcp_tools (
   accepted_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (id, tenant_id),
   unique (tenant_id, id),
   unique (tenant_id, server_id, name),
   foreign key (tenant_id, server_id) references howdah.mcp_servers (tenant_id, id) on delete cascade,

@@ -67,7 +67,7 @@ create table howdah.agent_models (
   purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
   "position" integer default 1 not null,
   request_params jsonb default '{}'::jsonb not null,
-  constraint agent_models_pkey PRIMARY KEY (agent_id, tenant_id, purpose, "position"),
+  constraint agent_models_pkey PRIMARY KEY (agent_id, purpose, "position"),
   constraint agent_models_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_models_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1)),
@@ -83,7 +83,7 @@ create table howdah.agent_skills (
   skill_id uuid not null,
   "position" integer default 1 not null,
   created_at timestamp with time zone default now() not null,
-  constraint agent_skills_pkey PRIMARY KEY (agent_id, tenant_id, skill_id),
+  constraint agent_skills_pkey PRIMARY KEY (agent_id, skill_id),
   constraint agent_skills_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_skills_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1))
@@ -103,7 +103,7 @@ create table howdah.agent_system_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_system_versions_tenant_id_agent_system_id_version_key UNIQUE (tenant_id, agent_system_id, version),
   constraint agent_system_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_system_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_system_versions_pkey PRIMARY KEY (id),
   constraint agent_system_versions_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE RESTRICT,
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text))
 );
@@ -123,7 +123,7 @@ create table howdah.agent_systems (
   updated_at timestamp with time zone default now() not null,
   constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint agent_systems_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_systems_pkey PRIMARY KEY (id),
   constraint agent_systems_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text)),
@@ -137,7 +137,7 @@ create table howdah.agent_tools (
   tool_id uuid not null,
   configuration jsonb default '{}'::jsonb not null,
   requires_approval boolean,
-  constraint agent_tools_pkey PRIMARY KEY (agent_id, tenant_id, tool_id),
+  constraint agent_tools_pkey PRIMARY KEY (agent_id, tool_id),
   constraint agent_tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_tools_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
@@ -158,7 +158,7 @@ create table howdah.agent_versions (
   constraint agent_versions_agent_id_version_key UNIQUE (agent_id, tenant_id, version),
   constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_versions_pkey PRIMARY KEY (id),
   constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -198,7 +198,7 @@ create table howdah.agents (
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint agents_pkey PRIMARY KEY (id, tenant_id),
+  constraint agents_pkey PRIMARY KEY (id),
   constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -236,7 +236,7 @@ create table howdah.api_keys (
   created_at timestamp with time zone default now() not null,
   constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint one_key_has_the_prefix UNIQUE (prefix),
-  constraint api_keys_pkey PRIMARY KEY (id, tenant_id),
+  constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint api_keys_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
   constraint hash_is_a_sha_256 CHECK ((octet_length(hash) = 32)),
@@ -258,7 +258,7 @@ create table howdah.approvals (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint approvals_pkey PRIMARY KEY (id, tenant_id),
+  constraint approvals_pkey PRIMARY KEY (id),
   constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint approvals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint approvals_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
@@ -309,7 +309,7 @@ create table howdah.board_entries (
   updated_at timestamp with time zone default now() not null,
   constraint board_entries_root_execution_id_tenant_id_key_key UNIQUE (root_execution_id, tenant_id, key),
   constraint board_entries_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint board_entries_pkey PRIMARY KEY (id, tenant_id),
+  constraint board_entries_pkey PRIMARY KEY (id),
   constraint board_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint key_is_one_short_line CHECK (((key ~ '\S'::text) AND (key !~ '[[:cntrl:]]'::text) AND (length(key) <= 200))),
   constraint value_has_at_most_32_kb CHECK ((octet_length((value)::text) <= 32768)),
@@ -328,7 +328,7 @@ create table howdah.concurrency_limits (
   updated_at timestamp with time zone default now() not null,
   constraint concurrency_limits_tenant_id_agent_id_model_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, model_id),
   constraint concurrency_limits_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint concurrency_limits_pkey PRIMARY KEY (id, tenant_id),
+  constraint concurrency_limits_pkey PRIMARY KEY (id),
   constraint concurrency_limits_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE CASCADE,
@@ -408,7 +408,7 @@ create table howdah.executions (
   members_waiting integer default 0 not null,
   overrides jsonb,
   handoffs integer default 0 not null,
-  constraint executions_pkey PRIMARY KEY (id, tenant_id),
+  constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
@@ -454,7 +454,7 @@ create table howdah.grants (
   workflow_id uuid,
   constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, user_id, role),
   constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint grants_pkey PRIMARY KEY (id, tenant_id),
+  constraint grants_pkey PRIMARY KEY (id),
   constraint grants_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint grants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
@@ -480,7 +480,7 @@ create table howdah.hooks (
   workflow_id uuid,
   constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint hooks_pkey PRIMARY KEY (id, tenant_id),
+  constraint hooks_pkey PRIMARY KEY (id),
   constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -515,7 +515,7 @@ END not null,
   received_by_execution_id uuid,
   received_call_id text,
   constraint mail_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint mail_pkey PRIMARY KEY (id, tenant_id),
+  constraint mail_pkey PRIMARY KEY (id),
   constraint mail_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint mail_tenant_id_from_agent_id_fkey FOREIGN KEY (tenant_id, from_agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (from_agent_id),
   constraint mail_tenant_id_reply_to_id_fkey FOREIGN KEY (tenant_id, reply_to_id) REFERENCES howdah.mail(tenant_id, id) ON DELETE SET NULL (reply_to_id),
@@ -588,7 +588,7 @@ create table howdah.models (
   agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint models_pkey PRIMARY KEY (id, tenant_id),
+  constraint models_pkey PRIMARY KEY (id),
   constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
@@ -611,7 +611,7 @@ create table howdah.prompt_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint prompt_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint prompt_versions_tenant_id_prompt_id_version_key UNIQUE (tenant_id, prompt_id, version),
-  constraint prompt_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint prompt_versions_pkey PRIMARY KEY (id),
   constraint prompt_versions_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -630,7 +630,7 @@ create table howdah.prompts (
   agent_system_id uuid,
   constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint prompts_pkey PRIMARY KEY (id, tenant_id),
+  constraint prompts_pkey PRIMARY KEY (id),
   constraint prompts_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
@@ -666,7 +666,7 @@ create table howdah.questions (
   created_at timestamp with time zone default clock_timestamp() not null,
   updated_at timestamp with time zone default now() not null,
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint questions_pkey PRIMARY KEY (id, tenant_id),
+  constraint questions_pkey PRIMARY KEY (id),
   constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint questions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint answered_questions_say_when CHECK (((status = 'answered'::howdah.question_status) <= (answered_at IS NOT NULL))),
@@ -714,7 +714,7 @@ END,
   is_per_tenant boolean default false not null,
   constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period, is_per_tenant),
-  constraint quotas_pkey PRIMARY KEY (id, tenant_id),
+  constraint quotas_pkey PRIMARY KEY (id),
   constraint quotas_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -752,7 +752,7 @@ create table howdah.resources (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint resources_pkey PRIMARY KEY (id, tenant_id),
+  constraint resources_pkey PRIMARY KEY (id),
   constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint resources_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint bytes_are_at_most_8_mb CHECK ((octet_length(bytes) <= 8388608)),
@@ -780,7 +780,7 @@ create table howdah.retention_policies (
   keep_sessions_minutes integer default 60 not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
-  constraint retention_policies_pkey PRIMARY KEY (id, tenant_id),
+  constraint retention_policies_pkey PRIMARY KEY (id),
   constraint retention_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint runs_are_kept_for_a_day_at_least CHECK (((keep_contents_days >= 0) AND (keep_runs_days >= 1))),
   constraint sessions_are_kept_for_up_to_a_day CHECK (((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)))
@@ -813,7 +813,7 @@ create table howdah.schedules (
   workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint schedules_pkey PRIMARY KEY (id, tenant_id),
+  constraint schedules_pkey PRIMARY KEY (id),
   constraint schedules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
@@ -846,7 +846,7 @@ create table howdah.secrets (
   updated_at timestamp with time zone default now() not null,
   constraint secrets_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint secrets_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint secrets_pkey PRIMARY KEY (id, tenant_id),
+  constraint secrets_pkey PRIMARY KEY (id),
   constraint secrets_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (created_by),
   constraint secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text)),
@@ -870,7 +870,7 @@ create table howdah.sessions (
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   workflow_id uuid,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint sessions_pkey PRIMARY KEY (id, tenant_id),
+  constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -894,7 +894,7 @@ create table howdah.skill_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint skill_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint skill_versions_tenant_id_skill_id_version_key UNIQUE (tenant_id, skill_id, version),
-  constraint skill_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint skill_versions_pkey PRIMARY KEY (id),
   constraint skill_versions_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -913,7 +913,7 @@ create table howdah.skills (
   agent_system_id uuid,
   constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint skills_pkey PRIMARY KEY (id, tenant_id),
+  constraint skills_pkey PRIMARY KEY (id),
   constraint skills_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
@@ -985,7 +985,7 @@ create table howdah.todos (
   updated_at timestamp with time zone default now() not null,
   constraint todos_session_id_position_key UNIQUE (session_id, tenant_id, "position") DEFERRABLE INITIALLY DEFERRED,
   constraint todos_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint todos_pkey PRIMARY KEY (id, tenant_id),
+  constraint todos_pkey PRIMARY KEY (id),
   constraint todos_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint note_has_at_most_4000_characters CHECK ((char_length(note) <= 4000)),
   constraint position_counts_from_one CHECK ((("position" >= 1) AND ("position" <= 1000000))),
@@ -1015,7 +1015,7 @@ create table howdah.tools (
   agent_system_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint tools_pkey PRIMARY KEY (id, tenant_id),
+  constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
@@ -1048,7 +1048,7 @@ create table howdah.users (
   is_active boolean default true not null,
   constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
-  constraint users_pkey PRIMARY KEY (id, tenant_id),
+  constraint users_pkey PRIMARY KEY (id),
   constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.users enable row level security, force row level security;
@@ -1065,7 +1065,7 @@ create table howdah.version_labels (
   prompt_id uuid,
   constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint version_labels_pkey PRIMARY KEY (id, tenant_id),
+  constraint version_labels_pkey PRIMARY KEY (id),
   constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1088,14 +1088,14 @@ create table howdah.workflow_agents (
   agent_id uuid,
   member_workflow_id uuid,
   question jsonb,
-  sequence_order integer default 1 not null,
+  sequence_order integer not null,
   role text,
   configuration jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint workflow_agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_agents_tenant_id_workflow_id_sequence_order_key UNIQUE (tenant_id, workflow_id, sequence_order),
-  constraint workflow_agents_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflow_agents_pkey PRIMARY KEY (id),
   constraint workflow_agents_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_member_workflow_id_fkey FOREIGN KEY (tenant_id, member_workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -1121,7 +1121,7 @@ create table howdah.workflow_versions (
   constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
   constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, tenant_id, version),
-  constraint workflow_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflow_versions_pkey PRIMARY KEY (id),
   constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -1150,7 +1150,7 @@ create table howdah.workflows (
   agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint workflows_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflows_pkey PRIMARY KEY (id),
   constraint workflows_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1525,7 +1525,8 @@ begin
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
-      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
+      else concat_ws(' ', howdah_private.runnable_like(agent.name),
+        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
 end $function$
 ;
 
@@ -1631,6 +1632,7 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
@@ -1842,6 +1844,7 @@ begin
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'Those there are stand in howdah.agents.';
   end if;
+  perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $function$
 ;
@@ -1908,6 +1911,7 @@ begin
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'Those there are stand in howdah.workflows.';
   end if;
+  perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $function$
 ;
@@ -2040,23 +2044,16 @@ CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::te
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_system howdah.agent_systems;
+  v_export jsonb := howdah_private.exported_system(export_agent_system.name);
+  v_lost text;
 begin
-  perform howdah_private.permit('agent_systems', 'read');
-  if export_agent_system.name is null then
-    return howdah_private.system_document(null, (
-      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant()));
-  end if;
-  select s.* into v_system from howdah.agent_systems as s
-  where s.name = export_agent_system.name and s.tenant_id = howdah.current_tenant();
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no agent system %s', to_jsonb(export_agent_system.name)),
-      detail = jsonb_build_object('agent_system', export_agent_system.name)::text,
-      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
-        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
-  end if;
-  return howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system));
+  for v_lost in
+    select concat_ws(': ', l.one ->> 'path', l.one ->> 'message')
+    from jsonb_array_elements(v_export -> 'left_out') with ordinality as l (one, place) order by l.place
+  loop
+    raise warning using message = v_lost;
+  end loop;
+  return v_export -> 'document';
 end $function$
 ;
 
@@ -2180,7 +2177,8 @@ begin
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data), v_execution.input_parts, 'user');
+      howdah_private.first_content(v_execution.input, v_execution.input_data, v_execution.agent_version_id),
+      v_execution.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
@@ -2487,15 +2485,15 @@ begin
   end if;
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
-  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+  set (description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
     max_seconds, capabilities, domain, engine, engine_configuration,
     prompt_id, prompt_values) = (
-    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+    select coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
       coalesce(r.engine_configuration, '{}'), (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, system_prompt text, use_history boolean,
+      description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
       max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb,
       prompt jsonb
@@ -2520,7 +2518,7 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
   update howdah.prompts as p
-  set name = v_definition ->> 'name', description = v_definition ->> 'description',
+  set description = v_definition ->> 'description',
     template = v_definition ->> 'template', variables = v_definition -> 'variables'
   where p.id = restore_prompt_version.prompt_id and p.tenant_id = v_tenant_id
   returning p.* into v_prompt;
@@ -2542,7 +2540,7 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'skill', restore_skill_version.skill_id, coalesce(restore_skill_version.version, 0)::text) as v;
   update howdah.skills as s
-  set name = v_definition ->> 'name', description = v_definition ->> 'description', content = v_definition ->> 'content'
+  set description = v_definition ->> 'description', content = v_definition ->> 'content'
   where s.id = restore_skill_version.skill_id and s.tenant_id = v_tenant_id
   returning s.* into v_skill;
   return v_skill;
@@ -2576,11 +2574,11 @@ begin
       hint = 'Make it again under that name and make it a member by hand.';
   end if;
   update howdah.workflows as w
-  set (name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
-    select r.name, r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
+  set (description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
+    select r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
       v_definition #> '{workflow,configuration}', r.max_steps, r.max_tokens, r.max_cost, r.max_seconds
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
+      description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
     )
   )
   where w.id = restore_workflow_version.workflow_id and w.tenant_id = v_tenant_id;
@@ -3022,8 +3020,8 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
-      'This tenant has no workflows yet.');
+    hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
+      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
 end $function$
 ;
 
@@ -4131,7 +4129,7 @@ AS $function$
     required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
   )
   join howdah.executions as r on r.id = run.root_execution_id
-  on conflict (id, tenant_id) do nothing
+  on conflict (id) do nothing
 $function$
 ;
 
@@ -4728,6 +4726,15 @@ AS $function$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{
@@ -6469,6 +6476,9 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SET enable_seqscan TO 'off'
 AS $function$
 begin
+  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+    return; -- most callers mostly have none, for which every partition would be planned
+  end if;
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
@@ -7098,6 +7108,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_system(name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if exported_system.name is null then
+    return howdah_private.without_lost(howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = exported_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(exported_system.name)),
+      detail = jsonb_build_object('agent_system', exported_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
  RETURNS TABLE(named uuid, pick uuid)
  LANGUAGE plpgsql
@@ -7169,6 +7206,9 @@ CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when what = 'members' and detail ? 'member' then coalesce((
+      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      where m.name = detail ->> 'member' order by m.place limit 1), path)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
@@ -7393,13 +7433,13 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid)
  RETURNS text
  LANGUAGE sql
  STABLE
 RETURN concat_ws('
 
-'::text, NULLIF(input, ''::text), jsonb_pretty(input_data))
+'::text, NULLIF(input, ''::text), jsonb_pretty(CASE WHEN ((input <> ''::text) AND (jsonb_typeof(input_data) = 'object'::text)) THEN (SELECT CASE WHEN (v.variables IS NULL) THEN first_content.input_data ELSE NULLIF((first_content.input_data - v.variables), '{}'::jsonb) END AS "nullif" FROM (SELECT (SELECT ARRAY(SELECT k.name FROM jsonb_object_keys((a.definition #> '{agent,prompt,variables}'::text[])) k(name)) AS "array" FROM howdah.agent_versions a WHERE ((a.id = first_content.agent_version_id) AND ((a.definition -> 'agent'::text) ? 'prompt'::text))) AS variables) v) ELSE input_data END))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
@@ -7819,6 +7859,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
@@ -8102,7 +8143,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
-RETURN (current_setting('role'::text) = 'howdah_tool'::text)
+RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
@@ -9128,6 +9169,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lesser_entry(what text, entry jsonb, part text, path text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
+        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        then array['engine', 'engine_configuration'] else '{}'::text[] end)
+    else nullif(l.entry, lesser_entry.entry) end
+  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
+  cross join lateral (select case what
+    when 'model' then '{"provider": "local", "model": "extractive"}'
+    when 'skill' then '{"description": "any", "content": "any"}'
+    when 'prompt' then '{"template": "any"}'
+    when 'agent' then '{}'
+    when 'workflow' then '{"type": "chain", "members": []}'
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
+      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -9192,6 +9257,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_family uuid[];
@@ -9605,6 +9671,21 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.named_apart(row_as_json json)
+ RETURNS json
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  from (
+    select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
+    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+  ) as c
+  having max(c.nth) > 1
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
@@ -10581,9 +10662,23 @@ CREATE OR REPLACE FUNCTION howdah_private.prune_system(system_id uuid, document 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah.delete_workflow(w.id) from howdah.workflows as w
-  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
-    and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false);
+  -- those that have others as members go first
+  perform howdah.delete_workflow(o.id) from (
+    with recursive doomed as (
+      select w.id from howdah.workflows as w
+      where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+        and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false)
+    ),
+    levels as (
+      select d.id, 0 as level from doomed as d
+      union
+      select d.id, l.level + 1
+      from levels as l
+      join howdah.workflow_agents as x on x.workflow_id = l.id
+      join doomed as d on d.id = x.member_workflow_id
+    )
+    select l.id from levels as l group by l.id order by max(l.level)
+  ) as o;
   perform howdah.delete_agent(a.id) from howdah.agents as a
   where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
     and a.name <> 'development' and not coalesce(document -> 'agents' ? a.name, false);
@@ -10832,6 +10927,43 @@ begin
         else 'Any text is an answer.' end;
   end if;
   return query select coalesce(v_given, v_data #>> '{}'), v_data;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', read_rows.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
 end $function$
 ;
 
@@ -11454,10 +11586,10 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing'
+    message = case when refuse_input.input is null then 'input is missing' when octet_length(refuse_input.input) < 100 then 'input is empty'
       else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
     detail = jsonb_build_object('field', 'input')::text,
-    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+    hint = case when coalesce(octet_length(refuse_input.input), 0) < 100 then 'Give the text for the agent in input; structured data goes into input_data.'
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $function$
 ;
@@ -11563,6 +11695,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+  v_named text[];
+begin
+  select count(*), (array_agg(w.name order by w.name) filter (where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  into v_count, v_named
+  from howdah.workflows as w
+  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
+    select from howdah.workflow_agents as x
+    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
+      and case refuse_member.what when 'agent' then x.agent_id else x.member_workflow_id end = refuse_member.id
+  );
+  if v_count > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
+        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
+      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
+        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
+      hint = 'Take it out of these workflows first, by their rows of howdah.workflow_agents, or delete them.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_member_question(question jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -11601,6 +11762,50 @@ begin
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
       hint = 'Answer it instead, by howdah.answer_question.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schemas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table text;
+begin
+  with recursive read_tables as (
+    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
+    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text into v_table from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (schemas)
+  )
+  limit 1;
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
   end if;
 end $function$
 ;
@@ -11718,6 +11923,30 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_query_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "max_cost": {"type": "number", "minimum": 1},
+    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+  }}', refuse_query_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -12036,24 +12265,28 @@ AS $function$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
+  v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
     raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
       detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
   end if;
-  v_faults := array(
-    select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
-      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
-      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
-  if cardinality(v_faults) = 0 then
-    v_faults := array(
-      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
-      from unnest(v_sections) as s (section)
-      cross join lateral howdah_private.system_entries(document, s.section) as e
-      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
-  end if;
+  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.shape_or_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
+      array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+  end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
     from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
@@ -12209,6 +12442,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown(relation name, field name, referenced name, id text, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s of %s names nothing: there is no such row in %s', field, refuse_unknown.relation, referenced),
+    detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field, 'id', refuse_unknown.id, 'constraint', rule)::text,
+    hint = format('Take the id of one that you see in howdah.%s.', referenced),
+    schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_secret(name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -12255,6 +12503,23 @@ begin
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_used(relation name, referencing name, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('the row of %s is still used by %s', refuse_used.relation, referencing),
+    detail = jsonb_build_object('table', refuse_used.relation, 'used_by', referencing, 'constraint', rule)::text,
+    hint = case when refuse_used.relation in ('agents', 'workflows', 'prompts', 'skills')
+      then format('Its versions and runs stay: howdah.delete_%s(id) deletes it softly.', rtrim(refuse_used.relation, 's'))
+      else format('Change or delete those in howdah.%s first.', referencing) end,
+    schema = 'howdah', table = refuse_used.relation, constraint = rule;
 end $function$
 ;
 
@@ -12335,6 +12600,57 @@ begin
       hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[])
+ RETURNS TABLE(name text, reason text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with calls as (
+    select distinct c.name, c.schema, c.kind
+    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+  ),
+  places as (
+    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    from calls as c
+    join pg_namespace as n
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+  ),
+  routines as (
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
+    where s.kind <> 'operator'
+    union all
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
+    join pg_proc as p on p.oid = o.oprcode
+    where s.kind = 'operator'
+  ),
+  candidates as (
+    select p.name, p.schema, p.kind, case
+        when p.prosecdef then 'it has the rights of its owner'
+        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
+          'of functions outside pg_catalog only immutable ones may be called'
+        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+        )) then 'it may do more than compute'
+        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
+          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it tells of the server, or runs SQL in a string'
+      end as reason
+    from routines as p
+  )
+  select c.name, max(coalesce(d.reason, 'there is no such function'))
+  from calls as c
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  where d.reason is not null or (d.name is null and c.kind = 'function')
+  group by c.name
+  order by c.name
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
@@ -12946,6 +13262,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runnable_like(name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with near as materialized (
+    select 'agent' as what, a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
+      and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+    union all
+    select 'workflow', w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+      and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  )
+  select format('Did you mean the %s %L?', n.what, n.name)
+  from near as n
+  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
+    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  order by n.what
+  limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  RETURNS integer[]
  LANGUAGE plpgsql
@@ -12992,6 +13334,13 @@ AS $function$
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.says_nothing(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((COALESCE((e).input_data, 'null'::jsonb) = 'null'::jsonb) AND (COALESCE((e).input_parts, '[]'::jsonb) = '[]'::jsonb) AND (COALESCE((e).parent_execution_id, (e).forked_from_execution_id, (e).compensates_execution_id) IS NULL))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -13142,17 +13491,34 @@ CREATE OR REPLACE FUNCTION howdah_private.seed_manager(tenant_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.workflows (tenant_id, name, type, description, instruction, configuration)
-  select seed_manager.tenant_id, 'manager', 'router',
-    'Gives a task to the agent that fits it best, by what the agents say of themselves.',
-    'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
-      'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
-      'programs to who writes code. Choose development only when nobody fits.',
-    '{"members": "capable", "fallback": "development"}'
+  select seed_manager.tenant_id, 'manager', (m.entry ->> 'type')::howdah.workflow_type, m.entry ->> 'description', m.entry ->> 'instruction',
+    m.entry -> 'configuration' || jsonb_build_object('fallback', m.entry -> 'fallback')
+  from (select howdah_private.seeded_parts() #> '{workflows,manager}') as m (entry)
   where not exists (
     select from howdah.workflows as w where w.tenant_id = seed_manager.tenant_id and w.name = 'manager'
     union all
     select from howdah.agents as a where a.tenant_id = seed_manager.tenant_id and a.name = 'manager'
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.seeded_parts()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agents', jsonb_build_object('development', jsonb_build_object(
+      'description', 'Answers with the model of the environment.',
+      'mission', 'You are a helpful assistant. Answer briefly and truthfully.')),
+    'workflows', jsonb_build_object('manager', jsonb_build_object('type', 'router', 'members', '[]'::jsonb,
+      'description', 'Gives a task to the agent that fits it best, by what the agents say of themselves.',
+      'instruction',
+        'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
+        'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
+        'programs to who writes code. Choose development only when nobody fits.',
+      'fallback', 'development', 'configuration', '{"members": "capable"}'::jsonb)))
 $function$
 ;
 
@@ -13487,6 +13853,142 @@ begin
     values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
   end if;
   return v_system;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_form jsonb := howdah_private.shape_form(shape_faults.schema, shape_faults.value);
+  v_path text := howdah_private.pointer(variadic shape_faults.parts);
+  v_fault text := howdah_private.json_kind_fault(v_form, shape_faults.value, shape_faults.name);
+  v_near text;
+  v_faults jsonb[];
+  v_below record;
+begin
+  if v_fault is not null then
+    if jsonb_typeof(value) = 'string' and v_form ?| array['enum', 'const'] then
+      v_near := howdah_private.nearest_word(left(value #>> '{}', 60),
+        howdah_private.texts(coalesce(v_form -> 'enum', jsonb_build_array(v_form -> 'const'))));
+    end if;
+    -- what stands there is shown only where it is like a known word: it may be a key that was pasted
+    return array[howdah_private.system_fault(v_path, coalesce(
+      'unknown ' || shape_faults.name || ' ' || value::text || ', did you mean ' || to_jsonb(v_near)::text || '?', v_fault))];
+  end if;
+  v_faults := array(select howdah_private.system_fault(v_path, f.one)
+    from unnest(howdah_private.json_value_faults(v_form - 'required', value, shape_faults.name)) as f (one));
+  if jsonb_typeof(value) = 'object' then
+    v_faults := v_faults || howdah_private.shape_key_faults(v_form, value, shape_faults.parts);
+    for v_below in
+      select e.key, e.value as one, coalesce(v_form -> 'properties' -> e.key, v_form -> 'additionalProperties') as form
+      from jsonb_each(value) as e order by e.key collate "C"
+    loop
+      if jsonb_typeof(v_below.form) = 'object' and v_below.form <> '{}' then
+        v_faults := v_faults || howdah_private.shape_faults(v_below.form, v_below.one, v_below.key, shape_faults.parts || v_below.key);
+      end if;
+    end loop;
+  elsif jsonb_typeof(value) = 'array' and v_form ? 'items' then
+    for v_below in select i.one, i.number - 1 as place from jsonb_array_elements(value) with ordinality as i (one, number) loop
+      v_faults := v_faults || howdah_private.shape_faults(v_form -> 'items', v_below.one,
+        format('%s[%s]', shape_faults.name, v_below.place), shape_faults.parts || v_below.place::text);
+    end loop;
+  end if;
+  return v_faults;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_form(schema jsonb, value jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with forms as (
+    select f.form, f.place, t.key as tag, t.words
+    from jsonb_array_elements(coalesce(shape_form.schema -> 'oneOf', shape_form.schema -> 'anyOf')) with ordinality as f (form, place)
+    left join lateral (
+      select p.key, coalesce(p.value -> 'enum', jsonb_build_array(p.value -> 'const')) as words
+      from jsonb_each(f.form -> 'properties') as p
+      where p.key in ('kind', 'type') and p.value ?| array['const', 'enum']
+    ) as t on shape_form.schema ? 'oneOf'
+  ),
+  meant as (
+    select f.form from forms as f
+    where f.form ->> 'type' = jsonb_typeof(shape_form.value) and (f.tag is null or f.words @> (shape_form.value -> f.tag))
+    order by (select count(*) from jsonb_object_keys(case jsonb_typeof(shape_form.value) when 'object' then shape_form.value end) as k (key)
+        where not f.form -> 'properties' ? k.key)
+      + (select count(*) from jsonb_array_elements_text(f.form -> 'required') as r (key) where not shape_form.value ? r.key), f.place
+    limit 1
+  )
+  select case
+    when not shape_form.schema ?| array['oneOf', 'anyOf'] then shape_form.schema
+    else coalesce(
+      (select m.form from meant as m),
+      -- no form has this word: the words of all stand in the place of one's
+      (select jsonb_build_object('type', 'object', 'required', jsonb_build_array(f.tag), 'properties', jsonb_build_object(f.tag,
+          jsonb_build_object('type', 'string', 'enum', jsonb_agg(w.word))))
+        from forms as f cross join lateral jsonb_array_elements(f.words) as w (word)
+        where f.tag is not null and jsonb_typeof(shape_form.value) = 'object' group by f.tag limit 1),
+      jsonb_build_object('type', (select jsonb_agg(distinct f.form -> 'type') from forms as f))) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_key_faults(form jsonb, value jsonb, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as (
+    select coalesce(array_agg(k.key order by k.key), '{}') as keys from jsonb_object_keys(shape_key_faults.form -> 'properties') as k (key)
+  ),
+  unknown as materialized (
+    select k.key, howdah_private.nearest_word(left(k.key, 60), known.keys) as near, known.keys,
+      k.key ~* '^(api_?key|key|token|secret|password)$' as is_secret
+    from jsonb_object_keys(shape_key_faults.value) as k (key) cross join known
+    where form -> 'additionalProperties' = 'false' and k.key <> all (known.keys)
+  ),
+  faults as (
+    select r.key, r.key || ' is missing' as message, null as hint
+    from jsonb_array_elements_text(form -> 'required') as r (key)
+    where not shape_key_faults.value ? r.key and not exists (select from unknown as u where u.near = r.key)
+    union all
+    select u.key, case when u.is_secret then u.key || ': keys never stand in a file'
+        else format('unknown key %s', to_jsonb(left(u.key, 60))) || coalesce(', did you mean ' || to_jsonb(u.near)::text || '?', '') end,
+      case when u.is_secret then 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.'
+        when u.near is null and u.keys <> '{}' then 'Known here: ' || array_to_string(u.keys, ', ') || '.' end
+    from unknown as u
+    union all
+    select k.key, f.one, null
+    from jsonb_object_keys(shape_key_faults.value) as k (key)
+    cross join lateral unnest(howdah_private.json_value_faults(form -> 'propertyNames', to_jsonb(k.key),
+      'the name ' || to_jsonb(left(k.key, 60))::text)) as f (one)
+    where form ? 'propertyNames'
+  )
+  select coalesce(array_agg(howdah_private.system_fault(howdah_private.pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
+    order by f.key), '{}')
+  from faults as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_or_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_said text[] := howdah_private.json_faults(shape_or_faults.schema, shape_or_faults.value);
+begin
+  if v_said = '{}' then
+    return '{}';
+  end if;
+  return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
+    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
 end $function$
 ;
 
@@ -14007,6 +14509,9 @@ AS $function$
   select coalesce(jsonb_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+        when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
@@ -14020,7 +14525,8 @@ CREATE OR REPLACE FUNCTION howdah_private.system_document(system_id uuid, about 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with own as (
-    select * from howdah_private.system_rows(system_document.system_id, '{}')
+    select r.* from howdah_private.system_rows(system_document.system_id, '{}') as r
+    where system_id is not null or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
     select coalesce(jsonb_object_agg(u.name, true), '{}') as models
@@ -14379,13 +14885,13 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )
@@ -14761,6 +15267,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_models', 'agent_id', 'agents', new.agent_id::text, 'agent_models_tenant_id_agent_id_fkey');
+  end if;
+  if new.model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_parts__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14811,6 +15334,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_skills', 'agent_id', 'agents', new.agent_id::text, 'agent_skills_tenant_id_agent_id_fkey');
+  end if;
+  if new.skill_id is not null and not exists (select from howdah.skills as r where r.tenant_id = new.tenant_id and r.id = new.skill_id) then
+    perform howdah_private.refuse_unknown('agent_skills', 'skill_id', 'skills', new.skill_id::text, 'agent_skills_tenant_id_skill_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -14873,6 +15413,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_system_versions as r where r.tenant_id = old.tenant_id and r.agent_system_id = old.id) then
+    perform howdah_private.refuse_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14898,6 +15452,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
   return new;
@@ -14947,6 +15503,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15071,6 +15644,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.prompt_id is not null and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_versions as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_workflow_name()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15141,6 +15754,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('api_keys', 'user_id', 'users', new.user_id::text, 'api_keys_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15159,6 +15786,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('approvals', 'agent_id', 'agents', new.agent_id::text, 'approvals_tenant_id_agent_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('approvals', 'session_id', 'sessions', new.session_id::text, 'approvals_tenant_id_session_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15254,6 +15898,23 @@ begin
       hint = 'Name the agent or the model whose runs are meant, or connect as the database''s owner: npx howdah db url.';
   end if;
   return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('concurrency_limits', 'agent_id', 'agents', new.agent_id::text, 'concurrency_limits_tenant_id_agent_id_fkey');
+  end if;
+  if new.model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('concurrency_limits', 'model_id', 'models', new.model_id::text, 'concurrency_limits_tenant_id_model_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15579,7 +16240,7 @@ begin
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
+  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
@@ -15634,7 +16295,7 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
+  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
     perform howdah_private.refuse_input(new.input);
   end if;
   perform howdah_private.refuse_unfit_run(new);
@@ -15769,6 +16430,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('grants', 'agent_id', 'agents', new.agent_id::text, 'grants_tenant_id_agent_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('grants', 'user_id', 'users', new.user_id::text, 'grants_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('grants', 'workflow_id', 'workflows', new.workflow_id::text, 'grants_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_grants__restrict()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15839,6 +16520,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16111,6 +16809,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_models as r where r.tenant_id = old.tenant_id and r.model_id = old.id) then
+    perform howdah_private.refuse_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16216,6 +16942,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agents as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if exists (select from howdah.prompt_versions as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16300,6 +17057,29 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('quotas', 'agent_id', 'agents', new.agent_id::text, 'quotas_tenant_id_agent_id_fkey');
+  end if;
+  if new.api_key_id is not null and not exists (select from howdah.api_keys as r where r.tenant_id = new.tenant_id and r.id = new.api_key_id) then
+    perform howdah_private.refuse_unknown('quotas', 'api_key_id', 'api_keys', new.api_key_id::text, 'quotas_tenant_id_api_key_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('quotas', 'session_id', 'sessions', new.session_id::text, 'quotas_tenant_id_session_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('quotas', 'user_id', 'users', new.user_id::text, 'quotas_tenant_id_user_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16575,6 +17355,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16593,6 +17396,20 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.created_by is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.created_by) then
+    perform howdah_private.refuse_unknown('secrets', 'created_by', 'users', new.created_by::text, 'secrets_tenant_id_created_by_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16703,6 +17520,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_skills as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
+  end if;
+  if exists (select from howdah.skill_versions as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_skills__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16771,8 +17619,8 @@ begin
     where m.name = 'default' and m.from_environment
   ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
-  values (new.id, 'development', 'Answers with the model of the environment.',
-    'You are a helpful assistant. Answer briefly and truthfully.');
+  select new.id, 'development', d.entry ->> 'description', d.entry ->> 'mission'
+  from (select howdah_private.seeded_parts() #> '{agents,development}') as d (entry);
   perform howdah_private.seed_builtin_tools(new.id);
   perform howdah_private.seed_manager(new.id);
   return null;
@@ -16863,6 +17711,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $function$
@@ -16931,6 +17780,29 @@ begin
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.compensation_tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
+    perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -17028,6 +17900,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agents', new.agent_id::text, 'version_labels_tenant_id_agent_id_fkey');
+  end if;
+  if new.agent_id is not null and new.version is not null and not exists (select from howdah.agent_versions as r where r.tenant_id = new.tenant_id and r.agent_id = new.agent_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agent_versions', new.agent_id::text, 'version_labels_tenant_id_agent_id_version_fkey');
+  end if;
+  if new.prompt_id is not null and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompts', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_fkey');
+  end if;
+  if new.prompt_id is not null and new.version is not null and not exists (select from howdah.prompt_versions as r where r.tenant_id = new.tenant_id and r.prompt_id = new.prompt_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompt_versions', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_version_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflows', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_fkey');
+  end if;
+  if new.workflow_id is not null and new.version is not null and not exists (select from howdah.workflow_versions as r where r.tenant_id = new.tenant_id and r.workflow_id = new.workflow_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflow_versions', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_version_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -17059,6 +17960,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_circle uuid[];
+  v_names text[];
 begin
   -- edits of teams of one tenant are looked at one after the other: two could close a circle together
   perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
@@ -17071,10 +17975,29 @@ begin
     )
     select from below as b where b.id = new.workflow_id
   ) then
+    -- the shortest way round, to be told: what is refused is rare, so only then it is looked for
+    with recursive below (id, above, way) as (
+      select new.member_workflow_id, new.workflow_id, 1
+      union
+      select x.member_workflow_id, b.id, b.way + 1 from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+      where b.id <> new.workflow_id
+    ),
+    back (above, way, circle) as (
+      (select b.above, b.way, array[b.above, b.id] from below as b where b.id = new.workflow_id order by b.way, b.above limit 1)
+      union all
+      select b.above, b.way, b.above || k.circle from back as k
+      cross join lateral (
+        select x.above, x.way from below as x where x.id = k.above and x.way = k.way - 1 order by x.above limit 1) as b
+    )
+    select k.circle into v_circle from back as k where k.way = 1;
+    v_names := array(
+      select case when not w.is_restricted or howdah_private.sees_agent(w.id) then w.name else '…' end
+      from unnest(v_circle) with ordinality as c (id, place) join howdah.workflows as w on w.id = c.id order by c.place);
     raise exception using errcode = 'HWINV',
-      message = format('workflow %s would be a member of itself', new.workflow_id),
+      message = format('workflow %s would be a member of itself: %s', to_jsonb(v_names[1]), array_to_string(v_names, ' → ')),
       detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
-        'member_workflow_id', new.member_workflow_id)::text,
+        'member_workflow_id', new.member_workflow_id, 'member', v_names[2], 'circle', v_names)::text,
       hint = 'Give it a member that does not contain it.';
   end if;
   return new;
@@ -17090,6 +18013,7 @@ declare
   v_refused text[];
 begin
   select case
+    when n.sequence_order is null then array[null, 'sequence_order']
     when n.workflow_id is null then array[null, 'workflow_id']
     when not (num_nonnulls(agent_id, member_workflow_id, question) = 1) then array['a_member_is_an_agent_a_workflow_or_a_question', null]
     when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
@@ -17100,6 +18024,40 @@ begin
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+  if new.member_workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.member_workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__take_place()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.workflows as w where w.id = new.workflow_id and w.tenant_id = new.tenant_id for no key update;
+  select coalesce(max(x.sequence_order), 0) + 1 into new.sequence_order
+  from howdah.workflow_agents as x where x.workflow_id = new.workflow_id and x.tenant_id = new.tenant_id;
   return new;
 end $function$
 ;
@@ -17172,6 +18130,40 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.member_workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_versions as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -17868,6 +18860,71 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_lost.document;
+  v_lost_tools text[] := '{}';
+  v_left_out jsonb[] := '{}';
+  v_use record;
+begin
+  loop
+    for v_use in
+      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+        p.parts
+      from howdah_private.system_uses(v_document) as u
+      cross join lateral (
+        select array_agg(replace(replace(x.part, '~1', '/'), '~0', '~') order by x.place) as parts
+        from string_to_table(substr(u.path, 2), '/') with ordinality as x (part, place)
+      ) as p
+      where (u.what = 'tool' and u.name = any (v_lost_tools))
+        or not exists (select from howdah_private.known_names(v_document) as k where (k.what, k.name) = (u.what, u.name))
+      order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
+    loop
+      v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
+        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
+        v_lost_tools := v_lost_tools || v_use.parts[2];
+      end if;
+    end loop;
+    exit when not found;
+  end loop;
+  return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_use(document jsonb, parts text[], name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_use.document #- without_use.parts;
+  v_tools jsonb;
+begin
+  if parts[1] = 'tools' and parts[3] <> 'compensation' then
+    v_document := v_document #- parts[1:2];
+    return case when v_document -> 'tools' = '{}' then v_document - 'tools' else v_document end;
+  elsif parts[1] = 'agents' and parts[3] = 'prompt' then
+    return v_document #- array['agents', parts[2], 'prompt_values'];
+  elsif parts[1] = 'agents' and parts[3] = 'tools' then
+    v_tools := howdah_private.sparse(
+      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      '{"allow": [], "configuration": {}, "requires_approval": {}}');
+    return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
+  end if;
+  -- an entry says only what it would not be by itself, but for the members of a workflow
+  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
+    else v_document end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -18035,6 +19092,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_part(system_name text, what text, name text, entry jsonb, path text, OUT is_made boolean, OUT faults jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry jsonb := write_part.entry;
+  v_place text;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  is_made := false;
+  faults := '{}';
+  loop
+    begin
+      perform howdah_private.apply_step(system_name, what, write_part.name, v_entry);
+      is_made := true;
+      return;
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    end;
+    v_place := howdah_private.fault_path(write_part.path, what, v_entry,
+      case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end);
+    -- what is said of the whole once something was taken out may only come of that
+    if faults = '{}' or v_place <> write_part.path then
+      faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
+        case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    end if;
+    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    exit when v_entry is null;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
  RETURNS void
  LANGUAGE plpgsql
@@ -18044,10 +19139,7 @@ declare
   v_faults jsonb[] := howdah_private.system_use_faults(document);
   v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
   v_step record;
-  v_code text;
-  v_message text;
-  v_detail text;
-  v_hint text;
+  v_part record;
 begin
   perform howdah_private.drop_prompts(document);
   perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
@@ -18057,25 +19149,20 @@ begin
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
-    begin
-      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
-    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
-      or data_exception or integrity_constraint_violation then
-      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_faults := v_faults || howdah_private.system_fault(
-        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
-          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
-        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
+    v_faults := v_faults || v_part.faults;
+    if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
       -- what is to be done to a part that could not be made would only fail for the same reason
       v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
         where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
-    end;
+    end if;
   end loop;
-  if cardinality(v_faults) = 0 then
-    v_faults := howdah_private.source_faults(source);
+  -- a field that holds a key has told of its line
+  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+    v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.refuse_system(array(select f from unnest(v_faults) with ordinality as x (f, place)
+    order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $function$
 ;
 
@@ -18160,6 +19247,13 @@ begin
       select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
       from howdah_private.faulty_workflows(array(
         select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+    ),
+    'kept', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
+      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
+        and not coalesce(write_system.document -> s.kind ? n.name, false)
     ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
@@ -18486,6 +19580,8 @@ create view howdah.violations with (security_invoker=true) as
 
 -- triggers
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_models', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -18505,6 +19601,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
 
@@ -18528,6 +19626,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versi
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, agent_system_id, version, source, digest, resolved ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_used();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_systems FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_systems', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -18545,6 +19645,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_systems REFERENCIN
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, version, source, digest, resolved ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agent_systems FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
@@ -18577,6 +19679,10 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, tool_id,
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, prompt_id, user_id ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agents', 'edit');
 
@@ -18620,6 +19726,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schem
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF user_id ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((length(new.name) > 200)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
@@ -18633,6 +19741,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.api_keys REFERENCING OLD
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prefix, hash, scopes, created_by ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
 
@@ -18651,6 +19761,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.audit_log FOR EACH
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, key, value, version, written_by_execution_id ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('concurrency_limits', 'manage');
 
@@ -18718,6 +19830,8 @@ CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -18731,6 +19845,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW T
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_unknown();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -18763,6 +19879,10 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, is_wi
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
@@ -18804,6 +19924,10 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.prompt_versions FO
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, prompt_id, version, definition, digest, created_by ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_used();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
@@ -18831,6 +19955,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, va
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, session_id, user_id ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
 
@@ -18884,6 +20010,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFER
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_runs_days, keep_sessions_minutes ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -18911,6 +20039,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OL
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
@@ -18947,6 +20077,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versio
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.skill_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_id, version, definition, digest, created_by ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skill_versions__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
 
@@ -19008,6 +20142,8 @@ CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW T
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
@@ -19054,6 +20190,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF username ON howdah
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW WHEN ((howdah_private.name_fault(new.username) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('username');
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, prompt_id, version, workflow_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -19072,6 +20210,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, member_workflow_id, workflow_id ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
@@ -19085,6 +20225,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, c
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_cycle BEFORE INSERT OR UPDATE OF workflow_id, member_workflow_id ON howdah.workflow_agents FOR EACH ROW WHEN ((new.member_workflow_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle();
+
+CREATE TRIGGER _250_take_place BEFORE INSERT ON howdah.workflow_agents FOR EACH ROW WHEN ((new.sequence_order IS NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__take_place();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF configuration, question ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check();
 
@@ -19103,6 +20245,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.workflow_ver
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflow_id, version, definition, digest, created_by ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
 
@@ -21192,6 +22338,10 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
 
+grant execute on function howdah_private.exported_system(text) to howdah_app;
+
+grant execute on function howdah_private.exported_system(text) to howdah_engine;
+
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
@@ -21206,7 +22356,7 @@ grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
 
-grant execute on function howdah_private.first_content(text,jsonb) to howdah_engine;
+grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
@@ -21404,6 +22554,10 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
@@ -21477,6 +22631,10 @@ grant execute on function howdah_private.most_handoffs() to howdah_engine;
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
+
+grant execute on function howdah_private.named_apart(json) to howdah_engine;
+
+grant execute on function howdah_private.named_apart(json) to howdah_reader;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
@@ -21594,6 +22752,8 @@ grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) t
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
+grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -21658,6 +22818,10 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
+
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
@@ -21665,6 +22829,8 @@ grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engi
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_query_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
 
@@ -21704,9 +22870,13 @@ grant execute on function howdah_private.refuse_unfit_run(howdah.executions) to 
 
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+
+grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
 grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_analyst;
 
@@ -21715,6 +22885,10 @@ grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to
 grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
@@ -21756,6 +22930,14 @@ grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_app;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_engine;
+
+grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
@@ -21767,6 +22949,10 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.seeded_parts() to howdah_app;
+
+grant execute on function howdah_private.seeded_parts() to howdah_engine;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
 
@@ -21789,6 +22975,14 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_form(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.shape_key_faults(jsonb,jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_or_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
@@ -22136,6 +23330,14 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
+
+grant execute on function howdah_private.without_lost(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_app;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_engine;
+
 grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_app;
@@ -22147,6 +23349,10 @@ grant execute on function howdah_private.workflow_entry(howdah.workflows) to how
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
@@ -22976,6 +24182,9 @@ comment on column howdah.workflow_agents.question is 'The member is a person: {"
 
 comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
 
+comment on column howdah.workflow_agents.sequence_order is '@hasDefault
+Its place among the members, counted from 1; left out, the end.';
+
 comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
 
 comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
@@ -23015,7 +24224,7 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
-comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
@@ -23039,13 +24248,13 @@ The user this session acts for, null for a plain database login.';
 comment on routine howdah.current_user_role() is '@behavior -*
 The role this session acts with: of the token, the API key or the database login; an owner of the database is owner.';
 
-comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
+comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly, unless a workflow has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
 
 comment on routine howdah.delete_prompt(uuid) is 'Deletes a prompt that no agent uses, softly: its versions stay, its name becomes free.';
 
 comment on routine howdah.delete_skill(uuid) is 'Deletes a skill that no agent has, softly: its versions stay, its name becomes free.';
 
-comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly, unless another one has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
 
 comment on routine howdah.diff_agent_versions(uuid,text,text) is 'What changed between two versions of an agent, by number or label; to the last one where to_version is left out.';
 
@@ -23091,13 +24300,13 @@ comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a promp
 
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
 
-comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills.';
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills. It keeps its present name.';
 
-comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it.';
+comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it. It keeps its present name.';
 
-comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it.';
+comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it. It keeps its present name.';
 
-comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members.';
+comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members. It keeps its present name.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -23293,7 +24502,7 @@ comment on view howdah.execution_timeline is '@foreignKey (execution_id) referen
 A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 
 comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
-A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path. Of any of them tree is the whole one.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 

@@ -41,6 +41,7 @@ const HOMES: Record<string, RegExp> = {
   'ipaddr.js': /^src\/tools\//,
   '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
   yaml: /^src\/systems\//,
+  'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
   'fastest-levenshtein': /^src\/systems\//,
 };

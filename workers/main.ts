@@ -8,6 +8,8 @@ import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { mcpRowsOn } from '../src/db/mcp.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
+import { rowsOf } from '../src/db/read-rows.ts';
+import { describeTables } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
 import { withSecret } from '../src/providers/with-secret.ts';
@@ -21,6 +23,7 @@ import { createEgress } from '../src/tools/egress.ts';
 import type { LineOptions } from '../src/tools/mcp/line.ts';
 import { createMcpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
+import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
 import { taskList } from './task-list.ts';
@@ -32,7 +35,7 @@ export type WorkerOptions = {
   /** What secrets are opened with; without, models that name one fail and say so. */
   masterKeys?: MasterKeys;
   tools: readonly CustomTool[];
-  /** Howdah's own tools that run in the worker's process. */
+  /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
   /** How MCP servers are reached from here; without, those of the public internet and no commands. */
   mcp?: McpWays;
@@ -80,6 +83,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
   const pool = open('howdah-worker', 4, { jit: 'off' });
   const sqlToolPool = open('howdah-tools', 10);
+  // of its own: queries of models may take long, and what commits shall not wait for them
+  const queryPool = open('howdah-queries', 4);
   const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
   const mcp = createMcpPool({
     ...(options.mcp ?? NO_WAYS),
@@ -90,13 +95,17 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
+  const sqlQuery = sqlQueryTool({
+    rows: (request) => rowsOf(queryPool, request),
+    tables: (request, names) => describeTables(queryPool, request, names),
+  });
   const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
     world: {
       provider: withSecrets(options.provider, readSecret),
       customTools: customTools(options.tools),
-      builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
+      builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
       mcp,
       sqlToolPool,
       hooks: options.hooks ?? {},
@@ -141,7 +150,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         .abort(id)
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onWorker: (id) => runtime.setWorker(id),
-    onSilence: () => [pool, sqlToolPool, queue.pool].forEach(breakConnections),
+    onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
 
@@ -157,7 +166,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await drained;
       await mcp.close();
       await presence.stop();
-      await Promise.all([pool.end(), sqlToolPool.end(), notifier.close()]);
+      await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);
     },
   };
 }

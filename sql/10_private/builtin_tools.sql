@@ -49,6 +49,15 @@ as $$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{

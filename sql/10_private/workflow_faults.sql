@@ -151,3 +151,31 @@ begin
   end if;
   return v_fault;
 end $$;
+
+-- What living workflows have as a member is not deleted: they could not run any more. Those hidden from whoever deletes are not
+-- named. A sub-agent that is gone is no such thing: the model that calls it is told, and goes on.
+create or replace function howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+  v_named text[];
+begin
+  select count(*), (array_agg(w.name order by w.name) filter (where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  into v_count, v_named
+  from howdah.workflows as w
+  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
+    select from howdah.workflow_agents as x
+    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
+      and case refuse_member.what when 'agent' then x.agent_id else x.member_workflow_id end = refuse_member.id
+  );
+  if v_count > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
+        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
+      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
+        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
+      hint = 'Take it out of these workflows first, by their rows of howdah.workflow_agents, or delete them.';
+  end if;
+end $$;

@@ -7,7 +7,11 @@ export const RESULT_LIMIT_BYTES = 65_536;
 
 /** What the model is told of a call: the text itself, else JSON; an error always in the same form. */
 export function resultText(outcome: ToolOutcome): string {
-  return cut(outcome.ok ? plain(outcome.value) : JSON.stringify({ error: told(outcome.error) }));
+  return cut(
+    outcome.ok
+      ? (outcome.text ?? plain(outcome.value))
+      : JSON.stringify({ error: told(outcome.error) }),
+  );
 }
 
 /** The result as it is logged: whole while it is small, else the text the model got. */

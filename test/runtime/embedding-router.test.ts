@@ -172,7 +172,7 @@ describe('a router by embeddings', () => {
       async (task) => (await run(team, task)).output,
     );
     expect(await Promise.all(answers)).toEqual(['orders here', 'weather here']);
-    expect(await run(team, 'Sing!')).toMatchObject({ error: { code: 'member_failed' } });
+    expect(await run(team, 'Sing!')).toMatchObject({ error: { code: 'no_route' } });
   });
 
   test('asks a server, and again when that fails or gives what cannot be compared', async () => {

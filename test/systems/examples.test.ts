@@ -19,6 +19,7 @@ let worker: Worker;
 beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url);
+  await database.pool.query(textOf('shop.sql'));
   const { id } = await one(database.pool, `select howdah.current_tenant() as id`);
   await inTenant(database.pool, id, (client) =>
     applySystems(
@@ -33,7 +34,7 @@ afterAll(async () => {
 });
 
 test('there are examples', () => {
-  expect(files).toEqual(['helpdesk.yaml', 'press.yaml']);
+  expect(files).toEqual(['analyst.yaml', 'helpdesk.yaml', 'press.yaml']);
 });
 
 test.each(files)('%s is the same after it was exported and applied', async (file) => {
@@ -42,6 +43,19 @@ test.each(files)('%s is the same after it was exported and applied', async (file
   const exported = writeFile((await tenant.export(first.name)) as JsonObject);
   const second = await tenant.apply(exported, { prune: true });
   expect([changes(second), second.digest]).toEqual([[], first.digest]);
+});
+
+test('every example can be run twice, beside all others and in either order', async () => {
+  const all = readdirSync(FOLDER).sort();
+  for (const names of [all, all.toReversed()]) {
+    const tenant = await newTenant(database.pool);
+    for (const name of [...names, ...names]) {
+      const text = textOf(name);
+      await (name.endsWith('.sql')
+        ? tenant.inside((client) => client.query(text))
+        : tenant.apply(text));
+    }
+  }
 });
 
 const run = async (workflow: string, input: string) =>
@@ -85,4 +99,17 @@ test('the press office asks a person before it publishes', async () => {
   expect(question.prompt).toMatch(/^Publish this\? \S/);
   await database.pool.query(`select howdah.answer_question($1, 'yes')`, [question.id]);
   expect(await ended(id)).toMatchObject({ status: 'completed', output: 'yes' });
+});
+
+test('the analyst asks the schema it was given', async () => {
+  const question = 'select status, count(*) as n from shop.orders group by status order by status';
+  const { id } = await one(database.pool, `select id from howdah.run('analyst', $1)`, [question]);
+  await ended(id);
+  const step = await one(
+    database.pool,
+    `select output -> 'rows' as rows from howdah.steps where execution_id = $1 and kind = 'tool' and name = 'sql_query'`,
+    [id],
+  );
+  const { rows } = await database.pool.query(question.replace('count(*)', 'count(*)::int'));
+  expect(step.rows).toEqual(rows);
 });

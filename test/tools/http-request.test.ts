@@ -419,14 +419,12 @@ describe('a web page', () => {
 describe('of its configuration', () => {
   const echo = () =>
     startServer((request, response) =>
-      response
-        .writeHead(200, JSON_TYPE)
-        .end(
-          JSON.stringify({
-            said: request.headers.authorization ?? null,
-            [`${request.headers.authorization}`]: 1,
-          }),
-        ),
+      response.writeHead(200, JSON_TYPE).end(
+        JSON.stringify({
+          said: request.headers.authorization ?? null,
+          [`${request.headers.authorization}`]: 1,
+        }),
+      ),
     );
   const secretFor = (...hosts: string[]) => ({
     secrets: { authorization: { secret_name: 'shop', hosts, prefix: 'Bearer ' } },

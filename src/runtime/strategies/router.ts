@@ -51,7 +51,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   });
   const failure = failureOf(named, 'fail', {});
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
 }
@@ -90,7 +90,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
   return sureEnough('llm', picked, [], team);
 }
 
-const NOBODY = fail('there is no agent that the task could be given to');
+const NOBODY = fail('no_route', 'there is no agent that the task could be given to');
 
 type Pick = RoutingDecision['chosen'][number];
 
@@ -154,7 +154,10 @@ function sureEnough(
   });
   return members.length > 0
     ? { members, decision: { method, chosen, reason, candidates } }
-    : fail('no member is chosen with enough confidence, and configuration.fallback names none');
+    : fail(
+        'no_route',
+        'no member is chosen with enough confidence, and configuration.fallback names none',
+      );
 }
 
 function byWords({ members }: Team, task: string): Pick[] {
