@@ -19,6 +19,7 @@ import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
+import { createEgress } from './tools/egress.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
 
@@ -117,6 +118,7 @@ export async function openWorker(
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
     builtins: [httpRequestTool({ allowPrivate: config.egressAllow }), runCodeTool()],
+    mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
