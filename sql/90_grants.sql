@@ -138,7 +138,7 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
   howdah_private.call_board_write(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_query_settings(jsonb),
-  howdah_private.refuse_http_settings(jsonb)
+  howdah_private.refuse_http_settings(jsonb), howdah_private.refuse_code_limits(jsonb)
   to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,

@@ -4735,6 +4735,19 @@ AS $function$
           "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
       }'::jsonb,
       'pure'::howdah.tool_effect),
+    ('run_code',
+      'Runs a program and gives the value of its last expression, as JSON, and what it printed. Compute with it instead of '
+        'guessing. It has the standard library alone: no network, no files, no packages, no timers.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["language", "code"],
+        "properties": {
+          "language": {"type": "string", "enum": ["javascript", "python"], "description": "python is not there on every host"},
+          "code": {"type": "string", "minLength": 1, "maxLength": 200000,
+            "description": "The whole program. Nothing is left of programs that ran before. JavaScript may use await, and return at the top."},
+          "data": {"description": "Any JSON; the program sees it as the variable data"}
+        }
+      }'::jsonb,
+      'pure'),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{
@@ -11299,6 +11312,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_code_limits(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
+    "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
+  }}', refuse_code_limits.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"timeout_ms": 10000, "memory_mb": 64}';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -15456,6 +15489,8 @@ begin
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
+  perform howdah_private.refuse_code_limits(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'run_code';
   return new;
 end $function$
 ;
@@ -17713,6 +17748,7 @@ begin
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
   perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
+  perform howdah_private.refuse_code_limits(new.configuration) where new.kind = 'builtin' and new.name = 'run_code';
   return new;
 end $function$
 ;
@@ -22775,6 +22811,8 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_analyst
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_code_limits(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 

@@ -21,6 +21,7 @@ import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import { createEgress } from './tools/egress.ts';
 import { httpRequestTool } from './tools/http-request.ts';
+import { runCodeTool } from './tools/run-code.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
 export type Database = { url: string; isEmbedded: boolean };
@@ -116,7 +117,7 @@ export async function openWorker(
     log,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: config.egressAllow })],
+    builtins: [httpRequestTool({ allowPrivate: config.egressAllow }), runCodeTool()],
     mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
     concurrency: config.workerConcurrency,
     release: releaseVersion(),

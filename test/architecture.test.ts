@@ -40,6 +40,8 @@ const HOMES: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
   '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
+  'quickjs-emscripten-core': /^src\/tools\//,
+  '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,

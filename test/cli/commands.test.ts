@@ -272,6 +272,11 @@ describe('what there is', () => {
   test('doctor finds a healthy system, and a broken promise', async () => {
     const healthy = await cli('doctor', '--json');
     expect(healthy.status).toBe(0);
+    expect(JSON.parse(healthy.stdout).items).toContainEqual({
+      check: 'code',
+      ok: true,
+      found: expect.stringMatching(/^javascript: \d+ escapes tried; python: \S/),
+    });
     await database.pool.query(`update howdah.sessions set title = title; begin;
       set local session_replication_role = replica;
       insert into howdah.sessions (live_execution_id) values (howdah.uuid_v7()); commit`);

@@ -52,6 +52,7 @@ const REVIEWED: Record<string, string> = {
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   quota_use: 'current_tenant(), looked for with the id',
   faulty_workflows: 'workflows of current_tenant()',
+  refuse_code_limits: 'looks at what it was given',
   refuse_engine: 'looks at what it was given',
   refuse_http_settings: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_mcp_server: 'looks at what it was given',

@@ -7,6 +7,7 @@ import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
+import { runCodeTool } from '../../src/tools/run-code.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 
 export type TestWorkerOptions = {
@@ -35,7 +36,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     url,
     tools: options.tools ?? [],
     hooks: options.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
+    builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] }), runCodeTool()],
     mcp: {
       egress: createEgress({ allowPrivate: options.egressAllow ?? [] }),
       commands: options.mcpCommands,
