@@ -19,6 +19,7 @@ import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
+import { calculatorTool } from './tools/calculator.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
@@ -115,7 +116,7 @@ export async function openWorker(
     log,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: config.egressAllow })],
+    builtins: [calculatorTool, httpRequestTool({ allowPrivate: config.egressAllow })],
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,

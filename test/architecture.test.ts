@@ -39,6 +39,7 @@ const HOMES: Record<string, RegExp> = {
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
+  'decimal.js': /^src\/tools\//,
   yaml: /^src\/systems\//,
   diff: /^src\/systems\//,
   'fastest-levenshtein': /^src\/systems\//,

@@ -5,6 +5,7 @@ import type { CustomTool } from '../../src/contracts/tool.ts';
 import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
+import { calculatorTool } from '../../src/tools/calculator.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 
@@ -32,7 +33,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     url,
     tools: options.tools ?? [],
     hooks: options.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
+    builtins: [calculatorTool, httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
     concurrency: options.concurrency ?? 100,
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
