@@ -42,7 +42,7 @@ const HOMES: Record<string, RegExp> = {
   'decimal.js': /^src\/tools\//,
   yaml: /^src\/systems\//,
   diff: /^src\/systems\//,
-  'fastest-levenshtein': /^src\/systems\//,
+  'fastest-levenshtein': /^src\/(systems|runtime)\//,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

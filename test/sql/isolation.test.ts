@@ -55,6 +55,7 @@ const REVIEWED: Record<string, string> = {
   refuse_mail_limits: 'looks at what it was given',
   refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',
+  refuse_result_limit: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
   refuse_system_shape: 'looks at what it was given',
   refuse_values: 'looks at what it was given',
