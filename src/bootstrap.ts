@@ -1,12 +1,12 @@
 import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
+import { openTools, type ToolSources } from '../workers/registered-tools.ts';
 import type { Config } from './config.ts';
 import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import type { CustomEngine } from './contracts/engine.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
-import type { CustomTool } from './contracts/tool.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
@@ -90,8 +90,7 @@ async function checkedMasterKeys(url: string, config: Config): Promise<MasterKey
 }
 
 /** What a program adds to its worker. */
-export type Extensions = {
-  tools?: readonly CustomTool[];
+export type Extensions = ToolSources & {
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
 };
@@ -157,9 +156,13 @@ export async function openHowdah(
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
+  const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
   const api = parts.api ? await openApi(url, config, log) : undefined;
   try {
-    const worker = parts.worker ? await openWorker(url, config, log, extensions) : undefined;
+    const worker = parts.worker
+      ? await openWorker(url, config, log, { ...extensions, tools: tools?.all() ?? [] })
+      : undefined;
+    if (worker) tools?.follow(worker);
     return {
       databaseUrl: url,
       isEmbedded,
@@ -167,6 +170,7 @@ export async function openHowdah(
       apiUrl: api?.url,
       inFlight: () => worker?.inFlight ?? 0,
       close: async () => {
+        tools?.close();
         await worker?.stop();
         await api?.close();
       },

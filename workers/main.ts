@@ -45,6 +45,8 @@ export type WorkerOptions = {
 
 export type Worker = {
   readonly inFlight: number;
+  /** From now on calls of custom tools go to these, by their names; their rows are whoever's who calls this. */
+  replaceTools(tools: readonly CustomTool[]): void;
   /** Drains: what is in the air may commit for `graceMs`, the rest is handed to other workers. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -68,12 +70,15 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
+  let registered = customTools(options.tools);
   const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
     world: {
       provider: withSecrets(options.provider, readSecret),
-      customTools: customTools(options.tools),
+      get customTools() {
+        return registered;
+      },
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
       hooks: options.hooks ?? {},
@@ -118,6 +123,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return {
     get inFlight() {
       return runtime.inFlight;
+    },
+    replaceTools(tools) {
+      registered = customTools(tools);
     },
     async stop(graceMs = 10_000) {
       const drained = runtime.drain(graceMs);
