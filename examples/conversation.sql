@@ -1,15 +1,23 @@
 -- A conversation in which the agent is switched: a new agent becomes the default, somebody talks to it, and goes on with
 -- another one that knows what was said. What is live or waits stays with the agent it began with.
 --   psql "$(npx howdah db url)" -f examples/conversation.sql
-insert into howdah.agents (name, instruction) values
+insert into howdah.agents (name, instruction)
+select n.name, n.instruction
+from (values
   ('concierge', 'You welcome guests of a hotel, and answer in one sentence.'),
-  ('night porter', 'You look after guests of a hotel at night, and answer in one sentence.');
+  ('night porter', 'You look after guests of a hotel at night, and answer in one sentence.')
+) as n (name, instruction)
+where not exists (
+  select from howdah.agents as a
+  where a.name = n.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+);
 select name, is_default from howdah.set_default_agent('concierge');
 
 select agent_id = howdah.agent('concierge') as is_with_the_default from howdah.start_session(title => 'room 12');
-select turns from howdah.send_message((select id from howdah.sessions where title = 'room 12'), 'Good evening. When is breakfast?');
+select turns from howdah.send_message((select id from howdah.sessions where title = 'room 12' order by id desc limit 1), 'Good evening. When is breakfast?');
 select agent_id = howdah.agent('night porter') as is_switched
-from howdah.switch_agent((select id from howdah.sessions where title = 'room 12'), 'night porter');
-select turns from howdah.send_message((select id from howdah.sessions where title = 'room 12'), 'And when does it end?');
--- then: select e.turn, a.name, e.status, e.output from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
---   join howdah.sessions as s on s.id = e.session_id where s.title = 'room 12' order by e.turn;
+from howdah.switch_agent((select id from howdah.sessions where title = 'room 12' order by id desc limit 1), 'night porter');
+select turns from howdah.send_message((select id from howdah.sessions where title = 'room 12' order by id desc limit 1), 'And when does it end?');
+-- each time it is run a conversation of its own begins; then:
+--   select e.turn, a.name, e.status, e.output from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
+--   join howdah.sessions as s on s.id = e.session_id where s.title = 'room 12' order by e.id;

@@ -133,7 +133,8 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
 grant execute on function howdah_private.call_now(jsonb), howdah_private.call_read_resource(uuid, jsonb),
   howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_result_limit(jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_http_settings(jsonb),
+  howdah_private.refuse_result_limit(jsonb) to howdah_app;
 grant execute on function howdah.agent_tool_list(text) to howdah_app, howdah_analyst;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
@@ -213,7 +214,9 @@ grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.w
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
-  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb)
+  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
+  howdah_private.refuse_embedding_model(text, uuid, jsonb), howdah_private.no_embedding_model(jsonb),
+  howdah_private.deciding_model(uuid, jsonb), howdah_private.decides_by_embedding(jsonb)
   to howdah_app;
 
 -- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.

@@ -1088,7 +1088,7 @@ create table howdah.workflow_agents (
   agent_id uuid,
   member_workflow_id uuid,
   question jsonb,
-  sequence_order integer default 1 not null,
+  sequence_order integer not null,
   role text,
   configuration jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
@@ -1842,6 +1842,7 @@ begin
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'Those there are stand in howdah.agents.';
   end if;
+  perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $function$
 ;
@@ -1908,6 +1909,7 @@ begin
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'Those there are stand in howdah.workflows.';
   end if;
+  perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $function$
 ;
@@ -2180,7 +2182,8 @@ begin
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data), v_execution.input_parts, 'user');
+      howdah_private.first_content(v_execution.input, v_execution.input_data, v_execution.agent_version_id),
+      v_execution.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
@@ -2487,15 +2490,15 @@ begin
   end if;
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
-  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+  set (description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
     max_seconds, capabilities, domain, engine, engine_configuration,
     prompt_id, prompt_values) = (
-    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+    select coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
       coalesce(r.engine_configuration, '{}'), (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, system_prompt text, use_history boolean,
+      description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
       max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb,
       prompt jsonb
@@ -2520,7 +2523,7 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
   update howdah.prompts as p
-  set name = v_definition ->> 'name', description = v_definition ->> 'description',
+  set description = v_definition ->> 'description',
     template = v_definition ->> 'template', variables = v_definition -> 'variables'
   where p.id = restore_prompt_version.prompt_id and p.tenant_id = v_tenant_id
   returning p.* into v_prompt;
@@ -2542,7 +2545,7 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'skill', restore_skill_version.skill_id, coalesce(restore_skill_version.version, 0)::text) as v;
   update howdah.skills as s
-  set name = v_definition ->> 'name', description = v_definition ->> 'description', content = v_definition ->> 'content'
+  set description = v_definition ->> 'description', content = v_definition ->> 'content'
   where s.id = restore_skill_version.skill_id and s.tenant_id = v_tenant_id
   returning s.* into v_skill;
   return v_skill;
@@ -2576,11 +2579,11 @@ begin
       hint = 'Make it again under that name and make it a member by hand.';
   end if;
   update howdah.workflows as w
-  set (name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
-    select r.name, r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
+  set (description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
+    select r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
       v_definition #> '{workflow,configuration}', r.max_steps, r.max_tokens, r.max_cost, r.max_seconds
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
+      description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
     )
   )
   where w.id = restore_workflow_version.workflow_id and w.tenant_id = v_tenant_id;
@@ -3054,7 +3057,8 @@ AS $function$
       }'
       when 'router' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
-        "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "method": {"enum": ["llm", "lexical", "embedding"], "default": "llm",
+          "description": "llm: a model chooses; lexical: common words; embedding: how near the task is to what is said of members, by a model with purpose embedding."},
         "members": {"enum": ["listed", "capable"], "default": "listed",
           "description": "capable: beside the members listed, all active agents without grants that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
@@ -3582,7 +3586,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical"], "type": "string"}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -4722,7 +4726,8 @@ AS $function$
           "body": {
             "type": ["string", "object", "array", "number", "boolean", "null"],
             "description": "Text is sent as it is, anything else as JSON; not with GET and HEAD"
-          }
+          },
+          "html": {"type": "string", "enum": ["text", "source"], "default": "text", "description": "What to give of a web page: what is read of it, or its source"}
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
@@ -6003,6 +6008,29 @@ AS $function$
     where m.retired_at is null
     limit data_keys_to_rewrap.most
   ) as old
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decides_by_embedding(configuration jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN COALESCE(((configuration ->> 'method'::text) = 'embedding'::text), false)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.deciding_model(tenant_id uuid, configuration jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.id from howdah.models as m
+  where m.tenant_id = deciding_model.tenant_id
+    and case when howdah_private.decides_by_embedding(deciding_model.configuration)
+      then m.purpose = 'embedding' and m.name = coalesce(deciding_model.configuration ->> 'model', m.name)
+      else m.name = coalesce(deciding_model.configuration ->> 'model', 'default') end
+  order by m.created_at, m.name
+  limit 1
 $function$
 ;
 
@@ -7368,13 +7396,13 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid)
  RETURNS text
  LANGUAGE sql
  STABLE
 RETURN concat_ws('
 
-'::text, NULLIF(input, ''::text), jsonb_pretty(input_data))
+'::text, NULLIF(input, ''::text), jsonb_pretty(CASE WHEN ((input <> ''::text) AND (jsonb_typeof(input_data) = 'object'::text)) THEN (SELECT CASE WHEN (v.variables IS NULL) THEN first_content.input_data ELSE NULLIF((first_content.input_data - v.variables), '{}'::jsonb) END AS "nullif" FROM (SELECT (SELECT ARRAY(SELECT k.name FROM jsonb_object_keys((a.definition #> '{agent,prompt,variables}'::text[])) k(name)) AS "array" FROM howdah.agent_versions a WHERE ((a.id = first_content.agent_version_id) AND ((a.definition -> 'agent'::text) ? 'prompt'::text))) AS variables) v) ELSE input_data END))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
@@ -8128,7 +8156,8 @@ AS $function$
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v
-    where v.id = e.workflow_version_id and v.definition #>> '{workflow,configuration,members}' = 'capable'
+    where v.id = e.workflow_version_id and (v.definition #>> '{workflow,configuration,members}' = 'capable'
+      or howdah_private.decides_by_embedding(v.definition #> '{workflow,configuration}'))
   )
 $function$
 ;
@@ -9635,6 +9664,13 @@ CREATE OR REPLACE FUNCTION howdah_private.next_status(wanted howdah.execution_st
 RETURN CASE wanted WHEN 'waiting'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN 'paused'::howdah.execution_status WHEN ((e).has_inbox AND (waits_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason]))) THEN 'queued'::howdah.execution_status ELSE 'waiting'::howdah.execution_status END WHEN 'paused'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN wanted ELSE (e).status END ELSE COALESCE(wanted, (e).status) END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (configuration ? 'model'::text) THEN format('model names %L, and no model of that name has purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, and there is none'::text END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.note_action(tenant_id uuid, action text, object text, object_id text, detail jsonb DEFAULT NULL::jsonb, said jsonb DEFAULT NULL::jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10548,9 +10584,23 @@ CREATE OR REPLACE FUNCTION howdah_private.prune_system(system_id uuid, document 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah.delete_workflow(w.id) from howdah.workflows as w
-  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
-    and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false);
+  -- those that have others as members go first
+  perform howdah.delete_workflow(o.id) from (
+    with recursive doomed as (
+      select w.id from howdah.workflows as w
+      where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+        and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false)
+    ),
+    levels as (
+      select d.id, 0 as level from doomed as d
+      union
+      select d.id, l.level + 1
+      from levels as l
+      join howdah.workflow_agents as x on x.workflow_id = l.id
+      join doomed as d on d.id = x.member_workflow_id
+    )
+    select l.id from levels as l group by l.id order by max(l.level)
+  ) as o;
   perform howdah.delete_agent(a.id) from howdah.agents as a
   where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
     and a.name <> 'development' and not coalesce(document -> 'agents' ? a.name, false);
@@ -10580,7 +10630,7 @@ begin
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
-      and w.configuration ->> 'model' = m.name);
+      and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $function$
 ;
 
@@ -11170,6 +11220,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration) and howdah_private.deciding_model(
+    refuse_embedding_model.tenant_id, refuse_embedding_model.configuration) is null then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', refuse_embedding_model.name,
+        howdah_private.no_embedding_model(refuse_embedding_model.configuration)),
+      detail = '{"field": "configuration", "path": "configuration.model"}',
+      hint = 'Make a model with purpose embedding, of provider openai (text-embedding-3-small), or of local, which needs no key '
+        || 'and compares letters; or name one there is in configuration.model.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what text)
  RETURNS void
  LANGUAGE plpgsql
@@ -11332,6 +11401,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_http_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_faults text[] := howdah_private.json_faults('{
+    "additionalProperties": false, "properties": {
+      "question": {"type": "object"},
+      "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
+      "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
+      "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+      "secrets": {"type": "object", "additionalProperties": {
+        "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
+          "secret_name": {"type": "string", "minLength": 1},
+          "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^\\s/@*]|^\\*\\.[^\\s/@*]"}},
+          "prefix": {"type": "string", "maxLength": 100}
+        }}}
+    }
+  }', refuse_http_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
+        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}';
+  end if;
+  perform howdah_private.refuse_unknown_secret(s.value ->> 'secret_name')
+  from jsonb_each(refuse_http_settings.configuration -> 'secrets') as s
+  where not exists (select from howdah.secrets as k where k.name = s.value ->> 'secret_name' and k.tenant_id = v_tenant_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -11367,10 +11471,10 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing'
+    message = case when refuse_input.input is null then 'input is missing' when octet_length(refuse_input.input) < 100 then 'input is empty'
       else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
     detail = jsonb_build_object('field', 'input')::text,
-    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
+    hint = case when coalesce(octet_length(refuse_input.input), 0) < 100 then 'Give the text for the agent in input; structured data goes into input_data.'
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $function$
 ;
@@ -11472,6 +11576,35 @@ begin
     raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = '{"max_per_thread": 50, "max_per_tree": 200}';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+  v_named text[];
+begin
+  select count(*), (array_agg(w.name order by w.name) filter (where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  into v_count, v_named
+  from howdah.workflows as w
+  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
+    select from howdah.workflow_agents as x
+    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
+      and case refuse_member.what when 'agent' then x.agent_id else x.member_workflow_id end = refuse_member.id
+  );
+  if v_count > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
+        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
+      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
+        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
+      hint = 'Take it out of these workflows first, by their rows of howdah.workflow_agents, or delete them.';
   end if;
 end $function$
 ;
@@ -12122,6 +12255,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown(relation name, field name, referenced name, id text, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s of %s names nothing: there is no such row in %s', field, refuse_unknown.relation, referenced),
+    detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field, 'id', refuse_unknown.id, 'constraint', rule)::text,
+    hint = format('Take the id of one that you see in howdah.%s.', referenced),
+    schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_secret(name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -12168,6 +12316,23 @@ begin
           else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_used(relation name, referencing name, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('the row of %s is still used by %s', refuse_used.relation, referencing),
+    detail = jsonb_build_object('table', refuse_used.relation, 'used_by', referencing, 'constraint', rule)::text,
+    hint = case when refuse_used.relation in ('agents', 'workflows', 'prompts', 'skills')
+      then format('Its versions and runs stay: howdah.delete_%s(id) deletes it softly.', rtrim(refuse_used.relation, 's'))
+      else format('Change or delete those in howdah.%s first.', referencing) end,
+    schema = 'howdah', table = refuse_used.relation, constraint = rule;
 end $function$
 ;
 
@@ -12905,6 +13070,13 @@ AS $function$
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.says_nothing(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((COALESCE((e).input_data, 'null'::jsonb) = 'null'::jsonb) AND (COALESCE((e).input_parts, '[]'::jsonb) = '[]'::jsonb) AND (COALESCE((e).parent_execution_id, (e).forked_from_execution_id, (e).compensates_execution_id) IS NULL))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -14292,13 +14464,13 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )
@@ -14674,6 +14846,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_models', 'agent_id', 'agents', new.agent_id::text, 'agent_models_tenant_id_agent_id_fkey');
+  end if;
+  if new.model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_parts__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14724,6 +14913,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_skills', 'agent_id', 'agents', new.agent_id::text, 'agent_skills_tenant_id_agent_id_fkey');
+  end if;
+  if new.skill_id is not null and not exists (select from howdah.skills as r where r.tenant_id = new.tenant_id and r.id = new.skill_id) then
+    perform howdah_private.refuse_unknown('agent_skills', 'skill_id', 'skills', new.skill_id::text, 'agent_skills_tenant_id_skill_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -14786,6 +14992,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_system_versions as r where r.tenant_id = old.tenant_id and r.agent_system_id = old.id) then
+    perform howdah_private.refuse_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__await_edit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -14811,6 +15031,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
   return new;
 end $function$
 ;
@@ -14858,6 +15080,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -14982,6 +15221,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.prompt_id is not null and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_versions as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_workflow_name()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15052,6 +15331,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('api_keys', 'user_id', 'users', new.user_id::text, 'api_keys_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15070,6 +15363,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('approvals', 'agent_id', 'agents', new.agent_id::text, 'approvals_tenant_id_agent_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('approvals', 'session_id', 'sessions', new.session_id::text, 'approvals_tenant_id_session_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15165,6 +15475,23 @@ begin
       hint = 'Name the agent or the model whose runs are meant, or connect as the database''s owner: npx howdah db url.';
   end if;
   return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('concurrency_limits', 'agent_id', 'agents', new.agent_id::text, 'concurrency_limits_tenant_id_agent_id_fkey');
+  end if;
+  if new.model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('concurrency_limits', 'model_id', 'models', new.model_id::text, 'concurrency_limits_tenant_id_model_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15490,7 +15817,7 @@ begin
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
+  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
@@ -15545,7 +15872,7 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
+  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
     perform howdah_private.refuse_input(new.input);
   end if;
   perform howdah_private.refuse_unfit_run(new);
@@ -15680,6 +16007,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('grants', 'agent_id', 'agents', new.agent_id::text, 'grants_tenant_id_agent_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('grants', 'user_id', 'users', new.user_id::text, 'grants_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('grants', 'workflow_id', 'workflows', new.workflow_id::text, 'grants_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_grants__restrict()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15750,6 +16097,23 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -15952,7 +16316,8 @@ begin
   perform howdah_private.mark_workflows_stale(array_agg(w.id))
   from howdah.workflows as w
   where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
-    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+    and (coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name)
+      or (howdah_private.decides_by_embedding(w.configuration) and 'embedding' in (old.purpose, new.purpose)));
   return null;
 end $function$
 ;
@@ -16018,6 +16383,34 @@ begin
       hint = 'An owner of the database may write addresses and private names.';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_models as r where r.tenant_id = old.tenant_id and r.model_id = old.id) then
+    perform howdah_private.refuse_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16126,6 +16519,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agents as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if exists (select from howdah.prompt_versions as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__write_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16210,6 +16634,29 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_quotas__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('quotas', 'agent_id', 'agents', new.agent_id::text, 'quotas_tenant_id_agent_id_fkey');
+  end if;
+  if new.api_key_id is not null and not exists (select from howdah.api_keys as r where r.tenant_id = new.tenant_id and r.id = new.api_key_id) then
+    perform howdah_private.refuse_unknown('quotas', 'api_key_id', 'api_keys', new.api_key_id::text, 'quotas_tenant_id_api_key_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('quotas', 'session_id', 'sessions', new.session_id::text, 'quotas_tenant_id_session_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('quotas', 'user_id', 'users', new.user_id::text, 'quotas_tenant_id_user_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16485,6 +16932,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
+  end if;
+  if new.session_id is not null and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
+  end if;
+  if new.user_id is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16503,6 +16973,20 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.created_by is not null and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.created_by) then
+    perform howdah_private.refuse_unknown('secrets', 'created_by', 'users', new.created_by::text, 'secrets_tenant_id_created_by_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16610,6 +17094,37 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.agent_skills as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
+  end if;
+  if exists (select from howdah.skill_versions as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16773,6 +17288,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $function$
 ;
@@ -16840,6 +17356,29 @@ begin
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.compensation_tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
+    perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -16937,6 +17476,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agents', new.agent_id::text, 'version_labels_tenant_id_agent_id_fkey');
+  end if;
+  if new.agent_id is not null and new.version is not null and not exists (select from howdah.agent_versions as r where r.tenant_id = new.tenant_id and r.agent_id = new.agent_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agent_versions', new.agent_id::text, 'version_labels_tenant_id_agent_id_version_fkey');
+  end if;
+  if new.prompt_id is not null and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompts', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_fkey');
+  end if;
+  if new.prompt_id is not null and new.version is not null and not exists (select from howdah.prompt_versions as r where r.tenant_id = new.tenant_id and r.prompt_id = new.prompt_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompt_versions', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_version_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflows', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_fkey');
+  end if;
+  if new.workflow_id is not null and new.version is not null and not exists (select from howdah.workflow_versions as r where r.tenant_id = new.tenant_id and r.workflow_id = new.workflow_id and r.version = new.version) then
+    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflow_versions', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_version_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16999,6 +17567,7 @@ declare
   v_refused text[];
 begin
   select case
+    when n.sequence_order is null then array[null, 'sequence_order']
     when n.workflow_id is null then array[null, 'workflow_id']
     when not (num_nonnulls(agent_id, member_workflow_id, question) = 1) then array['a_member_is_an_agent_a_workflow_or_a_question', null]
     when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
@@ -17009,6 +17578,40 @@ begin
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+  if new.member_workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.member_workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__take_place()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.workflows as w where w.id = new.workflow_id and w.tenant_id = new.tenant_id for no key update;
+  select coalesce(max(x.sequence_order), 0) + 1 into new.sequence_order
+  from howdah.workflow_agents as x where x.workflow_id = new.workflow_id and x.tenant_id = new.tenant_id;
   return new;
 end $function$
 ;
@@ -17045,6 +17648,7 @@ AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $function$
 ;
@@ -17080,6 +17684,40 @@ begin
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.member_workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_versions as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -17827,7 +18465,7 @@ AS $function$
     ),
     'models', coalesce((
       select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
-      where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
+      where m.id = howdah_private.deciding_model(w.tenant_id, w.configuration)
     ), '[]'),
     'tools', '[]'::jsonb,
     'workflow', jsonb_build_object(
@@ -17917,7 +18555,9 @@ begin
     > cardinality(v_names) - (v_configuration ? 'aggregator')::int then
     return format('configuration.quorum is %s, and there are fewer members', v_configuration ->> 'quorum');
   end if;
-  if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
+  if definition -> 'models' = '[]' and howdah_private.decides_by_embedding(v_configuration) then
+    return 'configuration: ' || howdah_private.no_embedding_model(v_configuration);
+  elsif v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
@@ -18392,6 +19032,8 @@ create view howdah.violations with (security_invoker=true) as
 
 -- triggers
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_models', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -18411,6 +19053,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_models REFERENCING
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
 
@@ -18434,6 +19078,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versi
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, agent_system_id, version, source, digest, resolved ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_used();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_systems FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_systems', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -18451,6 +19097,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_systems REFERENCIN
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, version, source, digest, resolved ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agent_systems FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
@@ -18483,6 +19131,10 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, tool_id,
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, prompt_id, user_id ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agents', 'edit');
 
@@ -18526,6 +19178,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schem
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF user_id ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((length(new.name) > 200)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
@@ -18539,6 +19193,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.api_keys REFERENCING OLD
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prefix, hash, scopes, created_by ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
 
@@ -18557,6 +19213,8 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.audit_log FOR EACH
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, key, value, version, written_by_execution_id ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.concurrency_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('concurrency_limits', 'manage');
 
@@ -18624,6 +19282,8 @@ CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -18637,6 +19297,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW T
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_unknown();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -18670,6 +19332,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_used();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, capabilities, secret_name ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR (length(new.secret_name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'capabilities', '1048576', 'bytes', 'secret_name', '200', 'characters');
@@ -18692,7 +19358,7 @@ CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN (
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
-CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
+CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -18709,6 +19375,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.prompt_versi
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.prompt_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, prompt_id, version, definition, digest, created_by ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
 
@@ -18737,6 +19407,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, va
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, session_id, user_id ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
 
@@ -18790,6 +19462,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFER
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_runs_days, keep_sessions_minutes ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -18817,6 +19491,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OL
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
@@ -18853,6 +19529,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versio
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.skill_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_id, version, definition, digest, created_by ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skill_versions__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
 
@@ -18914,6 +19594,8 @@ CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW T
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
@@ -18960,6 +19642,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF username ON howdah
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW WHEN ((howdah_private.name_fault(new.username) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('username');
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, prompt_id, version, workflow_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -18978,6 +19662,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, member_workflow_id, workflow_id ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
@@ -18991,6 +19677,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, c
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_cycle BEFORE INSERT OR UPDATE OF workflow_id, member_workflow_id ON howdah.workflow_agents FOR EACH ROW WHEN ((new.member_workflow_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle();
+
+CREATE TRIGGER _250_take_place BEFORE INSERT ON howdah.workflow_agents FOR EACH ROW WHEN ((new.sequence_order IS NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__take_place();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF configuration, question ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check();
 
@@ -19009,6 +19697,10 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.workflow_ver
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflow_id, version, definition, digest, created_by ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_unknown();
+
+CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_used();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
 
@@ -21006,6 +21698,14 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
 
+grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
+
+grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
@@ -21104,7 +21804,7 @@ grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
 
-grant execute on function howdah_private.first_content(text,jsonb) to howdah_engine;
+grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
@@ -21388,6 +22088,10 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_eng
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app;
+
+grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.own_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
@@ -21514,6 +22218,10 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_a
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_endless_mail(howdah.executions,uuid,jsonb) to howdah_engine;
@@ -21525,6 +22233,8 @@ grant execute on function howdah_private.refuse_entry(uuid,text,jsonb) to howdah
 grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_http_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_input(text) to howdah_engine;
 
@@ -21592,9 +22302,13 @@ grant execute on function howdah_private.refuse_unfit_run(howdah.executions) to 
 
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+
+grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
 grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_analyst;
 
@@ -21643,6 +22357,8 @@ grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
 grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
+
+grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -22864,6 +23580,9 @@ comment on column howdah.workflow_agents.question is 'The member is a person: {"
 
 comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
 
+comment on column howdah.workflow_agents.sequence_order is '@hasDefault
+Its place among the members, counted from 1; left out, the end.';
+
 comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
 
 comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
@@ -22927,13 +23646,13 @@ The user this session acts for, null for a plain database login.';
 comment on routine howdah.current_user_role() is '@behavior -*
 The role this session acts with: of the token, the API key or the database login; an owner of the database is owner.';
 
-comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
+comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly, unless a workflow has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
 
 comment on routine howdah.delete_prompt(uuid) is 'Deletes a prompt that no agent uses, softly: its versions stay, its name becomes free.';
 
 comment on routine howdah.delete_skill(uuid) is 'Deletes a skill that no agent has, softly: its versions stay, its name becomes free.';
 
-comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly, unless another one has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
 
 comment on routine howdah.diff_agent_versions(uuid,text,text) is 'What changed between two versions of an agent, by number or label; to the last one where to_version is left out.';
 
@@ -22979,13 +23698,13 @@ comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a promp
 
 comment on routine howdah.resource_text(uuid) is 'The content of a resource as text; only of text types, in UTF-8, whose bytes are in the database.';
 
-comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills.';
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills. It keeps its present name.';
 
-comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it.';
+comment on routine howdah.restore_prompt_version(uuid,integer) is 'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it. It keeps its present name.';
 
-comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it.';
+comment on routine howdah.restore_skill_version(uuid,integer) is 'Makes a skill what it was by this version, which is a new version of it and of the agents that have it. It keeps its present name.';
 
-comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members.';
+comment on routine howdah.restore_workflow_version(uuid,integer) is 'Makes a workflow what it was by this version, which is a new version of it: columns and members. It keeps its present name.';
 
 comment on routine howdah.resume_execution(uuid) is 'Lets a paused run and its children go on: back to waiting if what they waited for has not come, else queued.';
 
@@ -23181,7 +23900,7 @@ comment on view howdah.execution_timeline is '@foreignKey (execution_id) referen
 A run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
 
 comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
-A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path. Of any of them tree is the whole one.';
 
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
 

@@ -6,7 +6,7 @@ import { buildSchema, parse, validate } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../workers/main.ts';
-import { runCli } from './cli/run-cli.ts';
+import { runCli, startCli } from './cli/run-cli.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
@@ -47,6 +47,9 @@ beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
+  const set = startCli(database.url, 'secret', 'set', 'github'); // which the pages name
+  set.type('a-token-of-github');
+  await set.end();
   const { rows } = await database.pool.query('select id from howdah.executions limit 1');
   execution = rows[0].id;
 });

@@ -82,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
       sqlToolPool,
       hooks: options.hooks ?? {},
+      readSecret,
       loadResource: (tenantId, id) =>
         loadResource(pool, tenantId, id, {
           folder: options.resourceFolder,

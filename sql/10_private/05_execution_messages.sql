@@ -14,10 +14,19 @@ create or replace function howdah_private.told_message(m howdah.messages) return
     'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
   )) || jsonb_build_object('content', m.content);
 
--- What message 1 says: the input, its data as JSON below the text.
-create or replace function howdah_private.first_content(input text, input_data jsonb) returns text
+-- What message 1 says: the input, its data as JSON below the text. Values of the prompt's variables stand in the system prompt
+-- already, and are not told twice, unless nothing would be said without them.
+drop function if exists howdah_private.first_content(text, jsonb);
+create or replace function howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid) returns text
   language sql stable
-  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(input_data));
+  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(case when input <> '' and jsonb_typeof(input_data) = 'object' then (
+    select case when v.variables is null then input_data else nullif(input_data - v.variables, '{}') end
+    from (select (
+      select array(select k.name from jsonb_object_keys(a.definition #> '{agent,prompt,variables}') as k (name))
+      from howdah.agent_versions as a
+      where a.id = first_content.agent_version_id and a.definition -> 'agent' ? 'prompt'
+    ) as variables) as v
+  ) else input_data end));
 
 -- The conversation of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb

@@ -44,7 +44,8 @@ as $$
           "body": {
             "type": ["string", "object", "array", "number", "boolean", "null"],
             "description": "Text is sent as it is, anything else as JSON; not with GET and HEAD"
-          }
+          },
+          "html": {"type": "string", "enum": ["text", "source"], "default": "text", "description": "What to give of a web page: what is read of it, or its source"}
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),

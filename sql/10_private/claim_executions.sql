@@ -137,13 +137,13 @@ begin
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts, 'user'
     from claimed as c
     on conflict do nothing
   )

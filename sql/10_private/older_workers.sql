@@ -23,7 +23,8 @@ as $$
     )
 $$;
 
--- Up to protocol 4 a worker knows neither engines nor handoffs, prompts nor skills, and asks no database whom a router could choose.
+-- Up to protocol 4 a worker knows neither engines nor handoffs, prompts nor skills, and asks no database whom a router could choose
+-- nor any model for embeddings.
 create or replace function howdah_private.is_known_to_protocol_4(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -34,7 +35,8 @@ as $$
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v
-    where v.id = e.workflow_version_id and v.definition #>> '{workflow,configuration,members}' = 'capable'
+    where v.id = e.workflow_version_id and (v.definition #>> '{workflow,configuration,members}' = 'capable'
+      or howdah_private.decides_by_embedding(v.definition #> '{workflow,configuration}'))
   )
 $$;
 

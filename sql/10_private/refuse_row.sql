@@ -27,3 +27,31 @@ begin
     hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
     schema = 'howdah', table = v_table, column = coalesce(refuse_row.field, ''), constraint = coalesce(refuse_row.rule, '');
 end $$;
+
+-- What the triggers of 66_references.sql say of an id that names nothing, here or at another tenant.
+create or replace function howdah_private.refuse_unknown(relation name, field name, referenced name, id text, rule name) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s of %s names nothing: there is no such row in %s', field, refuse_unknown.relation, referenced),
+    detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field, 'id', refuse_unknown.id, 'constraint', rule)::text,
+    hint = format('Take the id of one that you see in howdah.%s.', referenced),
+    schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
+end $$;
+
+-- And of a row that others use.
+create or replace function howdah_private.refuse_used(relation name, referencing name, rule name) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('the row of %s is still used by %s', refuse_used.relation, referencing),
+    detail = jsonb_build_object('table', refuse_used.relation, 'used_by', referencing, 'constraint', rule)::text,
+    hint = case when refuse_used.relation in ('agents', 'workflows', 'prompts', 'skills')
+      then format('Its versions and runs stay: howdah.delete_%s(id) deletes it softly.', rtrim(refuse_used.relation, 's'))
+      else format('Change or delete those in howdah.%s first.', referencing) end,
+    schema = 'howdah', table = refuse_used.relation, constraint = rule;
+end $$;

@@ -13,7 +13,7 @@ as $$
     ),
     'models', coalesce((
       select jsonb_agg(howdah_private.model_definition(m, coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
-      where m.tenant_id = w.tenant_id and m.name = coalesce(w.configuration ->> 'model', 'default')
+      where m.id = howdah_private.deciding_model(w.tenant_id, w.configuration)
     ), '[]'),
     'tools', '[]'::jsonb,
     'workflow', jsonb_build_object(
@@ -25,6 +25,25 @@ as $$
   )
   from howdah.workflows as w where w.id = workflow_definition.workflow_id
 $$;
+
+-- The model a workflow decides by: the one it names, else the one named default. Embeddings are made by models of that purpose
+-- alone: when none is named, by the one that was there first.
+create or replace function howdah_private.deciding_model(tenant_id uuid, configuration jsonb) returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.id from howdah.models as m
+  where m.tenant_id = deciding_model.tenant_id
+    and case when howdah_private.decides_by_embedding(deciding_model.configuration)
+      then m.purpose = 'embedding' and m.name = coalesce(deciding_model.configuration ->> 'model', m.name)
+      else m.name = coalesce(deciding_model.configuration ->> 'model', 'default') end
+  order by m.created_at, m.name
+  limit 1
+$$;
+
+create or replace function howdah_private.decides_by_embedding(configuration jsonb) returns boolean
+  language sql immutable
+  return coalesce(configuration ->> 'method' = 'embedding', false);
 
 create or replace function howdah_private.model_definition(m howdah.models, request_params jsonb) returns jsonb
   language sql stable

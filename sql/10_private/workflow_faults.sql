@@ -17,6 +17,29 @@ begin
   end if;
 end $$;
 
+-- A workflow that decides by embeddings is not written before there is a model that makes them.
+create or replace function howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration) and howdah_private.deciding_model(
+    refuse_embedding_model.tenant_id, refuse_embedding_model.configuration) is null then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', refuse_embedding_model.name,
+        howdah_private.no_embedding_model(refuse_embedding_model.configuration)),
+      detail = '{"field": "configuration", "path": "configuration.model"}',
+      hint = 'Make a model with purpose embedding, of provider openai (text-embedding-3-small), or of local, which needs no key '
+        || 'and compares letters; or name one there is in configuration.model.';
+  end if;
+end $$;
+
+create or replace function howdah_private.no_embedding_model(configuration jsonb) returns text
+  language sql immutable
+  return case when configuration ? 'model'
+    then format('model names %L, and no model of that name has purpose embedding', configuration ->> 'model')
+    else 'method embedding needs a model with purpose embedding, and there is none' end;
+
 -- What a person is asked as a member of a workflow: `prompt` and `options`, and the settings every question has.
 create or replace function howdah_private.refuse_member_question(question jsonb) returns void
   language plpgsql stable
@@ -92,7 +115,9 @@ begin
     > cardinality(v_names) - (v_configuration ? 'aggregator')::int then
     return format('configuration.quorum is %s, and there are fewer members', v_configuration ->> 'quorum');
   end if;
-  if v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
+  if definition -> 'models' = '[]' and howdah_private.decides_by_embedding(v_configuration) then
+    return 'configuration: ' || howdah_private.no_embedding_model(v_configuration);
+  elsif v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
     return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
@@ -125,4 +150,32 @@ begin
     limit 1;
   end if;
   return v_fault;
+end $$;
+
+-- What living workflows have as a member is not deleted: they could not run any more. Those hidden from whoever deletes are not
+-- named. A sub-agent that is gone is no such thing: the model that calls it is told, and goes on.
+create or replace function howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+  v_named text[];
+begin
+  select count(*), (array_agg(w.name order by w.name) filter (where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  into v_count, v_named
+  from howdah.workflows as w
+  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
+    select from howdah.workflow_agents as x
+    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
+      and case refuse_member.what when 'agent' then x.agent_id else x.member_workflow_id end = refuse_member.id
+  );
+  if v_count > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
+        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
+      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
+        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
+      hint = 'Take it out of these workflows first, by their rows of howdah.workflow_agents, or delete them.';
+  end if;
 end $$;

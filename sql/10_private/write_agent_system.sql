@@ -200,9 +200,23 @@ create or replace function howdah_private.prune_system(system_id uuid, document 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah.delete_workflow(w.id) from howdah.workflows as w
-  where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
-    and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false);
+  -- those that have others as members go first
+  perform howdah.delete_workflow(o.id) from (
+    with recursive doomed as (
+      select w.id from howdah.workflows as w
+      where w.tenant_id = howdah.current_tenant() and w.agent_system_id = prune_system.system_id and w.deleted_at is null
+        and w.name <> 'manager' and not coalesce(document -> 'workflows' ? w.name, false)
+    ),
+    levels as (
+      select d.id, 0 as level from doomed as d
+      union
+      select d.id, l.level + 1
+      from levels as l
+      join howdah.workflow_agents as x on x.workflow_id = l.id
+      join doomed as d on d.id = x.member_workflow_id
+    )
+    select l.id from levels as l group by l.id order by max(l.level)
+  ) as o;
   perform howdah.delete_agent(a.id) from howdah.agents as a
   where a.tenant_id = howdah.current_tenant() and a.agent_system_id = prune_system.system_id and a.deleted_at is null
     and a.name <> 'development' and not coalesce(document -> 'agents' ? a.name, false);
@@ -232,7 +246,7 @@ begin
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
-      and w.configuration ->> 'model' = m.name);
+      and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $$;
 
 -- The row of the system after its parts were written: whose they are, its digest, what came of it, and a version if

@@ -19,7 +19,8 @@ begin
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'Those there are stand in howdah.agents.';
   end if;
+  perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $$;
 comment on function howdah.delete_agent(uuid) is
-  'Deletes an agent softly. Runs in flight go on with the version they pinned; its name becomes free.';
+  'Deletes an agent softly, unless a workflow has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';

@@ -19,7 +19,8 @@ begin
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'Those there are stand in howdah.workflows.';
   end if;
+  perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $$;
 comment on function howdah.delete_workflow(uuid) is
-  'Deletes a workflow softly. Runs in flight go on with the version they pinned; its name becomes free.';
+  'Deletes a workflow softly, unless another one has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';

@@ -35,7 +35,8 @@ begin
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data), v_execution.input_parts, 'user');
+      howdah_private.first_content(v_execution.input, v_execution.input_data, v_execution.agent_version_id),
+      v_execution.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(

@@ -1,6 +1,7 @@
 -- An agent becomes again what a version says it was: its own columns, its models in their order and its tools. That is an
 -- edit like any other, with the rights of whoever asks, and makes a new version; what the version names has to be there still.
--- What it only refers to is no part of it: models, tools, its prompt and its skills stay as they are now.
+-- What it only refers to is no part of it: models, tools, its prompt and its skills stay as they are now. So does its name, by
+-- which others know it: it was changed on purpose, and another agent may have the old one by now.
 create or replace function howdah.restore_agent_version(agent_id uuid, version int) returns howdah.agents
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -34,15 +35,15 @@ begin
   end if;
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
-  set (name, description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
+  set (description, instruction, system_prompt, use_history, context_policy, output_schema, max_steps, max_tokens, max_cost,
     max_seconds, capabilities, domain, engine, engine_configuration,
     prompt_id, prompt_values) = (
-    select r.name, coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
+    select coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy) else a.context_policy end, r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
       coalesce(r.engine_configuration, '{}'), (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, system_prompt text, use_history boolean,
+      description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric,
       max_seconds int, capabilities text[], domain text, engine howdah.agent_engine, engine_configuration jsonb,
       prompt jsonb
@@ -52,4 +53,4 @@ begin
   return howdah_private.agent_row(restore_agent_version.agent_id);
 end $$;
 comment on function howdah.restore_agent_version(uuid, int) is
-  'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills.';
+  'Makes an agent what it was by this version, which is a new version of it: columns, models, tools, prompt and skills. It keeps its present name.';

@@ -12,14 +12,14 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
   update howdah.prompts as p
-  set name = v_definition ->> 'name', description = v_definition ->> 'description',
+  set description = v_definition ->> 'description',
     template = v_definition ->> 'template', variables = v_definition -> 'variables'
   where p.id = restore_prompt_version.prompt_id and p.tenant_id = v_tenant_id
   returning p.* into v_prompt;
   return v_prompt;
 end $$;
 comment on function howdah.restore_prompt_version(uuid, int) is
-  'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it.';
+  'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it. It keeps its present name.';
 
 create or replace function howdah.restore_skill_version(skill_id uuid, version int) returns howdah.skills
   language plpgsql volatile
@@ -34,10 +34,10 @@ begin
   select v.definition into v_definition from howdah_private.version_of(
     'skill', restore_skill_version.skill_id, coalesce(restore_skill_version.version, 0)::text) as v;
   update howdah.skills as s
-  set name = v_definition ->> 'name', description = v_definition ->> 'description', content = v_definition ->> 'content'
+  set description = v_definition ->> 'description', content = v_definition ->> 'content'
   where s.id = restore_skill_version.skill_id and s.tenant_id = v_tenant_id
   returning s.* into v_skill;
   return v_skill;
 end $$;
 comment on function howdah.restore_skill_version(uuid, int) is
-  'Makes a skill what it was by this version, which is a new version of it and of the agents that have it.';
+  'Makes a skill what it was by this version, which is a new version of it and of the agents that have it. It keeps its present name.';

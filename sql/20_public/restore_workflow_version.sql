@@ -26,11 +26,11 @@ begin
       hint = 'Make it again under that name and make it a member by hand.';
   end if;
   update howdah.workflows as w
-  set (name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
-    select r.name, r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
+  set (description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds) = (
+    select r.description, (v_definition #>> '{workflow,type}')::howdah.workflow_type, r.instruction,
       v_definition #> '{workflow,configuration}', r.max_steps, r.max_tokens, r.max_cost, r.max_seconds
     from jsonb_to_record(v_definition -> 'agent') as r (
-      name text, description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
+      description text, instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int
     )
   )
   where w.id = restore_workflow_version.workflow_id and w.tenant_id = v_tenant_id;
@@ -47,4 +47,4 @@ begin
   return howdah_private.workflow_row(restore_workflow_version.workflow_id);
 end $$;
 comment on function howdah.restore_workflow_version(uuid, int) is
-  'Makes a workflow what it was by this version, which is a new version of it: columns and members.';
+  'Makes a workflow what it was by this version, which is a new version of it: columns and members. It keeps its present name.';

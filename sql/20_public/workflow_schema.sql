@@ -25,7 +25,8 @@ as $$
       }'
       when 'router' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
-        "method": {"enum": ["llm", "lexical"], "default": "llm"},
+        "method": {"enum": ["llm", "lexical", "embedding"], "default": "llm",
+          "description": "llm: a model chooses; lexical: common words; embedding: how near the task is to what is said of members, by a model with purpose embedding."},
         "members": {"enum": ["listed", "capable"], "default": "listed",
           "description": "capable: beside the members listed, all active agents without grants that the user of the run may run."},
         "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},

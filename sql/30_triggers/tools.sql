@@ -67,6 +67,7 @@ begin
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
   return new;
 end $$;
 

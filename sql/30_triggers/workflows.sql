@@ -6,6 +6,7 @@ as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $$;
 
@@ -81,6 +82,19 @@ begin
   return new;
 end $$;
 
+-- A member without a place comes last. Places are handed out under the workflow's row, which whoever gives it a member edits
+-- anyway: two writers at once get two of them.
+create or replace function howdah_private.tg_workflow_agents__take_place() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.workflows as w where w.id = new.workflow_id and w.tenant_id = new.tenant_id for no key update;
+  select coalesce(max(x.sequence_order), 0) + 1 into new.sequence_order
+  from howdah.workflow_agents as x where x.workflow_id = new.workflow_id and x.tenant_id = new.tenant_id;
+  return new;
+end $$;
+
 -- Members are named in versions by what their agents and workflows are called.
 create or replace function howdah_private.tg_members__mark_stale() returns trigger
   language plpgsql volatile security definer
@@ -100,7 +114,8 @@ begin
   perform howdah_private.mark_workflows_stale(array_agg(w.id))
   from howdah.workflows as w
   where w.tenant_id = coalesce(new.tenant_id, old.tenant_id)
-    and coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name);
+    and (coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name)
+      or (howdah_private.decides_by_embedding(w.configuration) and 'embedding' in (old.purpose, new.purpose)));
   return null;
 end $$;
 
@@ -131,13 +146,16 @@ create or replace trigger _200_refuse_cycle before insert or update of workflow_
   on howdah.workflow_agents
   for each row when (new.member_workflow_id is not null)
   execute function howdah_private.tg_workflow_agents__refuse_cycle();
+create or replace trigger _250_take_place before insert on howdah.workflow_agents
+  for each row when (new.sequence_order is null)
+  execute function howdah_private.tg_workflow_agents__take_place();
 create or replace trigger _300_check before insert or update of configuration, question on howdah.workflow_agents
   for each row execute function howdah_private.tg_workflow_agents__check();
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.workflow_agents
   for each row execute function howdah_private.tg_workflow_agents__mark_stale();
 
 create or replace trigger _530_mark_workflows_stale
-  after insert or delete or update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
+  after insert or delete or update of name, provider, model, purpose, base_url, secret_name, context_tokens on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
 create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities, domain on howdah.agents
   for each row when (

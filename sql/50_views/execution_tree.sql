@@ -20,6 +20,6 @@ create view howdah.execution_tree with (security_invoker = true) as
   left join howdah.agents as a on a.tenant_id = t.tenant_id and a.id = t.agent_id
   left join howdah.workflows as w on w.tenant_id = t.tenant_id and w.id = t.workflow_id;
 comment on view howdah.execution_tree is
-  E'@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree\nA run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path.';
+  E'@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree\nA run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path. Of any of them tree is the whole one.';
 comment on column howdah.execution_tree.path is
   E'@behavior +orderBy\nFrom the root down to the run itself: in this order a tree is drawn line by line.';

@@ -53,6 +53,14 @@ export type Action =
   | { type: 'call_tools'; calls: ToolCall[] }
   /** The rows of a query of the workflow's are read, as many as there may be. */
   | { type: 'read_rows'; query: string; most: number }
+  /** How near texts are to another is asked of a model for embeddings. */
+  | {
+      type: 'embed';
+      model: ModelRef;
+      attempt: number;
+      query: string;
+      texts: { member: string; text: string }[];
+    }
   /** Who could do the task is looked up. */
   | { type: 'find_members' }
   /** Members of a workflow begin, each with its task. */
@@ -79,9 +87,12 @@ export type TeamDecision =
 /** Tasks to be done in steps, those of one step at the same time. */
 export type PlanDecision = { plan: number; steps: { member: string; task: string }[][] };
 
+/** How near the task is to what is said of each member, by the cosine of their vectors: the output of a model step. */
+export type Nearness = { dimensions: number; scores: { member: string; score: number }[] };
+
 /** Whom a router gives a task to, and who else could have had it. */
 export type RoutingDecision = {
-  method: 'llm' | 'lexical';
+  method: 'llm' | 'lexical' | 'embedding';
   chosen: { member: string; confidence: number; reason?: string }[];
   reason: string;
   candidates: { member: string; score?: number }[];

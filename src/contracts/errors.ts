@@ -8,6 +8,7 @@ import type { Json } from './json.ts';
  * - `invalid_request`, `unauthorized`, `not_found`, `context_too_long`, `content_filtered`: not worth one
  * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person or a hook): told to the model, which may act on it
  * - `member_failed`: a member of a workflow gave no answer, and the workflow cannot do without it
+ * - `invalid_condition`, `tied_vote`, `no_votes`, `no_route`, `query_failed`: a workflow cannot decide, though no member failed
  * - `cancelled`: the caller's AbortSignal fired;  `script_mismatch`: the scripted model met a call it did not expect
  */
 export type ErrorCode =
@@ -25,6 +26,11 @@ export type ErrorCode =
   | 'unknown_tool'
   | 'tool_failed'
   | 'member_failed'
+  | 'invalid_condition'
+  | 'tied_vote'
+  | 'no_votes'
+  | 'no_route'
+  | 'query_failed'
   | 'rejected'
   | 'invalid_output'
   | 'limit_reached'

@@ -57,11 +57,18 @@ export type ModelCallContext = {
   run?: EngineRun;
 };
 
+export type EmbedRequest = { model: ModelRef; texts: string[] };
+
+/** A vector for each text, in their order; their length is the model's. */
+export type Embeddings = { vectors: number[][]; usage: Usage };
+
 /**
- * One vendor. `generate` never throws and never retries: every failure is a `RunError`, retries are
+ * One vendor. `generate` and `embed` never throw and never retry: every failure is a `RunError`, retries are
  * the runtime's and stand in the log. It touches no database.
  */
 export type ModelProvider = {
   readonly name: string;
   generate(request: ModelRequest, context: ModelCallContext): Promise<Outcome<ModelAnswer>>;
+  /** Absent where the vendor has no embeddings, as engines have none. */
+  embed?(request: EmbedRequest, context: ModelCallContext): Promise<Outcome<Embeddings>>;
 };

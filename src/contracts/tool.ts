@@ -12,10 +12,10 @@ export type ToolContext = RunContext & {
 
 /**
  * A tool written in TypeScript and registered in code (`kind = 'custom'`). Arguments arrive already
- * checked against `parameters`. A thrown error becomes `tool_failed` for the model, one
- * with the `code` `invalid_arguments` that. An error with `retryable: true` is worth another attempt: the call is made up to four times before the model hears of it, under the same idempotency key.
- * Such an error may have a `code` (`rate_limited`, `overloaded`, `unreachable`, `timeout`: two attempts, else
- * `tool_failed`) and `retry_after_ms`, before which there is no other attempt:
+ * checked against `parameters`. A thrown error becomes `tool_failed` for the model, one with the `code` `invalid_arguments`
+ * that. An error with `retryable: true` is worth another attempt: the call is made up to four times before the model hears of
+ * it, under the same idempotency key. Such an error may have a `code` (`rate_limited`, `overloaded`, `unreachable`, `timeout`:
+ * two attempts, else `tool_failed`) and `retry_after_ms`, before which there is no other attempt:
  *
  *     throw Object.assign(new Error('slow down'), { retryable: true, code: 'rate_limited', retry_after_ms: 1500 });
  *
@@ -31,11 +31,14 @@ export type CustomTool = {
 
 export type ToolOutcome = Outcome<Json>;
 
+/** What a tool of our own may ask for beside: secrets of the run's tenant, which no tool of others is given. */
+export type BuiltinContext = ToolContext & { readSecret(name: string): Promise<Outcome<string>> };
+
 /**
  * A tool of Howdah's own that needs no database: as a custom tool, but it is given its row's configuration, and its
  * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
  */
 export type BuiltinTool = {
   name: string;
-  run(args: JsonObject, context: ToolContext, configuration: JsonObject): Promise<ToolOutcome>;
+  run(args: JsonObject, context: BuiltinContext, configuration: JsonObject): Promise<ToolOutcome>;
 };

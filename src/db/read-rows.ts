@@ -1,5 +1,5 @@
-import type { Outcome } from '../contracts/errors.ts';
-import type { Json } from '../contracts/json.ts';
+import type { Outcome, RunError } from '../contracts/errors.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
 import { inTransaction, type Pool } from './pool.ts';
 import { type BoundTo, boundQuery, enterSandbox, FORGET_SESSION } from './sandbox.ts';
 import { breakOnAbort, exactJson, failureOf } from './sql-tool.ts';
@@ -40,7 +40,10 @@ export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<
     );
   } catch (error) {
     if (error !== READ) {
-      return { ok: false, error: failureOf(error, { timeoutMs }) };
+      return {
+        ok: false,
+        error: placed(failureOf(error, { timeoutMs }, 'the query'), error, query),
+      };
     }
   }
   return rows.length > most
@@ -55,8 +58,22 @@ export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<
     : { ok: true, value: rows };
 }
 
+/** The error with its place in the query, where Postgres tells one that is not in what we put around it. */
+function placed(fault: RunError, error: unknown, query: string): RunError {
+  const position =
+    Number((error as { internalPosition?: string }).internalPosition) - BEFORE.length;
+  const before = [...query].slice(0, position - 1); // Postgres counts characters, not UTF-16
+  if (!(position >= 1 && position <= [...query].length)) {
+    return fault;
+  }
+  const lines = before.join('').split('\n');
+  const place = { position, line: lines.length, column: [...(lines.at(-1) ?? '')].length + 1 };
+  return { ...fault, cause: { ...(fault.cause as JsonObject), ...place } };
+}
+
+const BEFORE = 'select pg_catalog.to_json(r.*)::text as value from (';
+
 /** As a part of a SELECT it can be nothing but one; the line break ends a comment it may end with. */
 function statementOf(query: string, most: number): string {
-  const inner = query.trim().replace(/;\s*$/, '');
-  return `select pg_catalog.to_json(r.*)::text as value from (${inner}\n) as r limit ${most + 1}`;
+  return `${BEFORE}${query.replace(/;\s*$/, '')}\n) as r limit ${most + 1}`;
 }

@@ -1543,7 +1543,11 @@ export interface WorkflowAgents {
    * What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.
    */
   role: string | null;
-  sequence_order: Generated<number>;
+  /**
+   * @hasDefault
+   * Its place among the members, counted from 1; left out, the end.
+   */
+  sequence_order: number;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   workflow_id: string;

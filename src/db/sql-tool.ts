@@ -75,13 +75,17 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
   }
 }
 
-export function failureOf(error: unknown, { timeoutMs }: Pick<SqlToolCall, 'timeoutMs'>): RunError {
+export function failureOf(
+  error: unknown,
+  { timeoutMs }: Pick<SqlToolCall, 'timeoutMs'>,
+  what = 'the tool',
+): RunError {
   const { code, message, hint, detail } = faultOf(error);
   const timedOut = code === '57014';
   const isShort = SHORTAGE.test(code);
   return {
     code: timedOut ? 'timeout' : isShort ? 'overloaded' : 'tool_failed',
-    message: timedOut ? `the tool took longer than ${timeoutMs} ms` : message,
+    message: timedOut ? `${what} took longer than ${timeoutMs} ms` : message,
     retryable: isShort || LOST_RACES.includes(code),
     ...(isShort ? { retry_after_ms: AFTER_SHORTAGE_MS } : {}),
     cause: {

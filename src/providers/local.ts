@@ -4,10 +4,11 @@ import type { ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/model.ts';
 import { cancelled, failed } from './failure.ts';
 import { candidates, chooseCalls } from './local/choose.ts';
+import { embedText } from './local/embed.ts';
 import { fillOutput } from './local/output.ts';
 import { renderResult, troubleOf } from './local/render.ts';
 import { type Turn, turnOf } from './local/turn.ts';
-import { estimateUsage, speak } from './tokens.ts';
+import { estimateTokens, estimateUsage, speak } from './tokens.ts';
 
 /** What the local model is, wherever it is shown. It is never called an LLM. */
 export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
@@ -18,7 +19,8 @@ const CONFIGURE =
 
 /**
  * The model that needs no key and no network: it picks tools by the words of the question, fills
- * their arguments from it, and answers only with what they said, citing them. Deterministic.
+ * their arguments from it, and answers only with what they said, citing them. Its embeddings compare letters, not
+ * meaning. Deterministic.
  */
 export function localProvider(): ModelProvider & { readonly description: string } {
   return {
@@ -30,6 +32,11 @@ export function localProvider(): ModelProvider & { readonly description: string 
       if (!answer.ok) return answer;
       const said = speak(context, answer.value.content ?? '');
       return said ? answer : cancelled();
+    },
+    async embed({ texts }, context) {
+      if (context.signal.aborted) return cancelled();
+      const usage = { tokens_in: estimateTokens(texts.join('')), tokens_out: 0 };
+      return { ok: true, value: { vectors: texts.map(embedText), usage } };
     },
   };
 }

@@ -1,17 +1,19 @@
-import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import OpenAI, { APIError } from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { Outcome } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject } from '../contracts/json.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
+  ModelRef,
   ModelRequest,
 } from '../contracts/model.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
 import { requestBody } from './openai/body.ts';
 import { type KeyFilter, keyFilter, withoutKey } from './openai/echo.ts';
-import { httpFailure, type Peer, toldFailure } from './openai/failures.ts';
+import { embed, embedInBatches, type Line } from './openai/embed.ts';
+import { type Peer, toldFailure, webPage } from './openai/failures.ts';
 import {
   addChunk,
   addWhole,
@@ -20,8 +22,8 @@ import {
   foldedAnswer,
   isTooLong,
 } from './openai/fold.ts';
-import { redact } from './openai/redact.ts';
 import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
+import { failureOf } from './openai/thrown.ts';
 import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/watch.ts';
 import { type Fetch, guardedFetch } from './openai/wire.ts';
 import { emitToken } from './tokens.ts';
@@ -35,31 +37,43 @@ export type OpenAiOptions = {
 
 /**
  * OpenAI and every server that speaks its chat completions (Ollama, vLLM, Groq, OpenRouter, Azure …),
- * streaming. Never throws and never retries; who gets which key is `resolveTarget`'s rule.
+ * streaming, and its embeddings. Never throws and never retries; who gets which key is `resolveTarget`'s rule.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return {
     name: 'openai',
-    async generate(request, context) {
-      if (context.signal.aborted) return cancelled();
-      const target = resolveTarget(options.env, request.model, context.key);
-      if (!target.ok) return target;
-      const secret = context.key === undefined ? undefined : request.model.secret_name;
-      const peer = { ...target.value, model: request.model.model, secret };
-      const watch = startWatch(context.signal, limits);
-      let outcome: Outcome<ModelAnswer> | undefined;
-      try {
-        const client = clientFor(target.value, options.fetch ?? fetch);
-        outcome = await call({ client, request, context, watch, peer });
-      } catch (error) {
-        outcome = failureOf(error, peer);
-      } finally {
-        watch.stop(outcome?.ok !== true);
-      }
-      return context.signal.aborted ? cancelled() : (late(outcome, watch, limits, peer) ?? outcome);
-    },
+    generate: (request, context) =>
+      exchange(options, request.model, context, (line) => call({ ...line, request, context })),
+    embed: (request, context) =>
+      embedInBatches(request, (texts) =>
+        exchange(options, request.model, context, (line) => embed(line, request.model, texts)),
+      ),
   };
+}
+
+/** One request to the server of a model, and whatever comes of it as data. */
+async function exchange<T>(
+  options: OpenAiOptions,
+  model: ModelRef,
+  context: ModelCallContext,
+  send: (line: Line) => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  if (context.signal.aborted) return cancelled();
+  const target = resolveTarget(options.env, model, context.key);
+  if (!target.ok) return target;
+  const secret = context.key === undefined ? undefined : model.secret_name;
+  const peer = { ...target.value, model: model.model, secret };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const watch = startWatch(context.signal, limits);
+  let outcome: Outcome<T> | undefined;
+  try {
+    outcome = await send({ client: clientFor(target.value, options.fetch ?? fetch), watch, peer });
+  } catch (error) {
+    outcome = failureOf(error, peer);
+  } finally {
+    watch.stop(outcome?.ok !== true);
+  }
+  return context.signal.aborted ? cancelled() : (late(outcome, watch, limits, peer) ?? outcome);
 }
 
 /** Everything is said out loud, so that the client reads nothing from the process's environment. */
@@ -78,13 +92,7 @@ function clientFor({ baseUrl, key }: Target, fetch: Fetch): OpenAI {
   });
 }
 
-type Call = {
-  client: OpenAI;
-  request: ModelRequest;
-  context: ModelCallContext;
-  watch: Watch;
-  peer: Peer;
-};
+type Call = Line & { request: ModelRequest; context: ModelCallContext };
 
 async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const { request, watch, peer } = the;
@@ -92,10 +100,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const sent = the.client.chat.completions.create(body, { signal: watch.signal });
   const { data: stream, response } = await sent.withResponse();
   const type = response.headers.get('content-type')?.toLowerCase() ?? '';
-  if (type.includes('html')) {
-    const hint = 'check the base_url (most end in /v1)';
-    return failed('bad_answer', `${peer.host} answered with a web page instead of JSON; ${hint}.`);
-  }
+  if (type.includes('html')) return webPage(peer);
   const fold = emptyFold();
   const filter = keyFilter(peer.key);
   if (type.includes('json')) {
@@ -144,7 +149,7 @@ function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelA
 
 /** An answer that was complete, or a status that was told, before a limit fired still counts. */
 function late(
-  outcome: Outcome<ModelAnswer>,
+  outcome: Outcome<unknown>,
   watch: Watch,
   limits: Limits,
   { host }: Peer,
@@ -155,43 +160,4 @@ function late(
   return failed('timeout', `${host} ${what}: nothing came for ${limits[limit]} ms.`, {
     cause: { limit, ms: limits[limit] },
   });
-}
-
-/** Any failure as data. An error the client did not make came out of a body: that answer is broken. */
-function failureOf(error: unknown, peer: Peer): Failed {
-  const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof APIConnectionTimeoutError) {
-    return failed('timeout', `${peer.host} could not be reached in time.`, causeOf(error, peer));
-  }
-  if (error instanceof APIConnectionError) {
-    const cause = causeOf(error, peer);
-    return failed(
-      'unreachable',
-      `${peer.host} cannot be reached${reason(cause)}; is it up?`,
-      cause,
-    );
-  }
-  if (error instanceof APIError) {
-    const { status, headers, error: body } = error;
-    if (status === undefined) return toldFailure(body, text, peer);
-    return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
-  }
-  const cause = causeOf(error, peer);
-  return failed('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
-}
-
-function reason({ cause }: { cause: JsonObject }): string {
-  return typeof cause.code === 'string' ? ` (${cause.code})` : '';
-}
-
-/** The deepest code (`ECONNREFUSED`) and message underneath an error, without the key. */
-function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
-  let seen: unknown = error;
-  for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
-  const message = redact(seen instanceof Error ? seen.message : String(seen), peer.key).slice(
-    0,
-    400,
-  );
-  const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
-  return { cause: { message, ...(typeof code === 'string' ? { code } : {}) } };
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Outcome } from '../contracts/errors.ts';
 import type {
+  Embeddings,
+  EmbedRequest,
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
@@ -9,12 +11,16 @@ import type {
 } from '../contracts/model.ts';
 import { cancelled, codeOfStatus, type Failed, failed } from './failure.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
-import { estimateUsage, speak } from './tokens.ts';
+import { estimateTokens, estimateUsage, speak } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
 
 /** A scripted model of a test, and every request it was sent. */
-export type ScriptedModel = { provider: ModelProvider; calls: ModelRequest[] };
+export type ScriptedModel = {
+  provider: ModelProvider;
+  calls: ModelRequest[];
+  embeds: EmbedRequest[];
+};
 
 /**
  * The public test double: answers from `model.request_params.script`, a step per model answer, and
@@ -28,11 +34,19 @@ export function scriptedProvider(): ModelProvider {
 /** A scripted provider that records its calls. `script` stands in where the model row has none. */
 export function createScriptedProvider(script?: ScriptStep[]): ScriptedModel {
   const calls: ModelRequest[] = [];
-  const provider = providerWith((request) => calls.push(structuredClone(request)), script);
-  return { provider, calls };
+  const embeds: EmbedRequest[] = [];
+  const provider = providerWith((request) => {
+    const one = structuredClone(request);
+    if ('texts' in one) embeds.push(one);
+    else calls.push(one);
+  }, script);
+  return { provider, calls, embeds };
 }
 
-function providerWith(record: (call: ModelRequest) => void, script?: ScriptStep[]): ModelProvider {
+function providerWith(
+  record: (call: ModelRequest | EmbedRequest) => void,
+  script?: ScriptStep[],
+): ModelProvider {
   const failures = new Map<string, number>();
   return {
     name: 'scripted',
@@ -46,6 +60,16 @@ function providerWith(record: (call: ModelRequest) => void, script?: ScriptStep[
       if (step === null) return scriptOver(request, parsed.value.length);
       return mismatch(step, slot.number, request) ?? play(step, request, context);
     },
+    async embed(request, context) {
+      if (context.signal.aborted) return cancelled();
+      record(request);
+      const parsed = parseScript(request.model.request_params.script ?? script);
+      if (!parsed.ok) return parsed;
+      const slot = slotAt(parsed.value, 0); // nothing was answered before: the first answer is for every text
+      const step = passingError(slot, request, failures) ?? slot.step;
+      if (!(await waited(step?.delay_ms, context.signal))) return cancelled();
+      return step?.error ? scriptedError(step.error) : vectorsBy(step, request.texts);
+    },
   };
 }
 
@@ -58,7 +82,7 @@ const answersIn = (request: ModelRequest): number =>
  */
 function passingError(
   { passing }: Slot,
-  request: ModelRequest,
+  request: ModelRequest | EmbedRequest,
   failures: Map<string, number>,
 ): ScriptStep | null {
   if (passing.length === 0) return null;
@@ -80,16 +104,15 @@ async function play(
   request: ModelRequest,
   context: ModelCallContext,
 ): Promise<Outcome<ModelAnswer>> {
-  if (step.delay_ms !== undefined && !(await waited(step.delay_ms, context.signal))) {
-    return cancelled();
-  }
+  if (!(await waited(step.delay_ms, context.signal))) return cancelled();
   if (step.error !== undefined) return scriptedError(step.error);
   const answer = answerOf(step, request);
   const said = speak(context, answer.content ?? '');
   return said ? { ok: true, value: answer } : cancelled();
 }
 
-async function waited(ms: number, signal: AbortSignal): Promise<boolean> {
+async function waited(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
+  if (ms === undefined) return true;
   try {
     await delay(ms, undefined, { signal });
     return true;
@@ -128,6 +151,23 @@ function definedUsage({ usage }: ScriptStep): Partial<ModelAnswer['usage']> {
   };
 }
 
+/** Each text has the vector of the first key that it contains. */
+function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings> {
+  const known = Object.entries(step?.vectors ?? {});
+  const vectors: number[][] = [];
+  for (const text of texts) {
+    const found = known.find(([key]) => text.includes(key));
+    if (!found) {
+      const keys = known.map(([key]) => key).join(', ') || '(none)';
+      const message = `The script has no vector for "${text.slice(0, 200)}"; its vectors: ${keys}.`;
+      return failed('script_mismatch', message);
+    }
+    vectors.push(found[1]);
+  }
+  const tokens_in = step?.usage?.tokens_in ?? estimateTokens(texts.join(''));
+  return { ok: true, value: { vectors, usage: { tokens_in, tokens_out: 0 } } };
+}
+
 function scriptOver(request: ModelRequest, steps: number): Failed {
   const message =
     `The script has ${steps} step(s) and is over, but answer ${answersIn(request) + 1} was asked for; ` +
@@ -138,6 +178,10 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
 /** The first expectation of a step that the request does not meet. */
 function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
+  if (step.vectors) {
+    const message = `Step ${number} of the script has vectors; what came was a conversation.`;
+    return failed('script_mismatch', message);
+  }
   const last = request.messages.at(-1);
   const offered = request.tools.map((tool) => tool.name);
   const absent = tools.filter((name) => !offered.includes(name));

@@ -1,5 +1,5 @@
 import type { Outcome } from '../contracts/errors.ts';
-import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/model.ts';
 import { cancelled } from './failure.ts';
 
 /**
@@ -13,12 +13,20 @@ export function withSecret(
 ): ModelProvider {
   const name = model.secret_name;
   if (name === undefined) return provider;
+  const { embed } = provider;
+  const withKey = async <T>(
+    context: ModelCallContext,
+    call: (context: ModelCallContext) => Promise<Outcome<T>>,
+  ): Promise<Outcome<T>> => {
+    const key = await read(name);
+    if (context.signal.aborted) return cancelled();
+    return key.ok ? call({ ...context, key: key.value }) : key;
+  };
   return {
     name: provider.name,
-    async generate(request, context) {
-      const key = await read(name);
-      if (context.signal.aborted) return cancelled();
-      return key.ok ? provider.generate(request, { ...context, key: key.value }) : key;
-    },
+    generate: (request, context) => withKey(context, (keyed) => provider.generate(request, keyed)),
+    ...(embed && {
+      embed: (request, context) => withKey(context, (keyed) => embed(request, keyed)),
+    }),
   };
 }

@@ -6,6 +6,7 @@ import { beginMembers } from './begin-members.ts';
 import { callModel } from './call-model.ts';
 
 import { callTools } from './call-tools.ts';
+import { embed } from './embed.ts';
 import { findMembers } from './find-members.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
@@ -61,8 +62,11 @@ function parked(run: HeldRun): Promise<unknown> | undefined {
   return run.hasInbox ? run.takeInbox() : undefined;
 }
 
+/** What a model is paid for: not begun while a quota is used up. */
+const COSTING: ReadonlySet<Action['type']> = new Set(['call_model', 'summarize', 'embed']);
+
 async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
-  if (run.isOverQuota && (action.type === 'call_model' || action.type === 'summarize')) {
+  if (run.isOverQuota && COSTING.has(action.type)) {
     return run.commit([], { status: 'waiting', waiting_for: 'quota' });
   }
   switch (action.type) {
@@ -70,6 +74,8 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
       return callModel(action, run, world);
     case 'summarize':
       return summarize(action, run, world);
+    case 'embed':
+      return embed(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
     case 'read_rows':

@@ -5,12 +5,12 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
-import { backOff, PARK_AFTER_MS } from './backoff.ts';
 import { deadline } from './deadline.ts';
+import { commitFailedAttempt, SAME } from './failed-attempt.ts';
 import { failpoint, midStream } from './failpoints.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
-import { requestTokens, toolSchemas } from './prompt.ts';
+import { toolSchemas } from './prompt.ts';
 import { remembering, resolveParts } from './resolve-parts.ts';
 import type { World } from './world.ts';
 
@@ -34,13 +34,13 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
     return; // not ours any more: nothing may be committed
   }
   if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
-    await commitFailure(action, run, world, FILTERED, started_at);
+    await commitFailedAttempt(action, run, world, FILTERED, started_at);
   } else if (outcome.ok) {
     await commitAnswer(action, run, outcome.value, started_at);
   } else if (time.signal.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };
   } else {
-    await commitFailure(action, run, world, outcome.error, started_at);
+    await commitFailedAttempt(action, run, world, outcome.error, started_at);
   }
 }
 
@@ -154,40 +154,3 @@ function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): 
     return { ...call, id };
   });
 }
-
-/** One failed attempt goes into the log; then the run waits, here or as a row, if the same model is asked again. */
-async function commitFailure(
-  action: CallModel,
-  run: HeldRun,
-  world: World,
-  error: RunError,
-  started_at: string,
-): Promise<void> {
-  const record: StepRecord = {
-    kind: 'retry',
-    name: action.model.name,
-    model_id: action.model.id,
-    input: {
-      attempt: action.attempt,
-      ...(error.code === 'context_too_long'
-        ? { estimated_tokens: requestTokens(run.definition, action.messages) }
-        : {}),
-    },
-    error,
-    started_at,
-  };
-  const ahead = run.next(foldRecords(run.state, [record], SAME));
-  const isSameModel = ahead.type === 'call_model' && ahead.model.id === action.model.id;
-  const delay_ms =
-    isSameModel && error.retryable ? backOff(error, action.attempt, world.random) : 0;
-  const records = [{ ...record, output: { delay_ms } }];
-  if (delay_ms > PARK_AFTER_MS) {
-    await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });
-  } else {
-    await run.commit(records);
-    await world.sleep(delay_ms, run.abort.signal);
-  }
-}
-
-/** Folding ahead of a commit: what the database will say of limits is not needed to see an end. */
-const SAME = { exhausted: null } as const;

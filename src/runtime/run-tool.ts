@@ -48,7 +48,8 @@ async function callTool(
 ): Promise<ToolOutcome> {
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {
-    return builtin.run(args, context, tool.configuration);
+    const readSecret = (name: string) => world.readSecret(context.tenant_id, name);
+    return builtin.run(args, { ...context, readSecret }, tool.configuration);
   }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {

@@ -4,6 +4,7 @@ import type { Hooks } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
+import type { ReadSecret } from '../contracts/secret.ts';
 import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
@@ -25,6 +26,8 @@ export type World = {
     args: JsonObject,
     idempotency_key: string,
   ) => Promise<ToolOutcome>;
+  /** A secret of the tenant, for tools of our own. */
+  readSecret: ReadSecret;
   /** The content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   random(): number;

@@ -33,7 +33,10 @@ export const workflowConfigurations = {
   },
   router: {
     ...deciding,
-    method: z.enum(['llm', 'lexical']).optional(),
+    method: z
+      .enum(['llm', 'lexical', 'embedding'])
+      .optional()
+      .describe('By a model, by common words, or by a model with purpose embedding.'),
     members: z
       .enum(['listed', 'capable'])
       .optional()

@@ -2,7 +2,7 @@ import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
 import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { retryAfterMs } from '../contracts/retry-after.ts';
-import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import {
   createEgress,
   type Egress,
@@ -12,13 +12,15 @@ import {
 } from './egress.ts';
 import { answerResult, excerpt } from './http-request/answer.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
+import { secretHeaders, withoutSecrets } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
 
 /**
  * The built-in tool `http_request`. `configuration.allow` (`host`, `host:port`, `*.example.com`) narrows what may be
- * reached and opens nothing; `configuration.headers` go along with each request and win over the model's. Never throws.
+ * reached and opens nothing, `configuration.methods` how; `configuration.headers` go along with each request and win over
+ * the model's, and so do `configuration.secrets`, to the hosts they name. Never throws.
  */
 export function httpRequestTool(options: EgressOptions): BuiltinTool {
   const egress = createEgress(options);
@@ -31,22 +33,37 @@ export function httpRequestTool(options: EgressOptions): BuiltinTool {
 async function run(
   egress: Egress,
   args: JsonObject,
-  context: ToolContext,
+  context: BuiltinContext,
   configuration: JsonObject,
 ): Promise<ToolOutcome> {
   const request = requestOf(args, context, configuration);
   if (!request.ok) return request;
-  const opened = await egress.open(request.value);
+  const { url, headers = new Headers() } = request.value;
+  const secrets = await secretHeaders(configuration.secrets, url, context.readSecret);
+  if (!secrets.ok) return secrets;
+  for (const [name, value] of secrets.value.headers) headers.set(name, value);
+  const outcome = await ask(egress, { ...request.value, headers }, args.html === 'source');
+  return withoutSecrets(outcome as Json, secrets.value.values) as ToolOutcome;
+}
+
+async function ask(
+  egress: Egress,
+  request: EgressRequest,
+  isSource: boolean,
+): Promise<ToolOutcome> {
+  const opened = await egress.open(request);
   if (!opened.ok) return opened;
   const code = codeOf(opened.value.status);
   if (code !== undefined) return failedAnswer(code, opened.value);
-  const answer = await egress.read(opened.value, context.signal);
-  return answer.ok ? { ok: true, value: answerResult(answer.value, request.value.url) } : answer;
+  const answer = await egress.read(opened.value, request.signal);
+  return answer.ok
+    ? { ok: true, value: answerResult(answer.value, { askedUrl: request.url, isSource }) }
+    : answer;
 }
 
 function requestOf(
   args: JsonObject,
-  context: ToolContext,
+  context: BuiltinContext,
   configuration: JsonObject,
 ): Outcome<EgressRequest> {
   const only = readAllow(configuration.allow);
@@ -57,7 +74,11 @@ function requestOf(
   if (!own.ok) return own;
   const url = String(args.url ?? '');
   const method = String(args.method ?? 'GET').toUpperCase();
-  if (!METHODS.includes(method)) return unfit(`method is not one of ${METHODS.join(', ')}`);
+  const methods = Array.isArray(configuration.methods) ? configuration.methods : METHODS;
+  if (!METHODS.includes(method)) return unfit(`method is not one of ${methods.join(', ')}`);
+  if (!methods.includes(method)) {
+    return unfit(`method: this tool may only be used with ${methods.join(', ')}`);
+  }
   const { body, contentType } = encoded(args.body);
   if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
     return unfit(`body: ${method} takes none; leave it out or use POST`);

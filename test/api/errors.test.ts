@@ -106,7 +106,9 @@ describe('errors of Postgres that a client causes', () => {
       hint: expect.any(String),
       detail: { table: 'agent_models', field: 'model_id' },
     });
-    expect(error?.message).toBe('model id names a row that does not exist');
+    expect(error?.message).toBe(
+      'model_id of agent_models names nothing: there is no such row in models',
+    );
   });
 
   test('a row that others use', async () => {
@@ -123,8 +125,12 @@ describe('errors of Postgres that a client causes', () => {
       { id: models.nodes[0].id },
     );
     expect(error).toMatchObject({
-      message: 'the row is still used by agent_models',
-      extensions: { code: 'HWCNF', hint: 'Change or delete those first.' },
+      message: 'the row of models is still used by agent_models',
+      extensions: {
+        code: 'HWCNF',
+        hint: 'Change or delete those in howdah.agent_models first.',
+        detail: { table: 'models', used_by: 'agent_models' },
+      },
     });
   });
 

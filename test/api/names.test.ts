@@ -50,30 +50,39 @@ test('relations are named without the tenant', () => {
   expect(sdl).not.toMatch(/tenantAgent|ByTenantId/);
 });
 
-test('a run has its tree, in the order it is drawn in, and its timeline', async () => {
+test('a run has the tree it belongs to, in the order it is drawn in, and its own timeline', async () => {
   const agent = await makeAgent(db.pool);
   const root = await makeRun(db.pool, { agent_id: agent });
   const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
   const grandchild = await makeRun(db.pool, { agent_id: agent, parent_execution_id: child });
   const second = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
+  await (await driveRun(db.pool, child)).steps(1);
   const { data, errors } = await ask(
     api,
-    `query ($id: UUID!) { execution(id: $id) {
-       tree(orderBy: PATH_ASC) { nodes { executionId depth status root { id } } }
+    `{ executions(filter: { agentId: { equalTo: "${agent}" } }, orderBy: ID_ASC) { nodes {
+       tree(orderBy: PATH_ASC) { totalCount nodes { executionId depth root { id } } }
        timeline { nodes { seq } }
-     } }`,
-    { id: root },
+       planTasks { nodes { plan } }
+     } } }`,
   );
   expect(errors).toEqual([]);
-  expect(data.execution.tree.nodes).toEqual(
-    [root, child, grandchild, second].map((executionId, at) => ({
-      executionId,
-      depth: [0, 1, 2, 1][at],
-      status: 'queued',
-      root: { id: root },
+  const nodes = [root, child, grandchild, second].map((executionId, at) => ({
+    executionId,
+    depth: [0, 1, 2, 1][at],
+    root: { id: root },
+  }));
+  expect(data.executions.nodes).toEqual(
+    [root, child, grandchild, second].map((id) => ({
+      tree: { totalCount: 4, nodes },
+      timeline: { nodes: id === child ? [{ seq: 1 }] : [] },
+      planTasks: { nodes: [] },
     })),
   );
-  expect(data.execution.timeline.nodes).toEqual([]);
+  const some = await ask(
+    api,
+    `{ executions(filter: { id: { equalTo: "${child}" }, tree: { some: { executionId: { equalTo: "${second}" } } } }) { totalCount } }`,
+  );
+  expect(some.data ?? some.errors).toEqual({ executions: { totalCount: 1 } });
 });
 
 test('nothing private is in the schema', () => {

@@ -14,6 +14,7 @@ import {
   insertRun,
   makeAgent,
   makeAgentTool,
+  messagesOf,
   resultsOf,
 } from './arrange.ts';
 import { exported } from './replay-runs.ts';
@@ -85,6 +86,21 @@ describe('a prompt', () => {
     const { agent: plain } = await greeter();
     const id = await insertRun(pool, plain, 'hello', { input_data: { customer: 'Eve' } });
     expect((await ended(pool, id)).output).toBe(say('Eve'));
+  });
+
+  test('has its values in the system prompt alone: what else the run brings is told with the input', async () => {
+    const { pool } = database;
+    const { agent } = await greeter({ tone: 'kindly' });
+    const first = async (input: string, input_data: object) => {
+      const id = await insertRun(pool, agent, input, { input_data: input_data as never });
+      await ended(pool, id);
+      return (await messagesOf(pool, id))[0]?.content;
+    };
+    expect(await first('hello', { customer: 'Ada' })).toBe('hello');
+    expect(await first('hello', { customer: 'Ada', order: 7 })).toBe(
+      'hello\n\n{\n    "order": 7\n}',
+    );
+    expect(await first('', { customer: 'Ada' })).toBe('{\n    "customer": "Ada"\n}');
   });
 
   test('stays what it was for a run in flight while it is edited, and in its replay', async () => {

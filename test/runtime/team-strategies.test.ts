@@ -73,7 +73,28 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       log({ kind: 'model' });
       state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
     },
-    isRetried: () => log({ kind: 'retry', name: 'retry_execution' }),
+    scores(scores: Record<string, number>) {
+      const told = Object.entries(scores).map(([member, score]) => ({ member, score }));
+      log({ kind: 'model', output: { dimensions: 2, scores: told } });
+    },
+    /** What was said in the log is gone. */
+    isErased() {
+      state = { ...state, attempts: state.attempts.map((note) => ({ ...note, output: null })) };
+    },
+    /** The guard speaks, and what it says is in the log from then on. */
+    isTold(): string {
+      const action = next(definition, state);
+      if (action.type !== 'guard') throw new Error(`nothing is told: ${action.type}`);
+      const { message: content } = action;
+      const seq = state.messages.length + 1;
+      log({ kind: 'guard', name: action.name });
+      state = { ...state, messages: [...state.messages, { role: 'user', content, seq }] };
+      return content;
+    },
+    isRetried() {
+      log({ kind: 'retry', name: 'retry_execution' });
+      state = { ...state, messages_at_retry: state.messages.length };
+    },
     withData(data: Json) {
       state = { ...state, task: { input: 'go', data } };
     },
@@ -84,6 +105,69 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
 }
 
 const named = (tasks: NewTask[]) => tasks.map(({ id }) => id);
+
+describe('a router by embeddings', () => {
+  const byScores = (configuration: JsonObject = {}) =>
+    playing('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
+
+  test('has the task compared with what is said of each member, once', () => {
+    const team = byScores();
+    expect(team.next()).toMatchObject({
+      type: 'embed',
+      model: { name: 'm' },
+      attempt: 1,
+      query: 'go',
+      texts: [
+        { member: 'a', text: 'a' },
+        { member: 'b', text: 'b' },
+        { member: 'c', text: 'c' },
+      ],
+    });
+    team.scores({ a: 0.1, b: 0.3, c: 0.3 });
+    expect(team.next()).toMatchObject({
+      type: 'begin_members',
+      decision: {
+        output: {
+          method: 'embedding',
+          chosen: [{ member: 'b', confidence: 0.3 }],
+          candidates: [
+            { member: 'a', score: 0.1 },
+            { member: 'b', score: 0.3 },
+            { member: 'c', score: 0.3 },
+          ],
+        },
+      },
+    });
+    expect(named(team.begins())).toEqual(['b']);
+    expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+  });
+
+  test.each([
+    [{}, { a: 0, b: -1, c: -0.2 }, 'fail'],
+    [{ fallback: 'c' }, { a: 0, b: -1, c: -0.2 }, ['c']],
+    [{ top_k: 2 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 3 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 2, min_confidence: 0.5 }, { a: 0.2, b: 0.5, c: 0.9 }, ['c', 'b']],
+    [{ min_confidence: 0.95, fallback: 'a' }, { a: 0.2, b: 0.5, c: 0.9 }, ['a']],
+  ])('with %j and the scores %j chooses %j', (configuration, scores, chosen) => {
+    const team = byScores(configuration);
+    team.scores(scores);
+    if (chosen === 'fail') expect(team.next()).toMatchObject({ error: { code: 'no_route' } });
+    else expect(named(team.begins())).toEqual(chosen);
+  });
+
+  test('asks nothing when a limit is used up, and again for what was erased', () => {
+    const spent = byScores();
+    spent.isExhausted();
+    expect(spent.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
+    const team = byScores();
+    team.scores({ a: 1 });
+    team.isErased();
+    expect(team.next()).toMatchObject({ type: 'embed' });
+    team.scores({ a: 1 });
+    expect(named(team.begins())).toEqual(['a']);
+  });
+});
 
 test('the same log gives the same action', () => {
   const team = playing('parallel', ['a', 'b']);
@@ -96,6 +180,11 @@ test('a limit that is used up lets nobody begin', () => {
   expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
 });
 
+test('a chain whose condition is none says so', () => {
+  const team = playing('chain', ['a'], { stop_when: 'output ==' });
+  expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+});
+
 test('a chain waits, goes on, and tries again by hand what failed', () => {
   const team = playing('chain', ['a', 'b']);
   expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
@@ -105,7 +194,7 @@ test('a chain waits, goes on, and tries again by hand what failed', () => {
   team.fails('2', 'too hard');
   expect(team.next()).toMatchObject({
     type: 'fail',
-    error: { message: 'b gave no answer: too hard' },
+    error: { code: 'member_failed', message: 'b gave no answer: too hard' },
   });
   team.isRetried();
   expect(team.begins()).toMatchObject([{ id: '2' }]);
@@ -139,13 +228,19 @@ describe('a deciding model', () => {
   test('is told what does not fit, and given up after three answers', () => {
     const team = playing('router', ['a', 'b']);
     team.decides('I would take a.');
+    expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
+    expect(team.isTold()).toContain('route was not called');
     expect(team.next()).toMatchObject({
       type: 'call_model',
       messages: [{}, {}, { role: 'assistant' }, { content: expect.stringContaining('route') }],
     });
     team.decides(pick('c'));
+    expect(team.isTold()).toContain('members.0.member');
     team.decides(pick('a', 7));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_output' } });
+    team.isRetried();
+    expect(team.isTold()).toContain('members.0.confidence');
+    expect(team.next()).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
   });
 
   test('hears of an orchestrator’s results, also when it has to answer at last', () => {
@@ -180,8 +275,14 @@ describe('a deciding model', () => {
     });
     expect(team.next()).toMatchObject({
       type: 'fail',
-      error: { message: expect.stringContaining('max_tasks') },
+      error: { code: 'limit_reached', message: expect.stringContaining('max_tasks') },
     });
+  });
+
+  test('that chooses nobody with enough confidence has no route', () => {
+    const team = playing('router', ['a', 'b'], { min_confidence: 0.9 });
+    team.decides(pick('a', 0.2));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'no_route' } });
   });
 });
 
@@ -205,7 +306,14 @@ describe('a vote', () => {
     team.begins();
     team.fails('a', 'no');
     team.fails('b', 'no');
-    expect(team.next()).toMatchObject({ type: 'fail' });
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'member_failed' } });
+  });
+
+  test('that elects nobody says whether it was a tie, or nobody voted', () => {
+    expect(elected({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
+    expect(elected({ method: 'ranked' }, '[]', '[]')).toMatchObject({
+      error: { code: 'no_votes' },
+    });
   });
 });
 
@@ -251,6 +359,15 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
   });
 
+  test.each(['output ==', 'output + "x"'])('whose condition is %j says so', (when) => {
+    const team = playing('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
+    if (when.endsWith('"')) {
+      team.begins();
+      team.answers('a#1', 'one');
+    }
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+  });
+
   test('does the same however many ends are read at once', () => {
     const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
     const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
@@ -273,8 +390,15 @@ describe('a map', () => {
     team.fails('2', 'no');
     expect(team.next()).toMatchObject({
       type: 'fail',
-      error: { message: expect.stringContaining('item 2') },
+      error: { code: 'member_failed', message: expect.stringContaining('item 2') },
     });
+  });
+
+  test('of no list, or of too long a one, says so', () => {
+    const team = playing('map', ['worker']);
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_request' } });
+    team.withData(new Array(10_001).fill('x'));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'limit_reached' } });
   });
 
   test('of nothing is done at once', () => {

@@ -172,6 +172,14 @@ describe('a router', () => {
       },
     });
     expect(run).toMatchObject({ status: 'completed', output: 'red' });
+    expect(await kindsOf(database.pool, run.id)).toMatch(/^model guard model tool /);
+    const { rows } = await database.pool.query(
+      `select output ->> 'message' as reason from howdah.steps where execution_id = $1 and kind = 'guard'`,
+      [run.id],
+    );
+    expect(rows).toEqual([
+      { reason: expect.stringMatching(/^This does not fit: members\.0\.member/) },
+    ]);
   });
 
   test('goes by words alone where it is told to', async () => {
@@ -190,7 +198,7 @@ describe('a router', () => {
     expect((await runTeam(team, 'How is the weather in Bonn?')).output).toBe('blue');
     expect((await runTeam(team, 'Where are my orders?')).output).toBe('red');
     const lost = await runTeam(team, 'Sing!');
-    expect(lost).toMatchObject({ status: 'failed', error: { code: 'member_failed' } });
+    expect(lost).toMatchObject({ status: 'failed', error: { code: 'no_route' } });
   });
 });
 
@@ -405,6 +413,22 @@ describe('a map over a query', () => {
       });
       expect(refused.children).toEqual([]);
     }
+    const wrong = await runTeam({
+      ...map('select 1 as n,\n  "ü" as x, nam from (values (\'a\')) as people (name)'),
+      members: await members('shout'),
+    });
+    expect(wrong.error).toMatchObject({
+      code: 'query_failed',
+      message: expect.stringMatching(
+        /^configuration\.query, line 2, column 3: column "ü" does not exist/,
+      ),
+      cause: { field: 'configuration.query', sqlstate: '42703', position: 18, line: 2, column: 3 },
+    });
+    const near = map('select nam from (values (1)) as people (name)');
+    expect((await runTeam({ ...near, members: await members('shout') })).error).toMatchObject({
+      message: expect.stringContaining('column 8: column "nam" does not exist (Perhaps you meant'),
+      cause: { hint: expect.stringContaining('people.name') },
+    });
   });
 });
 

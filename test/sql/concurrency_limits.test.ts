@@ -305,7 +305,7 @@ describe('concurrency limits', () => {
       expect(await insert('agent_id, model_id, max_running', [agent, model, 1])).toMatchObject({
         constraint: 'a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant',
       });
-      expect(await insert('agent_id, max_running', [model, 1])).toMatchObject({ code: '23503' });
+      expect(await insert('agent_id, max_running', [model, 1])).toMatchObject({ code: 'HWNTF' });
       await limit({ max_running: 1 });
       expect(await insert('max_running', [2])).toMatchObject({ code: '23505' });
     });

@@ -147,7 +147,7 @@ describe('hooks', () => {
     expect(await hooksOf(a, other)).toEqual(['shop.note']);
     expect(await hooksOf(b, mine)).toBeNull();
     expect(await refusal(add('shop.note', { tenant_id: b, agent_id: mine }))).toMatchObject({
-      code: '23503',
+      code: 'HWNTF',
     });
     const run = await makeRun(db.pool, { tenant_id: a, agent_id: mine });
     const [claimed] = await claim(db.pool, worker, [run]);

@@ -52,6 +52,7 @@ const REVIEWED: Record<string, string> = {
   quota_use: 'current_tenant(), looked for with the id',
   faulty_workflows: 'workflows of current_tenant()',
   refuse_engine: 'looks at what it was given',
+  refuse_http_settings: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_mail_limits: 'looks at what it was given',
   refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',

@@ -79,7 +79,7 @@ const ACTS: Record<string, string> = {
   retry_execution: `select howdah.retry_execution(id) from howdah.executions where status = 'failed'`,
   fork_execution: `select howdah.fork_execution(id) from howdah.executions where status = 'failed'`,
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
-  delete_agent: `select howdah.delete_agent(howdah.agent('desk'))`,
+  delete_agent: `select howdah.delete_agent(howdah.agent('development'))`,
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
 };

@@ -388,12 +388,17 @@ describe('versions of a prompt', () => {
         [id],
       ),
     ).toEqual([{ place: 'template', op: 'replace', old: 'first', new: 'second' }]);
+    // another one has the name by now
+    const other = `${name} again`;
+    await db.pool.query('update howdah.prompts set name = $2 where id = $1', [id, other]);
+    await db.pool.query('insert into howdah.prompts (name, template) values ($1, $2)', [name, 'x']);
     await db.pool.query('select howdah.restore_prompt_version($1, 1)', [id]);
-    expect(await render(name, {})).toBe('first');
+    expect(await render(other, {})).toBe('first');
     expect(await versions('prompt_versions', 'prompt_id', id)).toMatchObject([
       { version: 1, definition: { template: 'first' } },
       { version: 2 },
-      { version: 3, definition: { template: 'first' } },
+      { version: 3, definition: { name: other, template: 'second' } },
+      { version: 4, definition: { name: other, template: 'first' } },
     ]);
     for (const text of [
       `update howdah.prompt_versions set definition = '{}'`,

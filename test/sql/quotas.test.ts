@@ -1102,7 +1102,7 @@ describe('quotas', () => {
         tenant_id: await makeTenant(db.pool, unique('q')),
       });
       const row = { metric: 'runs', max_value: 1 };
-      expect(await insert({ scope: 'agent', subject_id, ...row })).toMatchObject({ code: '23503' });
+      expect(await insert({ scope: 'agent', subject_id, ...row })).toMatchObject({ code: 'HWNTF' });
       await quota(row);
       expect(await insert({ ...row, subject_id: tenant })).toMatchObject({ code: '23505' });
     });

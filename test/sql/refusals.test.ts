@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, asRole, makeAgent, makeSession, one, refusal } from './support.ts';
+import { all, asRole, makeAgent, makeSession, makeTenant, one, refusal } from './support.ts';
 
 let db: TestDatabase;
 let ids: Record<string, string>;
@@ -203,4 +203,65 @@ test('every check of a table that runs do not write is told in words', async () 
        ) and not exists (select from pg_class as t where t.oid = c.conrelid and t.relispartition)`,
   );
   expect(rows).toEqual([]);
+});
+
+describe('references of what is defined', () => {
+  const NOBODY = '01980000-0000-7000-8000-000000000000';
+
+  test('to nothing, or to what is another tenant’s, are refused by their field', async () => {
+    const workflow = await one(
+      db.pool,
+      `insert into howdah.workflows (name, type) values ('refers', 'chain') returning id`,
+    );
+    const tenant = await makeTenant(db.pool);
+    const theirs = await makeAgent(db.pool, { tenant_id: tenant });
+    for (const agent of [NOBODY, theirs]) {
+      const error = await refusal(
+        db.pool.query(
+          'insert into howdah.workflow_agents (workflow_id, agent_id) values ($1, $2)',
+          [workflow.id, agent],
+        ),
+      );
+      expect(error).toMatchObject({
+        code: 'HWNTF',
+        message: 'agent_id of workflow_agents names nothing: there is no such row in agents',
+        hint: 'Take the id of one that you see in howdah.agents.',
+      });
+      expect(JSON.parse(error.detail ?? '')).toMatchObject({
+        table: 'workflow_agents',
+        field: 'agent_id',
+        id: agent,
+      });
+    }
+  });
+
+  test('are looked at when the statement is over, as foreign keys are', async () => {
+    const model = await one(db.pool, 'select howdah.uuid_v7() as id');
+    await db.pool.query(
+      `with late as (insert into howdah.models (id, name, provider, model) values ($1, 'late', 'local', 'm'))
+       insert into howdah.agent_models (agent_id, model_id) values ($2, $1)`,
+      [model.id, ids.agent_id],
+    );
+    const prompt = await one(
+      db.pool,
+      `insert into howdah.prompts (name, template) values ('used', 'x') returning id`,
+    );
+    await db.pool.query('update howdah.agents set prompt_id = $1 where id = $2', [
+      prompt.id,
+      ids.agent_id,
+    ]);
+    for (const [table, id, by, fix] of [
+      ['models', model.id, 'agent_models', 'howdah.agent_models'],
+      ['prompts', prompt.id, '(agents|prompt_versions)', 'delete_prompt'],
+      ['agents', ids.agent_id, 'agent_versions', 'delete_agent'],
+    ]) {
+      expect(
+        await refusal(db.pool.query(`delete from howdah.${table} where id = $1`, [id])),
+      ).toMatchObject({
+        code: 'HWCNF',
+        message: expect.stringMatching(new RegExp(`^the row of ${table} is still used by ${by}$`)),
+        hint: expect.stringContaining(fix as string),
+      });
+    }
+  });
 });

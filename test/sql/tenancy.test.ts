@@ -260,12 +260,12 @@ describe('tenants', () => {
         [
           'insert into howdah.agent_models (agent_id, model_id, position) values ($1, $2, 9)',
           [mine.agent, theirs.model],
-          '23503',
+          'HWNTF',
         ],
         [
           'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)',
           [mine.agent, theirs.tool],
-          '23503',
+          'HWNTF',
         ],
         [
           'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)',
@@ -276,7 +276,7 @@ describe('tenants', () => {
         [
           'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1)',
           [theirs.agent],
-          '23503',
+          'HWNTF',
         ],
         [
           `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '@daily', $1, 'x')`,
@@ -286,7 +286,7 @@ describe('tenants', () => {
         ['update howdah.schedules set agent_id = $1', [theirs.agent], 'HWNTF'],
         ['update howdah.schedules set session_id = $1', [theirs.session], 'HWNTF'],
         ['select howdah.run_schedule($1)', [theirs.schedule], 'HWNTF'],
-        ['update howdah.agents set user_id = $1', [theirs.person], '23503'],
+        ['update howdah.agents set user_id = $1', [theirs.person], 'HWNTF'],
       ];
       for (const [text, values, code] of attempts) {
         expect({ text, ...(await refusedInside(client, text, values)) }).toMatchObject({
@@ -313,7 +313,7 @@ describe('tenants', () => {
           [a, agent.id, model.id],
         ),
       ),
-    ).toMatchObject({ code: '23503' });
+    ).toMatchObject({ code: 'HWNTF' });
   });
 
   describe('current_tenant()', () => {

@@ -566,3 +566,43 @@ describe('what happened stays', () => {
     }
   });
 });
+
+describe('the configuration of http_request is checked where it is written', () => {
+  const write = (configuration: unknown) =>
+    db.pool
+      .query(
+        `update howdah.tools set configuration = $1 where name = 'http_request' returning name`,
+        [JSON.stringify(configuration)],
+      )
+      .then(
+        ({ rowCount }) => rowCount,
+        (error) => error,
+      );
+
+  test.each([
+    [{ alow: ['x.org'] }, /alow/],
+    [{ methods: ['get'] }, /methods/],
+    [{ methods: [] }, /methods/],
+    [{ secrets: { authorization: { secret_name: 'shop' } } }, /hosts/],
+    [{ secrets: { authorization: { secret_name: 'shop', hosts: ['*'] } } }, /hosts/],
+    [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],
+  ])('%j is refused', async (configuration, said) => {
+    expect(await write(configuration)).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(said),
+    });
+  });
+
+  test('a secret has to be there', async () => {
+    const configuration = { secrets: { 'x-key': { secret_name: 'nowhere', hosts: ['x.org'] } } };
+    expect(await write(configuration)).toMatchObject({
+      code: 'HWNTF',
+      message: expect.stringContaining('nowhere'),
+    });
+  });
+
+  test('what narrows it is taken', async () => {
+    expect(await write({ allow: ['x.org', '*.y.org:8443'], methods: ['GET'] })).toBeGreaterThan(0);
+    await write({});
+  });
+});

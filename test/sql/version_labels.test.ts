@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { makeAgent, makeModel, makeTool, one } from './support.ts';
+import { all, makeAgent, makeModel, makeTool, one } from './support.ts';
 
 let database: TestDatabase;
 let agent: string;
@@ -45,11 +45,20 @@ describe('a version', () => {
       agent,
       before.version,
     ]);
-    expect(restored).toMatchObject({ name: 'desk', instruction: 'first', max_steps: null });
+    expect(restored).toMatchObject({ name: 'help', instruction: 'first', max_steps: null });
     const after = await current();
     expect(after.version).toBeGreaterThan(before.version + 1);
-    expect(after.definition).toEqual(before.definition);
-    expect(after.digest).toBe(before.digest);
+    expect(
+      await all(pool, 'select place, old, new from howdah.diff_agent_versions($1, $2)', [
+        agent,
+        String(before.version),
+      ]),
+    ).toEqual([{ place: 'agent.name', old: 'desk', new: 'help' }]);
+    await pool.query(`update howdah.agents set name = 'desk' where id = $1`, [agent]);
+    expect(await current()).toMatchObject({
+      definition: before.definition,
+      digest: before.digest,
+    });
   });
 
   test('that names what is gone is not', async () => {

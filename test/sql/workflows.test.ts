@@ -84,7 +84,7 @@ describe('a workflow is not run', () => {
     const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
     await refused(outer, /its member .* cannot run: .*two members/);
     const team = await makeTeam(pool, { type: 'chain', members: [{ agent: gone }] });
-    await pool.query('select howdah.delete_agent($1)', [gone]);
+    await pool.query('update howdah.agents set deleted_at = now() where id = $1', [gone]);
     await refused(team, /its member .* is deleted/);
   });
 
@@ -108,6 +108,28 @@ describe('a workflow is not run', () => {
   });
 });
 
+test('a run that says nothing is refused, of a workflow as of an agent', async () => {
+  const { pool } = database;
+  const of = { workflow_id: await workflow('chain', {}), agent_id: agent };
+  for (const [column, id] of Object.entries(of)) {
+    const begin = (input: string, data: string | null = null, parts: string | null = null) =>
+      pool.query(
+        `insert into howdah.executions (${column}, input, input_data, input_parts) values ($1, $2, $3, $4)`,
+        [id, input, data, parts],
+      );
+    const nothings: [string, string?, string?][] = [[''], [' \n\t '], ['', 'null', '[]']];
+    for (const nothing of nothings) {
+      await expect(begin(...nothing)).rejects.toMatchObject({
+        code: 'HWINV',
+        message: 'input is empty',
+        detail: '{"field": "input"}',
+      });
+    }
+    await begin('', '["a"]');
+    await begin('', null, '[{"type": "text", "text": "Hi"}]');
+  }
+});
+
 test('a workflow is no member of itself, over however many others', async () => {
   const { pool } = database;
   const inner = await workflow('chain', {});
@@ -118,6 +140,65 @@ test('a workflow is no member of itself, over however many others', async () => 
       [inner, outer],
     ),
   ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining('itself') });
+});
+
+test('who is a member of a living workflow is not deleted, and the refusal says of which', async () => {
+  const { pool } = database;
+  const member = await makeAgent(pool, { script: [{ content: 'done' }] });
+  const inner = await makeTeam(pool, { type: 'chain', members: [{ agent: member }] });
+  const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
+  const { rows } = await pool.query(
+    'select (select name from howdah.workflows where id = $1) as inner, (select name from howdah.workflows where id = $2) as outer',
+    [inner, outer],
+  );
+  const refused = (kind: string, id: string, workflow: string) =>
+    expect(pool.query(`select howdah.delete_${kind}($1)`, [id])).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringMatching(new RegExp(`^${kind} '.*' is a member of ${workflow}$`)),
+      detail: expect.stringContaining(workflow),
+      hint: expect.stringContaining('howdah.workflow_agents'),
+    });
+  await refused('agent', member, rows[0].inner);
+  await refused('workflow', inner, rows[0].outer);
+  await pool.query('select howdah.delete_workflow($1)', [outer]);
+  await pool.query('select howdah.delete_workflow($1)', [inner]);
+  await pool.query('select howdah.delete_agent($1)', [member]);
+});
+
+test('a member without a place comes last, also when two are given one at once', async () => {
+  const { pool } = database;
+  const id = await workflow('chain', {});
+  const add = `insert into howdah.workflow_agents (workflow_id, agent_id, role) values ($1, $2, $3)`;
+  await pool.query(
+    `insert into howdah.workflow_agents (workflow_id, agent_id, role)
+     select $1, $2, r from unnest('{b,c}'::text[]) as r`,
+    [id, agent],
+  );
+  const [first, second] = [await pool.connect(), await pool.connect()];
+  try {
+    await first.query('begin');
+    await first.query(add, [id, agent, 'd']);
+    const { rows: sessions } = await second.query('select pg_backend_pid() as pid');
+    const waiting = second.query(add, [id, agent, 'e']);
+    await expect
+      .poll(async () => {
+        const { rows } = await pool.query('select cardinality(pg_blocking_pids($1)) as n', [
+          sessions[0].pid,
+        ]);
+        return rows[0].n;
+      })
+      .toBe(1);
+    await first.query('commit');
+    await waiting;
+  } finally {
+    first.release();
+    second.release();
+  }
+  const { rows } = await pool.query(
+    'select coalesce(role, $2) as role, sequence_order as place from howdah.workflow_agents where workflow_id = $1 order by 2',
+    [id, 'a'],
+  );
+  expect(rows.map(({ role, place }) => `${place}${role}`).join(' ')).toBe('1a 2b 3c 4d 5e');
 });
 
 test('an edit makes a version, and so does another name of a member; a run keeps its own', async () => {

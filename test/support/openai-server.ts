@@ -22,6 +22,8 @@ export type FakeRequest = {
 export type FakeAnswer = {
   content?: string | null;
   tool_calls?: { id?: string; name: string; arguments: JsonObject | string }[];
+  /** Of `/embeddings`: one for each text. */
+  vectors?: number[][];
   finish_reason?: string | null;
   /** Null sends none, as servers do that ignore `stream_options`. */
   usage?: JsonObject | null;
@@ -47,7 +49,7 @@ export type FakeHandler = (request: FakeRequest) => FakeAnswer | Promise<FakeAns
 export type FakeServer = { url: string; requests: FakeRequest[]; close(): Promise<void> };
 
 /**
- * Starts an OpenAI-compatible chat server on a free loopback port. A script answers the n-th request
+ * Starts an OpenAI-compatible server, of chats and embeddings, on a free loopback port. A script answers the n-th request
  * with its n-th answer and any further one with a 500 that says so. Without `keep` requests are forgotten.
  */
 export async function startOpenAiServer(
@@ -157,6 +159,7 @@ function finishOf(answer: FakeAnswer): string | null {
 }
 
 function wholeOf(answer: FakeAnswer): JsonObject {
+  if (answer.vectors) return listOf(answer.vectors, answer);
   const tool_calls = wireCalls(answer);
   const message = {
     role: 'assistant',
@@ -166,6 +169,12 @@ function wholeOf(answer: FakeAnswer): JsonObject {
   const choice = { index: 0, message, finish_reason: finishOf(answer) };
   const usage = answer.usage === undefined ? USAGE : answer.usage;
   return { id: 'fake', object: 'chat.completion', choices: [choice], ...(usage ? { usage } : {}) };
+}
+
+function listOf(vectors: number[][], { usage }: FakeAnswer): JsonObject {
+  const data = vectors.map((embedding, index) => ({ object: 'embedding', index, embedding }));
+  const counted = usage === undefined ? { prompt_tokens: 11, total_tokens: 11 } : usage;
+  return { object: 'list', data, model: 'm', ...(counted ? { usage: counted } : {}) };
 }
 
 /** As OpenAI streams: role, words, each call's head and then its arguments in pieces, finish, usage. */

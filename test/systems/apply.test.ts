@@ -180,6 +180,36 @@ describe('an apply', () => {
     expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
   });
 
+  test('with prune deletes teams before who is in them, and nobody whom another team has', async () => {
+    const tenant = await newTenant(database.pool);
+    const team = (member: string) => ({ type: 'chain', members: [member] });
+    const names = ['a_inner', 'b_middle', 'c_outer'];
+    await tenant.apply(
+      system('base', {
+        agents: { hand: {} },
+        workflows: {
+          a_inner: team('hand'),
+          b_middle: { type: 'chain', members: [{ workflow: 'a_inner' }] },
+          c_outer: { type: 'chain', members: [{ workflow: 'b_middle' }] },
+        },
+      }),
+    );
+    await tenant.all(
+      `with own as (insert into howdah.workflows (name, type) values ('own', 'chain') returning id)
+       insert into howdah.workflow_agents (workflow_id, member_workflow_id) select id, howdah.workflow('c_outer') from own`,
+    );
+    const prune = () => tenant.apply(system('base', {}), { prune: true });
+    await expect(prune()).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringContaining("workflow 'c_outer' is a member of own"),
+    });
+    await tenant.all(`select howdah.delete_workflow(howdah.workflow('own'))`);
+    expect(changes(await prune()).sort()).toEqual([
+      'delete agent hand',
+      ...names.map((name) => `delete workflow ${name}`),
+    ]);
+  });
+
   test('with prune lets go of a tool that others use', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(system('base', { tools: { find: { kind: 'custom' } } }));

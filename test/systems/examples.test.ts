@@ -44,6 +44,19 @@ test.each(files)('%s is the same after it was exported and applied', async (file
   expect([changes(second), second.digest]).toEqual([[], first.digest]);
 });
 
+test('every example can be run twice, beside all others and in either order', async () => {
+  const all = readdirSync(FOLDER).sort();
+  for (const names of [all, all.toReversed()]) {
+    const tenant = await newTenant(database.pool);
+    for (const name of [...names, ...names]) {
+      const text = textOf(name);
+      await (name.endsWith('.sql')
+        ? tenant.inside((client) => client.query(text))
+        : tenant.apply(text));
+    }
+  }
+});
+
 const run = async (workflow: string, input: string) =>
   (await one(database.pool, 'select id from howdah.run_workflow($1, $2)', [workflow, input])).id;
 const ended = (id: string) =>

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ToolContext } from '../../src/contracts/tool.ts';
+import type { BuiltinContext } from '../../src/contracts/tool.ts';
 import { calculatorTool } from '../../src/tools/calculator.ts';
 
 const run = (expression: string) =>
-  calculatorTool.run({ expression }, {} as unknown as ToolContext, {});
+  calculatorTool.run({ expression }, {} as unknown as BuiltinContext, {});
 
 test.each([
   ['0.1 + 0.2', '0.3'],

@@ -1,12 +1,14 @@
 import type http from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import type { ToolContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 import { startServer, type TestServer } from './servers.ts';
 
-const context = (extra: Partial<ToolContext> = {}): ToolContext => ({
+const SECRETS: Record<string, string> = { shop: 'tok-9f8e7d6c5b4a' };
+
+const context = (extra: Partial<BuiltinContext> = {}): BuiltinContext => ({
   execution_id: 'e',
   tenant_id: 't',
   agent_id: 'a',
@@ -15,6 +17,12 @@ const context = (extra: Partial<ToolContext> = {}): ToolContext => ({
   metadata: {},
   idempotency_key: 'e:3:call_1',
   signal: AbortSignal.timeout(20_000),
+  readSecret: async (name) => {
+    const value = SECRETS[name];
+    return value === undefined
+      ? { ok: false, error: { code: 'not_found', message: `no ${name}`, retryable: false } }
+      : { ok: true, value };
+  },
   ...extra,
 });
 
@@ -22,7 +30,7 @@ const context = (extra: Partial<ToolContext> = {}): ToolContext => ({
 function call(
   server: TestServer,
   args: JsonObject,
-  { configuration = {}, ...extra }: Partial<ToolContext> & { configuration?: JsonObject } = {},
+  { configuration = {}, ...extra }: Partial<BuiltinContext> & { configuration?: JsonObject } = {},
 ): Promise<ToolOutcome> {
   const tool = httpRequestTool({ allowPrivate: [server.host] });
   return tool.run({ url: server.url, ...args }, context(extra), configuration);
@@ -294,7 +302,8 @@ describe('an answer', () => {
       '[9007199254740993]',
       '[9007199254740993]',
     ],
-    ['text', 'text/html', '<p>ü</p>', '<p>ü</p>'],
+    ['text', 'text/markdown', '<p>ü</p>', '<p>ü</p>'],
+    ['a page', 'text/html', '<p>ü</p>', 'ü'],
     ['text in Latin 1', 'text/plain; charset=ISO-8859-1', Buffer.from([0xfc]), 'ü'],
     ['text in a charset nobody knows', 'text/plain; charset="x"', 'ü', 'ü'],
     ['text with broken UTF-8', 'text/plain', Buffer.from([0x61, 0xff]), 'a\ufffd'],
@@ -362,4 +371,113 @@ test('the tool’s signal ends the request and closes the socket', async () => {
   });
   expect(errorOf(await call(server, {}, { signal: run.signal })).code).toBe('cancelled');
   await closed;
+});
+
+describe('a web page', () => {
+  const PAGE = `<!doctype html><html><head><title>Shop &amp; Co</title><script>var a = '<p>no</p>'</script></head>
+    <body><nav><a href="/">Home</a></nav><h1>Returns</h1><p>Within <b>30</b> days, see <a href="terms?x=1#a">the terms</a>
+    or <a href="javascript:alert(1)">ask</a>.</p><ul><li>unused<li>with bill</ul>
+    <table><tr><th>Country</th><th>Cost</th></tr><tr><td>DE</td><td>0 €</td></tr></table><pre>a\n  b</pre>
+    <img src="x.png" alt="A parcel"><template>no</template></body></html>`;
+  const html = { 'content-type': 'text/html; charset=utf-8' };
+
+  test('is told as it reads, with links seen from where it came from', async () => {
+    const server = await answering(200, html, PAGE);
+    const { body } = resultOf(await call(server, { url: `${server.url}/help/returns` }));
+    expect(body).toBe(
+      [
+        'Shop & Co',
+        '',
+        '# Returns',
+        `Within 30 days, see the terms (${server.url}/help/terms?x=1#a) or ask.`,
+        '- unused',
+        '- with bill',
+        'Country | Cost',
+        'DE | 0 €',
+        'a\n  b',
+        '[A parcel]',
+      ].join('\n'),
+    );
+  });
+
+  test('is told as it is when its source is asked for', async () => {
+    const server = await answering(200, html, PAGE);
+    expect(resultOf(await call(server, { html: 'source' })).body).toBe(PAGE);
+  });
+
+  test.each([
+    ['that nests without end is told as it is', '<div>'.repeat(100_000), '<div>'],
+    ['whose links never end takes no longer for it', `${'<a href=/x>x</a>'.repeat(60_000)}`, 'x ('],
+    ['that is broken off is read as far as it goes', '<h1>Half a <b>tit', '# Half a tit'],
+    ['whose elements have odd names is read', '<constructor>a</constructor><valueof>b', 'ab'],
+  ])('%s', async (_, body, beginning) => {
+    const server = await answering(200, html, body);
+    expect(String(resultOf(await call(server, {})).body).startsWith(beginning)).toBe(true);
+  });
+});
+
+describe('of its configuration', () => {
+  const echo = () =>
+    startServer((request, response) =>
+      response.writeHead(200, JSON_TYPE).end(
+        JSON.stringify({
+          said: request.headers.authorization ?? null,
+          [`${request.headers.authorization}`]: 1,
+        }),
+      ),
+    );
+  const secretFor = (...hosts: string[]) => ({
+    secrets: { authorization: { secret_name: 'shop', hosts, prefix: 'Bearer ' } },
+  });
+
+  test('methods narrow how it may ask', async () => {
+    const server = await answering(200, {}, 'ok');
+    const configuration = { methods: ['GET'] };
+    expect(errorOf(await call(server, { method: 'POST' }, { configuration }))).toMatchObject({
+      code: 'invalid_arguments',
+      message: 'method: this tool may only be used with GET',
+    });
+    expect(server.seen).toHaveLength(0);
+    expect(resultOf(await call(server, {}, { configuration })).body).toBe('ok');
+  });
+
+  test('a secret is sent to the hosts it is for, over what the model says, and never told', async () => {
+    const server = await echo();
+    const args = { headers: { Authorization: 'mine' } };
+    const configuration = secretFor(server.host);
+    const result = resultOf(await call(server, args, { configuration }));
+    expect(server.seen[0]?.headers.authorization).toBe('Bearer tok-9f8e7d6c5b4a');
+    expect(result.body).toEqual({ said: 'Bearer ***', 'Bearer ***': 1 });
+  });
+
+  test.each([
+    ['another port', (server: TestServer) => [`127.0.0.1:${server.port + 1}`]],
+    ['another host', () => ['example.com', '*.example.com']],
+    // in the clear only where its port is written down
+    ['http, where no port is named', () => ['127.0.0.1']],
+  ])('a secret is not sent to %s', async (_, hosts) => {
+    const server = await echo();
+    const configuration = secretFor(...hosts(server));
+    expect(resultOf(await call(server, {}, { configuration })).body).toMatchObject({ said: null });
+  });
+
+  test('a secret is not carried along by a redirect to elsewhere', async () => {
+    const there = await echo();
+    const here = await answering(302, { location: there.url });
+    const tool = httpRequestTool({ allowPrivate: [here.host, there.host] });
+    const outcome = await tool.run({ url: here.url }, context(), secretFor(here.host, there.host));
+    expect(here.seen[0]?.headers.authorization).toContain('tok-');
+    expect(resultOf(outcome).body).toMatchObject({ said: null });
+  });
+
+  test('a secret that is gone is the fault of the tool, and nothing is sent', async () => {
+    const server = await echo();
+    const configuration = {
+      secrets: { authorization: { secret_name: 'gone', hosts: [server.host] } },
+    };
+    expect(errorOf(await call(server, {}, { configuration }))).toMatchObject({
+      code: 'tool_failed',
+    });
+    expect(server.seen).toHaveLength(0);
+  });
 });

@@ -24,6 +24,7 @@ import { PagesPlugin } from './plugins/pages.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
+import { TreesPlugin } from './plugins/trees.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
 import type { Sight } from './sight.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
@@ -57,6 +58,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       IndexedColumnsPlugin,
       PagesPlugin,
       UuidDomainsPlugin,
+      TreesPlugin,
       FeedPlugin,
       FeedRowsPlugin,
       SecretsPlugin,

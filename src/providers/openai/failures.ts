@@ -42,6 +42,12 @@ export function toldFailure(body: unknown, text: string, peer: Peer): Failed {
   });
 }
 
+/** What stands at an address that is no API's. */
+export function webPage({ host }: Peer): Failed {
+  const hint = 'check the base_url (most end in /v1)';
+  return failed('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
+}
+
 const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {
   rate_limited: ({ host }) =>
     `${host} limits our requests or the account's quota is used up (429); raise the limit or add a fallback model.`,

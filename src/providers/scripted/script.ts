@@ -50,13 +50,14 @@ const step = z
     finish_reason: z.enum(['stop', 'tool_calls', 'length', 'content_filter']).optional(),
     error: scriptError.optional(),
     times: z.number().int().min(1).optional(),
+    vectors: z.record(z.string().min(1), z.array(z.number()).min(1)).optional(),
     delay_ms: milliseconds.optional(),
     expect: expectation.optional(),
   })
-  .refine(
-    (one) => (one.error === undefined) === (one.content !== undefined || !!one.tool_calls?.length),
-    'needs either an error, or content and/or tool_calls',
-  )
+  .refine((one) => {
+    const isAnswer = one.content !== undefined || !!one.tool_calls?.length;
+    return [one.error, one.vectors].filter(Boolean).length + Number(isAnswer) === 1;
+  }, 'needs either an error, or vectors, or content and/or tool_calls')
   .refine((one) => one.times === undefined || one.error !== undefined, 'times belongs to an error');
 
 /** One step of a script; the README of this folder explains each field. */

@@ -30,6 +30,10 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
     hooks: {},
     builtins: new Map(),
     sqlToolPool: undefined as unknown as Pool, // every call has a stand-in
+    readSecret: async () => ({
+      ok: false,
+      error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
+    }),
     loadResource: (_tenant, id) => fileOf(id),
     random: () => 0,
     sleep: async () => {},

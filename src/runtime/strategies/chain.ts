@@ -15,7 +15,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       ? conditionFault(configuration.stop_when)
       : undefined;
   if (fault) {
-    return fail(`configuration.stop_when: ${fault}`);
+    return fail('invalid_condition', `configuration.stop_when: ${fault}`);
   }
   const answers: { member: string; task: Task }[] = [];
   for (const [index, member] of members.entries()) {
@@ -26,13 +26,15 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       return begin(state, [taskFor(id, member, input)]);
     }
     if (task.state !== 'answered') {
-      return task.state === 'live' ? WAIT : fail(`${member.name} gave no answer: ${task.error}`);
+      return task.state === 'live'
+        ? WAIT
+        : fail('member_failed', `${member.name} gave no answer: ${task.error}`);
     }
     answers.push({ member: member.name, task });
     if (typeof configuration.stop_when === 'string') {
       const verdict = holds(configuration.stop_when, task, member.name);
       if (!verdict.ok) {
-        return fail(`configuration.stop_when: ${verdict.message}`);
+        return fail('invalid_condition', `configuration.stop_when: ${verdict.message}`);
       }
       if (verdict.value) {
         break;

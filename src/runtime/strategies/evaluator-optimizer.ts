@@ -28,7 +28,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     if (answer.state !== 'answered') {
       return answer.state === 'live'
         ? WAIT
-        : fail(`${generator.name} gave no answer: ${answer.error}`);
+        : fail('member_failed', `${generator.name} gave no answer: ${answer.error}`);
     }
     const judging = { round, rounds, answer, rubric, enough };
     const judgement = judged(definition, state, evaluator, judging);
@@ -78,7 +78,7 @@ function judged(
   if (review.state !== 'answered') {
     return review.state === 'live'
       ? WAIT
-      : fail(`${evaluator.name} gave no verdict: ${review.error}`);
+      : fail('member_failed', `${evaluator.name} gave no verdict: ${review.error}`);
   }
   // a verdict in words is made a structured one by the deciding model, never guessed at
   const verdict = verdictIn(review, enough);

@@ -13,17 +13,14 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const tasks = tasksOf(state);
   const fault = tasks.size === 0 ? faultOfEdges(team) : undefined;
   if (fault) {
-    return fail(fault);
+    return fail('invalid_condition', fault);
   }
   const walked = walk(team, state, tasks);
   if ('fault' in walked) {
-    return walked.isLoop
-      ? {
-          type: 'fail',
-          stop_reason: 'loop_guard',
-          error: { code: 'limit_reached', message: walked.fault, retryable: false },
-        }
-      : fail(walked.fault);
+    const { code, fault: message } = walked;
+    return code === 'limit_reached'
+      ? { type: 'fail', stop_reason: 'loop_guard', error: { code, message, retryable: false } }
+      : fail(code, message);
   }
   const missing = walked.visits.filter(({ id }) => !tasks.has(id));
   if (missing.length > 0) {

@@ -1,5 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import { RETRIED } from '../calls.ts';
 import { type NamedTask, resultOf } from '../teams/joined.ts';
@@ -20,7 +21,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return items;
   }
   if (items.length > MOST) {
-    return fail(`input_data has ${items.length} items, at most ${MOST} are done by one run`);
+    return fail(
+      'limit_reached',
+      `input_data has ${items.length} items, at most ${MOST} are done by one run`,
+    );
   }
   const tasks = tasksOf(state);
   const policy = policyOf(configuration, 'fail');
@@ -38,7 +42,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   });
   const failure = failureOf(named, policy, configuration);
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : results(named);
 }
@@ -46,7 +50,9 @@ export function next(definition: AgentDefinition, state: RunState): Action {
 /** The rows of the query, once they were read, or the list that came with the run. */
 function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | Action {
   if (typeof query !== 'string') {
-    return Array.isArray(task?.data) ? task.data : fail('input_data is no JSON array');
+    return Array.isArray(task?.data)
+      ? task.data
+      : fail('invalid_request', 'input_data is no JSON array');
   }
   const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
   const read = attempts.findLast(
@@ -55,7 +61,16 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
   if (!read) {
     return { type: 'read_rows', query, most: MOST };
   }
-  return read.error ? fail(`configuration.query: ${read.error.message}`) : (read.output as Json[]);
+  return read.error ? refused(read.error) : (read.output as Json[]);
+}
+
+/** What Postgres said of the query, where, and what to do. */
+function refused({ message, cause = null }: RunError): Action {
+  const known: JsonObject = isJsonObject(cause) ? cause : {};
+  const place = 'line' in known ? `, line ${known.line}, column ${known.column}` : '';
+  const advice = 'hint' in known ? ` (${known.hint})` : '';
+  const field = 'configuration.query';
+  return fail('query_failed', `${field}${place}: ${message}${advice}`, { field, ...known });
 }
 
 function results(named: readonly NamedTask[]): Action {

@@ -41,7 +41,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       return finish(plan.answer);
     }
     if (index >= most) {
-      return fail(`${most} plans were made (max_plans), and there is no answer`);
+      return fail('limit_reached', `${most} plans were made (max_plans), and there is no answer`);
     }
     const action = carryOut(plan, team, state, tasks, plans);
     if (action) {
@@ -91,7 +91,10 @@ function beginStep(
   const planned = plans.flatMap(({ steps }) => steps.flat()).length;
   const most = Number(team.configuration.max_tasks ?? MAX_TASKS);
   if (planned > most) {
-    return fail(`the plans have ${planned} tasks, at most ${most} are allowed (max_tasks)`);
+    return fail(
+      'limit_reached',
+      `the plans have ${planned} tasks, at most ${most} are allowed (max_tasks)`,
+    );
   }
   const at_once = team.configuration.max_concurrency as number | undefined;
   const given = step.flatMap(({ id, member, task }): NewTask[] => {

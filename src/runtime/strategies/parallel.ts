@@ -38,7 +38,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const named = members.map(({ name }) => ({ name, task: tasks.get(name) as Task }));
   const failure = failureOf(named, policy, configuration);
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   if (named.some(({ task }) => task.state === 'live')) {
     return WAIT;
@@ -74,7 +74,7 @@ function fanIn(
   }
   return aggregated.state === 'answered'
     ? finish(aggregated.output, aggregated.data)
-    : fail(`${aggregator.name} gave no answer: ${aggregated.error}`);
+    : fail('member_failed', `${aggregator.name} gave no answer: ${aggregated.error}`);
 }
 
 function valuesOf(

@@ -3,13 +3,28 @@ import type { AgentDefinition, Member, Team } from '../../contracts/definition.t
 import type { JsonObject } from '../../contracts/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';
+import { askModel } from '../ask-model.ts';
+import { shorten } from '../shorten.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { answerOf } from '../teams/joined.ts';
+import { nearnessIn, sayingsOf } from '../teams/nearness.ts';
 import { failureOf } from '../teams/policy.ts';
 import { DECISION, describe, gathered } from '../teams/roster.ts';
-import { begin, fail, inputOf, memberNamed, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import {
+  begin,
+  fail,
+  inputOf,
+  memberNamed,
+  overLimit,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
 
-/** The members who were chosen are given the task; by a model, or by the words the task has in common with them. */
+/**
+ * The members who were chosen are given the task; by a model, by the words the task has in common with them, or by how near
+ * it is to what is said of them.
+ */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = gathered(definition.workflow as Team, state);
   if (!team) {
@@ -36,7 +51,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   });
   const failure = failureOf(named, 'fail', {});
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
 }
@@ -51,6 +66,9 @@ type Choice = { members: Member[]; decision: RoutingDecision };
 function choose(definition: AgentDefinition, team: Team, state: RunState): Choice | Action {
   const { configuration } = team;
   const most = Number(configuration.top_k ?? 1);
+  if (configuration.method === 'embedding') {
+    return byNearness(definition, team, state, most);
+  }
   const isLexical =
     configuration.method === 'lexical' || definition.models[0]?.provider === 'local';
   if (isLexical) {
@@ -58,7 +76,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     return sureEnough('lexical', picks.slice(0, most), picks, team);
   }
   if (team.members.length === 0) {
-    return fail('there is no agent that the task could be given to');
+    return NOBODY;
   }
   const decider = deciderOf(team, state, most);
   const made = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
@@ -72,7 +90,48 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
   return sureEnough('llm', picked, [], team);
 }
 
+const NOBODY = fail('no_route', 'there is no agent that the task could be given to');
+
 type Pick = RoutingDecision['chosen'][number];
+
+/** As long as the text of an embedding may be, in characters: what more is said would make models refuse it. */
+const READ = 4_000;
+
+/** By what a model for embeddings said of task and members, which is asked for once. */
+function byNearness(
+  definition: AgentDefinition,
+  team: Team,
+  state: RunState,
+  most: number,
+): Choice | Action {
+  const seen = nearnessIn(state);
+  if (seen) {
+    const scored = seen.scores.map(({ member, score }) => ({ member, confidence: score }));
+    const picks = scored
+      .filter(({ confidence }) => confidence > 0)
+      .sort((a, b) => b.confidence - a.confidence);
+    return sureEnough('embedding', picks.slice(0, most), scored, team);
+  }
+  if (team.members.length === 0) {
+    return NOBODY;
+  }
+  if (state.exhausted) {
+    return overLimit(state.exhausted);
+  }
+  return askModel(definition, state, (_definition, _state, model, attempt) => {
+    const most = Math.min(READ, 2 * (model.context_tokens ?? READ)); // a token may be as short as two letters
+    const query = shorten(inputOf(state), most);
+    const texts = team.members.map((member) => {
+      return { member: member.name, text: shorten(sayingsOf(member), most) };
+    });
+    return { type: 'embed', model, attempt, query, texts };
+  });
+}
+
+const REASONS = {
+  lexical: 'the task has most words in common with what is said of them',
+  embedding: 'the task is nearest to what is said of them',
+};
 
 function sureEnough(
   method: RoutingDecision['method'],
@@ -86,18 +145,19 @@ function sureEnough(
   const names = new Set(chosen.map(({ member }) => member));
   const members = [...names].flatMap((name) => memberNamed(team, name) ?? []);
   const why =
-    method === 'lexical'
-      ? 'the task has most words in common with what is said of them'
-      : sure.flatMap(({ reason = '' }) => reason).join('; ');
+    method === 'llm' ? sure.flatMap(({ reason = '' }) => reason).join('; ') : REASONS[method];
   const reason =
     sure.length > 0 ? why : 'nobody was chosen with enough confidence: configuration.fallback';
   const scores = new Map(scored.map(({ member, confidence }) => [member, confidence]));
   const candidates = team.members.map(({ name: member }) => {
-    return method === 'lexical' ? { member, score: scores.get(member) ?? 0 } : { member };
+    return method === 'llm' ? { member } : { member, score: scores.get(member) ?? 0 };
   });
   return members.length > 0
     ? { members, decision: { method, chosen, reason, candidates } }
-    : fail('no member is chosen with enough confidence, and configuration.fallback names none');
+    : fail(
+        'no_route',
+        'no member is chosen with enough confidence, and configuration.fallback names none',
+      );
 }
 
 function byWords({ members }: Team, task: string): Pick[] {

@@ -25,7 +25,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   });
   const failure = failureOf(named, policy, configuration);
   if (failure) {
-    return fail(failure);
+    return fail('member_failed', failure);
   }
   if (named.some(({ task }) => task.state === 'live')) {
     return WAIT;
@@ -107,12 +107,12 @@ function keyOf(output: string, data: Json): string {
 function elected(candidates: readonly Candidate[], isTieFatal: boolean): Action {
   const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
   if (!first) {
-    return fail('nobody voted for anything');
+    return fail('no_votes', 'nobody voted for anything');
   }
   const equal = others.filter(({ points }) => points === first.points);
   if (equal.length > 0 && isTieFatal) {
     const tied = [first, ...equal].map(({ output }) => output).join(' | ');
-    return fail(`the vote is a tie between ${equal.length + 1} answers: ${tied}`);
+    return fail('tied_vote', `the vote is a tie between ${equal.length + 1} answers: ${tied}`);
   }
   return finish(first.output, first.data);
 }

@@ -45,14 +45,15 @@ function parsed(text: string): Json {
   }
 }
 
-/** Answers in a row that are no decision; after the last one the run fails. */
+/** Answers in a row that are no decision; after the last one the run fails. A retry by hand counts anew. */
 const TRIES = 3;
 
 /** Asks for the next decision, or for the last one again when it did not fit. */
 export function decide(definition: AgentDefinition, state: RunState, decider: Decider): Action {
   const decisions = decisionsOf(state, decider);
-  const spoiled =
-    decisions.length - 1 - decisions.findLastIndex(({ faults }) => faults.length === 0);
+  const spoiled = decisions
+    .slice(decisions.findLastIndex(({ faults }) => faults.length === 0) + 1)
+    .filter(({ message }) => state.messages.indexOf(message) >= state.messages_at_retry).length;
   const last = decisions.at(-1);
   if (state.exhausted) {
     return stopped(state.exhausted, 'limit_reached', `the limit ${state.exhausted} is used up`);
@@ -60,6 +61,9 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
   if (last && spoiled >= TRIES) {
     const message = `the deciding model gave no decision that fits: ${last.faults.join('; ')}`;
     return stopped('error', 'invalid_output', message);
+  }
+  if (last && last.faults.length > 0 && !isTold(state, last)) {
+    return { type: 'guard', name: 'decision', message: replyTo(last.faults, decider.tool) };
   }
   const messages = conversation(definition, decider, decisions);
   return askModel(definition, state, (_definition, _state, model, attempt) => {
@@ -71,6 +75,19 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
       decision: decider.offered ?? decider.tool,
     };
   });
+}
+
+const REFUSED = 'This does not fit';
+
+function replyTo(faults: readonly string[], { name }: ToolSchema): string {
+  return `${REFUSED}: ${faults.join('; ')}. Call ${name} again.`;
+}
+
+/** The log says of a decision that was refused why it was, before another one is asked for. */
+function isTold({ messages }: RunState, last: Decision): boolean {
+  return messages
+    .slice(messages.indexOf(last.message))
+    .some(({ role, content }) => role === 'user' && content?.startsWith(REFUSED));
 }
 
 function stopped(
@@ -92,10 +109,7 @@ function conversation(
     { role: 'system', content: system },
     { role: 'user', content: task },
     ...decisions.flatMap(({ message, faults }): Message[] => {
-      const reply =
-        faults.length > 0
-          ? `This does not fit: ${faults.join('; ')}. Call ${tool.name} again.`
-          : outcome(made++);
+      const reply = faults.length > 0 ? replyTo(faults, tool) : outcome(made++);
       return [
         { role: 'assistant', content: message.content },
         { role: 'user', content: reply },

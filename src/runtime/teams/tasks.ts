@@ -97,7 +97,8 @@ export function begin(
 
 export const WAIT = { type: 'wait', for: 'child' } as const satisfies Action;
 
-function overLimit(reason: StopReason): Action {
+/** The end of a run that may use no more. */
+export function overLimit(reason: StopReason): Action {
   const message = `the run and its members have used up the limit ${reason}`;
   return { type: 'fail', stop_reason: reason, error: error('limit_reached', message) };
 }
@@ -106,8 +107,14 @@ export function finish(output: string, data: Json = null): Action {
   return { type: 'finish', output, output_data: data };
 }
 
-export function fail(message: string): Action {
-  return { type: 'fail', stop_reason: 'error', error: error('member_failed', message) };
+/** Why a workflow has no answer, in a code of its own: only `member_failed` is the fault of a member. */
+export function fail(code: RunError['code'], message: string, cause?: Json): Action {
+  const plain = error(code, message);
+  return {
+    type: 'fail',
+    stop_reason: 'error',
+    error: cause === undefined ? plain : { ...plain, cause },
+  };
 }
 
 function error(code: RunError['code'], message: string): RunError {

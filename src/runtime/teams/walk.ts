@@ -15,6 +15,9 @@ export type Walk = {
   isOver: boolean;
 };
 
+/** Why the walk ends without an answer. */
+type Fault = { fault: string; code: 'member_failed' | 'invalid_condition' | 'limit_reached' };
+
 /** What an edge carries to its node once a member has answered. */
 type Token = { from: string; to: string; output: string };
 
@@ -25,17 +28,13 @@ const MAX_VISITS = 10;
  * same visits, however its workers read it. A node with several edges to it begins after each of them that fires (`any`), or
  * when all have (`all`) or nothing is at work any more that could still fire one.
  */
-export function walk(
-  team: Team,
-  state: RunState,
-  tasks: ReadonlyMap<string, Task>,
-): Walk | { fault: string; isLoop: boolean } {
+export function walk(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>): Walk | Fault {
   const walker = new Walker(team, inputOf(state));
   walker.start();
   for (const id of endsOf(state)) {
     const task = tasks.get(id);
     if (task?.state === 'failed') {
-      return { fault: `${nodeOf(id)} gave no answer: ${task.error}`, isLoop: false };
+      return { fault: `${nodeOf(id)} gave no answer: ${task.error}`, code: 'member_failed' };
     }
     if (task?.state === 'answered') {
       walker.end(id, task);
@@ -69,7 +68,7 @@ class Walker {
   readonly #live = new Set<string>();
   readonly #waiting: Token[] = [];
   readonly #ends: Visit[] = [];
-  fault: { fault: string; isLoop: boolean } | undefined;
+  fault: Fault | undefined;
 
   constructor(team: Team, input: string) {
     this.#team = team;
@@ -99,7 +98,10 @@ class Walker {
     for (const { from, to, when } of this.#edges.filter((edge) => edge.from === visit.node)) {
       const verdict = when === undefined ? TRUE : holds(when, task, from);
       if (!verdict.ok) {
-        this.fault = { fault: `the edge from ${from} to ${to}: ${verdict.message}`, isLoop: false };
+        this.fault = {
+          fault: `the edge from ${from} to ${to}: ${verdict.message}`,
+          code: 'invalid_condition',
+        };
         return;
       }
       if (verdict.value) {
@@ -159,7 +161,7 @@ class Walker {
     const most = Number(this.#team.configuration.max_visits ?? MAX_VISITS);
     if (count > most) {
       const fault = `${node} would run more than ${most} times (configuration.max_visits)`;
-      this.fault ??= { fault, isLoop: true };
+      this.fault ??= { fault, code: 'limit_reached' };
       return;
     }
     this.#counts.set(node, count);

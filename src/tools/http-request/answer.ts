@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../../contracts/json.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
+import { readable } from './readable.ts';
 
 /** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
 const TOLD = [
@@ -23,19 +24,29 @@ const TOLD = [
 ];
 const HEADER_CHARACTERS = 1_000;
 
+const HTML_TYPE = /^(text\/html|application\/xhtml\+xml)$/;
 const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)$/;
 const TEXT_TYPE =
   /^(text\/.+|application\/(xml|javascript|ecmascript|graphql|sql|yaml|x-yaml|toml|x-ndjson|x-www-form-urlencoded)|[\w-]+\/[\w.+-]+\+(xml|yaml))$/;
 
+export type Telling = {
+  askedUrl: string;
+  /** HTML as it is, and not what a person reads of it. */
+  isSource: boolean;
+};
+
 /** The result of a call: small enough to be told whole, so that it stays JSON. */
-export function answerResult(answer: EgressAnswer<Buffer>, askedUrl: string): JsonObject {
+export function answerResult(
+  answer: EgressAnswer<Buffer>,
+  { askedUrl, isSource }: Telling,
+): JsonObject {
   const { status, url } = answer;
   const frame = {
     status,
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
     headers: toldHeaders(answer.headers),
   };
-  const body = readBody(answer);
+  const body = readBody(answer, isSource);
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -48,13 +59,15 @@ export function excerpt(bytes: Buffer, headers: Headers, characters: number): st
   return startOf(text, characters);
 }
 
-/** JSON as a value, text as text, anything else as a note of what it is. */
-function readBody({ body, headers }: EgressAnswer<Buffer>): Json {
+/** JSON as a value, a page as what is read of it, text as text, anything else as a note of what it is. */
+function readBody({ body, headers, url }: EgressAnswer<Buffer>, isSource: boolean): Json {
   const text = textOf(body, headers);
   if (text === null) {
     return `[not text: ${mediaType(headers) || 'of unknown type'}, ${body.byteLength} bytes]`;
   }
-  return JSON_TYPE.test(mediaType(headers)) ? parsed(text) : text;
+  const type = mediaType(headers);
+  if (HTML_TYPE.test(type) && !isSource) return readable(text, url) ?? text;
+  return JSON_TYPE.test(type) ? parsed(text) : text;
 }
 
 /** Text that is no JSON after all stays text, and so does JSON whose long numbers would be rounded. */

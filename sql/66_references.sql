@@ -1,0 +1,79 @@
+-- Of an id that names nothing, and of a row that others use, Postgres tells the name of a constraint and no fix. In the tables
+-- in which something is defined (30_triggers/audit.sql) whoever writes is told as by 65_refusals.sql: HWNTF with the field and
+-- where to look, HWCNF with who uses the row. The foreign keys stay what decides, and what a race gets past these. The triggers
+-- ask when the keys do, at the end of the statement, and before them: triggers fire in the order of their names, so these come
+-- before RI_ConstraintTrigger. Another tenant's row is none, in the same words.
+do $$
+declare
+  v_path text := current_setting('search_path');
+  v_table record;
+begin
+  perform set_config('search_path', 'pg_catalog, pg_temp', true); -- all else is then named in full
+  for v_table in
+    with tables as (
+      select c.oid, c.relname as name from pg_class as c
+      where c.relnamespace = 'howdah'::regnamespace and exists (
+        select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_950_audit_insert'
+      )
+    ),
+    keys as (
+      select f.conname, f.conrelid, f.confrelid, f.confdeltype, r.relname as referencing, t.relname as referenced, (
+          select string_agg(format('r.%I = %%1$s.%I', b.attname, a.attname), ' and ' order by k.place)
+          from unnest(f.conkey, f.confkey) with ordinality as k (own, other, place)
+          join pg_attribute as a on a.attrelid = f.conrelid and a.attnum = k.own
+          join pg_attribute as b on b.attrelid = f.confrelid and b.attnum = k.other
+        ) as is_named,
+        (
+          select string_agg(format('r.%I = old.%I', a.attname, b.attname), ' and ' order by k.place)
+          from unnest(f.conkey, f.confkey) with ordinality as k (own, other, place)
+          join pg_attribute as a on a.attrelid = f.conrelid and a.attnum = k.own
+          join pg_attribute as b on b.attrelid = f.confrelid and b.attnum = k.other
+        ) as is_naming,
+        array(
+          select a.attname from unnest(f.conkey) with ordinality as k (own, place)
+          join pg_attribute as a on a.attrelid = f.conrelid and a.attnum = k.own
+          where a.attname <> 'tenant_id' order by k.place
+        ) as fields
+      from pg_constraint as f
+      join pg_class as r on r.oid = f.conrelid
+      join pg_class as t on t.oid = f.confrelid
+      where f.contype = 'f' and not f.condeferrable and f.conparentid = 0
+        and r.relnamespace = 'howdah'::regnamespace and t.relnamespace = 'howdah'::regnamespace
+    )
+    select t.name, (
+        select string_agg(format(E'\n  if %s and not exists (select from howdah.%I as r where %s) then
+    perform howdah_private.refuse_unknown(%L, %L, %L, %s, %L);\n  end if;',
+          (select string_agg(format('new.%I is not null', n.field), ' and ') from unnest(k.fields) as n (field)),
+          k.referenced, format(k.is_named, 'new'), k.referencing, k.fields[1], k.referenced,
+          format('new.%I::text', k.fields[1]), k.conname), '' order by k.conname)
+        from keys as k where k.conrelid = t.oid and cardinality(k.fields) > 0
+      ) as named, (
+        select string_agg(distinct quote_ident(n.field), ', ')
+        from keys as k cross join unnest(k.fields) as n (field) where k.conrelid = t.oid
+      ) as columns, (
+        select string_agg(format(E'\n  if exists (select from howdah.%I as r where %s) then
+    perform howdah_private.refuse_used(%L, %L, %L);\n  end if;', k.referencing, k.is_naming, k.referenced, k.referencing, k.conname),
+          '' order by k.conname)
+        from keys as k where k.confrelid = t.oid and k.confdeltype = 'r'
+      ) as used
+    from tables as t
+  loop
+    if v_table.named is not null then
+      execute format('create or replace function howdah_private.%I() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as %L', format('tg_%s__refuse_unknown', v_table.name), format(E'\nbegin%s\n  return null;\nend ', v_table.named));
+      execute format('create or replace trigger "000_refuse_unknown" after insert or update of %s on howdah.%I for each row '
+        'execute function howdah_private.%I()', v_table.columns, v_table.name, format('tg_%s__refuse_unknown', v_table.name));
+    end if;
+    if v_table.used is not null then
+      execute format('create or replace function howdah_private.%I() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as %L', format('tg_%s__refuse_used', v_table.name), format(E'\nbegin%s\n  return null;\nend ', v_table.used));
+      execute format('create or replace trigger "000_refuse_used" after delete on howdah.%I for each row '
+        'execute function howdah_private.%I()', v_table.name, format('tg_%s__refuse_used', v_table.name));
+    end if;
+  end loop;
+  perform set_config('search_path', v_path, true);
+end $$;

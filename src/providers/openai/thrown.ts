@@ -1,0 +1,44 @@
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import type { JsonObject } from '../../contracts/json.ts';
+import { type Failed, failed } from '../failure.ts';
+import { httpFailure, type Peer, toldFailure } from './failures.ts';
+import { redact } from './redact.ts';
+
+/** Any failure as data. An error the client did not make came out of a body: that answer is broken. */
+export function failureOf(error: unknown, peer: Peer): Failed {
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof APIConnectionTimeoutError) {
+    return failed('timeout', `${peer.host} could not be reached in time.`, causeOf(error, peer));
+  }
+  if (error instanceof APIConnectionError) {
+    const cause = causeOf(error, peer);
+    return failed(
+      'unreachable',
+      `${peer.host} cannot be reached${reason(cause)}; is it up?`,
+      cause,
+    );
+  }
+  if (error instanceof APIError) {
+    const { status, headers, error: body } = error;
+    if (status === undefined) return toldFailure(body, text, peer);
+    return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
+  }
+  const cause = causeOf(error, peer);
+  return failed('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
+}
+
+function reason({ cause }: { cause: JsonObject }): string {
+  return typeof cause.code === 'string' ? ` (${cause.code})` : '';
+}
+
+/** The deepest code (`ECONNREFUSED`) and message underneath an error, without the key. */
+function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
+  let seen: unknown = error;
+  for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
+  const message = redact(seen instanceof Error ? seen.message : String(seen), peer.key).slice(
+    0,
+    400,
+  );
+  const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
+  return { cause: { message, ...(typeof code === 'string' ? { code } : {}) } };
+}

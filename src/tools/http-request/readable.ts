@@ -1,0 +1,119 @@
+import { Parser } from 'htmlparser2';
+
+/** Deeper is no page for people; the parser takes long over it. */
+const DEEPEST = 500;
+const UNREAD = new Set(
+  'head script style noscript template svg math nav iframe object canvas select textarea'.split(
+    ' ',
+  ),
+);
+const BLOCKS = new Set(
+  `address article aside blockquote body br dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3 h4
+  h5 h6 header hr li main ol p pre section summary table tbody tfoot thead tr ul`.split(/\s+/),
+);
+const CELLS = new Set(['td', 'th']);
+const MARKS = new Map([
+  ['li', '- '],
+  ['h1', '# '],
+  ['h2', '## '],
+  ['h3', '### '],
+  ['h4', '#### '],
+]);
+
+/**
+ * What a person reads of an HTML page: its title, headings, lists, cells side by side, and links with where they lead, seen
+ * from where the page came from. Null for what nests so deep that it is none.
+ */
+export function readable(html: string, from: string): string | null {
+  const page = new Page(from);
+  const parser = new Parser(page, { decodeEntities: true });
+  // in pieces, so that what is refused is refused early
+  for (let at = 0; at < html.length && !page.isTooDeep; at += 4_096) {
+    parser.write(html.slice(at, at + 4_096));
+  }
+  if (page.isTooDeep) return null;
+  parser.end();
+  return page.text();
+}
+
+class Page {
+  isTooDeep = false;
+  readonly #from: string;
+  readonly #lines: string[] = [];
+  /** In pieces, since a line may be the whole page. */
+  #line: string[] = [];
+  /** Whether something stands in the line. */
+  #isBegun = false;
+  #title = '';
+  #depth = 0;
+  #inTitle = false;
+  /** How many open elements are not read. */
+  #unread = 0;
+  #preformatted = 0;
+  #link: { href: string; at: number } | undefined;
+
+  constructor(from: string) {
+    this.#from = from;
+  }
+
+  onopentag(name: string, attributes: Record<string, string>): void {
+    this.#depth += 1;
+    this.isTooDeep ||= this.#depth > DEEPEST;
+    if (name === 'title' && this.#title === '') this.#inTitle = true;
+    if (UNREAD.has(name)) this.#unread += 1;
+    if (this.#unread > 0) return;
+    if (BLOCKS.has(name)) this.#break();
+    if (name === 'pre') this.#preformatted += 1;
+    if (CELLS.has(name) && this.#isBegun) this.#say(' | ');
+    this.#line.push(MARKS.get(name) ?? '');
+    if (name === 'img' && attributes.alt) this.#say(`[${attributes.alt}]`);
+    if (name === 'a') this.#link = { href: attributes.href ?? '', at: this.#line.length };
+  }
+
+  onclosetag(name: string): void {
+    this.#depth -= 1;
+    if (name === 'title') this.#inTitle = false;
+    if (UNREAD.has(name)) this.#unread = Math.max(0, this.#unread - 1);
+    if (this.#unread > 0) return;
+    if (name === 'a') this.#leaveLink();
+    if (BLOCKS.has(name)) this.#break();
+    if (name === 'pre') this.#preformatted = Math.max(0, this.#preformatted - 1);
+  }
+
+  ontext(text: string): void {
+    if (this.#inTitle) this.#title += text;
+    else if (this.#unread > 0) return;
+    else this.#say(this.#preformatted > 0 ? text : text.replace(/\s+/g, ' '));
+  }
+
+  text(): string {
+    this.#break();
+    const body = this.#lines.join('\n');
+    const title = this.#title.replace(/\s+/g, ' ').trim();
+    return [title, body].filter((part) => part !== '').join('\n\n');
+  }
+
+  #say(text: string): void {
+    this.#line.push(text);
+    this.#isBegun ||= text.trim() !== '';
+  }
+
+  #leaveLink(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    const url = link && /^[^#]/.test(link.href) ? URL.parse(link.href, this.#from) : null;
+    if (!link || !url || !/^https?:$/.test(url.protocol)) return;
+    const said = this.#line.slice(link.at).join('').trim();
+    if (said !== '' && said !== url.href) this.#say(` (${url.href})`);
+  }
+
+  #break(): void {
+    if (this.#isBegun) {
+      const line = this.#line.join('');
+      this.#lines.push(this.#preformatted > 0 ? line.trimEnd() : line.replace(/ +/g, ' ').trim());
+    }
+    this.#line = [];
+    this.#isBegun = false;
+    if (this.#link) this.#link.at = 0;
+  }
+}
