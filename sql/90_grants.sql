@@ -135,7 +135,7 @@ grant execute on function howdah_private.call_now(jsonb), howdah_private.call_re
   to howdah_worker;
 grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_http_settings(jsonb),
   howdah_private.refuse_result_limit(jsonb) to howdah_app;
-grant execute on function howdah.agent_tool_list(text) to howdah_app, howdah_analyst;
+grant execute on function howdah.agent_tool_list(text) to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active

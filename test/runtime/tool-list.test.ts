@@ -3,6 +3,7 @@ import type { CustomTool } from '../../src/contracts/tool.ts';
 import { nearestNames } from '../../src/runtime/nearest-names.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
+import { asRole } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -50,6 +51,11 @@ test('the list of an agent is what its models are sent, sub-agents too, by SQL a
     'todo',
   ]);
   expect(tools).toEqual(sent);
+  const { tenant_id } = (await pool.query('select tenant_id from howdah.agents limit 1')).rows[0];
+  await asRole(pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, async (client) => {
+    const { rows: seen } = await client.query('select howdah.agent_tool_list($1) as tools', [name]);
+    expect(seen).toEqual([{ tools: sent }]);
+  });
   const shown = await runCli(url, 'tools', name, '--json');
   expect(JSON.parse(shown.stdout)).toEqual({ items: sent });
   expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Works out/m);
