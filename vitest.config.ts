@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/support/order.ts';
 
 export default defineConfig({
   test: {
@@ -14,5 +15,6 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     // Real servers and processes on what may be two cores: more files at once only make them slower.
     maxWorkers: 2,
+    sequence: { sequencer: SlowestFirst },
   },
 });

@@ -65,6 +65,9 @@ comment on function shop.product_stock(text) is
 -- Tools written in SQL have the rights of howdah_app and no more.
 grant usage on schema shop to howdah_app;
 grant select on shop.orders, shop.stock to howdah_app;
+-- What agents may ask in SQL of their own (sql_query).
+grant usage on schema shop to howdah_analyst;
+grant select on shop.orders, shop.stock to howdah_analyst;
 select howdah.register_sql_tool('shop.order_status(text)'), howdah.register_sql_tool('shop.product_stock(text)');
 
 insert into howdah.agents (name, description, instruction)

@@ -1,8 +1,8 @@
 -- Who may do what. Everything is revoked first; what is not named here nobody has.
 revoke all on all tables in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool, howdah_reader;
 revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool;
+  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader;
 
 -- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
 -- log to the eraser; the one that runs SQL of others to whom that runs as.
@@ -15,7 +15,7 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows')
       and p.proowner <> 'howdah_engine'::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -29,6 +29,13 @@ grant create on schema howdah_private to howdah_tool; -- for who is given a func
 alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
+grant create on schema howdah_private to howdah_reader;
+alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
+revoke create on schema howdah_private from howdah_reader;
+grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8), howdah_private.named_apart(json),
+  howdah_private.refuse_other_schemas(json, text[])
+  to howdah_reader;
+grant execute on function howdah_private.refused_calls(jsonb, text[]) to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
@@ -133,9 +140,11 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
 grant execute on function howdah_private.call_now(jsonb), howdah_private.call_read_resource(uuid, jsonb),
   howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_http_settings(jsonb),
-  howdah_private.refuse_result_limit(jsonb) to howdah_app;
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
+grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_query_settings(jsonb),
+  howdah_private.refuse_http_settings(jsonb), howdah_private.refuse_code_limits(jsonb),
+  howdah_private.refuse_result_limit(jsonb)
+  to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
   catchup_policy, is_active
@@ -209,7 +218,8 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.runnable_like(text), howdah_private.nearest_word(text, text[]),
+  howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
@@ -223,6 +233,8 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
+  howdah_private.exported_system(text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
+  howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
   howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
@@ -244,7 +256,8 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
   howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
-  howdah_private.write_parts(jsonb, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
+  howdah_private.lesser_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 

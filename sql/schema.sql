@@ -67,7 +67,7 @@ create table howdah.agent_models (
   purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
   "position" integer default 1 not null,
   request_params jsonb default '{}'::jsonb not null,
-  constraint agent_models_pkey PRIMARY KEY (agent_id, tenant_id, purpose, "position"),
+  constraint agent_models_pkey PRIMARY KEY (agent_id, purpose, "position"),
   constraint agent_models_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_models_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1)),
@@ -83,7 +83,7 @@ create table howdah.agent_skills (
   skill_id uuid not null,
   "position" integer default 1 not null,
   created_at timestamp with time zone default now() not null,
-  constraint agent_skills_pkey PRIMARY KEY (agent_id, tenant_id, skill_id),
+  constraint agent_skills_pkey PRIMARY KEY (agent_id, skill_id),
   constraint agent_skills_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_skills_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint position_counts_from_one CHECK (("position" >= 1))
@@ -103,7 +103,7 @@ create table howdah.agent_system_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_system_versions_tenant_id_agent_system_id_version_key UNIQUE (tenant_id, agent_system_id, version),
   constraint agent_system_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_system_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_system_versions_pkey PRIMARY KEY (id),
   constraint agent_system_versions_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE RESTRICT,
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text))
 );
@@ -123,7 +123,7 @@ create table howdah.agent_systems (
   updated_at timestamp with time zone default now() not null,
   constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint agent_systems_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_systems_pkey PRIMARY KEY (id),
   constraint agent_systems_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
   constraint resolved_is_an_object CHECK ((jsonb_typeof(resolved) = 'object'::text)),
@@ -137,7 +137,7 @@ create table howdah.agent_tools (
   tool_id uuid not null,
   configuration jsonb default '{}'::jsonb not null,
   requires_approval boolean,
-  constraint agent_tools_pkey PRIMARY KEY (agent_id, tenant_id, tool_id),
+  constraint agent_tools_pkey PRIMARY KEY (agent_id, tool_id),
   constraint agent_tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint agent_tools_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
@@ -158,7 +158,7 @@ create table howdah.agent_versions (
   constraint agent_versions_agent_id_version_key UNIQUE (agent_id, tenant_id, version),
   constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint agent_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint agent_versions_pkey PRIMARY KEY (id),
   constraint agent_versions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -198,7 +198,7 @@ create table howdah.agents (
   engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint agents_pkey PRIMARY KEY (id, tenant_id),
+  constraint agents_pkey PRIMARY KEY (id),
   constraint agents_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint agents_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -236,7 +236,7 @@ create table howdah.api_keys (
   created_at timestamp with time zone default now() not null,
   constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint one_key_has_the_prefix UNIQUE (prefix),
-  constraint api_keys_pkey PRIMARY KEY (id, tenant_id),
+  constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint api_keys_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
   constraint hash_is_a_sha_256 CHECK ((octet_length(hash) = 32)),
@@ -258,7 +258,7 @@ create table howdah.approvals (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint approvals_pkey PRIMARY KEY (id, tenant_id),
+  constraint approvals_pkey PRIMARY KEY (id),
   constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint approvals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint approvals_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
@@ -309,7 +309,7 @@ create table howdah.board_entries (
   updated_at timestamp with time zone default now() not null,
   constraint board_entries_root_execution_id_tenant_id_key_key UNIQUE (root_execution_id, tenant_id, key),
   constraint board_entries_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint board_entries_pkey PRIMARY KEY (id, tenant_id),
+  constraint board_entries_pkey PRIMARY KEY (id),
   constraint board_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint key_is_one_short_line CHECK (((key ~ '\S'::text) AND (key !~ '[[:cntrl:]]'::text) AND (length(key) <= 200))),
   constraint value_has_at_most_32_kb CHECK ((octet_length((value)::text) <= 32768)),
@@ -328,7 +328,7 @@ create table howdah.concurrency_limits (
   updated_at timestamp with time zone default now() not null,
   constraint concurrency_limits_tenant_id_agent_id_model_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, model_id),
   constraint concurrency_limits_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint concurrency_limits_pkey PRIMARY KEY (id, tenant_id),
+  constraint concurrency_limits_pkey PRIMARY KEY (id),
   constraint concurrency_limits_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint concurrency_limits_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE CASCADE,
@@ -408,7 +408,7 @@ create table howdah.executions (
   members_waiting integer default 0 not null,
   overrides jsonb,
   handoffs integer default 0 not null,
-  constraint executions_pkey PRIMARY KEY (id, tenant_id),
+  constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
@@ -454,7 +454,7 @@ create table howdah.grants (
   workflow_id uuid,
   constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, user_id, role),
   constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint grants_pkey PRIMARY KEY (id, tenant_id),
+  constraint grants_pkey PRIMARY KEY (id),
   constraint grants_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint grants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
@@ -480,7 +480,7 @@ create table howdah.hooks (
   workflow_id uuid,
   constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint hooks_pkey PRIMARY KEY (id, tenant_id),
+  constraint hooks_pkey PRIMARY KEY (id),
   constraint hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -515,7 +515,7 @@ END not null,
   received_by_execution_id uuid,
   received_call_id text,
   constraint mail_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint mail_pkey PRIMARY KEY (id, tenant_id),
+  constraint mail_pkey PRIMARY KEY (id),
   constraint mail_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint mail_tenant_id_from_agent_id_fkey FOREIGN KEY (tenant_id, from_agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (from_agent_id),
   constraint mail_tenant_id_reply_to_id_fkey FOREIGN KEY (tenant_id, reply_to_id) REFERENCES howdah.mail(tenant_id, id) ON DELETE SET NULL (reply_to_id),
@@ -588,7 +588,7 @@ create table howdah.models (
   agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint models_pkey PRIMARY KEY (id, tenant_id),
+  constraint models_pkey PRIMARY KEY (id),
   constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
@@ -611,7 +611,7 @@ create table howdah.prompt_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint prompt_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint prompt_versions_tenant_id_prompt_id_version_key UNIQUE (tenant_id, prompt_id, version),
-  constraint prompt_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint prompt_versions_pkey PRIMARY KEY (id),
   constraint prompt_versions_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -630,7 +630,7 @@ create table howdah.prompts (
   agent_system_id uuid,
   constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint prompts_pkey PRIMARY KEY (id, tenant_id),
+  constraint prompts_pkey PRIMARY KEY (id),
   constraint prompts_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint prompts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_not_empty CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
@@ -666,7 +666,7 @@ create table howdah.questions (
   created_at timestamp with time zone default clock_timestamp() not null,
   updated_at timestamp with time zone default now() not null,
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint questions_pkey PRIMARY KEY (id, tenant_id),
+  constraint questions_pkey PRIMARY KEY (id),
   constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint questions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint answered_questions_say_when CHECK (((status = 'answered'::howdah.question_status) <= (answered_at IS NOT NULL))),
@@ -714,7 +714,7 @@ END,
   is_per_tenant boolean default false not null,
   constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period, is_per_tenant),
-  constraint quotas_pkey PRIMARY KEY (id, tenant_id),
+  constraint quotas_pkey PRIMARY KEY (id),
   constraint quotas_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
   constraint quotas_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -752,7 +752,7 @@ create table howdah.resources (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint resources_pkey PRIMARY KEY (id, tenant_id),
+  constraint resources_pkey PRIMARY KEY (id),
   constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint resources_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint bytes_are_at_most_8_mb CHECK ((octet_length(bytes) <= 8388608)),
@@ -780,7 +780,7 @@ create table howdah.retention_policies (
   keep_sessions_minutes integer default 60 not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
-  constraint retention_policies_pkey PRIMARY KEY (id, tenant_id),
+  constraint retention_policies_pkey PRIMARY KEY (id),
   constraint retention_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint runs_are_kept_for_a_day_at_least CHECK (((keep_contents_days >= 0) AND (keep_runs_days >= 1))),
   constraint sessions_are_kept_for_up_to_a_day CHECK (((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)))
@@ -813,7 +813,7 @@ create table howdah.schedules (
   workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint schedules_pkey PRIMARY KEY (id, tenant_id),
+  constraint schedules_pkey PRIMARY KEY (id),
   constraint schedules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint schedules_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
@@ -846,7 +846,7 @@ create table howdah.secrets (
   updated_at timestamp with time zone default now() not null,
   constraint secrets_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint secrets_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint secrets_pkey PRIMARY KEY (id, tenant_id),
+  constraint secrets_pkey PRIMARY KEY (id),
   constraint secrets_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (created_by),
   constraint secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text)),
@@ -870,7 +870,7 @@ create table howdah.sessions (
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   workflow_id uuid,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint sessions_pkey PRIMARY KEY (id, tenant_id),
+  constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -894,7 +894,7 @@ create table howdah.skill_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint skill_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint skill_versions_tenant_id_skill_id_version_key UNIQUE (tenant_id, skill_id, version),
-  constraint skill_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint skill_versions_pkey PRIMARY KEY (id),
   constraint skill_versions_tenant_id_skill_id_fkey FOREIGN KEY (tenant_id, skill_id) REFERENCES howdah.skills(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -913,7 +913,7 @@ create table howdah.skills (
   agent_system_id uuid,
   constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint skills_pkey PRIMARY KEY (id, tenant_id),
+  constraint skills_pkey PRIMARY KEY (id),
   constraint skills_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint skills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint content_is_not_empty CHECK ((content ~ '\S'::text)),
@@ -985,7 +985,7 @@ create table howdah.todos (
   updated_at timestamp with time zone default now() not null,
   constraint todos_session_id_position_key UNIQUE (session_id, tenant_id, "position") DEFERRABLE INITIALLY DEFERRED,
   constraint todos_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint todos_pkey PRIMARY KEY (id, tenant_id),
+  constraint todos_pkey PRIMARY KEY (id),
   constraint todos_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint note_has_at_most_4000_characters CHECK ((char_length(note) <= 4000)),
   constraint position_counts_from_one CHECK ((("position" >= 1) AND ("position" <= 1000000))),
@@ -1015,7 +1015,7 @@ create table howdah.tools (
   agent_system_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint tools_pkey PRIMARY KEY (id, tenant_id),
+  constraint tools_pkey PRIMARY KEY (id),
   constraint tools_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
@@ -1048,7 +1048,7 @@ create table howdah.users (
   is_active boolean default true not null,
   constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
-  constraint users_pkey PRIMARY KEY (id, tenant_id),
+  constraint users_pkey PRIMARY KEY (id),
   constraint users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.users enable row level security, force row level security;
@@ -1065,7 +1065,7 @@ create table howdah.version_labels (
   prompt_id uuid,
   constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint version_labels_pkey PRIMARY KEY (id, tenant_id),
+  constraint version_labels_pkey PRIMARY KEY (id),
   constraint version_labels_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint version_labels_tenant_id_agent_id_version_fkey FOREIGN KEY (tenant_id, agent_id, version) REFERENCES howdah.agent_versions(tenant_id, agent_id, version) ON DELETE CASCADE,
   constraint version_labels_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1095,7 +1095,7 @@ create table howdah.workflow_agents (
   updated_at timestamp with time zone default now() not null,
   constraint workflow_agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_agents_tenant_id_workflow_id_sequence_order_key UNIQUE (tenant_id, workflow_id, sequence_order),
-  constraint workflow_agents_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflow_agents_pkey PRIMARY KEY (id),
   constraint workflow_agents_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_member_workflow_id_fkey FOREIGN KEY (tenant_id, member_workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint workflow_agents_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
@@ -1121,7 +1121,7 @@ create table howdah.workflow_versions (
   constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
   constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, tenant_id, version),
-  constraint workflow_versions_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflow_versions_pkey PRIMARY KEY (id),
   constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
 );
@@ -1150,7 +1150,7 @@ create table howdah.workflows (
   agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
-  constraint workflows_pkey PRIMARY KEY (id, tenant_id),
+  constraint workflows_pkey PRIMARY KEY (id),
   constraint workflows_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint workflows_tenant_id_current_version_id_fkey FOREIGN KEY (tenant_id, current_version_id) REFERENCES howdah.workflow_versions(tenant_id, id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1525,7 +1525,8 @@ begin
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
-      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
+      else concat_ws(' ', howdah_private.runnable_like(agent.name),
+        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
 end $function$
 ;
 
@@ -1631,6 +1632,7 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
@@ -2042,23 +2044,16 @@ CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::te
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_system howdah.agent_systems;
+  v_export jsonb := howdah_private.exported_system(export_agent_system.name);
+  v_lost text;
 begin
-  perform howdah_private.permit('agent_systems', 'read');
-  if export_agent_system.name is null then
-    return howdah_private.system_document(null, (
-      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant()));
-  end if;
-  select s.* into v_system from howdah.agent_systems as s
-  where s.name = export_agent_system.name and s.tenant_id = howdah.current_tenant();
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no agent system %s', to_jsonb(export_agent_system.name)),
-      detail = jsonb_build_object('agent_system', export_agent_system.name)::text,
-      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
-        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
-  end if;
-  return howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system));
+  for v_lost in
+    select concat_ws(': ', l.one ->> 'path', l.one ->> 'message')
+    from jsonb_array_elements(v_export -> 'left_out') with ordinality as l (one, place) order by l.place
+  loop
+    raise warning using message = v_lost;
+  end loop;
+  return v_export -> 'document';
 end $function$
 ;
 
@@ -3025,8 +3020,8 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
-      'This tenant has no workflows yet.');
+    hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
+      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
 end $function$
 ;
 
@@ -4134,7 +4129,7 @@ AS $function$
     required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
   )
   join howdah.executions as r on r.id = run.root_execution_id
-  on conflict (id, tenant_id) do nothing
+  on conflict (id) do nothing
 $function$
 ;
 
@@ -4731,6 +4726,28 @@ AS $function$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
+    ('run_code',
+      'Runs a program and gives the value of its last expression, as JSON, and what it printed. Compute with it instead of '
+        'guessing. It has the standard library alone: no network, no files, no packages, no timers.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["language", "code"],
+        "properties": {
+          "language": {"type": "string", "enum": ["javascript", "python"], "description": "python is not there on every host"},
+          "code": {"type": "string", "minLength": 1, "maxLength": 200000,
+            "description": "The whole program. Nothing is left of programs that ran before. JavaScript may use await, and return at the top."},
+          "data": {"description": "Any JSON; the program sees it as the variable data"}
+        }
+      }'::jsonb,
+      'pure'),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{
@@ -6472,6 +6489,9 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SET enable_seqscan TO 'off'
 AS $function$
 begin
+  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+    return; -- most callers mostly have none, for which every partition would be planned
+  end if;
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec
@@ -7101,6 +7121,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_system(name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if exported_system.name is null then
+    return howdah_private.without_lost(howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = exported_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(exported_system.name)),
+      detail = jsonb_build_object('agent_system', exported_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
  RETURNS TABLE(named uuid, pick uuid)
  LANGUAGE plpgsql
@@ -7172,6 +7219,9 @@ CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when what = 'members' and detail ? 'member' then coalesce((
+      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      where m.name = detail ->> 'member' order by m.place limit 1), path)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
@@ -7822,6 +7872,7 @@ CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;
@@ -8105,7 +8156,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
-RETURN (current_setting('role'::text) = 'howdah_tool'::text)
+RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
@@ -9131,6 +9182,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lesser_entry(what text, entry jsonb, part text, path text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
+        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        then array['engine', 'engine_configuration'] else '{}'::text[] end)
+    else nullif(l.entry, lesser_entry.entry) end
+  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
+  cross join lateral (select case what
+    when 'model' then '{"provider": "local", "model": "extractive"}'
+    when 'skill' then '{"description": "any", "content": "any"}'
+    when 'prompt' then '{"template": "any"}'
+    when 'agent' then '{}'
+    when 'workflow' then '{"type": "chain", "members": []}'
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
+      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -9195,6 +9270,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_family uuid[];
@@ -9608,6 +9684,21 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'holds a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'holds a character that turns its text around'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.named_apart(row_as_json json)
+ RETURNS json
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  from (
+    select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
+    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+  ) as c
+  having max(c.nth) > 1
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
@@ -10852,6 +10943,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', read_rows.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -11180,6 +11308,26 @@ begin
       message = format('this key has the scopes %s, and a key it makes never more', v_own_scopes),
       detail = jsonb_build_object('scopes', refuse_api_key.scopes, 'own_scopes', v_own_scopes)::text,
       hint = format('Give scopes => %L', string_to_array(v_own_scopes, ','));
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_code_limits(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
+    "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
+  }}', refuse_code_limits.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"timeout_ms": 10000, "memory_mb": 64}';
   end if;
 end $function$
 ;
@@ -11651,6 +11799,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schemas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table text;
+begin
+  with recursive read_tables as (
+    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
+    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text into v_table from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (schemas)
+  )
+  limit 1;
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -11764,6 +11956,30 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_query_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "max_cost": {"type": "number", "minimum": 1},
+    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+  }}', refuse_query_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -12082,24 +12298,28 @@ AS $function$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
+  v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
     raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
       detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
   end if;
-  v_faults := array(
-    select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
-      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
-      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
-  if cardinality(v_faults) = 0 then
-    v_faults := array(
-      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
-      from unnest(v_sections) as s (section)
-      cross join lateral howdah_private.system_entries(document, s.section) as e
-      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
-  end if;
+  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.shape_or_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
+      array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+  end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
     from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
@@ -12413,6 +12633,57 @@ begin
       hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[])
+ RETURNS TABLE(name text, reason text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with calls as (
+    select distinct c.name, c.schema, c.kind
+    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+  ),
+  places as (
+    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    from calls as c
+    join pg_namespace as n
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+  ),
+  routines as (
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
+    where s.kind <> 'operator'
+    union all
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
+    join pg_proc as p on p.oid = o.oprcode
+    where s.kind = 'operator'
+  ),
+  candidates as (
+    select p.name, p.schema, p.kind, case
+        when p.prosecdef then 'it has the rights of its owner'
+        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
+          'of functions outside pg_catalog only immutable ones may be called'
+        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+        )) then 'it may do more than compute'
+        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
+          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it tells of the server, or runs SQL in a string'
+      end as reason
+    from routines as p
+  )
+  select c.name, max(coalesce(d.reason, 'there is no such function'))
+  from calls as c
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  where d.reason is not null or (d.name is null and c.kind = 'function')
+  group by c.name
+  order by c.name
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
@@ -13024,6 +13295,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runnable_like(name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with near as materialized (
+    select 'agent' as what, a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
+      and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+    union all
+    select 'workflow', w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+      and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  )
+  select format('Did you mean the %s %L?', n.what, n.name)
+  from near as n
+  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
+    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  order by n.what
+  limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  RETURNS integer[]
  LANGUAGE plpgsql
@@ -13227,17 +13524,34 @@ CREATE OR REPLACE FUNCTION howdah_private.seed_manager(tenant_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.workflows (tenant_id, name, type, description, instruction, configuration)
-  select seed_manager.tenant_id, 'manager', 'router',
-    'Gives a task to the agent that fits it best, by what the agents say of themselves.',
-    'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
-      'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
-      'programs to who writes code. Choose development only when nobody fits.',
-    '{"members": "capable", "fallback": "development"}'
+  select seed_manager.tenant_id, 'manager', (m.entry ->> 'type')::howdah.workflow_type, m.entry ->> 'description', m.entry ->> 'instruction',
+    m.entry -> 'configuration' || jsonb_build_object('fallback', m.entry -> 'fallback')
+  from (select howdah_private.seeded_parts() #> '{workflows,manager}') as m (entry)
   where not exists (
     select from howdah.workflows as w where w.tenant_id = seed_manager.tenant_id and w.name = 'manager'
     union all
     select from howdah.agents as a where a.tenant_id = seed_manager.tenant_id and a.name = 'manager'
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.seeded_parts()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agents', jsonb_build_object('development', jsonb_build_object(
+      'description', 'Answers with the model of the environment.',
+      'mission', 'You are a helpful assistant. Answer briefly and truthfully.')),
+    'workflows', jsonb_build_object('manager', jsonb_build_object('type', 'router', 'members', '[]'::jsonb,
+      'description', 'Gives a task to the agent that fits it best, by what the agents say of themselves.',
+      'instruction',
+        'Choose who fits the task best by description, capabilities and domain, whatever language the task is written in: figures '
+        'such as revenue (Umsatz) or a count go to who asks a database (text-to-sql), what stands in documents to who searches them, '
+        'programs to who writes code. Choose development only when nobody fits.',
+      'fallback', 'development', 'configuration', '{"members": "capable"}'::jsonb)))
 $function$
 ;
 
@@ -13572,6 +13886,142 @@ begin
     values (v_tenant_id, v_system.id, v_system.version, v_system.source, v_system.digest, v_system.resolved);
   end if;
   return v_system;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_form jsonb := howdah_private.shape_form(shape_faults.schema, shape_faults.value);
+  v_path text := howdah_private.pointer(variadic shape_faults.parts);
+  v_fault text := howdah_private.json_kind_fault(v_form, shape_faults.value, shape_faults.name);
+  v_near text;
+  v_faults jsonb[];
+  v_below record;
+begin
+  if v_fault is not null then
+    if jsonb_typeof(value) = 'string' and v_form ?| array['enum', 'const'] then
+      v_near := howdah_private.nearest_word(left(value #>> '{}', 60),
+        howdah_private.texts(coalesce(v_form -> 'enum', jsonb_build_array(v_form -> 'const'))));
+    end if;
+    -- what stands there is shown only where it is like a known word: it may be a key that was pasted
+    return array[howdah_private.system_fault(v_path, coalesce(
+      'unknown ' || shape_faults.name || ' ' || value::text || ', did you mean ' || to_jsonb(v_near)::text || '?', v_fault))];
+  end if;
+  v_faults := array(select howdah_private.system_fault(v_path, f.one)
+    from unnest(howdah_private.json_value_faults(v_form - 'required', value, shape_faults.name)) as f (one));
+  if jsonb_typeof(value) = 'object' then
+    v_faults := v_faults || howdah_private.shape_key_faults(v_form, value, shape_faults.parts);
+    for v_below in
+      select e.key, e.value as one, coalesce(v_form -> 'properties' -> e.key, v_form -> 'additionalProperties') as form
+      from jsonb_each(value) as e order by e.key collate "C"
+    loop
+      if jsonb_typeof(v_below.form) = 'object' and v_below.form <> '{}' then
+        v_faults := v_faults || howdah_private.shape_faults(v_below.form, v_below.one, v_below.key, shape_faults.parts || v_below.key);
+      end if;
+    end loop;
+  elsif jsonb_typeof(value) = 'array' and v_form ? 'items' then
+    for v_below in select i.one, i.number - 1 as place from jsonb_array_elements(value) with ordinality as i (one, number) loop
+      v_faults := v_faults || howdah_private.shape_faults(v_form -> 'items', v_below.one,
+        format('%s[%s]', shape_faults.name, v_below.place), shape_faults.parts || v_below.place::text);
+    end loop;
+  end if;
+  return v_faults;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_form(schema jsonb, value jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with forms as (
+    select f.form, f.place, t.key as tag, t.words
+    from jsonb_array_elements(coalesce(shape_form.schema -> 'oneOf', shape_form.schema -> 'anyOf')) with ordinality as f (form, place)
+    left join lateral (
+      select p.key, coalesce(p.value -> 'enum', jsonb_build_array(p.value -> 'const')) as words
+      from jsonb_each(f.form -> 'properties') as p
+      where p.key in ('kind', 'type') and p.value ?| array['const', 'enum']
+    ) as t on shape_form.schema ? 'oneOf'
+  ),
+  meant as (
+    select f.form from forms as f
+    where f.form ->> 'type' = jsonb_typeof(shape_form.value) and (f.tag is null or f.words @> (shape_form.value -> f.tag))
+    order by (select count(*) from jsonb_object_keys(case jsonb_typeof(shape_form.value) when 'object' then shape_form.value end) as k (key)
+        where not f.form -> 'properties' ? k.key)
+      + (select count(*) from jsonb_array_elements_text(f.form -> 'required') as r (key) where not shape_form.value ? r.key), f.place
+    limit 1
+  )
+  select case
+    when not shape_form.schema ?| array['oneOf', 'anyOf'] then shape_form.schema
+    else coalesce(
+      (select m.form from meant as m),
+      -- no form has this word: the words of all stand in the place of one's
+      (select jsonb_build_object('type', 'object', 'required', jsonb_build_array(f.tag), 'properties', jsonb_build_object(f.tag,
+          jsonb_build_object('type', 'string', 'enum', jsonb_agg(w.word))))
+        from forms as f cross join lateral jsonb_array_elements(f.words) as w (word)
+        where f.tag is not null and jsonb_typeof(shape_form.value) = 'object' group by f.tag limit 1),
+      jsonb_build_object('type', (select jsonb_agg(distinct f.form -> 'type') from forms as f))) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_key_faults(form jsonb, value jsonb, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with known as (
+    select coalesce(array_agg(k.key order by k.key), '{}') as keys from jsonb_object_keys(shape_key_faults.form -> 'properties') as k (key)
+  ),
+  unknown as materialized (
+    select k.key, howdah_private.nearest_word(left(k.key, 60), known.keys) as near, known.keys,
+      k.key ~* '^(api_?key|key|token|secret|password)$' as is_secret
+    from jsonb_object_keys(shape_key_faults.value) as k (key) cross join known
+    where form -> 'additionalProperties' = 'false' and k.key <> all (known.keys)
+  ),
+  faults as (
+    select r.key, r.key || ' is missing' as message, null as hint
+    from jsonb_array_elements_text(form -> 'required') as r (key)
+    where not shape_key_faults.value ? r.key and not exists (select from unknown as u where u.near = r.key)
+    union all
+    select u.key, case when u.is_secret then u.key || ': keys never stand in a file'
+        else format('unknown key %s', to_jsonb(left(u.key, 60))) || coalesce(', did you mean ' || to_jsonb(u.near)::text || '?', '') end,
+      case when u.is_secret then 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.'
+        when u.near is null and u.keys <> '{}' then 'Known here: ' || array_to_string(u.keys, ', ') || '.' end
+    from unknown as u
+    union all
+    select k.key, f.one, null
+    from jsonb_object_keys(shape_key_faults.value) as k (key)
+    cross join lateral unnest(howdah_private.json_value_faults(form -> 'propertyNames', to_jsonb(k.key),
+      'the name ' || to_jsonb(left(k.key, 60))::text)) as f (one)
+    where form ? 'propertyNames'
+  )
+  select coalesce(array_agg(howdah_private.system_fault(howdah_private.pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
+    order by f.key), '{}')
+  from faults as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.shape_or_faults(schema jsonb, value jsonb, name text, parts text[])
+ RETURNS jsonb[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_said text[] := howdah_private.json_faults(shape_or_faults.schema, shape_or_faults.value);
+begin
+  if v_said = '{}' then
+    return '{}';
+  end if;
+  return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
+    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
 end $function$
 ;
 
@@ -14092,6 +14542,9 @@ AS $function$
   select coalesce(jsonb_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+        when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
@@ -14105,7 +14558,8 @@ CREATE OR REPLACE FUNCTION howdah_private.system_document(system_id uuid, about 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with own as (
-    select * from howdah_private.system_rows(system_document.system_id, '{}')
+    select r.* from howdah_private.system_rows(system_document.system_id, '{}') as r
+    where system_id is not null or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
     select coalesce(jsonb_object_agg(u.name, true), '{}') as models
@@ -15031,8 +15485,12 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
+  perform howdah_private.refuse_code_limits(new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'run_code';
   return new;
 end $function$
 ;
@@ -17196,8 +17654,8 @@ begin
     where m.name = 'default' and m.from_environment
   ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
-  values (new.id, 'development', 'Answers with the model of the environment.',
-    'You are a helpful assistant. Answer briefly and truthfully.');
+  select new.id, 'development', d.entry ->> 'description', d.entry ->> 'mission'
+  from (select howdah_private.seeded_parts() #> '{agents,development}') as d (entry);
   perform howdah_private.seed_builtin_tools(new.id);
   perform howdah_private.seed_manager(new.id);
   return null;
@@ -17288,7 +17746,9 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
+  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
+  perform howdah_private.refuse_code_limits(new.configuration) where new.kind = 'builtin' and new.name = 'run_code';
   return new;
 end $function$
 ;
@@ -17536,6 +17996,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_cycle()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_circle uuid[];
+  v_names text[];
 begin
   -- edits of teams of one tenant are looked at one after the other: two could close a circle together
   perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
@@ -17548,10 +18011,29 @@ begin
     )
     select from below as b where b.id = new.workflow_id
   ) then
+    -- the shortest way round, to be told: what is refused is rare, so only then it is looked for
+    with recursive below (id, above, way) as (
+      select new.member_workflow_id, new.workflow_id, 1
+      union
+      select x.member_workflow_id, b.id, b.way + 1 from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+      where b.id <> new.workflow_id
+    ),
+    back (above, way, circle) as (
+      (select b.above, b.way, array[b.above, b.id] from below as b where b.id = new.workflow_id order by b.way, b.above limit 1)
+      union all
+      select b.above, b.way, b.above || k.circle from back as k
+      cross join lateral (
+        select x.above, x.way from below as x where x.id = k.above and x.way = k.way - 1 order by x.above limit 1) as b
+    )
+    select k.circle into v_circle from back as k where k.way = 1;
+    v_names := array(
+      select case when not w.is_restricted or howdah_private.sees_agent(w.id) then w.name else '…' end
+      from unnest(v_circle) with ordinality as c (id, place) join howdah.workflows as w on w.id = c.id order by c.place);
     raise exception using errcode = 'HWINV',
-      message = format('workflow %s would be a member of itself', new.workflow_id),
+      message = format('workflow %s would be a member of itself: %s', to_jsonb(v_names[1]), array_to_string(v_names, ' → ')),
       detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
-        'member_workflow_id', new.member_workflow_id)::text,
+        'member_workflow_id', new.member_workflow_id, 'member', v_names[2], 'circle', v_names)::text,
       hint = 'Give it a member that does not contain it.';
   end if;
   return new;
@@ -18414,6 +18896,71 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_lost.document;
+  v_lost_tools text[] := '{}';
+  v_left_out jsonb[] := '{}';
+  v_use record;
+begin
+  loop
+    for v_use in
+      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+        p.parts
+      from howdah_private.system_uses(v_document) as u
+      cross join lateral (
+        select array_agg(replace(replace(x.part, '~1', '/'), '~0', '~') order by x.place) as parts
+        from string_to_table(substr(u.path, 2), '/') with ordinality as x (part, place)
+      ) as p
+      where (u.what = 'tool' and u.name = any (v_lost_tools))
+        or not exists (select from howdah_private.known_names(v_document) as k where (k.what, k.name) = (u.what, u.name))
+      order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
+    loop
+      v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
+        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
+        v_lost_tools := v_lost_tools || v_use.parts[2];
+      end if;
+    end loop;
+    exit when not found;
+  end loop;
+  return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_use(document jsonb, parts text[], name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document jsonb := without_use.document #- without_use.parts;
+  v_tools jsonb;
+begin
+  if parts[1] = 'tools' and parts[3] <> 'compensation' then
+    v_document := v_document #- parts[1:2];
+    return case when v_document -> 'tools' = '{}' then v_document - 'tools' else v_document end;
+  elsif parts[1] = 'agents' and parts[3] = 'prompt' then
+    return v_document #- array['agents', parts[2], 'prompt_values'];
+  elsif parts[1] = 'agents' and parts[3] = 'tools' then
+    v_tools := howdah_private.sparse(
+      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      '{"allow": [], "configuration": {}, "requires_approval": {}}');
+    return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
+  end if;
+  -- an entry says only what it would not be by itself, but for the members of a workflow
+  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
+    else v_document end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -18581,6 +19128,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_part(system_name text, what text, name text, entry jsonb, path text, OUT is_made boolean, OUT faults jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry jsonb := write_part.entry;
+  v_place text;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  is_made := false;
+  faults := '{}';
+  loop
+    begin
+      perform howdah_private.apply_step(system_name, what, write_part.name, v_entry);
+      is_made := true;
+      return;
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    end;
+    v_place := howdah_private.fault_path(write_part.path, what, v_entry,
+      case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end);
+    -- what is said of the whole once something was taken out may only come of that
+    if faults = '{}' or v_place <> write_part.path then
+      faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
+        case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    end if;
+    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    exit when v_entry is null;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_parts(document jsonb, source text)
  RETURNS void
  LANGUAGE plpgsql
@@ -18590,10 +19175,7 @@ declare
   v_faults jsonb[] := howdah_private.system_use_faults(document);
   v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
   v_step record;
-  v_code text;
-  v_message text;
-  v_detail text;
-  v_hint text;
+  v_part record;
 begin
   perform howdah_private.drop_prompts(document);
   perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
@@ -18603,25 +19185,20 @@ begin
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
-    begin
-      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
-    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
-      or data_exception or integrity_constraint_violation then
-      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_faults := v_faults || howdah_private.system_fault(
-        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
-          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
-        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
+    v_faults := v_faults || v_part.faults;
+    if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
       -- what is to be done to a part that could not be made would only fail for the same reason
       v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
         where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
-    end;
+    end if;
   end loop;
-  if cardinality(v_faults) = 0 then
-    v_faults := howdah_private.source_faults(source);
+  -- a field that holds a key has told of its line
+  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+    v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.refuse_system(array(select f from unnest(v_faults) with ordinality as x (f, place)
+    order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $function$
 ;
 
@@ -18706,6 +19283,13 @@ begin
       select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
       from howdah_private.faulty_workflows(array(
         select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+    ),
+    'kept', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
+      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
+        and not coalesce(write_system.document -> s.kind ? n.name, false)
     ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
@@ -21790,6 +22374,10 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
 
+grant execute on function howdah_private.exported_system(text) to howdah_app;
+
+grant execute on function howdah_private.exported_system(text) to howdah_engine;
+
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
@@ -22002,6 +22590,10 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
@@ -22075,6 +22667,10 @@ grant execute on function howdah_private.most_handoffs() to howdah_engine;
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
+
+grant execute on function howdah_private.named_apart(json) to howdah_engine;
+
+grant execute on function howdah_private.named_apart(json) to howdah_reader;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
@@ -22192,6 +22788,8 @@ grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) t
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
+grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -22213,6 +22811,8 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_analyst
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_code_limits(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
@@ -22256,6 +22856,10 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
+
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
@@ -22263,6 +22867,8 @@ grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engi
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_query_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
 
@@ -22318,6 +22924,10 @@ grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engin
 
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
+
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer) to howdah_worker;
@@ -22358,6 +22968,12 @@ grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_app;
+
+grant execute on function howdah_private.runnable_like(text) to howdah_engine;
+
 grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
@@ -22371,6 +22987,10 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.seeded_parts() to howdah_app;
+
+grant execute on function howdah_private.seeded_parts() to howdah_engine;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
 
@@ -22393,6 +23013,14 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_form(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.shape_key_faults(jsonb,jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.shape_or_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
@@ -22740,6 +23368,14 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
+
+grant execute on function howdah_private.without_lost(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_app;
+
+grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_engine;
+
 grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_app;
@@ -22751,6 +23387,10 @@ grant execute on function howdah_private.workflow_entry(howdah.workflows) to how
 grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
@@ -23622,7 +24262,7 @@ The id of the agent with this name in the current tenant; HWNTF when there is no
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
-comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 

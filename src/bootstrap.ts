@@ -21,6 +21,7 @@ import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import { calculatorTool } from './tools/calculator.ts';
 import { httpRequestTool } from './tools/http-request.ts';
+import { runCodeTool } from './tools/run-code.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
 export type Database = { url: string; isEmbedded: boolean };
@@ -115,7 +116,11 @@ export async function openWorker(
     log,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
-    builtins: [calculatorTool, httpRequestTool({ allowPrivate: config.egressAllow })],
+    builtins: [
+      calculatorTool,
+      httpRequestTool({ allowPrivate: config.egressAllow }),
+      runCodeTool(),
+    ],
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,

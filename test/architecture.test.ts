@@ -40,7 +40,10 @@ const HOMES: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
   'decimal.js': /^src\/tools\//,
+  'quickjs-emscripten-core': /^src\/tools\//,
+  '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
   yaml: /^src\/systems\//,
+  'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
   'fastest-levenshtein': /^src\/(systems|runtime)\//,
 };

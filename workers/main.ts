@@ -7,6 +7,8 @@ import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
+import { rowsOf } from '../src/db/read-rows.ts';
+import { describeTables } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
 import { withSecret } from '../src/providers/with-secret.ts';
@@ -16,6 +18,7 @@ import { sleep, type World } from '../src/runtime/world.ts';
 import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { customTools } from '../src/tools/custom.ts';
+import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
 import { taskList } from './task-list.ts';
@@ -27,7 +30,7 @@ export type WorkerOptions = {
   /** What secrets are opened with; without, models that name one fail and say so. */
   masterKeys?: MasterKeys;
   tools: readonly CustomTool[];
-  /** Howdah's own tools that run in the worker's process. */
+  /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
@@ -66,11 +69,17 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
   const pool = open('howdah-worker', 4, { jit: 'off' });
   const sqlToolPool = open('howdah-tools', 10);
+  // of its own: queries of models may take long, and what commits shall not wait for them
+  const queryPool = open('howdah-queries', 4);
   const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
   let registered = customTools(options.tools);
+  const sqlQuery = sqlQueryTool({
+    rows: (request) => rowsOf(queryPool, request),
+    tables: (request, names) => describeTables(queryPool, request, names),
+  });
   const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
@@ -79,7 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       get customTools() {
         return registered;
       },
-      builtins: new Map(options.builtins.map((tool) => [tool.name, tool])),
+      builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
       sqlToolPool,
       hooks: options.hooks ?? {},
       readSecret,
@@ -117,7 +126,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         .abort(id)
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onWorker: (id) => runtime.setWorker(id),
-    onSilence: () => [pool, sqlToolPool, queue.pool].forEach(breakConnections),
+    onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
 
@@ -135,7 +144,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       isOver.abort();
       await drained;
       await presence.stop();
-      await Promise.all([pool.end(), sqlToolPool.end(), notifier.close()]);
+      await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);
     },
   };
 }

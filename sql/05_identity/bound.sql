@@ -1,6 +1,6 @@
--- For whom SQL runs that is not ours: tools and hooks. It runs in a worker's session, whose login may be anybody, and
--- can change every setting there is. So under the role howdah_tool, which it cannot leave (sql/10_private/run_bound.sql),
--- no setting counts but `howdah.bound`: tenant and user, signed by the worker for this transaction.
+-- For whom SQL runs that is not ours: tools and hooks, and queries a model wrote. It runs in a worker's session, whose login may
+-- be anybody, and can change every setting there is. So under the roles howdah_tool and howdah_reader, which it cannot leave
+-- (sql/10_private/run_bound.sql, read_rows.sql), no setting counts but `howdah.bound`: tenant and user, signed by the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -29,7 +29,7 @@ $$;
 
 create or replace function howdah_private.is_bound() returns boolean
   language sql stable parallel safe
-  return current_setting('role') = 'howdah_tool';
+  return current_setting('role') in ('howdah_tool', 'howdah_reader');
 
 -- No row for who signed himself.
 create or replace function howdah_private.bound() returns table (tenant_id uuid, user_id uuid)

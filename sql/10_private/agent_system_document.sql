@@ -234,13 +234,15 @@ begin
     and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
 end $$;
 
--- The whole file of a system, or of what none owns: with the models its parts use, so that it can be applied elsewhere.
+-- The whole file of a system, or of what none owns: with the models its parts use, so that it can be applied elsewhere, and
+-- without what every tenant has to begin with.
 create or replace function howdah_private.system_document(system_id uuid, about jsonb) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with own as (
-    select * from howdah_private.system_rows(system_document.system_id, '{}')
+    select r.* from howdah_private.system_rows(system_document.system_id, '{}') as r
+    where system_id is not null or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
     select coalesce(jsonb_object_agg(u.name, true), '{}') as models

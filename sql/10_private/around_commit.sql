@@ -104,7 +104,7 @@ as $$
     required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
   )
   join howdah.executions as r on r.id = run.root_execution_id
-  on conflict (id, tenant_id) do nothing
+  on conflict (id) do nothing
 $$;
 
 -- A run below another one, for one of its tool calls. What refuses it is told to the parent as the end of the child,

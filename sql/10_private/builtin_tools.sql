@@ -49,6 +49,28 @@ as $$
         }
       }'::jsonb,
       'idempotent'::howdah.tool_effect),
+    ('sql_query',
+      'Reads the database by one SQL query (PostgreSQL) and gives its rows as a table. Look at the tables first: describe '
+        'lists them. When a query is refused, the error says where and why: mend it and try again.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 20000, "description":
+          "One SELECT, complete in itself; or: describe (all tables), describe orders, customers (these in detail)"}}
+      }'::jsonb,
+      'pure'::howdah.tool_effect),
+    ('run_code',
+      'Runs a program and gives the value of its last expression, as JSON, and what it printed. Compute with it instead of '
+        'guessing. It has the standard library alone: no network, no files, no packages, no timers.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["language", "code"],
+        "properties": {
+          "language": {"type": "string", "enum": ["javascript", "python"], "description": "python is not there on every host"},
+          "code": {"type": "string", "minLength": 1, "maxLength": 200000,
+            "description": "The whole program. Nothing is left of programs that ran before. JavaScript may use await, and return at the top."},
+          "data": {"description": "Any JSON; the program sees it as the variable data"}
+        }
+      }'::jsonb,
+      'pure'),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{

@@ -8,6 +8,9 @@ create or replace function howdah_private.enqueue_advance(ids uuid[]) returns vo
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 begin
+  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+    return; -- most callers mostly have none, for which every partition would be planned
+  end if;
   perform graphile_worker.add_jobs(array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority, null)::graphile_worker.job_spec

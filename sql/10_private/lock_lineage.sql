@@ -39,10 +39,11 @@ begin
 end $$;
 
 -- The same for runs whose lineage the caller has locked. Whoever inserts a child holds its parent's lock: once everything
--- that is known is locked and another look finds no more, the family is whole.
+-- that is known is locked and another look finds no more, the family is whole. Children may stand in any partition, so a
+-- plan for these ids would be no better, and cost all of them each time (`plan_cache_mode`).
 create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_family uuid[];

@@ -85,11 +85,14 @@ end $$;
 --
 -- A queue may hold a million rows, so a call looks at so many of each status and the next one goes on from there; the jobs,
 -- which have no index by lock, are looked at once per round. One worker at a time.
+--
+-- `plan_cache_mode`: no plan here depends on its values, and making one reads a page of each index of each partition, also
+-- of the empty ones of the year ahead.
 create or replace function howdah_private.heal_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_before timestamptz := clock_timestamp() - heal_queue.patience;

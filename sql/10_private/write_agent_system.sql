@@ -73,6 +73,9 @@ create or replace function howdah_private.fault_path(path text, what text, entry
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when what = 'members' and detail ? 'member' then coalesce((
+      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      where m.name = detail ->> 'member' order by m.place limit 1), path)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
@@ -135,6 +138,68 @@ as $$
   order by w.name collate "C"
 $$;
 
+-- What of an entry is tried next when a row refused what stands at `path`: the entry without that field, else the least there is
+-- of such a part, so that neither other fields nor those who name it go unheard. Null when there is nothing less to try.
+create or replace function howdah_private.lesser_entry(what text, entry jsonb, part text, path text) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
+        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        then array['engine', 'engine_configuration'] else '{}'::text[] end)
+    else nullif(l.entry, lesser_entry.entry) end
+  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
+  cross join lateral (select case what
+    when 'model' then '{"provider": "local", "model": "extractive"}'
+    when 'skill' then '{"description": "any", "content": "any"}'
+    when 'prompt' then '{"template": "any"}'
+    when 'agent' then '{}'
+    when 'workflow' then '{"type": "chain", "members": []}'
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
+      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+$$;
+
+-- One part, and all that is wrong with it; `is_made` tells whether others may go on with it.
+create or replace function howdah_private.write_part(
+  system_name text, what text, name text, entry jsonb, path text, out is_made boolean, out faults jsonb[]
+)
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entry jsonb := write_part.entry;
+  v_place text;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  is_made := false;
+  faults := '{}';
+  loop
+    begin
+      perform howdah_private.apply_step(system_name, what, write_part.name, v_entry);
+      is_made := true;
+      return;
+    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
+      or data_exception or integrity_constraint_violation then
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    end;
+    v_place := howdah_private.fault_path(write_part.path, what, v_entry,
+      case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end);
+    -- what is said of the whole once something was taken out may only come of that
+    if faults = '{}' or v_place <> write_part.path then
+      faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
+        case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    end if;
+    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    exit when v_entry is null;
+  end loop;
+end $$;
+
 -- All parts, or all that is wrong with them.
 create or replace function howdah_private.write_parts(document jsonb, source text) returns void
   language plpgsql volatile
@@ -144,10 +209,7 @@ declare
   v_faults jsonb[] := howdah_private.system_use_faults(document);
   v_bad text[] := array(select f ->> 'path' from unnest(v_faults) as f);
   v_step record;
-  v_code text;
-  v_message text;
-  v_detail text;
-  v_hint text;
+  v_part record;
 begin
   perform howdah_private.drop_prompts(document);
   perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
@@ -157,25 +219,20 @@ begin
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
       or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
-    begin
-      perform howdah_private.apply_step(document ->> 'name', v_step.what, v_step.name, v_step.entry);
-    exception when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWNTF' or sqlstate 'HWDEN'
-      or data_exception or integrity_constraint_violation then
-      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_faults := v_faults || howdah_private.system_fault(
-        howdah_private.fault_path(v_step.path, v_step.what, v_step.entry,
-          case when left(v_code, 2) = 'HW' then nullif(v_detail, '')::jsonb end),
-        v_message, nullif(v_hint, ''), case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
+    v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
+    v_faults := v_faults || v_part.faults;
+    if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
       -- what is to be done to a part that could not be made would only fail for the same reason
       v_bad := v_bad || v_step.path || array(select s.path from howdah_private.system_steps(document) as s
         where s.step > v_step.step and starts_with(s.path, v_step.path || '/'));
-    end;
+    end if;
   end loop;
-  if cardinality(v_faults) = 0 then
-    v_faults := howdah_private.source_faults(source);
+  -- a field that holds a key has told of its line
+  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+    v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.refuse_system(array(select f from unnest(v_faults) with ordinality as x (f, place)
+    order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $$;
 
 create or replace function howdah_private.refuse_system(faults jsonb[]) returns void

@@ -36,6 +36,13 @@ begin
       from howdah_private.faulty_workflows(array(
         select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
     ),
+    'kept', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
+      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
+        and not coalesce(write_system.document -> s.kind ? n.name, false)
+    ),
     'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
       select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
@@ -54,7 +61,7 @@ as $$
   ) as k
 $$;
 
--- What was done to each object, in the order of the file's sections. One that comes to be the system's has changed too.
+-- What was done to each object, in the order of the file's sections. One that comes to be the system's, or is let go of, has changed too.
 create or replace function howdah_private.system_changes(before jsonb, after jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -62,6 +69,9 @@ as $$
   select coalesce(jsonb_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+        when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
@@ -87,7 +97,8 @@ as $$
 $$;
 
 -- What is no system at all, the same on every interface. The schema is the one that is published (agent_system_schema.sql);
--- each object is checked by itself, so that a fault has a place and a large system is not too much to check.
+-- each object is checked by itself, so that a large system is not too much to check, and only what is refused is looked at for
+-- its places, which takes longer.
 create or replace function howdah_private.refuse_system_shape(document jsonb, source text) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -95,24 +106,28 @@ as $$
 declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
+  v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
     raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
       detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
   end if;
-  v_faults := array(
-    select howdah_private.system_fault('', f.one)
-    from unnest(howdah_private.json_faults(v_schema || jsonb_build_object('properties', (
-      select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
-      from jsonb_each(v_schema -> 'properties') as p)), document)) as f (one));
-  if cardinality(v_faults) = 0 then
-    v_faults := array(
-      select howdah_private.system_fault(howdah_private.pointer(s.section, e.name), f.one)
-      from unnest(v_sections) as s (section)
-      cross join lateral howdah_private.system_entries(document, s.section) as e
-      cross join lateral unnest(howdah_private.json_faults(v_schema #> array['properties', s.section, 'additionalProperties'], e.entry)) as f (one));
-  end if;
+  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.shape_or_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
+      array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+  end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
     from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));

@@ -37,7 +37,33 @@ begin
       then 'This login acts for no tenant: an owner of the database binds it (howdah_private.login_tenants).'
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
-      else coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.') end;
+      else concat_ws(' ', howdah_private.runnable_like(agent.name),
+        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
 end $$;
 comment on function howdah.agent(text) is
   E'@behavior -*\nThe id of the agent with this name in the current tenant; HWNTF when there is none.';
+
+-- Of the agents and workflows that the caller sees, the one whose name is most like what was written, as a question; null when
+-- none is near. Only those of a fitting length are compared letter by letter.
+create or replace function howdah_private.runnable_like(name text) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with near as materialized (
+    select 'agent' as what, a.name from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+      and (not a.is_restricted or howdah_private.sees_agent(a.id))
+      and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+    union all
+    select 'workflow', w.name from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+      and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  )
+  select format('Did you mean the %s %L?', n.what, n.name)
+  from near as n
+  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
+    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  order by n.what
+  limit 1
+$$;

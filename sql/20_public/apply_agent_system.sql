@@ -26,4 +26,4 @@ begin
   return v_result || jsonb_build_object('dry_run', coalesce(apply_agent_system.dry_run, false));
 end $$;
 comment on function howdah.apply_agent_system(jsonb, text, boolean, boolean) is
-  'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, objects: [{kind, name, action, before, after}]}.';
+  'Applies an agent system, the content of a file as JSON: {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';

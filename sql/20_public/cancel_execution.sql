@@ -2,9 +2,11 @@
 -- that nothing a worker has in the air can still commit; the owners are told, and abort their calls. Another
 -- tenant's row is not even locked. What the very same transaction has cancelled as part of another run is given
 -- back and not refused: `select howdah.cancel_execution(id) from …` may name a run and its children.
+-- `plan_cache_mode`: planned for its id a statement opens one partition; that a plan for any id is no better Postgres
+-- would find out at the sixth call of a session, by opening them all for each statement.
 create or replace function howdah.cancel_execution(id uuid) returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);

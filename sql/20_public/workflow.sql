@@ -20,8 +20,8 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.',
-      'This tenant has no workflows yet.');
+    hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
+      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
 end $$;
 comment on function howdah.workflow(text) is
   E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';

@@ -14,8 +14,8 @@ begin
     where m.name = 'default' and m.from_environment
   ) as d on true;
   insert into howdah.agents (tenant_id, name, description, instruction)
-  values (new.id, 'development', 'Answers with the model of the environment.',
-    'You are a helpful assistant. Answer briefly and truthfully.');
+  select new.id, 'development', d.entry ->> 'description', d.entry ->> 'mission'
+  from (select howdah_private.seeded_parts() #> '{agents,development}') as d (entry);
   perform howdah_private.seed_builtin_tools(new.id);
   perform howdah_private.seed_manager(new.id);
   return null;

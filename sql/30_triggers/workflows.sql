@@ -50,6 +50,9 @@ create or replace function howdah_private.tg_workflow_agents__refuse_cycle() ret
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_circle uuid[];
+  v_names text[];
 begin
   -- edits of teams of one tenant are looked at one after the other: two could close a circle together
   perform pg_advisory_xact_lock(hashtextextended('howdah.teams ' || new.tenant_id, 0));
@@ -62,10 +65,29 @@ begin
     )
     select from below as b where b.id = new.workflow_id
   ) then
+    -- the shortest way round, to be told: what is refused is rare, so only then it is looked for
+    with recursive below (id, above, way) as (
+      select new.member_workflow_id, new.workflow_id, 1
+      union
+      select x.member_workflow_id, b.id, b.way + 1 from below as b
+      join howdah.workflow_agents as x on x.workflow_id = b.id and x.member_workflow_id is not null
+      where b.id <> new.workflow_id
+    ),
+    back (above, way, circle) as (
+      (select b.above, b.way, array[b.above, b.id] from below as b where b.id = new.workflow_id order by b.way, b.above limit 1)
+      union all
+      select b.above, b.way, b.above || k.circle from back as k
+      cross join lateral (
+        select x.above, x.way from below as x where x.id = k.above and x.way = k.way - 1 order by x.above limit 1) as b
+    )
+    select k.circle into v_circle from back as k where k.way = 1;
+    v_names := array(
+      select case when not w.is_restricted or howdah_private.sees_agent(w.id) then w.name else '…' end
+      from unnest(v_circle) with ordinality as c (id, place) join howdah.workflows as w on w.id = c.id order by c.place);
     raise exception using errcode = 'HWINV',
-      message = format('workflow %s would be a member of itself', new.workflow_id),
+      message = format('workflow %s would be a member of itself: %s', to_jsonb(v_names[1]), array_to_string(v_names, ' → ')),
       detail = jsonb_build_object('field', 'member_workflow_id', 'workflow_id', new.workflow_id,
-        'member_workflow_id', new.member_workflow_id)::text,
+        'member_workflow_id', new.member_workflow_id, 'member', v_names[2], 'circle', v_names)::text,
       hint = 'Give it a member that does not contain it.';
   end if;
   return new;

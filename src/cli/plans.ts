@@ -1,25 +1,40 @@
 import type { Plan } from '../db/agent-systems.ts';
+import { ownershipNote } from '../systems/diff.ts';
 import type { CliIo } from './output.ts';
 
 /** What applies did or would do, as `--json` gives it. */
 export function plansAsJson(plans: readonly Plan[]) {
   return plans.map(({ objects, ...plan }) => ({
     ...plan,
-    objects: objects.map(({ kind, name, action }) => ({ kind, name, action })),
+    objects: objects.map(({ kind, name, action, ownership }) => ({
+      kind,
+      name,
+      action,
+      ...(ownership && { ownership }),
+    })),
   }));
 }
 
 /** The same for people, object by object. */
 export function printPlans(io: CliIo, plans: readonly Plan[]): void {
-  for (const { name, version, objects, warnings, dry_run } of plans) {
-    for (const { kind, name: object, action } of objects) {
-      io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}`);
+  for (const plan of plans) {
+    const { name, version, objects, warnings, dry_run } = plan;
+    for (const { kind, name: object, action, ...change } of objects) {
+      io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}${ownershipNote(change)}`);
     }
     for (const warning of warnings) io.err(`warning: ${warning}`);
+    printKept(io, plan);
     io.err(
       dry_run
         ? `${name} would have version ${version}; nothing was written.`
         : `${name} has version ${version}.`,
     );
   }
+}
+
+/** What pruning would be about. */
+export function printKept(io: CliIo, { name, kept }: Plan): void {
+  if (kept.length === 0) return;
+  const objects = kept.map((one) => `${one.kind} ${one.name}`).join(', ');
+  io.err(`${name} keeps what its file no longer has, without --prune: ${objects}`);
 }

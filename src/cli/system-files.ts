@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../db/agent-systems.ts';
 import { inTenant } from '../db/agent-systems.ts';
@@ -6,21 +7,50 @@ import { applySystems, type SystemFile } from '../systems/apply.ts';
 import type { CliDatabase } from './database.ts';
 import { tenantOf } from './tenants.ts';
 
-/** The files a command line names. Throws `HWNTF`. */
-export function readSystemFiles(paths: readonly string[]): Promise<SystemFile[]> {
+/** How a command line and its faults call standard input. */
+const STDIN = { path: '-', name: 'stdin' };
+
+/** The files a command line names, `-` for standard input. Throws `HWNTF`, `EUSAGE`. */
+export function readSystemFiles(
+  paths: readonly string[],
+  stdin: NodeJS.ReadableStream,
+): Promise<SystemFile[]> {
+  if (paths.filter((path) => path === STDIN.path).length > 1) {
+    throw new HowdahError('EUSAGE', 'standard input can be read once: name - one time');
+  }
   return Promise.all(
     paths.map(async (path) => {
+      if (path === STDIN.path) return { name: STDIN.name, text: await readAll(stdin) };
       const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-        const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
-        throw new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
-          hint: 'Write what there is into one: howdah export NAME > FILE',
-          detail: { file: path },
-          cause,
-        });
+        throw unreadable(path, cause);
       });
       return { name: path, text };
     }),
   );
+}
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): HowdahError {
+  if (cause.code === 'EISDIR') {
+    return new HowdahError('EUSAGE', `${path} is a folder, and what is applied are files`, {
+      hint: `Name those in it: ${path.replace(/\/+$/, '')}/*.yaml`,
+      detail: { file: path },
+      cause,
+    });
+  }
+  const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+  return new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
+    hint: 'Write what there is into one: howdah export NAME > FILE',
+    detail: { file: path },
+    cause,
+  });
+}
+
+/** Throws `EUSAGE` where standard input is among files that are to be watched. */
+export function refuseWatchedStdin(paths: readonly string[]): void {
+  if (!paths.includes(STDIN.path)) return;
+  throw new HowdahError('EUSAGE', 'standard input is not saved again, so it cannot be watched', {
+    hint: 'Name a file, or leave --watch out.',
+  });
 }
 
 /** All files in one transaction, as the tenant of this slug or the one the login acts for. */

@@ -1,6 +1,9 @@
 import { HowdahError } from '../contracts/errors.ts';
+import { inTenant } from '../db/agent-systems.ts';
 import { findTenant, listTenants, ownTenant } from '../db/identity.ts';
+import type { Pool } from '../db/pool.ts';
 import type { Queries } from '../db/queries.ts';
+import type { CliDatabase } from './database.ts';
 
 /** Names in a hint. */
 export const MOST_NAMES = 10;
@@ -27,6 +30,17 @@ export async function tenantOf(
     hint: names.length > 0 ? `There are: ${listed(names)}.` : 'This login sees none.',
     detail: { tenant: slug },
   });
+}
+
+/** Does it as the tenant of this slug; without one, as the one the login acts for. Throws as `tenantOf`. */
+export async function forTenant<T>(
+  { db, pool }: CliDatabase,
+  slug: string | undefined,
+  work: (client: Pick<Pool, 'query'>) => Promise<T>,
+): Promise<T> {
+  if (slug === undefined) return work(pool);
+  const { id } = await tenantOf(db, slug);
+  return inTenant(pool, id, work);
 }
 
 function actsForNone(names: readonly string[]): HowdahError {

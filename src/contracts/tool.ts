@@ -1,4 +1,4 @@
-import type { Outcome } from './errors.ts';
+import type { Outcome, RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { RunContext } from './step.ts';
 
@@ -29,13 +29,14 @@ export type CustomTool = {
   run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
 };
 
-export type ToolOutcome = Outcome<Json>;
+/** `text` is what the model is told instead of the value, which the log keeps. */
+export type ToolOutcome = { ok: true; value: Json; text?: string } | { ok: false; error: RunError };
 
 /** What a tool of our own may ask for beside: secrets of the run's tenant, which no tool of others is given. */
 export type BuiltinContext = ToolContext & { readSecret(name: string): Promise<Outcome<string>> };
 
 /**
- * A tool of Howdah's own that needs no database: as a custom tool, but it is given its row's configuration, and its
+ * A tool of Howdah's own that is run in the worker's process: as a custom tool, but it is given its row's configuration, and its
  * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
  */
 export type BuiltinTool = {

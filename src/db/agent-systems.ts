@@ -18,6 +18,8 @@ export type Change = {
   action: 'create' | 'change' | 'unchanged' | 'delete';
   before: JsonObject | null;
   after: JsonObject | null;
+  /** It belonged to nobody and is the system's now, or the other way round. */
+  ownership?: 'taken' | 'released';
 };
 
 export type Plan = {
@@ -27,6 +29,8 @@ export type Plan = {
   digest: string;
   dry_run: boolean;
   objects: Change[];
+  /** What the system owns and its file no longer has; pruning leaves nothing. */
+  kept: Pick<Change, 'kind' | 'name'>[];
   /** What was applied and could not be run as it is. */
   warnings: string[];
 };
@@ -46,13 +50,29 @@ export async function applyDocument(
   return row.plan;
 }
 
+export type Export = {
+  document: JsonObject;
+  /** What it still named though it was deleted, each where it stood. */
+  left_out: { path: string; message: string }[];
+};
+
 /** A system as the content of its file; without a name, what no system owns. Throws `HWNTF`. */
-export async function exportDocument(client: Client, name?: string): Promise<JsonObject> {
-  const { rows } = await client.query<{ document: JsonObject }>(
-    'select howdah.export_agent_system($1) as document',
+export async function exportDocument(client: Client, name?: string): Promise<Export> {
+  const { rows } = await client.query<{ export: Export }>(
+    'select howdah_private.exported_system($1) as export',
     [name ?? null],
   );
-  return rows[0]?.document ?? {};
+  return rows[0]?.export ?? { document: {}, left_out: [] };
+}
+
+/** The text a system was applied from; undefined where there is none of that name. */
+export async function systemSource(client: Client, name: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ source: string }>(
+    `select s.source from howdah.agent_systems as s
+     where s.tenant_id = howdah.current_tenant() and s.name = $1`,
+    [name],
+  );
+  return rows[0]?.source;
 }
 
 /** The names of the tenant's systems. */

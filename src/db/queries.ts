@@ -38,8 +38,8 @@ export async function findDefinition(
   return rows[0]?.definition;
 }
 
-/** The living agents of the tenant with model, version and number of tools. */
-export function listAgents(db: Queries) {
+/** The living agents of the tenant, else of the one the login acts for, with model, version and number of tools. */
+export function listAgents(db: Queries, tenantId?: string) {
   return db
     .selectFrom('agents as a')
     .leftJoin('agent_versions as v', 'v.id', 'a.current_version_id')
@@ -48,7 +48,7 @@ export function listAgents(db: Queries) {
       sql<string>`v.definition #>> '{models,0,name}'`.as('model'),
       sql<number>`jsonb_array_length(v.definition -> 'tools')`.as('tools'),
     ])
-    .where('a.tenant_id', '=', ownTenant)
+    .where('a.tenant_id', '=', tenantId ?? ownTenant)
     .where('a.deleted_at', 'is', null)
     .orderBy('a.name')
     .execute();
@@ -95,12 +95,14 @@ export async function describeDefaultModel(db: Queries): Promise<string> {
 }
 
 export type ExecutionFilter = {
+  /** Instead of the tenant the login acts for. */
+  tenantId?: string | undefined;
   status?: ExecutionStatus | undefined;
   agent?: string | undefined;
   limit: number;
 };
 
-/** The newest executions of the tenant. */
+/** The newest executions of a tenant. */
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
@@ -114,7 +116,7 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
       'e.created_at',
       sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
     ])
-    .where('e.tenant_id', '=', ownTenant)
+    .where('e.tenant_id', '=', filter.tenantId ?? ownTenant)
     .orderBy('e.id', 'desc')
     .limit(filter.limit);
   if (filter.status) {

@@ -1,36 +1,44 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import { inTransaction, type Pool } from './pool.ts';
-import { type BoundTo, boundQuery, enterSandbox, FORGET_SESSION } from './sandbox.ts';
+import type { ReadRequest, Rows } from '../contracts/reading.ts';
+import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
+import { parseQuery, placeOf, type ReadQuery, refused } from './reading/parse.ts';
+import { answeredAfter, enterSandbox, FORGET_SESSION } from './sandbox.ts';
 import { breakOnAbort, exactJson, failureOf } from './sql-tool.ts';
+import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
-export type RowsRequest = {
-  /** The run it is for, for whose tenant and with whose user's rights it reads. */
-  boundTo: Required<BoundTo>;
-  /** One SELECT. */
-  query: string;
-  most: number;
-  timeoutMs: number;
-  signal: AbortSignal;
-};
+export type RowsRequest = ReadRequest & { query: string };
+
+const LOCK_TIMEOUT_MS = 2_000;
 
 /** What ends the transaction: nothing is written in it, and what only acts at a commit shall not. */
 const READ = Symbol('read');
 
-/** The rows of a query that is not ours, each as JSON, read in a transaction that writes nothing and is undone. */
-export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Json[]>> {
-  const { boundTo, query, most, timeoutMs, signal } = request;
-  let rows: Json[] = [];
+/**
+ * The rows of one SELECT that is not ours. It is parsed first, what it calls is looked up in the catalogue, and its plan
+ * is priced; then it runs as howdah_reader, bound to a tenant, in a transaction that writes nothing and is undone.
+ */
+export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
+  const parsed = await parseQuery(request.query, request.schemas);
+  return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
+}
+
+/** The same without the parser: for queries that are ours. */
+export async function readBound(
+  pool: Pool,
+  request: RowsRequest,
+  parsed: ReadQuery,
+): Promise<Outcome<Rows>> {
+  let outcome: Outcome<Rows> | undefined;
   try {
     await inTransaction(
       pool,
       async (client) => {
-        const stop = breakOnAbort(client, signal);
+        const stop = breakOnAbort(client, request.signal);
         try {
-          await client.query('set transaction read only');
-          await enterSandbox(client, boundTo, timeoutMs);
-          const texts = await boundQuery(client, statementOf(query, most), '{}', timeoutMs);
-          rows = texts.map((text) => exactJson(text ?? 'null'));
+          outcome =
+            (await refusedCalls(client, request, parsed.calls)) ??
+            (await read(client, request, parsed));
         } finally {
           stop();
         }
@@ -39,41 +47,84 @@ export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<
       FORGET_SESSION,
     );
   } catch (error) {
-    if (error !== READ) {
-      return {
-        ok: false,
-        error: placed(failureOf(error, { timeoutMs }, 'the query'), error, query),
-      };
-    }
+    if (error !== READ) return { ok: false, error: explained(error, request, parsed.text) };
   }
-  return rows.length > most
-    ? {
-        ok: false,
-        error: {
-          code: 'limit_reached',
-          message: `the query gives more than ${most} rows`,
-          retryable: false,
-        },
-      }
-    : { ok: true, value: rows };
+  return outcome as Outcome<Rows>;
 }
 
-/** The error with its place in the query, where Postgres tells one that is not in what we put around it. */
-function placed(fault: RunError, error: unknown, query: string): RunError {
-  const position =
-    Number((error as { internalPosition?: string }).internalPosition) - BEFORE.length;
-  const before = [...query].slice(0, position - 1); // Postgres counts characters, not UTF-16
-  if (!(position >= 1 && position <= [...query].length)) {
-    return fault;
-  }
-  const lines = before.join('').split('\n');
-  const place = { position, line: lines.length, column: [...(lines.at(-1) ?? '')].length + 1 };
-  return { ...fault, cause: { ...(fault.cause as JsonObject), ...place } };
+async function refusedCalls(
+  client: PoolClient,
+  { schemas }: RowsRequest,
+  calls: ReadQuery['calls'],
+): Promise<Outcome<never> | undefined> {
+  // the parser reads strings so; what one of both takes for a string the other shall not take for SQL
+  await client.query('set transaction read only; set local standard_conforming_strings = on');
+  if (!calls || calls.length === 0) return undefined;
+  const { rows } = await client.query<{ name: string; reason: string }>(
+    'select name, reason from howdah_private.refused_calls($1, $2)',
+    [JSON.stringify(calls), schemas ?? ['public']],
+  );
+  const [first] = rows;
+  return first && refused(`${first.name} may not be called in it: ${first.reason}`);
 }
 
-const BEFORE = 'select pg_catalog.to_json(r.*)::text as value from (';
+async function read(
+  client: PoolClient,
+  request: RowsRequest,
+  { text, calls }: ReadQuery,
+): Promise<Outcome<Rows>> {
+  const { boundTo, limits, schemas } = request;
+  await client.query(
+    `set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local max_parallel_workers_per_gather = 0; set local jit = off`,
+  );
+  await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
+  const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
+  const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
+    text: 'select r.rows, r.cut_by from howdah_private.read_rows($1, $2, $3, $4, $5, $6) as r',
+    values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
+    ...answeredAfter(limits.timeoutMs),
+  });
+  const [found = { rows: [], cut_by: null }] = rows;
+  return {
+    ok: true,
+    value: { rows: found.rows.map((row) => exactJson(row) as JsonObject), cut_by: found.cut_by },
+  };
+}
 
-/** As a part of a SELECT it can be nothing but one; the line break ends a comment it may end with. */
-function statementOf(query: string, most: number): string {
-  return `${BEFORE}${query.replace(/;\s*$/, '')}\n) as r limit ${most + 1}`;
+const HINTS: Readonly<Record<string, string>> = {
+  '42501':
+    'Who owns the database opens a table to queries: grant usage on schema … to howdah_analyst; grant select on … to howdah_analyst.',
+  '42P01': 'Send the query `describe` to see which tables there are.',
+  '42703': 'Send the query `describe` and the table to see its columns.',
+  '57014': 'Ask for less: fewer rows, fewer joins, narrower conditions.',
+};
+
+/** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
+function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
+  if (isConnectionLoss(error) && !signal.aborted) {
+    const message = 'the database could not be asked, or has too much to do';
+    return { code: 'overloaded', message, retryable: true };
+  }
+  const failure = failureOf(error, limits, 'the query');
+  const { code, hint = HINTS[code] } = faultOf(error);
+  const cause: { [key: string]: Json } = {
+    ...(failure.cause as JsonObject),
+    ...(hint ? { hint } : {}),
+    ...place(error, query, text),
+  };
+  return { ...failure, cause };
+}
+
+/** Postgres counts from the beginning of what it was given, where the text stands in the middle of ours. */
+function place(error: unknown, query: string, text: string): JsonObject {
+  const { internalPosition, internalQuery = '' } = error as { [key: string]: string | undefined };
+  const [sent, said] = [internalQuery.indexOf(text), query.indexOf(text)];
+  if (internalPosition === undefined || sent < 0 || said < 0) return {};
+  const at = Number(internalPosition) - 1 - lengthOf(internalQuery.slice(0, sent));
+  return at < 0 || at > lengthOf(text) ? {} : placeOf(query, at + lengthOf(query.slice(0, said)));
+}
+
+/** In characters, as Postgres counts them. */
+function lengthOf(text: string): number {
+  return [...text].length;
 }

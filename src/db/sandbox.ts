@@ -43,17 +43,18 @@ export async function inSandbox<T>(
   }
 }
 
-/** From here on the transaction has the rights of howdah_tool; gives what `refuse_leftovers` asks for. */
+/** From here on the transaction has the rights of `role`; gives what `refuse_leftovers` asks for. */
 export async function enterSandbox(
   client: PoolClient,
   boundTo: BoundTo,
   timeoutMs: number,
+  role: 'howdah_tool' | 'howdah_reader' = 'howdah_tool',
 ): Promise<string> {
   const { rows } = await client.query<{ state: string }>(
     `select howdah_private.bound_state() as state,
        set_config('howdah.bound', howdah_private.binding($1, $2), true),
-       set_config('statement_timeout', $3, true), set_config('role', 'howdah_tool', true)`,
-    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs)],
+       set_config('statement_timeout', $3, true), set_config('role', $4, true)`,
+    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs), role],
   );
   return rows[0]?.state ?? '';
 }

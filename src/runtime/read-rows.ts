@@ -1,4 +1,7 @@
 import type { Action } from '../contracts/action.ts';
+import type { Outcome } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { Rows } from '../contracts/reading.ts';
 import { rowsOf } from '../db/read-rows.ts';
 import type { HeldRun } from './held-run.ts';
 import type { World } from './world.ts';
@@ -7,6 +10,8 @@ type ReadRows = Extract<Action, { type: 'read_rows' }>;
 
 /** As long as a query of a workflow may take, when the run has that long. */
 const TIMEOUT_MS = 60_000;
+/** So much its rows may be, as JSON: they are kept in one step. */
+const MOST_BYTES = 16 * 2 ** 20;
 
 /** Reads them, for the user of the run and with his rights, and keeps them in the log: the run goes by what was read once. */
 export async function readRows(
@@ -16,13 +21,17 @@ export async function readRows(
 ): Promise<void> {
   const started_at = new Date().toISOString();
   const { tenant_id: tenantId } = run.context;
-  const outcome = await rowsOf(sqlToolPool, {
-    boundTo: { tenantId, executionId: run.id },
-    query,
+  const timeoutMs = Math.min(TIMEOUT_MS, run.timeLeft);
+  const outcome = whole(
+    await rowsOf(sqlToolPool, {
+      boundTo: { tenantId, executionId: run.id },
+      query,
+      schemas: null,
+      limits: { rows: most, bytes: MOST_BYTES, cost: null, timeoutMs },
+      signal: run.abort.signal,
+    }),
     most,
-    timeoutMs: Math.min(TIMEOUT_MS, run.timeLeft),
-    signal: run.abort.signal,
-  });
+  );
   if (run.abort.signal.aborted) {
     return; // not ours any more
   }
@@ -36,4 +45,14 @@ export async function readRows(
       started_at,
     },
   ]);
+}
+
+/** A part of the rows would be another task. */
+function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
+  if (!outcome.ok) return outcome;
+  const { rows, cut_by } = outcome.value;
+  if (cut_by === null) return { ok: true, value: rows };
+  const limit = cut_by === 'rows' ? `${most} rows` : `${MOST_BYTES} bytes`;
+  const message = `the query gives more than ${limit}`;
+  return { ok: false, error: { code: 'limit_reached', message, retryable: false } };
 }

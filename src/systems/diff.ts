@@ -11,10 +11,12 @@ export function diffOf({ objects }: Plan): string {
     .join('\n');
 }
 
-function patchOf({ kind, name, action, before, after }: Change): string {
+function patchOf(change: Change): string {
+  const { kind, name, before, after } = change;
   const title = `${kind} ${name}`;
   const [now, then] = [textOf(kind, name, before), textOf(kind, name, after)];
-  if (now === then) return `${action} ${title}: taken over by this system\n`;
+  const heading = headingOf(change);
+  if (now === then) return heading;
   const patch = createTwoFilesPatch(
     before ? title : '/dev/null',
     after ? title : '/dev/null',
@@ -23,7 +25,18 @@ function patchOf({ kind, name, action, before, after }: Change): string {
     'as it is',
     'as the file says',
   );
-  return patch.replace(/^=+\n/, '');
+  return heading + patch.slice(patch.indexOf('--- '));
+}
+
+/** As `apply` says it: `delete agent analyst`. Programs that read patches pass over it. */
+function headingOf(change: Change): string {
+  return `${change.action} ${change.kind} ${change.name}${ownershipNote(change)}\n`;
+}
+
+/** What else an apply does to an object: behind its name. */
+export function ownershipNote({ ownership }: Pick<Change, 'ownership'>): string {
+  if (ownership === undefined) return '';
+  return ownership === 'taken' ? ' (belonged to nobody, is taken over)' : ' (is let go of)';
 }
 
 function textOf(kind: Change['kind'], name: string, entry: JsonObject | null): string {

@@ -9,8 +9,10 @@ import {
   type Node,
   parseDocument,
   visit,
+  type YAMLError,
 } from 'yaml';
 import { type Fault, fromPointer, type Place } from './fault.ts';
+import { jsonFault } from './json-fault.ts';
 
 /** A larger file is several systems. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -25,8 +27,11 @@ export type ReadFile = {
   locate(pointer: string, key?: boolean): Place;
 };
 
-/** Reads a file of YAML 1.2, which JSON is too, and remembers where everything stands. Never throws. */
-export function readFile(text: string): ReadFile {
+/**
+ * Reads a file of YAML 1.2, which JSON is too, and remembers where everything stands; one that is to be JSON has to be it
+ * strictly, since others will read it. Never throws.
+ */
+export function readFile(text: string, { isJson = false } = {}): ReadFile {
   const lines = new LineCounter();
   const start = (): Place => ({ line: 1, column: 1 });
   if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
@@ -39,9 +44,10 @@ export function readFile(text: string): ReadFile {
       const { line, col } = lines.linePos(offset);
       return { line: Math.max(line, 1), column: Math.max(col, 1) };
     };
-    const faults = [...parsed.errors, ...parsed.warnings].map(({ pos, code, message }) =>
-      fault(at(pos[0]), '', code === 'MULTIPLE_DOCS' ? 'a file holds one document' : message),
-    );
+    const strict = isJson ? jsonFault(text) : undefined;
+    const faults = strict
+      ? [fault(at(strict.offset), '', strict.message)]
+      : syntaxFaults(parsed).map(({ offset, message }) => fault(at(offset), '', message));
     const all = faults.length === 0 ? strangeValues(parsed, at) : faults;
     const document = all.length === 0 ? content(parsed) : undefined;
     return { document, faults: all, locate: (pointer, key) => at(offsetOf(parsed, pointer, key)) };
@@ -51,6 +57,48 @@ export function readFile(text: string): ReadFile {
       error instanceof RangeError ? 'it is nested too deep' : (error as Error).message;
     return { document: undefined, faults: [fault(start(), '', message)], locate: start };
   }
+}
+
+/** What the parser says, in words about the file. Behind a quote that is not closed nothing is what it looks like. */
+function syntaxFaults(parsed: Document): { offset: number; message: string }[] {
+  const all = [...parsed.errors, ...parsed.warnings];
+  const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
+  if (unclosed) {
+    const message = 'the quote that begins here is not closed';
+    return [{ offset: openQuote(parsed, unclosed.pos[0]), message }];
+  }
+  return all.map((error) => ({ offset: error.pos[0], message: wordsOf(error) }));
+}
+
+function wordsOf({ code, message }: YAMLError): string {
+  switch (code) {
+    case 'MULTIPLE_DOCS':
+      return 'a file holds one document';
+    case 'TAB_AS_INDENT':
+      return 'lines are indented by spaces, not by tabs';
+    case 'BAD_SCALAR_START':
+      return `a text that begins with ${message.at(-1)} has to stand in quotes`;
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'a text with a colon and a space in it has to stand in quotes';
+    case 'BLOCK_IN_FLOW':
+      return 'a key cannot stand here: a quote, a comma or a bracket is missing before it';
+    case 'UNEXPECTED_TOKEN':
+      return `${message}: a quote, a comma or a bracket may be missing before it`;
+    default:
+      return message;
+  }
+}
+
+/** Where the text begins that goes on to there. */
+function openQuote(parsed: Document, end: number): number {
+  let offset = end;
+  visit(parsed, {
+    Scalar: (_, { range, type }) => {
+      if (type?.startsWith('QUOTE') && range && range[0] < end && range[1] >= end)
+        offset = range[0];
+    },
+  });
+  return offset;
 }
 
 function content(parsed: Document): unknown {

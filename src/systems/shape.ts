@@ -43,7 +43,7 @@ function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]
     return [
       {
         path: toPointer(path),
-        message: issue.issues[0]?.message ?? 'this is no name',
+        message: nameSentence(issue.issues[0]),
         isKey: true,
       },
     ];
@@ -94,32 +94,66 @@ export function nearestTo(word: string, known: readonly string[]): string | unde
   return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;
 }
 
+/** What is wrong with a key that is a name. */
+function nameSentence(issue: Issue | undefined): string {
+  if (issue?.code === 'too_small' || issue?.code === 'too_big')
+    return sizeSentence('a name', issue);
+  return issue?.message ?? 'this is no name';
+}
+
 function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): string {
-  const name = String(path.at(-1) ?? 'the document');
+  const name = calledAs(path);
   if (value === undefined) return `${name} is missing`;
   switch (issue.code) {
     case 'invalid_type':
-      return `${name} has to be ${issue.expected === 'record' ? 'object' : issue.expected}, not ${kindOf(value)}`;
+      return `${name} has to be ${expectedKind(issue.expected)}, not ${kindOf(value)}`;
     case 'invalid_value':
       return oneOf(name, value, issue.values.map(String));
     case 'invalid_union':
       return oneOf(name, value, ((issue as { options?: unknown[] }).options ?? []).map(String));
     case 'too_small':
-      return `${name} has to be ${bound('at least', 'more than', issue)} ${issue.minimum}`;
     case 'too_big':
-      return `${name} has to be ${bound('at most', 'less than', issue)} ${issue.maximum}`;
+      return sizeSentence(name, issue);
     default:
       return `${name}: ${issue.message}`;
   }
 }
 
-function bound(
-  inclusive: string,
-  exclusive: string,
-  issue: { inclusive?: boolean; origin: string },
-): string {
-  const of = issue.origin === 'string' ? 'of length ' : '';
-  return of + (issue.inclusive === false ? exclusive : inclusive);
+/** The key, with its place in a list: `members[0]`. */
+function calledAs(path: readonly PropertyKey[]): string {
+  const last = path.findLastIndex((part) => typeof part === 'string');
+  const places = path.slice(last + 1).map((place) => `[${String(place)}]`);
+  return `${last < 0 ? 'the document' : String(path[last])}${places.join('')}`;
+}
+
+type SizeIssue = Extract<Issue, { code: 'too_small' | 'too_big' }>;
+
+function sizeSentence(name: string, issue: SizeIssue): string {
+  const [bound, inclusive, exclusive] =
+    issue.code === 'too_small'
+      ? [issue.minimum, 'at least', 'more than']
+      : [issue.maximum, 'at most', 'less than'];
+  const words = `${issue.inclusive === false ? exclusive : inclusive} ${bound}`;
+  const unit = { string: 'character', array: 'entry' }[issue.origin as string];
+  if (unit === undefined) return `${name} has to be ${words}`;
+  if (issue.code === 'too_small' && Number(bound) === 1) return `${name} may not be empty`;
+  return `${name} may have ${words} ${unit === 'entry' ? 'entries' : `${unit}s`}`;
+}
+
+const KINDS: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+/** Of a union several, ` or ` between them. */
+function expectedKind(expected: string): string {
+  const kinds = expected.split(' or ').map((kind) => KINDS[kind] ?? kind);
+  return [...new Set(kinds)].join(' or ');
 }
 
 function oneOf(name: string, value: unknown, known: readonly string[]): string {
@@ -133,7 +167,9 @@ function oneOf(name: string, value: unknown, known: readonly string[]): string {
 
 function kindOf(value: unknown): string {
   if (value === null) return 'empty';
-  return Array.isArray(value) ? 'a list' : typeof value;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : 'a fraction';
+  return (Array.isArray(value) ? KINDS.array : KINDS[typeof value]) ?? typeof value;
 }
 
 function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {

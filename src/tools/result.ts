@@ -12,7 +12,9 @@ export function resultLimit({ max_result_bytes }: JsonObject): number {
 
 /** What the model is told of a call: the text itself, else JSON; an error always in the same form. */
 export function resultText(outcome: ToolOutcome, limit = RESULT_LIMIT_BYTES): string {
-  const text = outcome.ok ? plain(outcome.value) : JSON.stringify({ error: told(outcome.error) });
+  const text = outcome.ok
+    ? (outcome.text ?? plain(outcome.value))
+    : JSON.stringify({ error: told(outcome.error) });
   return cut(text, limit);
 }
 

@@ -109,6 +109,35 @@ describe('howdah apply', () => {
     });
   });
 
+  test('reads standard input for -, once', async () => {
+    const applying = startCli(database.url, 'apply', '-', '--tenant', slug);
+    applying.type('version: v1\nname: piped\nagents: { writer: { mision: x } }');
+    expect(await applying.end()).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('stdin:3:21: unknown key "mision", did you mean "mission"?'),
+    });
+    const again = startCli(database.url, 'apply', '-', '--tenant', slug);
+    again.type('version: v1\nname: piped');
+    expect(await again.end()).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('piped has version 1.'),
+    });
+    expect((await cli('apply', '-', '-')).stderr).toMatch(/standard input can be read once/);
+    expect((await cli('apply', '-', '--watch')).stderr).toMatch(/so it cannot be watched/);
+  });
+
+  test('says of a folder that files are applied, and takes no JSON that is none', async () => {
+    expect(await cli('apply', folder)).toMatchObject({
+      status: 2,
+      stderr: `error: ${folder} is a folder, and what is applied are files\n hint: Name those in it: ${folder}/*.yaml\n`,
+    });
+    const file = await put('{"version": "v1", "name": "t", "agents": {"a": {},}}', 'a.json');
+    expect(await cli('apply', file)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`${file}:1:50: a comma before }: take it out`),
+    });
+  });
+
   test('is for admins', async () => {
     await database.pool.query(
       `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
@@ -177,6 +206,59 @@ describe('howdah diff', () => {
   });
 });
 
+describe('howdah diff --prune', () => {
+  const OWN = `version: v1
+name: team
+models: { fast: { provider: openai, model: gpt-5-mini }, used: { provider: openai, model: gpt-5 } }
+agents:
+  development: { mission: Help., model: used }
+  analyst: { mission: Count., model: fast }
+  desk: { mission: Answer., agents: [analyst] }
+workflows: { nightly: { type: chain, members: [analyst, desk] } }
+`;
+  const LESS = 'version: v1\nname: team\nagents: { desk: { mission: Answer. } }\n';
+  const said = (text: string, pattern: RegExp) =>
+    text.split('\n').flatMap((line) => pattern.exec(line)?.slice(1).join(' ') ?? []);
+
+  test('tells of what apply --prune does, in the same words, and without it of what is kept', async () => {
+    await database.pool.query(
+      `insert into howdah.agents (name, tenant_id) select 'desk', id from howdah.tenants where slug = $1`,
+      [slug],
+    );
+    expect((await cli('diff', await put(OWN))).stdout).toMatch(
+      /^change agent desk \(belonged to nobody, is taken over\)\n--- agent desk/m,
+    );
+    await cli('apply', await put(OWN));
+    const file = await put(LESS);
+    const kept =
+      'team keeps what its file no longer has, without --prune: model fast, model used, agent analyst, agent development, workflow nightly\n';
+    const plain = await cli('diff', file);
+    expect(plain).toMatchObject({ status: 1, stderr: kept });
+    expect(plain.stdout).not.toContain('delete');
+    expect((await cli('apply', file, '--dry-run')).stderr).toContain(kept);
+    const diff = await cli('diff', file, '--prune');
+    const words = said(diff.stdout, /^(create|change|delete) (.*)$/);
+    expect(words).toEqual([
+      'delete model fast',
+      'change model used (is let go of)',
+      'delete agent analyst',
+      'change agent desk',
+      'change agent development (is let go of)',
+      'delete workflow nightly',
+    ]);
+    expect(diff.stderr).toBe('');
+    expect(JSON.parse((await cli('diff', file, '--prune', '--json')).stdout)).toMatchObject({
+      changes: expect.arrayContaining([
+        expect.objectContaining({ kind: 'model', name: 'used', ownership: 'released' }),
+      ]),
+      kept: [],
+    });
+    const applied = await cli('apply', file, '--prune');
+    expect(said(applied.stdout, /^(create|change|delete) +(\S+) +(.*)$/)).toEqual(words);
+    expect((await cli('diff', file, '--prune')).stdout).toBe('');
+  });
+});
+
 describe('howdah export', () => {
   test('gives a file that is applied without a change', async () => {
     await cli('apply', await put(HELPDESK));
@@ -188,8 +270,26 @@ describe('howdah export', () => {
     expect((await cli('diff', out, '--prune')).status).toBe(0);
   });
 
+  test('leaves out who was deleted, and says where', async () => {
+    await cli('apply', await put(HELPDESK));
+    await database.pool.query(
+      `update howdah.agents as a set deleted_at = now(), is_active = false from howdah.tenants as t
+       where t.id = a.tenant_id and a.name = 'analyst' and t.slug = $1`,
+      [slug],
+    );
+    const out = join(folder, `${slug}-less.yaml`);
+    expect(await cli('export', '--out', out)).toMatchObject({
+      status: 0,
+      stderr:
+        'warning: /workflows/nightly/members/0: agent or workflow "analyst" was deleted, and is left out here\n' +
+        `warning: /agents/desk/agents/0: agent "analyst" was deleted, and is left out here\nwrote ${out}\n`,
+    });
+    expect((await cli('apply', out)).status).toBe(0);
+    expect((await cli('export')).stderr).toBe('');
+  });
+
   test('without a name is of the only system, else of what was made by hand', async () => {
-    expect((await cli('export')).stdout).toContain(`name: ${slug}\nagents:\n  development:`);
+    expect((await cli('export')).stdout).toBe(`version: v1\nname: ${slug}\n`);
     await cli('apply', await put(HELPDESK));
     expect((await cli('export')).stdout).toContain('name: shop-helpdesk');
     expect((await cli('export', '--unowned')).stdout).toContain(`name: ${slug}\n`);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
+import { makeTenant, unique } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli } from './run-cli.ts';
@@ -63,6 +64,43 @@ describe('howdah run', () => {
     expect(shown.steps[0].tokens_in).toEqual(expect.any(Number));
     const [listed] = JSON.parse((await cli('executions', '--json')).stdout).items;
     expect(listed).toMatchObject({ tokens: end.tokens_in + end.tokens_out, cost: end.cost });
+  });
+
+  test('with --tenant is of that tenant, and so are the lists; a run is known by its id anyhow', async () => {
+    const slug = unique('shop');
+    const tenant = await makeTenant(database.pool, slug);
+    const { rows } = await database.pool.query(
+      `with model as (
+         insert into howdah.models (tenant_id, name, provider, model) values ($1, 'script', 'scripted', 'script') returning id
+       ), agent as (
+         insert into howdah.agents (tenant_id, name) values ($1, 'clerk') returning id
+       )
+       insert into howdah.agent_models (tenant_id, agent_id, model_id, request_params)
+       select $1, agent.id, model.id, '{"script": [{"content": "Good day"}, {"content": "Good day"}]}' from agent, model
+       returning agent_id`,
+      [tenant],
+    );
+    const own = (...argv: string[]) => cli(...argv, '--tenant', slug);
+    const { status, stdout, stderr } = await own('run', 'clerk', 'Hi');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'Good day\n' });
+    const id = /execution (\S+)/.exec(stderr)?.[1] ?? '';
+    expect((await cli('show', id, '--json')).stdout).toContain(tenant);
+    expect((await cli('watch', id)).stdout).toBe('Good day\n');
+    const byId = await own('run-agent', '--agent-id', rows[0].agent_id, '--message', 'Hi');
+    expect(byId).toMatchObject({ status: 0, stdout: 'Good day\n' });
+    const items = async (line: Promise<{ stdout: string }>) =>
+      JSON.parse((await line).stdout).items;
+    expect(await items(own('executions', '--agent', 'clerk', '--json'))).toHaveLength(2);
+    expect(await items(own('agents', '--json'))).toMatchObject([
+      { name: 'clerk' },
+      { name: 'development' },
+    ]);
+    expect(JSON.stringify(await items(cli('executions', '--json')))).not.toContain(id);
+    expect((await cli('run', 'clerk', 'Hi')).status).toBe(3);
+    expect(await cli('run', 'clerk', 'Hi', '--tenant', 'nowhere')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("there is no tenant named 'nowhere'"),
+    });
   });
 
   test('of an unknown agent exits 3 and names those there are', async () => {
@@ -234,6 +272,11 @@ describe('what there is', () => {
   test('doctor finds a healthy system, and a broken promise', async () => {
     const healthy = await cli('doctor', '--json');
     expect(healthy.status).toBe(0);
+    expect(JSON.parse(healthy.stdout).items).toContainEqual({
+      check: 'code',
+      ok: true,
+      found: expect.stringMatching(/^javascript: \d+ escapes tried; python: \S/),
+    });
     await database.pool.query(`update howdah.sessions set title = title; begin;
       set local session_replication_role = replica;
       insert into howdah.sessions (live_execution_id) values (howdah.uuid_v7()); commit`);

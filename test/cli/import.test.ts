@@ -185,14 +185,56 @@ describe('with --apply', () => {
     expect((await cli('import', 'fast-agent', folder, '--name', 'one', '--apply')).status).toBe(0);
     expect(await cli('import', 'fast-agent', join(folder, 'two'), '--apply')).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('agent "desk" belongs to the agent system "one"'),
+      stderr: expect.stringMatching(
+        /error: nothing was imported: agents desk: agent "desk" belongs to the agent system "one"\n hint: Choose another name/,
+      ),
     });
     expect((await cli('export', 'two')).status).toBe(3);
     const key = ['sk', 'proj', 'a1B2c3D4e5F6g7H8i9J0k1L2'].join('-');
     await put({ 'keys/clerk.md': `---\nname: clerk\n---\nUse ${key}.\n` });
     const pasted = await cli('import', 'fast-agent', join(folder, 'keys'), '--apply');
     expect(pasted).toMatchObject({ status: 2, stdout: '' });
-    expect(pasted.stderr).toMatch(/imported from .*keys:\d+:\d+: .*key/);
+    expect(pasted.stderr).toMatch(/nothing was imported: .*agents clerk mission: .*key/s);
     expect(pasted.stderr).not.toContain(key);
+  });
+
+  test('is refused where it would overwrite what was not imported, and writes nothing', async () => {
+    const slug = unique('press');
+    const tenant = await makeTenant(database.pool, slug);
+    const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
+    await database.pool.query(
+      `insert into howdah.agents (tenant_id, name, instruction) values ($1, 'desk', 'By hand.'), ($1, 'clerk', 'Answer.')`,
+      [tenant],
+    );
+    const out = join(folder, 'out.yaml');
+    await put({ 'shop/desk.md': CARD, 'shop/clerk.md': CARD.replace('desk', 'clerk') });
+    const shop = join(folder, 'shop');
+    const refused = await cli('import', 'fast-agent', shop, '--apply', '--out', out);
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /\nerror: nothing was imported: agent "desk" is there already, as something else, and belongs to no agent system\n hint: Rename or delete it, or rename the card\. /,
+    );
+    expect(refused.stderr).not.toContain('"clerk"');
+    await expect(readFile(out)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect((await cli('export', 'shop')).status).toBe(3);
+
+    const hand = join(folder, 'hand.yaml');
+    await writeFile(hand, 'version: v1\nname: shop\nagents: { cook: {} }\n');
+    await cli('apply', hand);
+    expect(await cli('import', 'fast-agent', shop, '--apply')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(
+        'there is an agent system "shop" already, and it was not imported\n hint: Call this one otherwise: --name NAME.',
+      ),
+    });
+    await database.pool.query(
+      `update howdah.agents set instruction = 'Answer.' where tenant_id = $1 and name = 'desk'`,
+      [tenant],
+    );
+    const named = ['import', 'fast-agent', shop, '--apply', '--name', 'cards', '--out', out];
+    expect((await cli(...named)).status).toBe(0);
+    expect(await readFile(out, 'utf8')).toMatch(/^version: v1\nname: cards\n/);
+    await put({ 'shop/desk.md': CARD.replace('Answer.', 'Answer briefly.') });
+    expect((await cli(...named)).stdout).toMatch(/^change +agent +desk$/m);
   });
 });

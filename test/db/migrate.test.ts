@@ -3,13 +3,13 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
 import { dropReplaceable } from '../../src/db/replaceable.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
-import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { withDatabase } from '../support/server.ts';
 
 const ALL = readdirSync(join(PACKAGE_ROOT, 'migrations'))
@@ -81,13 +81,14 @@ async function worksFor(url: string): Promise<void> {
 }
 
 describe('migrate', () => {
+  /** Of each test: an empty one, or one like those of all tests, in which everything is up. */
   let db: TestDatabase;
   const roles: string[] = [];
 
-  beforeEach(async () => {
-    db = await createEmptyDatabase();
-  });
-  afterEach(() => db?.drop());
+  const begin = async (make: () => Promise<TestDatabase>) => {
+    db = await make();
+    onTestFinished(db.drop);
+  };
   afterAll(async () => {
     const client = new pg.Client({ connectionString: inject('serverUrl') });
     await client.connect();
@@ -100,6 +101,7 @@ describe('migrate', () => {
   const up = (url = db.url) => migrateUp(url, migrateQueue);
 
   test('up makes everything in an empty database', async () => {
+    await begin(createEmptyDatabase);
     expect(await migrationStatus(db.url)).toEqual({
       applied: [],
       pending: ALL,
@@ -117,7 +119,7 @@ describe('migrate', () => {
   });
 
   test('up again does nothing', async () => {
-    await up();
+    await begin(createTestDatabase);
     const stamp = `select xmin::text, ctid::text from pg_proc where pronamespace = 'howdah_private'::regnamespace
       union all select xmin::text, applied_at::text from howdah_private.applied_sql order by 1, 2`;
     const before = await ask(db.pool, stamp);
@@ -126,7 +128,7 @@ describe('migrate', () => {
   });
 
   test('up with nothing to do waits for no lock that anybody could hold', async () => {
-    await up();
+    await begin(createTestDatabase);
     const holder = await db.pool.connect();
     await holder.query(`select pg_advisory_lock(hashtextextended('howdah.migrate', 0))`);
     expect(await up()).toEqual([]);
@@ -135,13 +137,14 @@ describe('migrate', () => {
   });
 
   test('up by many at once is done by one, and all find it done', async () => {
+    await begin(createEmptyDatabase);
     const results = await Promise.all([up(), up(), up(), up()]);
     expect(results.filter((names) => names.length > 0)).toEqual([ALL]);
     await worksFor(db.url);
   });
 
   test('up applies sql/ again when it is outdated, and gives the same', async () => {
-    await up();
+    await begin(createTestDatabase);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
     expect((await migrationStatus(db.url)).sql).toBe('outdated');
@@ -150,7 +153,7 @@ describe('migrate', () => {
   });
 
   test('up replaces a function whose result has changed, and loses no guard by it', async () => {
-    await up();
+    await begin(createTestDatabase);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
       create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
@@ -161,7 +164,7 @@ describe('migrate', () => {
   });
 
   test('down undoes the last migration, and up makes it again', async () => {
-    await up();
+    await begin(createTestDatabase);
     await worksFor(db.url);
     const before = await ask(db.pool, IN_FORCE);
     const runs = await ask(db.pool, 'select id, status, agent_version_id from howdah.executions');
@@ -181,7 +184,7 @@ describe('migrate', () => {
   });
 
   test('down goes back one by one, and up comes back from anywhere', async () => {
-    await up();
+    await begin(createTestDatabase);
     for (let left = ALL.length - 1; left >= 5; left--) {
       expect(await migrateDown(db.url, false)).toEqual([ALL[left]]);
     }
@@ -190,6 +193,7 @@ describe('migrate', () => {
   });
 
   test('down --all leaves only what was there before, and up makes all of it again', async () => {
+    await begin(createEmptyDatabase);
     await db.pool.query('create table public.mine (id int); insert into public.mine values (1)');
     const before = await ask(db.pool, OBJECTS);
     await up();
@@ -209,6 +213,7 @@ describe('migrate', () => {
   });
 
   test('a failure in sql/ leaves nothing of the migrations behind', async () => {
+    await begin(createEmptyDatabase);
     await db.pool.query(`create schema howdah_private;
       create function howdah_private.actor() returns text language sql return 'a stranger''s'`);
     await expect(up()).rejects.toMatchObject({
@@ -231,7 +236,7 @@ describe('migrate', () => {
   });
 
   test('a failure in sql/ leaves what was in force in force', async () => {
-    await up();
+    await begin(createTestDatabase);
     await db.pool.query(`drop view howdah.daily_usage;
       set role howdah_owner;
       create table howdah.daily_usage (in_the_way boolean);
@@ -249,7 +254,7 @@ describe('migrate', () => {
   });
 
   test('what is dropped on the way down is known to be missing, so that up makes it again', async () => {
-    await up();
+    await begin(createTestDatabase);
     const before = await ask(db.pool, IN_FORCE);
     const client = new pg.Client({ connectionString: db.url });
     await client.connect();
@@ -263,7 +268,7 @@ describe('migrate', () => {
   });
 
   test('what is not in sql/ any more goes, trigger before function', async () => {
-    await up();
+    await begin(createTestDatabase);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`set role howdah_owner;
       create function howdah_private.tg_models__older() returns trigger language plpgsql as
@@ -293,6 +298,7 @@ describe('migrate', () => {
     };
 
     test('is possible with membership in howdah_owner, where the roles exist already', async () => {
+      await begin(createEmptyDatabase);
       const owner = await makeOwner(db.pool);
       const { database } = new pg.Client({ connectionString: db.url });
       await db.pool.query(`alter database ${database} owner to ${owner}`);
@@ -307,6 +313,7 @@ describe('migrate', () => {
     });
 
     test('is refused without it, naming the role that is missing', async () => {
+      await begin(createEmptyDatabase);
       const owner = await makeOwner(db.pool, 'nocreaterole');
       const { database } = new pg.Client({ connectionString: db.url });
       await db.pool.query(`alter database ${database} owner to ${owner}`);

@@ -48,3 +48,40 @@ test('a name that is none is refused with those there are', async () => {
     db.pool.query(`insert into howdah.tools (name, kind) values ('http', 'builtin')`),
   ).rejects.toMatchObject({ code: 'HWINV', hint: expect.stringContaining('http_request') });
 });
+
+test('limits of run_code out of range are refused where they are written', async () => {
+  const tool = `update howdah.tools set configuration = $1 where name = 'run_code' and kind = 'builtin'`;
+  const given = `with a as (insert into howdah.agents (name) values ('coding_' || gen_random_uuid()) returning id)
+    insert into howdah.agent_tools (agent_id, tool_id, configuration)
+    select a.id, t.id, $1 from a, howdah.tools as t
+    where t.name = 'run_code' and t.tenant_id = howdah.current_tenant()`;
+  for (const [field, values] of Object.entries({
+    timeout_ms: [0, 99, 60001, 1.5, '"900"'],
+    memory_mb: [31, 513, 64.5, 'true'],
+  })) {
+    for (const value of values) {
+      for (const statement of [tool, given]) {
+        await expect(
+          db.pool.query(statement, [`{"${field}": ${value}}`]),
+          `${field} ${value}`,
+        ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
+      }
+    }
+  }
+  for (const statement of [tool, given]) {
+    const { rowCount } = await db.pool.query(statement, ['{"timeout_ms": 60000, "memory_mb": 32}']);
+    expect(rowCount).toBeGreaterThan(0);
+  }
+});
+
+test('the parameters of run_code ask for a language and its text', async () => {
+  const { parameters, effect } = await one(
+    db.pool,
+    `select parameters, effect from howdah_private.builtin_tools() where name = 'run_code'`,
+  );
+  expect(effect).toBe('pure');
+  expect(faultsOf(parameters, { language: 'python', code: '1', data: [1] })).toEqual([]);
+  for (const wrong of [{}, { language: 'ruby', code: '1' }, { language: 'python', code: '' }]) {
+    expect(faultsOf(parameters, wrong)).not.toEqual([]);
+  }
+});

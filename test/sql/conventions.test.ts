@@ -23,7 +23,10 @@ const DEFINERS_OF_THE_OWNER = [
 ];
 
 /** Has fewer rights than its caller. */
-const DEFINERS_OF_THE_TOOLS = ['howdah_private.run_bound(text,jsonb,text)'];
+const DEFINERS_OF_THE_TOOLS = [
+  'howdah_private.read_rows(text,text,text[],integer,integer,double precision)',
+  'howdah_private.run_bound(text,jsonb,text)',
+];
 
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
 const DEFINERS_OF_THE_ERASER = [
@@ -40,6 +43,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
   'howdah_private.run_bound(text,jsonb,text)':
     'is there for SQL that is not ours, and has no more rights than that',
+  'howdah_private.read_rows(text,text,text[],integer,integer,double precision)':
+    'is there for queries that are not ours, and can do nothing but read what they may',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -388,7 +393,7 @@ describe('conventions', () => {
            where p.pronamespace in ${OURS}
              and p.proowner not in ('howdah_engine'::regrole, 'howdah_owner'::regrole) order by 1`,
         ),
-      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS]);
+      ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS].sort());
     });
 
     test('are not for everybody', async () => {
@@ -723,6 +728,7 @@ describe('conventions', () => {
       'howdah_engine',
       'howdah_eraser',
       'howdah_owner',
+      'howdah_reader',
       'howdah_tool',
       'howdah_worker',
     ];

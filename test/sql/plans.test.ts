@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateHistory } from '../../src/db/history/generate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -231,6 +231,58 @@ describe('with a history of several months', () => {
     ])('has chores that make no sequential scan: %s', async (text) => {
       const touched = await touchedBy((client) => client.query(text));
       expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
+    });
+  });
+
+  describe('in a session that has done it before', () => {
+    const CALLS = 8;
+    type Call = (client: pg.Client) => Promise<string>;
+    const heal: Call = async () => 'select howdah_private.heal_queue()';
+    const cancel: Call = async (client) =>
+      `select howdah.cancel_execution('${await makeRun(client, { agent_id: known.agent })}')`;
+
+    /** Pages that each call of a new session looks at, those of the catalogue and of what it calls included. */
+    const pagesOf = async (call: Call) => {
+      const client = new pg.Client({ connectionString: db.url });
+      await client.connect();
+      try {
+        const pages: number[] = [];
+        for (let time = 0; time < CALLS; time += 1) {
+          const text = `explain (analyze, buffers, format json) ${await call(client)}`;
+          const { Plan: plan } = (await one(client, text))['QUERY PLAN'][0];
+          pages.push(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']);
+        }
+        return pages;
+      } finally {
+        await client.end();
+      }
+    };
+    /** The dearest call but the first, which fills the caches. Of two sessions: new statistics make one plan anew. */
+    const mostOf = async (call: Call) => {
+      const [first, second] = [await pagesOf(call), await pagesOf(call)];
+      return Math.max(...first.map((pages, time) => Math.min(pages, second[time] ?? 0)).slice(1));
+    };
+
+    test.each([
+      ['heal_queue', heal],
+      ['cancel_execution', cancel],
+    ])('%s does not plan for every partition again', async (_, call) => {
+      expect(await mostOf(call)).toBeLessThan(300);
+    });
+
+    test('neither looks at what has ended', async () => {
+      const [healed, cancelled] = [await mostOf(heal), await mostOf(cancel)];
+      await db.pool.query(
+        `insert into howdah.executions (agent_id, input) select $1, repeat('x', 200) from generate_series(1, 3000)`,
+        [known.agent],
+      );
+      await db.pool.query(
+        `select howdah_private.end_runs(array_agg(id::uuid), 'cancelled', null) from howdah.executions
+         where status = 'queued' and length(input) = 200`,
+      );
+      await db.pool.query('vacuum howdah.executions, graphile_worker._private_jobs'); // what died is not what ended
+      expect(await mostOf(heal)).toBeLessThan(healed + 150);
+      expect(await mostOf(cancel)).toBeLessThan(cancelled + 150);
     });
   });
 

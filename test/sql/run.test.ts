@@ -98,7 +98,26 @@ describe('howdah.run', () => {
     const refused = await refusal(db.pool.query(`select howdah.run('suport', 'hi')`));
     expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'suport'" });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ agent: 'suport' });
-    expect(refused.hint).toBe('The agents here are: support, development.');
+    expect(refused.hint).toBe(
+      "Did you mean the agent 'support'? The agents here are: support, development.",
+    );
+  });
+
+  test('names the agent or workflow that was meant, whichever was asked for', async () => {
+    const hints = await Promise.all(
+      [
+        `howdah.run('manger', 'hi')`,
+        `howdah.run_workflow('manger', 'hi')`,
+        `howdah.workflow('suport')`,
+      ].map(async (call) => (await refusal(db.pool.query(`select ${call}`))).hint),
+    );
+    expect(hints).toEqual([
+      "Did you mean the workflow 'manager'? The agents here are: development, support.",
+      "Did you mean the workflow 'manager'? The workflows here are: manager.",
+      "Did you mean the agent 'support'? The workflows here are: manager.",
+    ]);
+    const far = await refusal(db.pool.query(`select howdah.run('nothing-like-it', 'hi')`));
+    expect(far.hint).toBe('The agents here are: development, support.');
   });
 
   test('says of a workflow that is looked for as an agent how it is run', async () => {

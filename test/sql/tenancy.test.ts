@@ -451,6 +451,7 @@ describe('tenants', () => {
         'howdah_worker',
         'howdah_eraser',
         'howdah_tool',
+        'howdah_reader',
       ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -59,7 +59,7 @@ async function startContainer(): Promise<Server> {
 
 /** The embedded server in a folder of its own. */
 export async function startInFolder(): Promise<Server> {
-  const home = mkdtempSync(join(tmpdir(), 'howdah-test-'));
+  const home = mkdtempSync(join(folderForData(), 'howdah-test-'));
   chmodSync(home, 0o755); // the server may run as another user
   const { url } = await startEmbedded({ home });
   return {
@@ -69,6 +69,21 @@ export async function startInFolder(): Promise<Server> {
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Tests use a few hundred megabytes of it and a gigabyte of log. */
+const ROOM = 4 * 1024 ** 3;
+
+/**
+ * In memory where there is plenty of it: every test file makes and drops a database, a thousand files that a disk is asked to
+ * keep. The server is told nothing of it, so that all its settings are those it has elsewhere.
+ */
+function folderForData(memory = '/dev/shm'): string {
+  if (!existsSync(memory) || freemem() < ROOM) {
+    return tmpdir();
+  }
+  const { bavail, bsize } = statfsSync(memory);
+  return bavail * bsize < ROOM ? tmpdir() : memory;
 }
 
 /** Runs statements on a connection of their own. */

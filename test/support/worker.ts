@@ -7,6 +7,7 @@ import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { calculatorTool } from '../../src/tools/calculator.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
+import { runCodeTool } from '../../src/tools/run-code.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 
 export type TestWorkerOptions = {
@@ -33,7 +34,11 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     url,
     tools: options.tools ?? [],
     hooks: options.hooks ?? {},
-    builtins: [calculatorTool, httpRequestTool({ allowPrivate: options.egressAllow ?? [] })],
+    builtins: [
+      calculatorTool,
+      httpRequestTool({ allowPrivate: options.egressAllow ?? [] }),
+      runCodeTool(),
+    ],
     concurrency: options.concurrency ?? 100,
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),

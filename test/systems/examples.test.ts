@@ -19,6 +19,7 @@ let worker: Worker;
 beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url);
+  await database.pool.query(textOf('shop.sql'));
   const { id } = await one(database.pool, `select howdah.current_tenant() as id`);
   await inTenant(database.pool, id, (client) =>
     applySystems(
@@ -33,7 +34,7 @@ afterAll(async () => {
 });
 
 test('there are examples', () => {
-  expect(files).toEqual(['helpdesk.yaml', 'press.yaml']);
+  expect(files).toEqual(['analyst.yaml', 'coder.yaml', 'helpdesk.yaml', 'press.yaml']);
 });
 
 test.each(files)('%s is the same after it was exported and applied', async (file) => {
@@ -98,4 +99,47 @@ test('the press office asks a person before it publishes', async () => {
   expect(question.prompt).toMatch(/^Publish this\? \S/);
   await database.pool.query(`select howdah.answer_question($1, 'yes')`, [question.id]);
   expect(await ended(id)).toMatchObject({ status: 'completed', output: 'yes' });
+});
+
+test('the analyst asks the schema it was given', async () => {
+  const question = 'select status, count(*) as n from shop.orders group by status order by status';
+  const { id } = await one(database.pool, `select id from howdah.run('analyst', $1)`, [question]);
+  await ended(id);
+  const step = await one(
+    database.pool,
+    `select output -> 'rows' as rows from howdah.steps where execution_id = $1 and kind = 'tool' and name = 'sql_query'`,
+    [id],
+  );
+  const { rows } = await database.pool.query(question.replace('count(*)', 'count(*)::int'));
+  expect(step.rows).toEqual(rows);
+});
+
+test('the coder runs a program, mends it by its error, and answers with the result', async () => {
+  const { pool } = database;
+  const call = (code: string) => ({
+    tool_calls: [
+      { name: 'run_code', arguments: { language: 'javascript', code, data: [3, 4, 5] } },
+    ],
+  });
+  const script = [
+    call('data.reduce((sum, n) => sum + m, 0)'),
+    call('data.reduce((sum, n) => sum + n, 0)'),
+    { content: 'It is 12.' },
+  ];
+  await pool.query(
+    `with model as (insert into howdah.models (name, provider, model) values ('coding', 'scripted', 'm') returning id)
+     insert into howdah.agent_models (agent_id, model_id, position, request_params)
+     select howdah.agent('coder'), m.id, 1, $1 from model as m`,
+    [JSON.stringify({ script })],
+  );
+  const { id } = await one(pool, `select id from howdah.run('coder', 'What do 3, 4 and 5 make?')`);
+  expect(await ended(id)).toMatchObject({ status: 'completed', output: 'It is 12.' });
+  const { rows } = await pool.query(
+    `select content from howdah.messages where execution_id = $1 and role = 'tool' order by seq`,
+    [id],
+  );
+  expect(rows).toEqual([
+    { content: expect.stringContaining("'m' is not defined (line 1, column 31)") },
+    { content: '{"result":12,"stdout":""}' },
+  ]);
 });

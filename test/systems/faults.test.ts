@@ -18,6 +18,23 @@ describe('a fault has its line, its column and what was meant', () => {
     // syntax
     ['agents: {', /^3:10 Flow map .* end with a }/],
     ['agents:\n  desk: [1, 2', /^4:14 Flow sequence .* end with a ]/],
+    [
+      'agents:\n  desk: { mission: "Answer. }\n  b: {}',
+      '4:20 the quote that begins here is not closed',
+    ],
+    [
+      "agents:\n  desk:\n    mission: 'Answer.\n    model: default",
+      '5:14 the quote that begins here is not closed',
+    ],
+    ['agents:\n\tdesk: {}', '4:1 lines are indented by spaces, not by tabs'],
+    [
+      'agents: { desk: { mission: @home } }',
+      '3:28 a text that begins with @ has to stand in quotes',
+    ],
+    [
+      'agents:\n  desk:\n    mission: do this: that',
+      '5:14 a text with a colon and a space in it has to stand in quotes',
+    ],
     ['agents: {}\nagents: {}', '4:1 Map keys must be unique'],
     ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
     ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
@@ -50,15 +67,18 @@ describe('a fault has its line, its column and what was meant', () => {
       'agents: { desk: { context_policy: 0123456789 } }',
       '3:35 context_policy has to be one of trim, summarize, none',
     ],
-    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be string, not number'],
-    ['agents: { desk: { mission: null } }', /^3:28 mission has to be string, not empty/],
-    ['agents: { desk: [] }', '3:11 desk has to be object, not a list'],
-    ['agents: { desk: { use_history: yes } }', '3:32 use_history has to be boolean, not string'],
+    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be a text, not a number'],
+    ['agents: { desk: { mission: null } }', /^3:28 mission has to be a text, not empty/],
+    ['agents: { desk: [] }', '3:11 desk has to be an object, not a list'],
+    [
+      'agents: { desk: { use_history: yes } }',
+      '3:32 use_history has to be true or false, not a text',
+    ],
     ['agents: { desk: { budget: { max_steps: 0 } } }', '3:40 max_steps has to be at least 1'],
     ['agents: { desk: { budget: { max_cost: 0 } } }', '3:39 max_cost has to be more than 0'],
     [
       'agents: { desk: { budget: { max_steps: 1.5 } } }',
-      '3:40 max_steps has to be int, not number',
+      '3:40 max_steps has to be a whole number, not a fraction',
     ],
     ['models: { m: { provider: x } }', '3:11 model is missing'],
     [
@@ -67,7 +87,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'models: { m: { provider: x, model: x, capabilities: [] } }',
-      '3:39 capabilities has to be object, not a list',
+      '3:39 capabilities has to be an object, not a list',
     ],
     ['tools: { t: { kind: customm } }', '3:21 unknown kind "customm", did you mean "custom"?'],
     ['tools: { t: { kind: agent } }', '3:10 agent is missing'],
@@ -89,7 +109,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'workflows: { w: { type: chain, members: [3] } }',
-      '3:42 0 has to be string or object, not number',
+      '3:42 members[0] has to be a text or an object, not a number',
     ],
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
     ['prompts: { p: { description: a } }', '3:12 template is missing'],
@@ -111,6 +131,11 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['agents: { a: { prompt_values: { tone: [] } } }', '3:33 tone has to be'],
     ['agents: { a: { skils: [] } }', '3:16 unknown key "skils", did you mean "skills"?'],
+    ['agents: { "": {} }', '3:11 a name may not be empty'],
+    [`agents: { ${'x'.repeat(201)}: {} }`, '3:11 a name may have at most 200 characters'],
+    ['agents: { a: { model: "" } }', '3:23 model may not be empty'],
+    ['agents: { a: { skills: [""] } }', '3:25 skills[0] may not be empty'],
+    [`agents: { a: { model: ${'x'.repeat(201)} } }`, '3:23 model may have at most 200 characters'],
     // what is named
     ['agents: { desk: { model: nobody } }', '3:26 unknown model "nobody"'],
     [
@@ -214,7 +239,10 @@ describe('a fault has its line, its column and what was meant', () => {
     ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
     ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],
     ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" is there already, of kind builtin/],
-    ['workflows: { w: { type: chain, members: [{ workflow: w }] } }', /^3:32 .*member of itself/],
+    [
+      'workflows: { w: { type: chain, members: [{ workflow: w }] } }',
+      /^3:42 workflow "w" would be a member of itself: w → w$/,
+    ],
     [
       'workflows: { w: { type: chain, members: [{ agent: development, configuration: { api_key: abcdef } }] } }',
       /^3:32 .*holds a key/,
@@ -248,10 +276,127 @@ workflows:
       '4:3 model is missing',
       '9:22 unknown tool "serch", did you mean "search"?',
       '11:5 unknown key "mision", did you mean "mission"?',
+      '12:12 unknown model "nobody"',
       '16:41 unknown agent or workflow "editor"',
     ]);
     expect(code).toBe('HWINV');
     expect(faults[1]).toMatchObject({ file: 'system.yaml', path: '/agents/desk/tools/allow/0' });
+  });
+
+  test('those of one entry too: its shape, whom it names, what its row refuses', async () => {
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}models:
+  fast:
+    provider: openai
+    model: gpt-5
+    base_url: ftp://x
+    secret_name: nowhere
+    input_price: -1
+agents:
+  desk:
+    mission: Use sk-proj-abcdefgh1234567890ABCD.
+    description: Use sk-proj-abcdefgh1234567890ABCE.
+    domain: 3
+    model: nobody
+    request_params: { api_key: sk-123456789 }
+    tools: { allow: [7, serch, todo], configuration: { serch: {} } }
+    agents: [clerk]
+  clerk:
+    mission: Use sk-proj-abcdefgh1234567890ABCD.
+    agents: [dsk]
+    output_schema: { type: 7 }
+  chief: { model: default, request_params: { api_key: sk-123456789 }, skills: [hunt] }
+prompts:
+  tone: { template: "{{x}}", variables: { x: { type: strng } } }
+skills:
+  hunt: { description: "sk-proj-abcdefgh1234567890ABCD", content: "sk-proj-abcdefgh1234567890ABCE" }
+workflows:
+  news: { type: chain, members: [desk, 3, nobody, { agent: x }], fallbak: y }
+  more: { type: router, members: [anybody], max_rounds: 3 }
+`),
+    );
+    expect(
+      lines.map((line) => line.replace(/ .*(holds a key|a key stands here).*/, ' $1')),
+    ).toEqual([
+      '7:15 the row of models is refused: base url is http',
+      "8:18 there is no secret 'nowhere'",
+      '9:18 input_price has to be at least 0',
+      '12:14 holds a key',
+      '13:18 holds a key',
+      '14:13 domain has to be a text, not a number',
+      '15:12 unknown model "nobody"',
+      '17:22 allow[0] has to be a text, not a number',
+      '17:25 unknown tool "serch"',
+      '20:14 holds a key',
+      '21:14 unknown agent "dsk", did you mean "desk"?',
+      expect.stringMatching(/^22:28 output_schema is not a JSON Schema/),
+      '23:3 holds a key',
+      '25:54 unknown type "strng", did you mean "string"?',
+      '27:24 holds a key',
+      '27:67 holds a key',
+      '29:40 members[1] has to be a text or an object, not a number',
+      '29:43 unknown agent or workflow "nobody"',
+      '29:51 unknown agent "x"',
+      '29:66 unknown key "fallbak"',
+      '30:35 unknown agent or workflow "anybody"',
+      '30:45 unknown key "max_rounds"',
+    ]);
+  });
+
+  test('a key in a comment beside others, and one in a field once', async () => {
+    const key = 'sk-proj-abcdefgh1234567890ABCD';
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}agents: { a: { mision: x, model: nobody } } # ${key}\n# ${key}\n`),
+    );
+    expect(lines).toEqual([
+      '3:1 a key stands here, and keys never stand in a file',
+      '3:16 unknown key "mision", did you mean "mission"?',
+      '3:34 unknown model "nobody"',
+      '4:1 a key stands here, and keys never stand in a file',
+    ]);
+    const once = await faultsOf(
+      tenant.apply(`${HEAD}models: { m: { provider: x, model: x, api_key: ${key} } }\n`),
+    );
+    expect(once.lines).toEqual(['3:39 api_key: keys never stand in a file']);
+  });
+
+  test('and none that only comes of another', async () => {
+    const { lines } = await faultsOf(
+      tenant.apply(`${HEAD}prompts:
+  tone: { template: "{{x}}", variables: { x: { type: strng } } }
+agents:
+  desk: { promt: tone, prompt_values: { x: a }, tools: { alow: [todo], configuration: { todo: {} } } }
+  clerk: { prompt: tone, prompt_values: { x: a }, agents: [desk] }
+  chief: { modle: default, request_params: { temperature: 1 }, agents: { desk: {} }, workflows: [news] }
+  cook: { mission: Use sk-proj-abcdefgh1234567890ABCD., engine: http }
+tools:
+  ask: { kind: agnt, agent: desk }
+workflows:
+  news: { type: chian, members: [desk, cook] }
+orchestrator: news
+`),
+    );
+    expect(lines).toEqual([
+      '4:54 unknown type "strng", did you mean "string"?',
+      '6:11 unknown key "promt", did you mean "prompt"?',
+      '6:58 unknown key "alow", did you mean "allow"?',
+      '8:12 unknown key "modle", did you mean "model"?',
+      '9:20 instruction holds a key, and keys never stand in a row',
+      '11:16 unknown kind "agnt", did you mean "agent"?',
+      '13:17 unknown type "chian", did you mean "chain"?',
+    ]);
+  });
+
+  test('a circle is told by the names that are in it, where it closes', async () => {
+    const { lines, faults } = await faultsOf(
+      tenant.apply(`${HEAD}workflows:
+  a: { type: chain, members: [development, b] }
+  b: { type: chain, members: [{ workflow: c }] }
+  c: { type: chain, members: [development, a] }
+`),
+    );
+    expect(lines).toEqual(['6:44 workflow "c" would be a member of itself: c → a → b → c']);
+    expect(faults[0]).toMatchObject({ path: '/workflows/c/members/1' });
   });
 
   test('no more than a key is told of one that was pasted', async () => {
@@ -306,9 +451,44 @@ describe('a file', () => {
     expect(lines).toEqual(['4:20 unknown key "modle", did you mean "model"?']);
   });
 
+  test.each([
+    ['{"version": "v1",\n "name": "shop", }', '2:16 a comma before }: take it out'],
+    [
+      '{"version": "v1", "agents": {"a": {"skills": ["x",]}}}',
+      '1:50 a comma before ]: take it out',
+    ],
+    [
+      '{"version": "v1", "name": "shop" "agents": {}}',
+      '1:34 a comma is missing before this, or a }',
+    ],
+    ['{"version": "v1",\n "name": "shop', '2:10 a text that begins here is not closed on its line'],
+    [
+      '{"version": "v1", "name": "a, "agents": {}}',
+      '1:32 this is no value of JSON: texts and keys',
+    ],
+    ["{'version': 'v1'}", '1:2 JSON has its texts in double quotes'],
+    ['{version: "v1"}', '1:2 this is no value of JSON: texts and keys stand in double quotes'],
+    ['{"version": "v1"} // the first', '1:19 JSON has no comments'],
+    ['{"version": "v1"', '1:17 the file ends, and a } is missing'],
+    ['{"version" "v1"}', '1:12 a : has to stand here'],
+    ['{"version": , "name": "shop"}', '1:13 a value has to stand here'],
+    ['{"version": "v1",, "name": "shop"}', '1:18 a key in double quotes has to stand here'],
+    ['{} {}', '1:4 nothing more may stand behind the document'],
+    ['', '1:1 a value has to stand here'],
+  ])('that is called JSON is JSON: %s', (text, said) => {
+    const [fault, ...more] = readFile(text, { isJson: true }).faults;
+    expect(`${fault?.line}:${fault?.column} ${fault?.message}`.slice(0, said.length)).toBe(said);
+    expect(more).toEqual([]);
+  });
+
+  test('that is JSON may begin with a byte order mark, and may be YAML where it is not called JSON', () => {
+    expect(readFile('\uFEFF{"version": "v1"}', { isJson: true }).faults).toEqual([]);
+    expect(readFile('{"version": "v1", }').faults).toEqual([]);
+  });
+
   test('that is empty says what is missing', async () => {
     expect((await faultsOf(tenant.apply(''))).lines).toEqual([
-      '1:1 the document has to be object, not empty',
+      '1:1 the document has to be an object, not empty',
     ]);
     expect((await faultsOf(tenant.apply('agents: {}'))).lines).toEqual([
       '1:1 version is missing',
@@ -317,21 +497,118 @@ describe('a file', () => {
   });
 });
 
-test('SQL alone refuses what is no system, by the same schema', async () => {
-  const apply = (document: unknown) =>
-    tenant.all('select howdah.apply_agent_system($1)', JSON.stringify(document));
-  await expect(
-    apply({ version: 'v1', name: 'x', agents: { a: { mision: '' } } }),
-  ).rejects.toMatchObject({
-    code: 'HWINV',
-    message: '/agents/a: mision is not allowed',
+describe('SQL alone', () => {
+  const refusal = async (document: unknown) => {
+    try {
+      await tenant.all('select howdah.apply_agent_system($1)', JSON.stringify(document));
+    } catch (error) {
+      const { code, detail, message } = error as { code: string; detail: string; message: string };
+      const { faults } = JSON.parse(detail) as { faults: { path: string; message: string }[] };
+      return { code, message, faults: faults.map((one) => `${one.path} ${one.message}`) };
+    }
+    throw new Error('this was not refused');
+  };
+
+  test.each([
+    [[], ' the document must be an object, not an array'],
+    [{ version: 'v2' }, '/version unknown version "v2", did you mean "v1"?'],
+    [{ model: {} }, '/model unknown key "model", did you mean "models"?'],
+    [
+      { agents: { a: { mision: '' } } },
+      '/agents/a/mision unknown key "mision", did you mean "mission"?',
+    ],
+    [{ agents: { a: { xyzzy: 1 } } }, '/agents/a/xyzzy unknown key "xyzzy"'],
+    [{ agents: { a: 7 } }, '/agents/a a must be an object, not 7'],
+    [{ agents: { '': {} } }, '/agents/ the name "" must have at least 1 character, and has 0'],
+    [
+      { agents: { 'a/b~c': { modle: 'x' } } },
+      '/agents/a~1b~0c/modle unknown key "modle", did you mean "model"?',
+    ],
+    [
+      { agents: { a: { budget: { max_stps: 3 } } } },
+      '/agents/a/budget/max_stps unknown key "max_stps", did you mean "max_steps"?',
+    ],
+    [
+      { agents: { a: { budget: { max_steps: 0 } } } },
+      '/agents/a/budget/max_steps max_steps must be at least 1',
+    ],
+    [
+      { agents: { a: { context_policy: 'trimm' } } },
+      '/agents/a/context_policy unknown context_policy "trimm", did you mean "trim"?',
+    ],
+    [
+      { agents: { a: { context_policy: 'sk-12345' } } },
+      '/agents/a/context_policy context_policy must be one of trim, summarize, none',
+    ],
+    [
+      { agents: { a: { models: ['default', { modl: 'x' }] } } },
+      '/agents/a/models/1/modl unknown key "modl", did you mean "model"?',
+    ],
+    [{ agents: { a: { skills: [3] } } }, '/agents/a/skills/0 skills[0] must be a string, not 3'],
+    [
+      { agents: { a: { agents: 3 } } },
+      '/agents/a/agents agents must be an array or an object, not 3',
+    ],
+    [{ models: { m: { provider: 'x' } } }, '/models/m/model model is missing'],
+    [
+      { models: { m: { provider: 'x', model: 'x', api_key: 'abc' } } },
+      '/models/m/api_key api_key: keys never stand in a file',
+    ],
+    [{ tools: { 'a.b': { kind: 'custom' } } }, '/tools/a.b the name "a.b" must match'],
+    [
+      { tools: { t: { kind: 'customm' } } },
+      '/tools/t/kind unknown kind "customm", did you mean "custom"?',
+    ],
+    [{ tools: { t: {} } }, '/tools/t/kind kind is missing'],
+    [{ tools: { t: { kind: 'agent' } } }, '/tools/t/agent agent is missing'],
+    [
+      { workflows: { w: { type: 'chian', members: [] } } },
+      '/workflows/w/type unknown type "chian", did you mean "chain"?',
+    ],
+    [
+      { workflows: { w: { type: 'router', members: [], fallbak: 'x' } } },
+      '/workflows/w/fallbak unknown key "fallbak", did you mean "fallback"?',
+    ],
+    [
+      { workflows: { w: { type: 'chain', members: [{ agnt: 'x' }] } } },
+      '/workflows/w/members/0/agnt unknown key "agnt", did you mean "agent"?',
+    ],
+    [
+      { workflows: { w: { type: 'chain', members: [{ workflow: 'x', rol: 'y' }] } } },
+      '/workflows/w/members/0/rol unknown key "rol", did you mean "role"?',
+    ],
+    [
+      { prompts: { p: { template: 'a', variables: { v: { type: 'strng' } } } } },
+      '/prompts/p/variables/v/type unknown type "strng", did you mean "string"?',
+    ],
+    [
+      { agents: { a: { model: 'defalt' } } },
+      '/agents/a/model unknown model "defalt", did you mean "default"?',
+    ],
+  ])('tells of %j at its place, and what was meant', async (part, said) => {
+    const document = Array.isArray(part) ? part : { version: 'v1', name: 'shop', ...part };
+    const { code, message, faults } = await refusal(document);
+    expect({ code, faults: faults.map((one) => one.slice(0, said.length)) }).toEqual({
+      code: 'HWINV',
+      faults: [said],
+    });
+    expect(message).toContain(said.slice(said.indexOf(' ') + 1));
   });
-  await expect(apply({ version: 'v2', name: 'x' })).rejects.toMatchObject({
-    code: 'HWINV',
-    message: expect.stringMatching(/version/),
+
+  test('tells of all at once, and takes what is as the schema says', async () => {
+    const { faults } = await refusal({
+      version: 'v1',
+      nam: 'shop',
+      agents: { a: { mision: 'x', domain: 3 }, b: { skils: [] } },
+    });
+    expect(faults).toEqual([
+      '/nam unknown key "nam", did you mean "name"?',
+      '/agents/a/mision unknown key "mision", did you mean "mission"?',
+      '/agents/a/domain domain must be a string, not 3',
+      '/agents/b/skils unknown key "skils", did you mean "skills"?',
+    ]);
+    await expect(refusal(null)).resolves.toMatchObject({
+      faults: [' the document must be an object, not null'],
+    });
   });
-  await expect(apply([])).rejects.toMatchObject({ code: 'HWINV' });
-  await expect(
-    apply({ version: 'v1', name: 'x', agents: { a: 7 }, more: 1 }),
-  ).rejects.toMatchObject({ code: 'HWINV' });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import { exportDocument } from '../../src/db/agent-systems.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -378,6 +379,9 @@ agents:
   analyst:
     mission: Answer with SQL.
     model: fast
+    tools:
+      allow:
+        - sql_query
     budget:
       max_steps: 6
   desk:
@@ -423,4 +427,98 @@ test('what was made by hand is exported too, every column of it', async () => {
   });
   const plan = await tenant.apply(document);
   expect((await tenant.apply(writeFile(document as JsonObject))).digest).toBe(plan.digest);
+});
+
+describe('what was deleted', () => {
+  const TEAM = {
+    version: 'v1',
+    name: 'team',
+    tools: { ask_bo: { kind: 'agent', agent: 'bo' } },
+    agents: {
+      al: { mission: 'Lead.', agents: ['bo', 'cy'], tools: { allow: ['ask_bo', 'todo'] } },
+      bo: { mission: 'Find.' },
+      cy: {
+        mission: 'Tell.',
+        agents: ['bo'],
+        tools: { allow: ['ask_bo'], configuration: { ask_bo: { ephemeral: false } } },
+      },
+    },
+    workflows: {
+      inner: { type: 'chain', members: ['cy'] },
+      news: { type: 'chain', members: ['bo', 'al', { agent: 'bo', role: 'again' }, 'inner', 'cy'] },
+    },
+    orchestrator: 'bo',
+  };
+
+  test('is left out of an export, and told of with its place; the rest applies, here and elsewhere', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(TEAM);
+    // as it was possible once: delete_agent and delete_workflow refuse it of members
+    for (const [table, name] of [
+      ['agents', 'bo'],
+      ['workflows', 'inner'],
+    ]) {
+      await tenant.all(
+        `update howdah.${table} set deleted_at = now(), is_active = false where tenant_id = howdah.current_tenant() and name = $1`,
+        name,
+      );
+    }
+    const { document, left_out } = await tenant.inside((client) => exportDocument(client, 'team'));
+    expect(left_out.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
+      '/agents/al/agents/0: agent "bo" was deleted, and is left out here',
+      '/agents/al/tools/allow/0: tool "ask_bo" was deleted, and is left out here',
+      '/agents/cy/agents/0: agent "bo" was deleted, and is left out here',
+      '/agents/cy/tools/allow/0: tool "ask_bo" was deleted, and is left out here',
+      '/orchestrator: agent or workflow "bo" was deleted, and is left out here',
+      '/tools/ask_bo/agent: agent "bo" was deleted, and is left out here',
+      '/workflows/news/members/0: agent or workflow "bo" was deleted, and is left out here',
+      '/workflows/news/members/2: agent "bo" was deleted, and is left out here',
+      '/workflows/news/members/3: workflow "inner" was deleted, and is left out here',
+    ]);
+    expect(document).toEqual({
+      version: 'v1',
+      name: 'team',
+      agents: {
+        al: { mission: 'Lead.', agents: ['cy'], tools: { allow: ['todo'] } },
+        cy: { mission: 'Tell.' },
+      },
+      workflows: { news: { type: 'chain', members: ['al', 'cy'] } },
+    });
+    expect(await tenant.export('team')).toEqual(document);
+    const other = await newTenant(database.pool);
+    for (const doors of [tenant, other]) {
+      await doors.apply(document, { prune: true });
+      expect((await doors.inside((client) => exportDocument(client, 'team'))).left_out).toEqual([]);
+    }
+    const digests = await Promise.all(
+      [tenant, other].map((doors) =>
+        doors.one(
+          'select digest from howdah.agent_systems where tenant_id = howdah.current_tenant()',
+        ),
+      ),
+    );
+    expect(digests[0]).toEqual(digests[1]);
+  });
+});
+
+describe('what no system owns', () => {
+  test('is exported without what every tenant has to begin with, until somebody edits that', async () => {
+    const tenant = await newTenant(database.pool);
+    const heading = { version: 'v1', name: expect.any(String) };
+    expect(await tenant.export(null)).toEqual(heading);
+    await tenant.all(`insert into howdah.agents (name, instruction) values ('bo', 'Find.')`);
+    expect(await tenant.export(null)).toEqual({ ...heading, agents: { bo: { mission: 'Find.' } } });
+    await tenant.all(
+      `update howdah.agents set instruction = 'Be short.' where name = 'development'`,
+    );
+    await tenant.all(`update howdah.workflows set instruction = 'Choose.' where name = 'manager'`);
+    const document = await tenant.export(null);
+    expect(document).toMatchObject({
+      agents: { development: { mission: 'Be short.' } },
+      workflows: { manager: { instruction: 'Choose.' } },
+    });
+    const other = await newTenant(database.pool);
+    await other.apply(document);
+    expect(await other.export(String(document.name))).toEqual(document);
+  });
 });

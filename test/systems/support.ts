@@ -55,14 +55,14 @@ export async function faultsOf(
   throw new Error('this was not refused');
 }
 
-/** The example of contract section 8, without the tool that is not there yet. */
+/** The example of contract section 8. */
 export const HELPDESK = `version: v1
 name: shop-helpdesk
 models:    { fast: { provider: openai, model: gpt-5-mini } }
 agents:
   desk:    { mission: "Answer the customer. Delegate figures to analyst.", model: fast, tools: { allow: [todo, ask_user] },
              agents: [analyst], budget: { max_steps: 12, max_tokens: 40000 } }
-  analyst: { mission: "Answer with SQL.", model: fast, budget: { max_steps: 6 } }
+  analyst: { mission: "Answer with SQL.", model: fast, tools: { allow: [sql_query] }, budget: { max_steps: 6 } }
 workflows: { nightly: { type: chain, members: [analyst, desk] } }
 orchestrator: desk
 `;

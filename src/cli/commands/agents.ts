@@ -2,12 +2,13 @@ import type { Command } from 'commander';
 import { listAgents } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 
 /** `howdah agents`: the agents there are, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {
-  command.action(async () => {
+  command.option(...TENANT_OPTION).action(async ({ tenant }: { tenant?: string }) => {
     await withDatabase(io, async ({ db }) => {
-      const rows = await listAgents(db);
+      const rows = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
       if (io.json) {
         printJson(io, { items: rows });
       } else {

@@ -4,7 +4,7 @@ import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
 import { plansAsJson, printPlans } from '../plans.ts';
-import { applyFiles, readSystemFiles } from '../system-files.ts';
+import { applyFiles, readSystemFiles, refuseWatchedStdin } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 import { changesOf } from '../watched-files.ts';
 
@@ -13,21 +13,22 @@ type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true };
 /** `howdah apply FILE…`: all files or none, told object by object. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<files...>', 'agent system files, YAML or JSON')
+    .argument('<files...>', 'agent system files, YAML or JSON; - reads standard input')
     .option('--dry-run', 'tell what would be done, and do nothing')
     .option('--prune', 'delete what the systems own and their files no longer have')
     .option('--watch', 'apply again at each save, until Ctrl-C')
     .option(...TENANT_OPTION)
-    .action((paths: string[], options: Options) =>
-      withDatabase(io, async (database) => {
+    .action((paths: string[], options: Options) => {
+      if (options.watch) refuseWatchedStdin(paths);
+      return withDatabase(io, async (database) => {
         if (options.watch) return watch(io, database, paths, options);
         await apply(io, database, paths, options);
-      }),
-    );
+      });
+    });
 }
 
 async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
-  const files = await readSystemFiles(paths);
+  const files = await readSystemFiles(paths, io.stdin);
   show(io, await applyFiles(database, files, options));
 }
 

@@ -34,6 +34,8 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await secrets(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
       }
+      const { codeSandboxes } = await import('../code-check.ts');
+      findings.push(await codeSandboxes());
       findings.push(
         await modelServer(
           pool,

@@ -3,6 +3,7 @@ import { listExecutions } from '../../db/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
 
 const STATUSES: readonly ExecutionStatus[] = [
   'queued',
@@ -14,20 +15,26 @@ const STATUSES: readonly ExecutionStatus[] = [
   'cancelled',
 ];
 
-type Options = { status?: ExecutionStatus; agent?: string; limit: number };
+type Options = { tenant?: string; status?: ExecutionStatus; agent?: string; limit: number };
 
 /** `howdah executions`: the newest runs. */
 export function register(command: Command, io: CliIo): void {
   command
+    .option(...TENANT_OPTION)
     .option('--status <status>', `one of ${STATUSES.join(', ')}`, status)
     .option('--agent <name>', 'only runs of this agent')
     .option('--limit <number>', 'at most so many', limit, 20)
-    .action(async ({ status, agent, limit }: Options) => {
-      await withDatabase(io, async ({ db, pool }) => {
+    .action(async ({ tenant, status, agent, limit }: Options) => {
+      await withDatabase(io, async (database) => {
+        const { db } = database;
         if (agent !== undefined) {
-          await pool.query('select howdah.agent($1)', [agent]); // says so when there is none
+          // says so when there is none
+          await forTenant(database, tenant, (client) =>
+            client.query('select howdah.agent($1)', [agent]),
+          );
         }
-        const rows = await listExecutions(db, { status, agent, limit });
+        const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
+        const rows = await listExecutions(db, { tenantId, status, agent, limit });
         if (io.json) {
           printJson(io, { items: rows });
         } else if (rows.length === 0) {

@@ -25,12 +25,13 @@ export function register(command: Command, io: CliIo): void {
       }
       await withDatabase(io, async ({ db, pool }) => {
         const { id } = await tenantOf(db, options.tenant);
-        const document = await inTenant(pool, id, async (client) =>
+        const { document, left_out } = await inTenant(pool, id, async (client) =>
           exportDocument(
             client,
             options.unowned ? undefined : (name ?? (await onlySystem(client))),
           ),
         );
+        for (const { path, message } of left_out) io.err(`warning: ${path}: ${message}`);
         const text = io.json ? JSON.stringify(document) : writeFile(document);
         await putOut(io, text.replace(/\n$/, ''), options.out);
       });

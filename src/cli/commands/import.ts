@@ -4,10 +4,10 @@ import { type Imported, importFastAgent } from '../../systems/fast-agent/import.
 import { writeFile } from '../../systems/write-file.ts';
 import { withDatabase } from '../database.ts';
 import { readFastAgentProject } from '../fast-agent-files.ts';
+import { applyImported } from '../imported-system.ts';
 import { putOut } from '../out-file.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { plansAsJson, printPlans } from '../plans.ts';
-import { applyFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
 type Options = { name?: string; out?: string; apply?: true; tenant?: string };
@@ -25,10 +25,12 @@ export function register(command: Command, io: CliIo): void {
     .action(async (path: string, options: Options) => {
       const imported = importFastAgent(await readFastAgentProject(path, options.name));
       const text = writeFile(imported.document);
-      if (options.out !== undefined) await putOut(io, text.replace(/\n$/, ''), options.out);
+      const keep = async () => {
+        if (options.out !== undefined) await putOut(io, text.replace(/\n$/, ''), options.out);
+      };
       if (!io.json) tell(io, imported);
-      if (options.apply)
-        return apply(io, { name: options.out ?? `imported from ${path}`, text }, imported, options);
+      if (options.apply) return apply(io, text, imported, { ...options, keep });
+      await keep();
       if (io.json) printJson(io, { system: imported.document, ...report(imported) });
       else if (options.out === undefined) io.write(text);
     });
@@ -36,12 +38,13 @@ export function register(command: Command, io: CliIo): void {
 
 async function apply(
   io: CliIo,
-  file: { name: string; text: string },
+  text: string,
   imported: Imported,
-  { tenant }: Options,
+  options: Options & { keep: () => Promise<void> },
 ): Promise<void> {
+  const name = String(imported.document.name);
   await withDatabase(io, async (database) => {
-    const plans = await applyFiles(database, [file], tenant === undefined ? {} : { tenant });
+    const plans = await applyImported(database, { name, text }, options);
     if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
     else printPlans(io, plans);
   });

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
+import type { Pool } from '../../db/pool.ts';
 import { withDatabase } from '../database.ts';
 import type { CliIo } from '../output.ts';
+import { forTenant } from '../tenants.ts';
 import { type RunOptions, start, withOptions } from './run.ts';
 
 /** `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent by id. */
@@ -10,16 +12,15 @@ export function register(command: Command, io: CliIo): void {
     .requiredOption('--agent-id <id>', 'the agent, by id')
     .requiredOption('--message <text>', 'what to tell it; - reads standard input')
     .action(async (options: RunOptions & { agentId: string; message: string }) => {
-      const name = await withDatabase(io, ({ pool }) => nameOf(pool, options.agentId));
+      const name = await withDatabase(io, (database) =>
+        forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
+      );
       await start(io, name, options.message, options);
     });
 }
 
-async function nameOf(
-  pool: { query(text: string, values: unknown[]): Promise<{ rows: { name: string }[] }> },
-  id: string,
-): Promise<string> {
-  const { rows } = await pool.query(
+async function nameOf(client: Pick<Pool, 'query'>, id: string): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(
     `select name from howdah.agents
      where id::text = $1 and tenant_id = howdah.current_tenant() and deleted_at is null`,
     [id],

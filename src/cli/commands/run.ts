@@ -8,8 +8,10 @@ import { showUntilEnd } from '../follow.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
+import { forTenant, TENANT_OPTION } from '../tenants.ts';
 
 export type RunOptions = {
+  tenant?: string;
   detach?: true;
   idempotencyKey?: string;
   at?: string;
@@ -32,6 +34,7 @@ export function register(command: Command, io: CliIo): void {
 /** The options `run` and `run-agent` share. */
 export function withOptions(command: Command): Command {
   return command
+    .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the execution and return at once')
     .option('--idempotency-key <key>', 'give the first run back when the key is known')
     .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
@@ -76,24 +79,26 @@ async function piped(io: CliIo): Promise<string> {
 }
 
 async function insert(
-  { pool }: CliDatabase,
+  database: CliDatabase,
   agent: string,
   input: string,
   options: RunOptions,
 ): Promise<string> {
-  const { rows } = await pool.query(
-    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+  const { rows } = await forTenant(database, options.tenant, (client) =>
+    client.query(
+      `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
        idempotency_key => $6, metadata => $7, version => $8)).id`,
-    [
-      agent,
-      input,
-      options.session === undefined ? null : uuidOf(options.session, 'a session'),
-      options.at ?? null,
-      options.priority ?? 0,
-      options.idempotencyKey ?? null,
-      metadataOf(options.metadata),
-      options.asVersion ?? null,
-    ],
+      [
+        agent,
+        input,
+        options.session === undefined ? null : uuidOf(options.session, 'a session'),
+        options.at ?? null,
+        options.priority ?? 0,
+        options.idempotencyKey ?? null,
+        metadataOf(options.metadata),
+        options.asVersion ?? null,
+      ],
+    ),
   );
   return rows[0].id;
 }

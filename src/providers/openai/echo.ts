@@ -1,5 +1,5 @@
 import type { ModelAnswer } from '../../contracts/model.ts';
-import { REDACTED, spellings } from './redact.ts';
+import { REDACTED, spellings } from '../../contracts/redacted.ts';
 
 /** A shorter key is none that anybody guards, but a word an answer may well hold: `ollama`, `none`, `EMPTY`. */
 const SHORTEST = 12;

@@ -1,7 +1,6 @@
-const MAX_TEXT = 400;
+import { REDACTED, spellings } from '../../contracts/redacted.ts';
 
-/** What stands where a key stood. */
-export const REDACTED = '***';
+const MAX_TEXT = 400;
 
 /** Takes the key out of a text, and whatever else looks like one (servers quote what they were sent). */
 export function redact(text: string, key: string | null): string {
@@ -10,12 +9,6 @@ export function redact(text: string, key: string | null): string {
     .reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text)
     .replace(/\b(sk|gsk|xai|pk)-[\w*.-]{6,}/g, REDACTED)
     .replace(/\bBearer\s+\S+/gi, 'Bearer ***');
-}
-
-/** A key as JSON and URLs write it, too: the longest first. */
-export function spellings(key: string): string[] {
-  const all = [key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)];
-  return [...new Set(all)].sort((a, b) => b.length - a.length);
 }
 
 /** A server's own words on one line: no markup, no key, of bearable length, ending like a sentence. */

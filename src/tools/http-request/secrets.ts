@@ -6,7 +6,7 @@ import {
   parseHostPattern,
 } from '../../contracts/host-pattern.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { REDACTED, spellings } from '../../providers/openai/redact.ts';
+import { REDACTED, spellings } from '../../contracts/redacted.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 

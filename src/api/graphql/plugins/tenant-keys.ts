@@ -3,7 +3,7 @@ import 'postgraphile';
 
 /**
  * Unique keys `(tenant_id, …)` exist for composite foreign keys, not for people: they give no accessors and no
- * mutations, and the column neither filters nor sorts, since it has one value for every caller. Every other key has the
+ * mutations, and the column neither filters nor sorts, since it has one value for every caller. Other keys may have the
  * tenant behind its id, so that others' rows are not even looked at; what remains is as unique, since that id has but one tenant.
  */
 export const TenantKeysPlugin: GraphileConfig.Plugin = {

@@ -1,25 +1,7 @@
 -- Up Migration
 -- Whatever index Postgres chooses to look for an id by, the tenant stands behind the id: a row of another tenant is not even
--- looked at, whatever the size of a table. Makes the indexes anew, which stops writers of a table meanwhile: some seconds
--- for each million of executions.
-do $$
-declare
-  v_table name;
-begin
-  for v_table in
-    select c.relname from pg_constraint as k join pg_class as c on c.oid = k.conrelid
-    join pg_attribute as a on a.attrelid = c.oid and a.attname = 'id'
-    where c.relnamespace = 'howdah'::regnamespace and k.contype = 'p' and not c.relispartition and c.relname <> 'tenants'
-      and k.conkey = array[a.attnum]
-      and exists (select from pg_attribute as t where t.attrelid = c.oid and t.attname = 'tenant_id')
-    order by 1
-  loop
-    execute format('alter table howdah.%I drop constraint %I, add primary key (id, tenant_id)', v_table, v_table || '_pkey');
-  end loop;
-end $$;
-alter table howdah.agent_models drop constraint agent_models_pkey, add primary key (agent_id, tenant_id, purpose, position);
-alter table howdah.agent_skills drop constraint agent_skills_pkey, add primary key (agent_id, tenant_id, skill_id);
-alter table howdah.agent_tools drop constraint agent_tools_pkey, add primary key (agent_id, tenant_id, tool_id);
+-- looked at, whatever the size of a table. Primary keys stay as they are, since others' tables refer to them. Makes the
+-- indexes anew, which stops writers of a table meanwhile: some seconds for each million of executions.
 alter table howdah.agent_versions drop constraint agent_versions_agent_id_version_key,
   add constraint agent_versions_agent_id_version_key unique (agent_id, tenant_id, version);
 alter table howdah.workflow_versions drop constraint workflow_versions_workflow_id_version_key,
@@ -69,21 +51,3 @@ alter table howdah.workflow_versions drop constraint workflow_versions_workflow_
   add constraint workflow_versions_workflow_id_version_key unique (workflow_id, version);
 alter table howdah.agent_versions drop constraint agent_versions_agent_id_version_key,
   add constraint agent_versions_agent_id_version_key unique (agent_id, version);
-alter table howdah.agent_tools drop constraint agent_tools_pkey, add primary key (agent_id, tool_id);
-alter table howdah.agent_skills drop constraint agent_skills_pkey, add primary key (agent_id, skill_id);
-alter table howdah.agent_models drop constraint agent_models_pkey, add primary key (agent_id, purpose, position);
-do $$
-declare
-  v_table name;
-begin
-  for v_table in
-    select c.relname from pg_constraint as k join pg_class as c on c.oid = k.conrelid
-    join pg_attribute as a on a.attrelid = c.oid and a.attname = 'id'
-    join pg_attribute as t on t.attrelid = c.oid and t.attname = 'tenant_id'
-    where c.relnamespace = 'howdah'::regnamespace and k.contype = 'p' and not c.relispartition
-      and k.conkey = array[a.attnum, t.attnum]
-    order by 1
-  loop
-    execute format('alter table howdah.%I drop constraint %I, add primary key (id)', v_table, v_table || '_pkey');
-  end loop;
-end $$;

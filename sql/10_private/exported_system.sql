@@ -1,0 +1,86 @@
+-- What an export is made of: {document, left_out: [{path, message}]}. Agents and workflows are deleted softly, and who had
+-- them as members or tools keeps the row, so a document may name somebody who is not there any more.
+create or replace function howdah_private.exported_system(name text) returns jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_system howdah.agent_systems;
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if exported_system.name is null then
+    return howdah_private.without_lost(howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.name = exported_system.name and s.tenant_id = howdah.current_tenant();
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no agent system %s', to_jsonb(exported_system.name)),
+      detail = jsonb_build_object('agent_system', exported_system.name)::text,
+      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+  end if;
+  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+end $$;
+
+-- A tool that stands for somebody who was deleted goes with him, and then so does whoever was given that tool: hence the rounds.
+create or replace function howdah_private.without_lost(document jsonb) returns jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_document jsonb := without_lost.document;
+  v_lost_tools text[] := '{}';
+  v_left_out jsonb[] := '{}';
+  v_use record;
+begin
+  loop
+    for v_use in
+      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+        p.parts
+      from howdah_private.system_uses(v_document) as u
+      cross join lateral (
+        select array_agg(replace(replace(x.part, '~1', '/'), '~0', '~') order by x.place) as parts
+        from string_to_table(substr(u.path, 2), '/') with ordinality as x (part, place)
+      ) as p
+      where (u.what = 'tool' and u.name = any (v_lost_tools))
+        or not exists (select from howdah_private.known_names(v_document) as k where (k.what, k.name) = (u.what, u.name))
+      order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
+    loop
+      v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
+        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
+        v_lost_tools := v_lost_tools || v_use.parts[2];
+      end if;
+    end loop;
+    exit when not found;
+  end loop;
+  return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
+end $$;
+
+-- The document without one place where it names something, and without what was only said about that.
+create or replace function howdah_private.without_use(document jsonb, parts text[], name text) returns jsonb
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_document jsonb := without_use.document #- without_use.parts;
+  v_tools jsonb;
+begin
+  if parts[1] = 'tools' and parts[3] <> 'compensation' then
+    v_document := v_document #- parts[1:2];
+    return case when v_document -> 'tools' = '{}' then v_document - 'tools' else v_document end;
+  elsif parts[1] = 'agents' and parts[3] = 'prompt' then
+    return v_document #- array['agents', parts[2], 'prompt_values'];
+  elsif parts[1] = 'agents' and parts[3] = 'tools' then
+    v_tools := howdah_private.sparse(
+      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      '{"allow": [], "configuration": {}, "requires_approval": {}}');
+    return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
+  end if;
+  -- an entry says only what it would not be by itself, but for the members of a workflow
+  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
+    else v_document end;
+end $$;

@@ -1,0 +1,172 @@
+-- A row with every column under a name of its own (`name`, `name (2)`), null where they have one each: of two keys
+-- that are the same a reader of JSON keeps one.
+create or replace function howdah_private.named_apart(row_as_json json) returns json
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  from (
+    select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
+    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+  ) as c
+  having max(c.nth) > 1
+$$;
+
+-- The list of schemas once more, by what Postgres' own planner is going to read and not by the text: each table has to stand
+-- in one of them, or be read by a view, a policy or a partitioned table that does.
+create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[]) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table text;
+begin
+  with recursive read_tables as (
+    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
+    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text into v_table from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (schemas)
+  )
+  limit 1;
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $$;
+
+-- Reads with one SELECT that is not ours, as howdah_reader, to whom this function belongs: inside a security definer function
+-- Postgres refuses `set role`, and that role can write nothing. The caller has made the transaction read only and bound it
+-- (bound.sql). A cursor takes one statement and no more, and nothing that is no SELECT; so does the one over EXPLAIN.
+-- `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
+create or replace function howdah_private.read_rows(
+  query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
+) returns table (rows text[], cut_by text)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', read_rows.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $$;
+
+-- The functions and operators among these that a query of a model may not call, and why. Of Postgres' own: what only computes.
+-- Those that read a file, a setting or SQL in a string, that wait, lock, write or act on a session are volatile, or stand
+-- below. Of the schemas on `path`: what is immutable and has no other rights than its caller.
+-- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" | "field"}; a field is called
+-- where it has the name of a function: `(5).pg_sleep`.
+create or replace function howdah_private.refused_calls(calls jsonb, path text[])
+  returns table (name text, reason text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with calls as (
+    select distinct c.name, c.schema, c.kind
+    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+  ),
+  places as (
+    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    from calls as c
+    join pg_namespace as n
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+  ),
+  routines as (
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
+    where s.kind <> 'operator'
+    union all
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
+    join pg_proc as p on p.oid = o.oprcode
+    where s.kind = 'operator'
+  ),
+  candidates as (
+    select p.name, p.schema, p.kind, case
+        when p.prosecdef then 'it has the rights of its owner'
+        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
+          'of functions outside pg_catalog only immutable ones may be called'
+        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+        )) then 'it may do more than compute'
+        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
+          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it tells of the server, or runs SQL in a string'
+      end as reason
+    from routines as p
+  )
+  select c.name, max(coalesce(d.reason, 'there is no such function'))
+  from calls as c
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  where d.reason is not null or (d.name is null and c.kind = 'function')
+  group by c.name
+  order by c.name
+$$;
+
+-- What sql_query may be told, by a tool's row or for one agent.
+create or replace function howdah_private.refuse_query_settings(configuration jsonb) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults('{"properties": {
+    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "max_cost": {"type": "number", "minimum": 1},
+    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+  }}', refuse_query_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.';
+  end if;
+end $$;

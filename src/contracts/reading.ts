@@ -1,0 +1,46 @@
+import type { JsonObject } from './json.ts';
+
+export type ReadLimits = {
+  rows: number;
+  /** Of all rows together, as JSON. */
+  bytes: number;
+  /** As Postgres estimates it, in its own units; null: no limit. */
+  cost: number | null;
+  timeoutMs: number;
+};
+
+/** What a query that is not ours may read, and for whom. */
+export type ReadRequest = {
+  /** The run it is for: with the rights of whom it was begun for, in its tenant. */
+  boundTo: { tenantId: string; executionId: string };
+  /** Where its tables may be, in the order they are found in; null: wherever howdah_reader may read but in the system. */
+  schemas: readonly string[] | null;
+  limits: ReadLimits;
+  signal: AbortSignal;
+};
+
+/** `cut_by` is what there are more rows than. */
+export type Rows = { rows: JsonObject[]; cut_by: 'rows' | 'bytes' | null };
+
+/** A column as a query may name it. */
+export type ReadableColumn = {
+  name: string;
+  type: string;
+  comment: string | null;
+  is_key: boolean;
+  is_required: boolean;
+  /** `schema.table.column` of a foreign key. */
+  refers_to: string | null;
+  /** Values it has, in a table that was asked for by name. */
+  samples?: string[];
+};
+
+export type ReadableTable = {
+  schema: string;
+  name: string;
+  is_view: boolean;
+  comment: string | null;
+  /** Postgres' guess; null where it has none, or where it would count the rows of others. */
+  row_estimate: number | null;
+  columns: ReadableColumn[];
+};

@@ -1,0 +1,148 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+
+/**
+ * What a query calls; without a schema it is found by the search path. A field may be a function: `(5).pg_sleep` sleeps.
+ */
+export type Call = { name: string; schema: string | null; kind: 'function' | 'operator' | 'field' };
+
+/** Why a query is not run. */
+export class Refusal extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** All there may be in a query. What is not named here writes, locks, or is not known to do neither. */
+const NODES = new Set(
+  `SelectStmt ResTarget ColumnRef A_Star String Integer Float Boolean BitString A_Const A_Expr BoolExpr FuncCall
+  TypeCast TypeName NullTest BooleanTest CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink A_ArrayExpr A_Indirection
+  A_Indices RowExpr RangeVar RangeSubselect RangeFunction RangeTableSample JoinExpr SortBy GroupingSet GroupingFunc WindowDef
+  CommonTableExpr ColumnDef List NamedArgExpr CollateClause SQLValueFunction JsonIsPredicate JsonObjectConstructor JsonArrayConstructor
+  JsonArrayQueryConstructor JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonKeyValue JsonValueExpr JsonFuncExpr JsonTable
+  JsonTableColumn JsonTablePathSpec JsonArgument JsonBehavior JsonParseExpr JsonScalarExpr JsonSerializeExpr`.split(
+    /\s+/,
+  ),
+);
+
+const WRITES: Readonly<Record<string, string>> = {
+  LockingClause: 'it locks rows (FOR UPDATE, FOR SHARE)',
+  ParamRef: 'it has a parameter ($1), and there is nothing to put there: write the value',
+};
+
+const SAMPLES = ['bernoulli', 'system'];
+const SYSTEM = /^(pg_.*|information_schema|howdah_private|graphile_worker)$/;
+const CATALOGUE_HINT = 'Send the query `describe` to see which tables there are.';
+
+export type Walk = { calls: Call[]; statement(statement: JsonObject): void };
+
+/** Goes through a tree of the parser, refuses what may not be in it, and collects what it calls. */
+export function createWalk(schemas: readonly string[] | null): Walk {
+  const calls: Call[] = [];
+
+  const statement = (found: JsonObject): void => {
+    const [kind = ''] = Object.keys(found);
+    if (kind !== 'SelectStmt') {
+      throw new Refusal(`it is no SELECT but ${wordsOf(kind)}`, 'Only reading is possible here.');
+    }
+    value(found);
+  };
+
+  const value = (found: Json | undefined): void => {
+    if (Array.isArray(found)) {
+      for (const entry of found) value(entry);
+      return;
+    }
+    if (!isJsonObject(found)) return;
+    for (const [key, child] of Object.entries(found)) {
+      if (/^[A-Z]/.test(key)) node(key, child as JsonObject);
+      else field(key, child as Json);
+    }
+  };
+
+  const node = (kind: string, found: JsonObject): void => {
+    if (!NODES.has(kind)) throw new Refusal(WRITES[kind] ?? `it contains ${wordsOf(kind)}`);
+    judge[kind]?.(found);
+    value(found);
+  };
+
+  const field = (key: string, found: Json): void => {
+    if (key === 'intoClause') throw new Refusal('it writes a table (INTO)');
+    if (key === 'typeName' && isJsonObject(found)) typeName(found);
+    if (key === 'func' && isJsonObject(found) && found.funcname) judge.FuncCall?.(found);
+    if (key === 'useOp' || key === 'operName') call('operator', found);
+    value(found);
+  };
+
+  const call = (kind: Call['kind'], list: Json | undefined): void => {
+    const names = namesOf(list);
+    const name = names.at(-1);
+    if (name === undefined) return;
+    const schema = names.length > 1 ? (names.at(-2) as string) : null;
+    if (schema !== null && schema !== 'pg_catalog') allow(schema, `${schema}.${name}`);
+    calls.push({ name, schema, kind });
+  };
+
+  const mayCall = (names: string[]): void => {
+    for (const name of names) calls.push({ name, schema: null, kind: 'field' });
+  };
+
+  const typeName = (found: JsonObject): void => {
+    const names = namesOf(found.names);
+    const schema = names.length > 1 ? names.at(-2) : undefined;
+    if (schema !== undefined && schema !== 'pg_catalog') allow(schema, names.join('.'));
+    if (/^reg/.test(names.at(-1) ?? ''))
+      throw new Refusal(`the type ${names.at(-1)} is not for queries`);
+  };
+
+  const allow = (schema: string, whole: string): void => {
+    if (SYSTEM.test(schema)) {
+      throw new Refusal(`${whole} belongs to the system`, CATALOGUE_HINT);
+    }
+    if (schemas && !schemas.includes(schema)) {
+      const allowed = `The schemas it may read: ${schemas.join(', ') || 'none'}. ${CATALOGUE_HINT}`;
+      throw new Refusal(`${whole} is in none of the schemas this tool may read`, allowed);
+    }
+  };
+
+  const judge: Readonly<Record<string, (found: JsonObject) => void>> = {
+    RangeVar: ({ catalogname, schemaname, relname }) => {
+      const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
+      if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
+      // every table of the system is found without its schema, whatever the search path says
+      if (schemaname) allow(String(schemaname), whole);
+      else if (/^pg_/.test(String(relname))) allow('pg_catalog', whole);
+    },
+    FuncCall: ({ funcname }) => call('function', funcname),
+    ColumnRef: ({ fields }) => mayCall(namesOf(fields).slice(1)),
+    A_Indirection: ({ indirection }) => mayCall(namesOf(indirection)),
+    RangeTableSample: ({ method }) => {
+      const name = namesOf(method).at(-1) ?? '';
+      if (!SAMPLES.includes(name)) throw new Refusal(`it samples by ${name}`, SAMPLES.join(' or '));
+    },
+    A_Expr: ({ name, kind }) => {
+      // of the others (IN, BETWEEN, LIKE …) the name is the grammar's
+      if (['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_OP_ALL'].includes(String(kind)))
+        call('operator', name);
+    },
+    TypeName: typeName,
+  };
+
+  return { calls, statement };
+}
+
+/** `DeleteStmt` → `DELETE`, for people. */
+function wordsOf(kind: string): string {
+  const words = kind.replace(/Stmt$/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
+  return words === '' ? 'nothing' : words.toUpperCase();
+}
+
+/** The names of a list of the parser, such as `[{"String": {"sval": "shop"}}]`. */
+function namesOf(list: Json | undefined): string[] {
+  return (Array.isArray(list) ? list : []).flatMap((entry) => {
+    const string = isJsonObject(entry) ? entry.String : undefined;
+    return isJsonObject(string) ? [String(string.sval ?? '')] : [];
+  });
+}

@@ -1,0 +1,103 @@
+/** What keeps a text from being JSON, and where. */
+export type JsonFault = { offset: number; message: string };
+
+const TOKEN =
+  /"(?:[ !#-[\]-\uFFFF]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)|[{}[\]:,]/y;
+const BYTE_ORDER_MARK = '\uFEFF';
+const CLOSING = { '{': '}', '[': ']' } as const;
+
+/** The first fault of a text as JSON, which YAML forgives a lot of; undefined where it is JSON. Tells the place, which engines do not. */
+export function jsonFault(text: string): JsonFault | undefined {
+  try {
+    JSON.parse(text.replace(/^\uFEFF/, ''));
+    return undefined;
+  } catch {
+    return firstFault(text);
+  }
+}
+
+type Token = { offset: number; text: string };
+type State = {
+  /** The brackets that are open. */
+  open: ('{' | '[')[];
+  expects: 'value' | 'key' | 'colon' | 'more';
+  before: Token;
+};
+
+function firstFault(text: string): JsonFault {
+  let token: Token = { offset: 0, text: text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '' };
+  const state: State = { open: [], expects: 'value', before: token };
+  for (;;) {
+    const next = tokenAt(text, token.offset + token.text.length);
+    if ('message' in next) return next;
+    const message = isClosing(state, next) ? commaBefore(state, next) : faultAt(state, next);
+    if (message !== undefined)
+      return { offset: (isClosing(state, next) ? state.before : next).offset, message };
+    token = next;
+    state.before = next;
+  }
+}
+
+/** A bracket that closes the one that is open, where an entry has ended or none has begun, or after a comma too many. */
+function isClosing({ open, expects, before }: State, { text }: Token): boolean {
+  const inside = open.at(-1);
+  if (inside === undefined || text !== CLOSING[inside]) return false;
+  return expects === 'more' || before.text === inside || before.text === ',';
+}
+
+function commaBefore(state: State, { text }: Token): string | undefined {
+  if (state.before.text === ',') return `a comma before ${text}: take it out`;
+  state.open.pop();
+  state.expects = 'more';
+  return undefined;
+}
+
+function faultAt(state: State, { text }: Token): string | undefined {
+  const inside = state.open.at(-1);
+  switch (state.expects) {
+    case 'more':
+      if (text !== ',' || inside === undefined) return afterValue(text, inside);
+      state.expects = inside === '{' ? 'key' : 'value';
+      return undefined;
+    case 'colon':
+      state.expects = 'value';
+      return text === ':' ? undefined : 'a : has to stand here';
+    case 'key':
+      state.expects = 'colon';
+      return text.startsWith('"') ? undefined : 'a key in double quotes has to stand here';
+    default:
+      if (/^[\]}:,]?$/.test(text)) return 'a value has to stand here';
+      if (text === '{' || text === '[') state.open.push(text);
+      state.expects = text === '{' ? 'key' : text === '[' ? 'value' : 'more';
+      return undefined;
+  }
+}
+
+/** The end of the text is an empty token. */
+function tokenAt(text: string, at: number): Token | JsonFault {
+  const space = /[ \t\r\n]*/y;
+  space.lastIndex = at;
+  const offset = at + (space.exec(text)?.[0].length ?? 0);
+  if (offset === text.length) return { offset, text: '' };
+  TOKEN.lastIndex = offset;
+  const found = TOKEN.exec(text);
+  if (found) return { offset, text: found[0] };
+  const [written = ''] =
+    /^(?:"|'|#|\/\/|\/\*|[^\s{}[\]:,"']*)/.exec(text.slice(offset, offset + 40)) ?? [];
+  return { offset, message: strange(written) };
+}
+
+function strange(written: string): string {
+  if (written === '"')
+    return 'a text that begins here is not closed on its line, or holds what JSON has to escape';
+  if (written === "'") return 'JSON has its texts in double quotes';
+  if (/^(#|\/)/.test(written)) return 'JSON has no comments';
+  return 'this is no value of JSON: texts and keys stand in double quotes';
+}
+
+function afterValue(text: string, inside: '{' | '[' | undefined): string {
+  if (inside === undefined) return 'nothing more may stand behind the document';
+  return text === ''
+    ? `the file ends, and a ${CLOSING[inside]} is missing`
+    : `a comma is missing before this, or a ${CLOSING[inside]}`;
+}

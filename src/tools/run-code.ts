@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import type { JsonObject } from '../contracts/json.ts';
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
+import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
+import { limitsIn } from './run-code/limits.ts';
+import { outcomeOf } from './run-code/outcome.ts';
+import { createPython, type PythonOptions } from './run-code/python.ts';
+import { Threads } from './run-code/threads.ts';
+
+/** Runs code of one language. Rejects with the signal's reason when that fires. */
+export type RunCode = (job: CodeJob, signal: AbortSignal) => Promise<CodeReport>;
+
+/**
+ * The built-in tool `run_code`: JavaScript in threads of this process, Python under bubblewrap where the host has it. Nothing
+ * is started before the first call. Never throws.
+ */
+export function runCodeTool(options: PythonOptions = {}): BuiltinTool {
+  const languages = codeLanguages(options);
+  return {
+    name: 'run_code',
+    run: (args, context, configuration) => run(languages, args, context, configuration),
+  };
+}
+
+/** The languages there are, each with as many jobs at once as the machine has processors. */
+export function codeLanguages(options: PythonOptions = {}): Record<string, RunCode> {
+  const size = availableParallelism();
+  const threads = new Threads(size);
+  return {
+    javascript: (job, signal) => threads.run(job, signal),
+    python: createPython(size, options),
+  };
+}
+
+async function run(
+  languages: Record<string, RunCode>,
+  args: JsonObject,
+  { signal }: BuiltinContext,
+  configuration: JsonObject,
+): Promise<ToolOutcome> {
+  const limits = limitsIn(configuration);
+  if (!limits.ok) return limits;
+  const job: CodeJob = { ...limits.value, code: String(args.code ?? ''), data: args.data ?? null };
+  const language = Object.hasOwn(languages, String(args.language))
+    ? languages[String(args.language)]
+    : undefined;
+  if (!language) {
+    const message = `language: ${JSON.stringify(args.language)} is none of ${Object.keys(languages).join(', ')}`;
+    return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
+  }
+  try {
+    return outcomeOf(await language(job, signal), limits.value);
+  } catch (error) {
+    return signal.aborted ? ended(signal.reason, limits.value) : broken(error);
+  }
+}
+
+/** The end of the run, or of the time the tool's row gives: of which its place in the line was a part. */
+function ended(reason: unknown, { timeout_ms }: CodeLimits): ToolOutcome {
+  const isTime = reason instanceof DOMException && reason.name === 'TimeoutError';
+  const message = isTime
+    ? `the tool's time was over: the code may take ${timeout_ms} ms, and waited for its turn before`
+    : 'the run ended before the code did';
+  return {
+    ok: false,
+    error: { code: isTime ? 'timeout' : 'cancelled', message, retryable: isTime },
+  };
+}
+
+function broken(error: unknown): ToolOutcome {
+  const message = `the sandbox could not be started: ${(error as Error).message}`;
+  return { ok: false, error: { code: 'tool_failed', message, retryable: true } };
+}

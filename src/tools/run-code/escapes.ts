@@ -1,0 +1,91 @@
+import type { CodeFault, CodeJob, CodeReport } from './job.ts';
+
+/** Code that tries to get out, or to use more than it may; and what has to come of it: a fault, or its result as JSON. */
+export type Escape = {
+  language: 'javascript' | 'python';
+  name: string;
+  code: string;
+  expected: CodeFault['fault'] | (string & {});
+};
+
+const javascript = (
+  name: string,
+  code: string,
+  expected: Escape['expected'] = 'threw',
+): Escape => ({
+  ...{ language: 'javascript', name, code, expected },
+});
+const python = (name: string, code: string, expected: Escape['expected'] = 'threw'): Escape => ({
+  ...{ language: 'python', name, code, expected },
+});
+
+const SYSTEM_CALL = `import ctypes
+c = ctypes.CDLL(None, use_errno=True)
+(CALL, ctypes.get_errno())[0] >= 0`;
+
+/** What `howdah doctor` and the tests try. Each ends within its limits, which are short. */
+export const ESCAPES: readonly Escape[] = [
+  javascript(
+    'objects of the host',
+    'typeof process + typeof require + typeof fetch',
+    '"undefinedundefinedundefined"',
+  ),
+  javascript(
+    'the Function constructor',
+    'this.constructor.constructor("return typeof process")()',
+    '"undefined"',
+  ),
+  javascript(
+    'the constructor behind console',
+    'console.log.constructor("return typeof globalThis.process")()',
+    '"undefined"',
+  ),
+  javascript('a module of the host', 'await import("node:fs")'),
+  javascript('an endless loop', 'for (;;) {}', 'time'),
+  javascript('an endless loop that catches', 'for (;;) try { for (;;) {} } catch {}', 'time'),
+  javascript('endless promises', 'const f = () => Promise.resolve().then(f); await f()', 'time'),
+  javascript('a regular expression that backtracks', '/(a+)+$/.test("a".repeat(40) + "b")', 'time'),
+  javascript(
+    'a search that the interpreter does not interrupt',
+    '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")',
+    'time',
+  ),
+  javascript('ever more memory', 'const a = []; for (;;) a.push(new Uint8Array(1e6))', 'memory'),
+  javascript('a text of a gigabyte', '"x".repeat(1e9).length', 'memory'),
+  javascript('endless recursion', '(function f() { f() })()', 'stack'),
+  javascript('a result of a megabyte', '"x".repeat(1e6)', 'result'),
+  python('a file of the host', 'open("/etc/passwd").read()'),
+  python('the environment of a process', 'open("/proc/self/environ").read()'),
+  python('a file in the temporary folder', 'open("/tmp/x", "w")'),
+  python('a file at the root', 'open("/x", "w")'),
+  python('a connection', 'import socket\nsocket.create_connection(("127.0.0.1", 5432), 1)'),
+  python('a name looked up', 'import socket\nsocket.getaddrinfo("example.com", 80)'),
+  python('another process', 'import os\nos.fork()'),
+  python('another user', 'import os\nos.setuid(0)'),
+  python('a namespace', SYSTEM_CALL.replace('CALL', 'c.unshare(0x10000000)'), 'false'),
+  python('a process traced', SYSTEM_CALL.replace('CALL', 'c.ptrace(0, 0, 0, 0)'), 'false'),
+  python(
+    'memory beside the limit',
+    SYSTEM_CALL.replace('CALL', 'c.memfd_create(b"m", 0)'),
+    'false',
+  ),
+  python('ever more memory', 'a = []\nwhile True: a.append(bytes(1000000))', 'memory'),
+  python('an endless loop', 'while True: pass', 'time'),
+  python(
+    'signals ignored',
+    'import signal, time\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\ntime.sleep(60)',
+    'time',
+  ),
+  python('a gigabyte written', 'import os\nwhile True: os.write(1, b"x" * 100000)', 'result'),
+];
+
+/** The job an escape is tried as. */
+export function escapeJob({ code, expected }: Pick<Escape, 'code' | 'expected'>): CodeJob {
+  const timeout_ms = expected === 'time' ? 300 : 10_000;
+  return { code, data: null, timeout_ms, memory_mb: 32 };
+}
+
+/** What came of a job, as `expected` says it. */
+export function cameOf(report: CodeReport): string {
+  return 'result' in report ? report.result : report.fault;
+}

@@ -1,0 +1,24 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { CodeLimits } from './job.ts';
+
+/** What `configuration` of run_code may say; the same stands in SQL (`howdah_private.refuse_code_limits`). */
+export const CODE_LIMITS = {
+  timeout_ms: { least: 100, most: 60_000, usual: 10_000 },
+  memory_mb: { least: 32, most: 512, usual: 64 },
+} as const;
+
+/** The limits a call has by its tool's configuration. One out of range is refused, wherever it came from. */
+export function limitsIn(configuration: JsonObject): Outcome<CodeLimits> {
+  const limits: CodeLimits = { timeout_ms: 0, memory_mb: 0 };
+  for (const name of ['timeout_ms', 'memory_mb'] as const) {
+    const { least, most, usual } = CODE_LIMITS[name];
+    const value: Json = configuration[name] ?? usual;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      const message = `the tool's configuration.${name} is no whole number from ${least} to ${most}`;
+      return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+    }
+    limits[name] = value;
+  }
+  return { ok: true, value: limits };
+}

@@ -1,0 +1,44 @@
+import type { Json } from '../../contracts/json.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
+
+/** What the model is told: the result and what was printed, or what is wrong and where. */
+export function outcomeOf(report: CodeReport, limits: CodeLimits): ToolOutcome {
+  const { stdout } = report;
+  if ('result' in report) {
+    const result = JSON.parse(report.result) as Json;
+    return { ok: true, value: { result, stdout } };
+  }
+  const { fault, line, column } = report;
+  return {
+    ok: false,
+    error: {
+      code: fault === 'time' ? 'timeout' : 'tool_failed',
+      message: sentence(report, limits),
+      retryable: fault === 'lost', // the same code comes to the same end
+      cause: {
+        ...(line === undefined ? {} : { line }),
+        ...(column === undefined ? {} : { column }),
+        stdout,
+      },
+    },
+  };
+}
+
+function sentence({ fault, message, line, column }: CodeFault, limits: CodeLimits): string {
+  switch (fault) {
+    case 'time':
+      return `the code was stopped: it took more than ${limits.timeout_ms} ms`;
+    case 'memory':
+      return `the code was stopped: it needed more than ${limits.memory_mb} MB of memory`;
+    case 'threw':
+      return line === undefined
+        ? message
+        : `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
+    case 'stack':
+    case 'result':
+      return `the code was stopped: ${message}`;
+    case 'lost':
+      return `the sandbox was lost while the code ran: ${message}`;
+  }
+}

@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { bubblewrapArguments, FILTER_FD, REPORT_FD } from './bubblewrap.ts';
+import {
+  type CodeFault,
+  type CodeJob,
+  type CodeReport,
+  kept,
+  RESULT_BYTES,
+  STDOUT_BYTES,
+} from './job.ts';
+import { Room } from './room.ts';
+import { seccompFilter } from './seccomp.ts';
+
+export type PythonOptions = {
+  /** Where bubblewrap stands; looked for among the programs of the system. */
+  bwrap?: string;
+};
+
+const GRACE_MS = 250;
+const NOBODY = 65_534;
+/** Of each of its outputs: a report with every character of its result escaped, twice, and something to spare. */
+const MOST_BYTES = 16 * RESULT_BYTES;
+/** How it ends when its processor time is over. */
+const SPENT = ['SIGXCPU', 'status 152'];
+/** What the code may say of its end. */
+const FAULTS = ['threw', 'memory', 'result'];
+const OUT_OF_TIME: CodeFault = { fault: 'time', message: '' };
+const PROBE: CodeJob = { code: '1 + 1', data: null, timeout_ms: 5_000, memory_mb: 64 };
+
+type Ended = {
+  report: string;
+  stdout: string;
+  stderr: string;
+  status: string;
+  stopped?: CodeFault;
+};
+
+/** Python under bubblewrap, `size` at once. Whether this host can is tried once, before the first job. */
+export function createPython(size: number, options: PythonOptions) {
+  const room = new Room(size);
+  let missing: Promise<string | undefined> | undefined;
+  return (job: CodeJob, signal: AbortSignal): Promise<CodeReport> =>
+    room.within(signal, async () => {
+      missing ??= whatIsMissing(options);
+      const reason = await missing;
+      signal.throwIfAborted();
+      return reason === undefined
+        ? reportOf(await runOnce(job, signal, options))
+        : { stdout: '', fault: 'threw', message: reason };
+    });
+}
+
+/** One sentence on why Python cannot run on this host; undefined where it can. */
+async function whatIsMissing(options: PythonOptions): Promise<string | undefined> {
+  const instead = 'write it in JavaScript';
+  if (!seccompFilter(process.arch)) {
+    return `Python does not run on this worker, whose processor (${process.arch}) has no filter of system calls: ${instead}`;
+  }
+  try {
+    const tried = await runOnce(PROBE, new AbortController().signal, options);
+    const report = reportOf(tried);
+    return tried.stopped || ('result' in report && report.result === '2')
+      ? undefined // one too busy to say within its time is not one that cannot
+      : `Python does not run on this worker, bubblewrap could not make its sandbox (${tried.stderr.trim().slice(0, 200) || tried.status}): ${instead}`;
+  } catch {
+    return `Python does not run on this worker, which has no bubblewrap (bwrap): ${instead}`;
+  }
+}
+
+/** Rejects when bubblewrap cannot be started, and with the signal's reason when that fires; the sandbox is gone then. */
+function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Promise<Ended> {
+  const child = spawn(options.bwrap ?? 'bwrap', bubblewrapArguments(job), {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/usr/local/bin' },
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}), // root is above a limit of processes
+  });
+  let stopped: CodeFault | undefined;
+  const stop = (fault: CodeFault): void => {
+    stopped ??= fault;
+    child.kill('SIGKILL'); // the kernel ends whatever is in the sandbox
+  };
+  const outputs = [1, 2, REPORT_FD].map((fd) => heard(child.stdio[fd] as Readable, stop));
+  feed(child, 0, JSON.stringify({ code: job.code, data: job.data }));
+  feed(child, FILTER_FD, seccompFilter(process.arch) as Buffer);
+  const abort = (): void => stop(OUT_OF_TIME);
+  const timer = setTimeout(abort, job.timeout_ms + GRACE_MS);
+  signal.addEventListener('abort', abort, { once: true });
+  return new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, killedBy) => {
+      const [stdout = '', stderr = '', report = ''] = outputs.map((output) => output());
+      const status = killedBy ?? `status ${code}`;
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ report, stdout, stderr, status, ...(stopped ? { stopped } : {}) });
+    });
+  }).finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  });
+}
+
+function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
+  const input = child.stdio[fd] as Writable;
+  input.on('error', () => {}); // it ended before it had read: its status says why
+  input.end(content);
+}
+
+/** Gives what came out of it so far. Whoever writes far more than is kept goes around `print`, and is stopped. */
+function heard(stream: Readable, stop: (fault: CodeFault) => void): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on('error', () => {});
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength;
+    if (bytes <= MOST_BYTES) chunks.push(chunk);
+    else stop({ fault: 'result', message: 'it wrote too much' });
+  });
+  return () => Buffer.concat(chunks).toString('utf8');
+}
+
+function reportOf({ report, stopped, status, ...ended }: Ended): CodeReport {
+  const stdout = kept(ended.stdout, STDOUT_BYTES);
+  if (stopped) return { stdout, ...stopped };
+  if (SPENT.includes(status)) return { stdout, ...OUT_OF_TIME };
+  return {
+    stdout,
+    ...(toldIn(report) ?? {
+      fault: 'threw',
+      message: `Python ended without a result (${status})`,
+    }),
+  };
+}
+
+/** The code may have written anything in place of its report: what is none is undefined. */
+function toldIn(report: string): { result: string } | CodeFault | undefined {
+  try {
+    const told = JSON.parse(report);
+    if (typeof told.result === 'string') {
+      JSON.parse(told.result);
+      return Buffer.byteLength(told.result) <= RESULT_BYTES ? { result: told.result } : undefined;
+    }
+    const { fault, message, line, column } = told;
+    return FAULTS.includes(fault) && typeof message === 'string'
+      ? { fault, message: message.slice(0, 4_000), line: placeIn(line), column: placeIn(column) }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function placeIn(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}

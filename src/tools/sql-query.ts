@@ -1,0 +1,91 @@
+import type { Outcome } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { ReadableTable, ReadRequest, Rows } from '../contracts/reading.ts';
+import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import { RESULT_LIMIT_BYTES } from './result.ts';
+import { describedTables, unknownTables } from './sql-query/description.ts';
+import { tableOf } from './sql-query/table.ts';
+
+/** How the database is asked: what the tool wants to know, and nothing that is not read there. */
+export type Reader = {
+  rows(request: ReadRequest & { query: string }): Promise<Outcome<Rows>>;
+  tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
+};
+
+/** What a tool's row or an agent does not say. Only `public`: a schema is opened to each tool by its name. */
+const DEFAULTS = { schemas: ['public'], max_rows: 100, max_cost: 10_000_000, timeout_ms: 10_000 };
+
+/** Rows are logged as they are, so they have to fit into what is logged of a result, with their frame. */
+const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
+
+const DESCRIBE = /^\s*describe\b([\w\s.,"]*?);?\s*$/i;
+
+/**
+ * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.refuse_query_settings) has
+ * `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
+ */
+export function sqlQueryTool(reader: Reader): BuiltinTool {
+  return {
+    name: 'sql_query',
+    run: async (args, context, configuration) => {
+      const query = String(args.query ?? '');
+      const request = requestOf(context, configuration);
+      const described = DESCRIBE.exec(query);
+      const outcome = described
+        ? await describe(reader, request, namesIn(described[1] ?? ''))
+        : await ask(reader, request, query);
+      return context.signal.aborted ? tooLate() : outcome;
+    },
+  };
+}
+
+function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest {
+  const settings = { ...DEFAULTS, ...configuration } as typeof DEFAULTS;
+  return {
+    boundTo: { tenantId: context.tenant_id, executionId: context.execution_id },
+    schemas: settings.schemas,
+    limits: {
+      rows: settings.max_rows,
+      bytes: MOST_BYTES,
+      cost: settings.max_cost,
+      timeoutMs: settings.timeout_ms,
+    },
+    signal: context.signal,
+  };
+}
+
+async function ask(reader: Reader, request: ReadRequest, query: string): Promise<ToolOutcome> {
+  const found = await reader.rows({ ...request, query });
+  if (!found.ok) return found;
+  const { rows, cut_by } = found.value;
+  return {
+    ok: true,
+    value: { rows, row_count: rows.length, cut_by },
+    text: tableOf(found.value, request.limits),
+  };
+}
+
+async function describe(
+  reader: Reader,
+  request: ReadRequest,
+  names: string[],
+): Promise<ToolOutcome> {
+  const found = await reader.tables(request, names);
+  if (!found.ok) return found;
+  const missing = unknownTables(names, found.value);
+  if (missing.length > 0) {
+    const message = `there is no table ${missing.join(', ')} that may be read; describe lists those there are`;
+    return { ok: false, error: { code: 'not_found', message, retryable: false } };
+  }
+  return { ok: true, value: describedTables(found.value, request.schemas ?? [], names.length > 0) };
+}
+
+function namesIn(text: string): string[] {
+  const names = text.split(/[\s,]+/).map((name) => name.replaceAll('"', '').toLowerCase());
+  return [...new Set(names.filter((name) => name !== ''))];
+}
+
+function tooLate(): ToolOutcome {
+  const message = 'the query took longer than the tool may take';
+  return { ok: false, error: { code: 'timeout', message, retryable: false } };
+}

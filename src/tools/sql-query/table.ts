@@ -1,0 +1,34 @@
+import type { Json } from '../../contracts/json.ts';
+import type { ReadLimits, Rows } from '../../contracts/reading.ts';
+
+const CELL_CHARACTERS = 300;
+
+/** Rows as a table in Markdown, which a model reads well, and how many they are. */
+export function tableOf({ rows, cut_by }: Rows, limits: ReadLimits): string {
+  const [first] = rows;
+  if (!first) return cut_by ? moreThan(cut_by, 0, limits) : '(no rows)';
+  const columns = Object.keys(first);
+  const lines = [
+    columns.map(cellOf),
+    columns.map(() => '---'),
+    ...rows.map((row) => columns.map((column) => cellOf(row[column] ?? null))),
+  ].map((cells) => `| ${cells.join(' | ')} |`);
+  const count = rows.length === 1 ? '(1 row)' : `(${rows.length} rows)`;
+  return `${lines.join('\n')}\n${cut_by ? moreThan(cut_by, rows.length, limits) : count}`;
+}
+
+/** One line; null is no text. */
+function cellOf(value: Json): string {
+  const text = value === null ? 'null' : typeof value === 'string' ? value : JSON.stringify(value);
+  const line = text
+    .slice(0, CELL_CHARACTERS)
+    .replaceAll('\\', '\\\\')
+    .replaceAll('|', '\\|')
+    .replace(/\s*[\r\n]+\s*/g, ' ⏎ ');
+  return text.length > CELL_CHARACTERS ? `${line}…` : line;
+}
+
+function moreThan(cutBy: 'rows' | 'bytes', count: number, { bytes }: ReadLimits): string {
+  const limit = cutBy === 'rows' ? '' : `, ${bytes} bytes being the most`;
+  return `(the first ${count} rows; there are more${limit}: count, sum or filter them in SQL)`;
+}

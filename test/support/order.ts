@@ -1,0 +1,26 @@
+import { relative } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes longest: begun last, one of them alone would be what everybody waits for. */
+const FIRST = [
+  'test/chaos/failpoints.test.ts',
+  'test/db/migrate.test.ts',
+  'test/workers/silence.test.ts',
+  'test/chaos/kill.test.ts',
+  'test/api/isolation.test.ts',
+  'test/runtime/control-properties.test.ts',
+  'test/runtime/fair-shares.test.ts',
+  'test/workers/many-workers.test.ts',
+  'test/runtime/retries.test.ts',
+];
+
+/** Also where nobody has run the tests before: then Vitest knows only how large the files are. */
+export class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = FIRST.indexOf(relative(this.ctx.config.root, moduleId).replaceAll('\\', '/'));
+      return found < 0 ? FIRST.length : found;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
