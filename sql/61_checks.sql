@@ -43,12 +43,21 @@ comment on constraint content_is_not_empty on howdah.skills is 'Write in content
 comment on constraint definition_is_an_object on howdah.skill_versions is 'Change the skill instead: its versions are written from it.';
 comment on constraint position_counts_from_one on howdah.agent_skills is 'Set position to 1 for the skill that is told of first, to 2, 3, … for the others.';
 
+comment on constraint name_is_a_short_word on howdah.mcp_servers is 'Make the name of 1 to 32 letters, digits, _ and -, without two _ in a row or one at the end: it begins the names of its tools.';
+comment on constraint configuration_is_an_object on howdah.mcp_servers is 'Write configuration as a JSON object; howdah.mcp_server_schema(type) says what may stand in it.';
+comment on constraint server_info_is_an_object on howdah.mcp_servers is 'Leave server_info out: workers write it.';
+comment on constraint parameters_are_an_object on howdah.mcp_tools is 'Leave it to the worker: it writes what the server says.';
+comment on constraint annotations_are_an_object on howdah.mcp_tools is 'Leave it to the worker: it writes what the server says.';
+comment on constraint refused_tools_have_a_fault on howdah.mcp_tools is 'Leave it to the worker, which sets status and fault together.';
+comment on constraint an_accepted_tool_is_what_was_accepted on howdah.mcp_tools is 'Accept it by howdah.accept_mcp_tool(server, tool).';
+comment on constraint mcp_tools_name_their_server on howdah.tools is 'Insert the server into howdah.mcp_servers: its tools come by themselves.';
+
 comment on constraint agent_tools_name_their_agent on howdah.tools is 'Give a tool of the kind agent its agent_id, and other kinds none.';
 comment on constraint aliases_fit_the_wire on howdah.tools is 'Make each of aliases of 1 to 64 letters, digits, _ and -.';
 comment on constraint compensation_is_another_tool on howdah.tools is 'Let compensation_tool_id name the tool that takes this one back, or leave it out.';
 comment on constraint configuration_is_an_object on howdah.tools is 'Write configuration as a JSON object, such as {}.';
 comment on constraint name_fits_the_wire on howdah.tools is 'Make the name of 1 to 64 letters, digits, _ and -, since models call it by that.';
-comment on constraint only_tools_that_do_something_exist on howdah.tools is 'Take one of the kinds builtin, sql, custom, agent and workflow.';
+comment on constraint only_tools_that_do_something_exist on howdah.tools is 'Take one of the kinds builtin, sql, custom, agent, workflow and mcp.';
 comment on constraint workflow_tools_name_their_workflow on howdah.tools is 'Give a tool of the kind workflow its workflow_id, and other kinds none.';
 comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is 'Write parameters as the JSON Schema of an object, such as {"type": "object", "properties": {…}}.';
 comment on constraint timeout_is_between_a_millisecond_and_an_hour on howdah.tools is 'Set timeout_ms to 1 to 3600000 milliseconds, or leave it out for a minute.';

@@ -161,6 +161,18 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_ap
 grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
 grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
 
+-- MCP servers: what they offer is written by workers and accepted by a function.
+grant select on howdah.mcp_servers, howdah.mcp_tools, howdah.agent_servers to howdah_app, howdah_analyst;
+grant insert (name, description, type, configuration, trusts_annotations, is_active),
+  update (name, description, type, configuration, trusts_annotations, is_active), delete on howdah.mcp_servers to howdah_app;
+grant insert (agent_id, server_id, allowed_tools), update (allowed_tools), delete on howdah.agent_servers to howdah_app;
+grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app, howdah_analyst;
+grant execute on function howdah.accept_mcp_tool(text, text, text), howdah_private.refuse_mcp_server(howdah.mcp_servers)
+  to howdah_app;
+grant execute on function howdah_private.mcp_server(uuid, uuid), howdah_private.begin_discovery(uuid, uuid, int),
+  howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb), howdah_private.record_mcp_failure(uuid, text, text)
+  to howdah_worker;
+
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
 grant select (is_default) on howdah.agents to howdah_analyst;

@@ -22,6 +22,10 @@ create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
 create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
 
+create type howdah.mcp_server_type as enum ('stdio', 'http');
+
+create type howdah.mcp_tool_status as enum ('accepted', 'new', 'changed', 'refused', 'gone');
+
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
@@ -76,6 +80,20 @@ create table howdah.agent_models (
 alter table howdah.agent_models enable row level security, force row level security;
 CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
+
+create table howdah.agent_servers (
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid not null,
+  server_id uuid not null,
+  allowed_tools text[],
+  created_at timestamp with time zone default now() not null,
+  constraint agent_servers_pkey PRIMARY KEY (agent_id, server_id),
+  constraint agent_servers_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_servers_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE
+);
+alter table howdah.agent_servers enable row level security, force row level security;
+CREATE INDEX agent_servers_agent_id_idx ON howdah.agent_servers USING btree (tenant_id, agent_id);
+CREATE INDEX agent_servers_server_id_idx ON howdah.agent_servers USING btree (tenant_id, server_id);
 
 create table howdah.agent_skills (
   tenant_id uuid default howdah.current_tenant() not null,
@@ -537,6 +555,58 @@ CREATE INDEX mail_thread_id_idx ON howdah.mail USING btree (tenant_id, thread_id
 CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id);
 CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, tenant_id, id) WHERE (to_execution_id IS NOT NULL);
 CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, tenant_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
+
+create table howdah.mcp_servers (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  type howdah.mcp_server_type not null,
+  configuration jsonb not null,
+  trusts_annotations boolean default false not null,
+  is_active boolean default true not null,
+  server_info jsonb,
+  discovered_at timestamp with time zone,
+  error text,
+  failed_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint mcp_servers_pkey PRIMARY KEY (id),
+  constraint mcp_servers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint name_is_a_short_word CHECK (((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$'::text) AND (name !~ '__|_$'::text))),
+  constraint server_info_is_an_object CHECK ((jsonb_typeof(server_info) = 'object'::text))
+);
+alter table howdah.mcp_servers enable row level security, force row level security;
+
+create table howdah.mcp_tools (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  server_id uuid not null,
+  name text not null,
+  description text not null,
+  parameters jsonb not null,
+  annotations jsonb not null,
+  digest text not null,
+  is_whole boolean default true not null,
+  status howdah.mcp_tool_status not null,
+  fault text,
+  accepted_digest text,
+  accepted_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint mcp_tools_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint mcp_tools_tenant_id_server_id_name_key UNIQUE (tenant_id, server_id, name),
+  constraint mcp_tools_pkey PRIMARY KEY (id),
+  constraint mcp_tools_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE,
+  constraint an_accepted_tool_is_what_was_accepted CHECK (((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest))),
+  constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
+  constraint parameters_are_an_object CHECK ((jsonb_typeof(parameters) = 'object'::text)),
+  constraint refused_tools_have_a_fault CHECK (((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)))
+);
+alter table howdah.mcp_tools enable row level security, force row level security;
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -1013,6 +1083,7 @@ create table howdah.tools (
   compensation_tool_id uuid,
   workflow_id uuid,
   agent_system_id uuid,
+  server_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1020,13 +1091,15 @@ create table howdah.tools (
   constraint tools_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint tools_tenant_id_compensation_tool_id_fkey FOREIGN KEY (tenant_id, compensation_tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE SET NULL (compensation_tool_id),
   constraint tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint tools_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE,
   constraint tools_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint compensation_is_another_tool CHECK ((compensation_tool_id <> id)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint mcp_tools_name_their_server CHECK (((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL))),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind]))),
+  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
   constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000))),
   constraint workflow_tools_name_their_workflow CHECK (((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)))
@@ -1035,6 +1108,7 @@ alter table howdah.tools enable row level security, force row level security;
 CREATE INDEX tools_agent_id_idx ON howdah.tools USING btree (tenant_id, agent_id);
 CREATE INDEX tools_agent_system_id_idx ON howdah.tools USING btree (tenant_id, agent_system_id);
 CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_id, compensation_tool_id);
+CREATE INDEX tools_server_id_idx ON howdah.tools USING btree (tenant_id, server_id);
 CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
 create table howdah.users (
@@ -1462,6 +1536,40 @@ create table howdah_private.workers (
 alter table howdah_private.workers enable row level security, force row level security;
 
 -- functions
+
+CREATE OR REPLACE FUNCTION howdah.accept_mcp_tool(server text, tool text, digest text DEFAULT NULL::text)
+ RETURNS howdah.mcp_tools
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server_id uuid;
+  v_tool howdah.mcp_tools;
+begin
+  perform howdah_private.permit('tools', 'manage');
+  select s.id into v_server_id from howdah.mcp_servers as s
+  where s.tenant_id = howdah.current_tenant() and s.name = accept_mcp_tool.server for no key update;
+  select m.* into v_tool from howdah.mcp_tools as m
+  where m.tenant_id = howdah.current_tenant() and m.server_id = v_server_id and m.name = accept_mcp_tool.tool;
+  if v_tool.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = case when v_server_id is null then format('there is no MCP server %L', accept_mcp_tool.server)
+        else format('MCP server %L has no tool %L', accept_mcp_tool.server, accept_mcp_tool.tool) end,
+      detail = jsonb_build_object('server', accept_mcp_tool.server, 'tool', accept_mcp_tool.tool)::text,
+      hint = 'What servers offer stands in howdah.mcp_tools, by the names they give it.';
+  elsif v_tool.status = 'gone' or v_tool.digest <> coalesce(accept_mcp_tool.digest, v_tool.digest) then
+    raise exception using errcode = 'HWCNF',
+      message = case v_tool.status when 'gone' then format('MCP server %L no longer offers %L', server, tool)
+        else format('MCP server %L says something else of %L by now', server, tool) end,
+      detail = jsonb_build_object('server', server, 'tool', tool, 'status', v_tool.status, 'digest', v_tool.digest)::text,
+      hint = 'Read its row of howdah.mcp_tools again, and give the digest that stands there.';
+  end if;
+  perform howdah_private.offer_mcp_tool(v_tool);
+  select m.* into v_tool from howdah.mcp_tools as m where m.id = v_tool.id;
+  return v_tool;
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION howdah.add_input(execution_id uuid, content text, input_parts jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
@@ -2227,6 +2335,44 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.mcp_server_schema(type howdah.mcp_server_type)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    '$schema', 'https://json-schema.org/draft/2020-12/schema',
+    'title', format('configuration of an MCP server of type %s', mcp_server_schema.type),
+    'type', 'object', 'additionalProperties', false
+  ) || case mcp_server_schema.type
+    when 'stdio' then '{
+      "required": ["command"],
+      "properties": {
+        "command": {"type": "string", "minLength": 1, "description": "The program, found in PATH or by its absolute path; no shell reads it."},
+        "args": {"type": "array", "items": {"type": "string"}},
+        "env": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"},
+          "description": "Variables besides PATH, HOME and the language; the worker''s own are not handed on."},
+        "cwd": {"type": "string", "pattern": "^/", "description": "The folder it begins in; the folder of temporary files without one."},
+        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+          "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by variable: {\"GITHUB_TOKEN\": \"github\"}."}
+      }
+    }'::jsonb
+    else '{
+      "required": ["url"],
+      "properties": {
+        "url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "Speaks streamable HTTP."},
+        "headers": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"},
+          "description": "Go along with each request."},
+        "secret_name": {"type": "string", "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."},
+        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
+          "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by header: {\"X-API-Key\": \"search\"}."}
+      }
+    }'
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -2379,12 +2525,15 @@ begin
     select 'of agent ' || a.name from howdah.agents as a
     where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
       and a.engine_configuration ->> 'secret_name' = v_secret.name
+    union all
+    select 'of MCP server ' || s.name from howdah.mcp_servers as s
+    where s.tenant_id = v_secret.tenant_id and v_secret.name = any (howdah_private.mcp_secrets(s.configuration))
     order by 1);
   if v_models <> '{}' and not coalesce(remove_secret.force, false) then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
       detail = jsonb_build_object('secret', v_secret.name, 'models', v_models)::text,
-      hint = 'Give those models another secret_name first; forced (--force), their calls fail from now on.';
+      hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
   end if;
   delete from howdah.secrets as s where s.id = v_secret.id;
   return v_secret;
@@ -3457,10 +3606,10 @@ AS $function$
   ),
   given as (
     select t as tool, at.configuration, at.requires_approval
-    from agent as a
-    join howdah.agent_tools as at on at.agent_id = a.id
-    join howdah.tools as t on t.id = at.tool_id
-    where t.is_active
+    from agent as a join howdah.agent_tools as at on at.agent_id = a.id join howdah.tools as t on t.id = at.tool_id
+    where howdah_private.is_offered(t)
+    union all
+    select t, '{}', null from howdah_private.tools_of_servers(agent_definition.agent_id) as t
     union all -- what an agent has without being given it
     select t, '{}', null
     from agent as a
@@ -3494,7 +3643,7 @@ AS $function$
       join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  ) || howdah_private.pinned_skills(a.id)
+  ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
   from agent as a
 $function$
 ;
@@ -4242,6 +4391,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_discovery(tenant_id uuid, server_id uuid, attempt integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server jsonb := howdah_private.mcp_server(begin_discovery.tenant_id, begin_discovery.server_id);
+begin
+  if v_server is not null and begin_discovery.attempt < 5 then
+    perform howdah_private.enqueue_discovery(begin_discovery.tenant_id, begin_discovery.server_id,
+      begin_discovery.attempt + 1);
+  end if;
+  return v_server;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
  RETURNS TABLE(step_count integer, is_owned boolean, has_inbox boolean)
  LANGUAGE plpgsql
@@ -4980,6 +5146,7 @@ begin
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
+          when t.kind = 'mcp' then howdah_private.mcp_refusal(t, v.agent_id, d.tool #>> '{configuration,digest}')
           when g.tool_id is null and not (t.kind = 'builtin' and (
               t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
@@ -6502,6 +6669,20 @@ begin
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_discovery(tenant_id uuid, server_id uuid, attempt integer)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('discover_tools',
+    json_build_object('id', enqueue_discovery.server_id, 'tenant_id', enqueue_discovery.tenant_id,
+      'attempt', enqueue_discovery.attempt),
+    run_at => clock_timestamp() + (enqueue_discovery.attempt - 1) * interval '2 minutes',
+    job_key => 'mcp ' || enqueue_discovery.server_id, max_attempts => 3)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with time zone)
@@ -8204,6 +8385,7 @@ AS $function$
   select not exists (
     select from howdah.agent_versions as v
     where v.id = e.agent_version_id and (v.definition -> 'agent' ?| '{engine,prompt}' or v.definition ? 'skills'
+      or v.definition -> 'tools' @> '[{"kind": "mcp"}]'
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v
@@ -8243,6 +8425,20 @@ AS $function$
       where s.execution_id = e.id and s.seq > coalesce(e.forked_from_seq + 1, 0) and s.kind not in ('input', 'error', 'retry')
     )
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_offered(tool howdah.tools)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tool.is_active and (tool.kind <> 'mcp' or exists (
+    select from howdah.mcp_servers as s
+    join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
+    where s.id = tool.server_id and s.is_active and m.name = tool.configuration ->> 'tool' and m.status = 'accepted'
+  ))
 $function$
 ;
 
@@ -9446,6 +9642,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_server_agents_stale(server_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.mark_agents_stale(array(
+    select g.agent_id from howdah.agent_servers as g where g.server_id = mark_server_agents_stale.server_id
+    union
+    select g.agent_id from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
+    where t.server_id = mark_server_agents_stale.server_id
+  ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_workflows_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -9559,6 +9770,90 @@ AS $function$
   select a.tenant_id = run.tenant_id and a.deleted_at is null and a.is_active
     and case when run.user_id is null then not a.is_restricted else howdah_private.user_may_run(run.user_id, a.id) end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trusted boolean)
+ RETURNS howdah.tool_effect
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (CASE WHEN (NOT is_trusted) THEN 'once'::text WHEN ((annotations -> 'readOnlyHint'::text) = 'true'::jsonb) THEN 'pure'::text WHEN ((annotations -> 'idempotentHint'::text) = 'true'::jsonb) THEN 'idempotent'::text ELSE 'once'::text END)::howdah.tool_effect
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when not s.is_active then 'its server is not active any more'
+    when m.status = 'gone' then 'its server no longer offers it'
+    when m.status <> 'accepted' then 'its server says something else of it now, which an admin has to accept'
+    when m.accepted_digest <> mcp_refusal.digest then 'something else was accepted of it since this run began'
+    when not exists (
+        select from howdah.agent_servers as g where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
+          and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
+      and not exists (
+        select from howdah.agent_tools as g where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
+      then 'it was taken from the agent'
+  end
+  from howdah.mcp_servers as s
+  join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
+  where s.id = tool.server_id and m.name = tool.configuration ->> 'tool'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_revision(s howdah.mcp_servers)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select encode(sha256(convert_to(s.type || ' ' || s.configuration, 'UTF8')), 'hex')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_secrets(configuration jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ARRAY(SELECT (x.x #>> '{}'::text[]) FROM jsonb_path_query(mcp_secrets.configuration, '$."secrets".*'::jsonpath) x(x) UNION SELECT (mcp_secrets.configuration ->> 'secret_name'::text) WHERE (mcp_secrets.configuration ? 'secret_name'::text) ORDER BY 1)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_server(tenant_id uuid, server_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
+    'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s))
+  from howdah.mcp_servers as s
+  where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_status(known howdah.mcp_tools, digest text, fault text)
+ RETURNS howdah.mcp_tool_status
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when mcp_status.fault is not null then 'refused'
+    when mcp_status.digest = known.accepted_digest then 'accepted'
+    when known.status = 'refused' and mcp_status.digest = known.digest then 'refused'
+    when known.accepted_digest is not null then 'changed'
+    else 'new'
+  end::howdah.mcp_tool_status
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_tool_name(server text, tool text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((server || '__'::text) || regexp_replace(tool, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.member_definition(x howdah.workflow_agents)
@@ -9877,6 +10172,48 @@ begin
     else greatest(x.contents_reached_at, now() - interval '1 day') end
   where x.id = p.id;
   return v_noted.runs;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.offer_mcp_tool(tool howdah.mcp_tools)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server howdah.mcp_servers;
+  v_name text;
+  v_configuration jsonb := jsonb_build_object('tool', tool.name, 'digest', tool.digest);
+begin
+  if not tool.is_whole then
+    raise exception using errcode = 'HWINV', message = tool.fault,
+      detail = jsonb_build_object('tool', tool.name)::text, hint = 'Its server has to say it otherwise.';
+  end if;
+  select s.* into v_server from howdah.mcp_servers as s where s.id = tool.server_id;
+  v_name := howdah_private.mcp_tool_name(v_server.name, tool.name);
+  if not howdah_private.fit_the_wire(array[v_name]) then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool would be called %L, which is longer than the 64 characters models take', v_name),
+      detail = jsonb_build_object('server', v_server.name, 'tool', tool.name)::text,
+      hint = 'Give the server a shorter name.';
+  end if;
+  update howdah.tools as t
+  set description = tool.description, parameters = tool.parameters, configuration = v_configuration,
+    effect = case when v_server.trusts_annotations then howdah_private.mcp_effect(tool.annotations, true) else t.effect end
+  where t.server_id = tool.server_id and t.configuration ->> 'tool' = tool.name;
+  if not found then
+    insert into howdah.tools (tenant_id, server_id, name, description, kind, parameters, configuration, effect)
+    values (tool.tenant_id, tool.server_id, v_name, tool.description, 'mcp', tool.parameters, v_configuration,
+      howdah_private.mcp_effect(tool.annotations, v_server.trusts_annotations));
+  end if;
+  update howdah.mcp_tools as m
+  set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_at = now()
+  where m.id = tool.id;
+exception when unique_violation then
+  raise exception using errcode = 'HWCNF', message = format('there is a tool %L already', v_name),
+    detail = jsonb_build_object('server', v_server.name, 'tool', tool.name, 'name', v_name)::text,
+    hint = 'Rename that one, or give the server another name.';
 end $function$
 ;
 
@@ -10252,6 +10589,7 @@ AS $function$
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
     ('agent_skills', 'edit', 'member', true),
+    ('agent_servers', 'edit', 'member', true),
     ('skills', 'edit', 'member', false),
     ('prompts', 'edit', 'member', false),
     ('schedules', 'edit', 'member', true),
@@ -10262,6 +10600,7 @@ AS $function$
     ('agent_systems', 'read', 'admin', false),
     ('agent_system_versions', 'read', 'admin', false),
     ('models', 'manage', 'admin', false),
+    ('mcp_servers', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
@@ -10462,6 +10801,20 @@ AS $function$
       ), 'template', p.template, 'variables', p.variables, 'values', a.prompt_values))
     from howdah.prompts as p where p.id = a.prompt_id
   ), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_servers(agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case count(*) when 0 then '{}' else jsonb_build_object('servers', jsonb_agg(
+    jsonb_build_object('id', s.id, 'name', s.name, 'allowed_tools', g.allowed_tools) order by s.name)) end
+  from howdah.agent_servers as g
+  join howdah.mcp_servers as s on s.id = g.server_id
+  where g.agent_id = pinned_servers.agent_id
 $function$
 ;
 
@@ -11032,6 +11385,49 @@ begin
     perform howdah_private.forget_worker(v_worker.id);
     return next v_worker.id;
   end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_mcp_failure(server_id uuid, revision text, error text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.mcp_servers as s set error = record_mcp_failure.error, failed_at = now()
+  where s.id = record_mcp_failure.server_id and howdah_private.mcp_revision(s) = record_mcp_failure.revision
+    and s.error is distinct from record_mcp_failure.error
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_mcp_tools(server_id uuid, revision text, server_info jsonb, tools jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server howdah.mcp_servers;
+begin
+  select s.* into v_server from howdah.mcp_servers as s where s.id = record_mcp_tools.server_id for no key update;
+  if not found or not v_server.is_active or howdah_private.mcp_revision(v_server) <> record_mcp_tools.revision then
+    return '[]'; -- another row by now, about which somebody else asks
+  end if;
+  perform howdah_private.write_mcp_tools(v_server, record_mcp_tools.tools);
+  if v_server.discovered_at is null then
+    perform howdah_private.try_mcp_tool(m) from howdah.mcp_tools as m
+    join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean) on t.name = m.name
+    where m.server_id = v_server.id and m.status = 'new' and not t.hides_something;
+  end if;
+  update howdah.mcp_servers as s
+  set server_info = record_mcp_tools.server_info, discovered_at = coalesce(s.discovered_at, now()), error = null, failed_at = null
+  where s.id = v_server.id and (s.server_info, s.error, s.discovered_at is null)
+    is distinct from (record_mcp_tools.server_info, null::text, false);
+  perform graphile_worker.remove_job('mcp ' || v_server.id);
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name) from howdah.mcp_tools as m
+    where m.server_id = v_server.id and m.status not in ('accepted', 'gone')
+  ), '[]');
 end $function$
 ;
 
@@ -11724,6 +12120,34 @@ begin
     raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = '{"max_per_thread": 50, "max_per_tree": 200}';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_mcp_server(s howdah.mcp_servers)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(howdah.mcp_server_schema(s.type), s.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of MCP server %L: %s', s.name, array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('What may stand in it says howdah.mcp_server_schema(%L).', s.type);
+  end if;
+  perform howdah_private.refuse_plain_keys('configuration', s.configuration - 'secrets');
+  perform howdah_private.refuse_plain_keys('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
+  perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
+  from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
+  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
+  if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV', message = 'configuration.url holds a user name or a password before its host',
+      detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
+      hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name or secrets.';
   end if;
 end $function$
 ;
@@ -13124,7 +13548,17 @@ begin
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
       and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
-    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills')
+    and not exists (
+      select from jsonb_array_elements(coalesce(restore_parts.definition -> 'servers', '[]')) as s
+      where s ->> 'id' = t.server_id::text
+    );
+  delete from howdah.agent_servers as g where g.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_servers (agent_id, server_id, allowed_tools)
+  select restore_parts.agent_id, s.id,
+    case jsonb_typeof(d -> 'allowed_tools') when 'array' then array(select jsonb_array_elements_text(d -> 'allowed_tools')) end
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'servers', '[]')) as d
+  join howdah.mcp_servers as s on s.id = (d ->> 'id')::uuid;
   delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
   insert into howdah.agent_skills (agent_id, skill_id, position)
   select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position
@@ -15329,6 +15763,54 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__await_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.mcp_servers as s where s.id = new.server_id and s.tenant_id = new.tenant_id for share;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.agent_id is null then array[null, 'agent_id']
+    when n.server_id is null then array[null, 'server_id']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_servers', 'agent_id', 'agents', new.agent_id::text, 'agent_servers_tenant_id_agent_id_fkey');
+  end if;
+  if new.server_id is not null and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('agent_servers', 'server_id', 'mcp_servers', new.server_id::text, 'agent_servers_tenant_id_server_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__check()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16705,6 +17187,171 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__change_tools()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.tools as t
+  set name = howdah_private.mcp_tool_name(new.name, m.name),
+    effect = case when new.trusts_annotations <> old.trusts_annotations
+      then howdah_private.mcp_effect(m.annotations, new.trusts_annotations) else t.effect end
+  from howdah.mcp_tools as m
+  where t.server_id = new.id and m.server_id = new.id and m.name = t.configuration ->> 'tool';
+  perform howdah_private.mark_server_agents_stale(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_mcp_server(new);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__discover()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.enqueue_discovery(new.tenant_id, new.id, 1);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__hold_secrets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  foreach v_name in array howdah_private.mcp_secrets(new.configuration) loop
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_server_agents_stale(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_command()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write MCP servers of type stdio',
+      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
+      hint = 'It is a command on the worker''s machine: ask the database''s owner, or reach the server by http.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.configuration is null then array[null, 'configuration']
+    when n.name is null then array[null, 'name']
+    when n.type is null then array[null, 'type']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+    when not ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$'::text) AND (name !~ '__|_$'::text)) then array['name_is_a_short_word', null]
+    when not (jsonb_typeof(server_info) = 'object'::text) then array['server_info_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__mark_stale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.mark_server_agents_stale(new.server_id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.annotations is null then array[null, 'annotations']
+    when n.description is null then array[null, 'description']
+    when n.digest is null then array[null, 'digest']
+    when n.name is null then array[null, 'name']
+    when n.parameters is null then array[null, 'parameters']
+    when n.server_id is null then array[null, 'server_id']
+    when n.status is null then array[null, 'status']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['an_accepted_tool_is_what_was_accepted', null]
+    when not (jsonb_typeof(annotations) = 'object'::text) then array['annotations_are_an_object', null]
+    when not (jsonb_typeof(parameters) = 'object'::text) then array['parameters_are_an_object', null]
+    when not ((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)) then array['refused_tools_have_a_fault', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.server_id is not null and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('mcp_tools', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_tools_tenant_id_server_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_members__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -17766,6 +18413,8 @@ begin
     join howdah.tools as t on t.id = at.tool_id
     where new.id in (t.id, t.compensation_tool_id)
     union
+    select g.agent_id from howdah.agent_servers as g where g.server_id = new.server_id
+    union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
     union
@@ -17791,14 +18440,33 @@ begin
     when not howdah_private.fit_the_wire(aliases) then array['aliases_fit_the_wire', null]
     when not (compensation_tool_id <> id) then array['compensation_is_another_tool', null]
     when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
+    when not ((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL)) then array['mcp_tools_name_their_server', null]
     when not howdah_private.fit_the_wire(ARRAY[name]) then array['name_fits_the_wire', null]
-    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
+    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
     when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['parameters_are_a_schema_of_an_object', null]
     when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['timeout_is_between_a_millisecond_and_an_hour', null]
     when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['workflow_tools_name_their_workflow', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_mcp()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' and (tg_op = 'INSERT'
+    or (old.kind, old.name, old.description, old.parameters, old.configuration, old.server_id)
+      is distinct from (new.kind, new.name, new.description, new.parameters, new.configuration, new.server_id)) then
+    raise exception using errcode = 'HWDEN', message = 'tools of MCP servers are not written by hand',
+      detail = jsonb_build_object('tool', new.name)::text,
+      hint = 'Insert the server into howdah.mcp_servers; what it offers is accepted by howdah.accept_mcp_tool(server, tool).'
+        ' aliases, effect, requires_approval, timeout_ms and is_active are yours to set.';
   end if;
   return new;
 end $function$
@@ -17834,6 +18502,9 @@ begin
   end if;
   if new.compensation_tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
     perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
+  end if;
+  if new.server_id is not null and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('tools', 'server_id', 'mcp_servers', new.server_id::text, 'tools_tenant_id_server_id_fkey');
   end if;
   if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
     perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
@@ -18346,11 +19017,11 @@ AS $function$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
     'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
-    'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
+    'configuration', case when tool.kind in ('sql', 'mcp') then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
-  )
+  ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
 $function$
 ;
 
@@ -18382,6 +19053,33 @@ AS $function$
   select t.id from howdah.tools as t
   where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tools_of_servers(agent_id uuid)
+ RETURNS SETOF howdah.tools
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.* from howdah.agent_servers as g
+  join howdah.tools as t on t.server_id = g.server_id
+  where g.agent_id = tools_of_servers.agent_id and howdah_private.is_offered(t)
+    and (g.allowed_tools is null or t.configuration ->> 'tool' = any (g.allowed_tools))
+    and not exists (select from howdah.agent_tools as o where o.agent_id = g.agent_id and o.tool_id = t.id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.try_mcp_tool(tool howdah.mcp_tools)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.offer_mcp_tool(tool);
+exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
+  update howdah.mcp_tools as m set status = 'refused', fault = sqlerrm where m.id = tool.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.type_schema(type oid)
@@ -19128,6 +19826,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.mcp_tools as m
+    (tenant_id, server_id, name, description, parameters, annotations, digest, is_whole, status, fault)
+  select server.tenant_id, server.id, t.name, t.description, t.parameters, t.annotations, t.digest, t.fault is null,
+    case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status, t.fault
+  from jsonb_to_recordset(write_mcp_tools.tools)
+    as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text)
+  on conflict (tenant_id, server_id, name) do update
+  set description = excluded.description, parameters = excluded.parameters, annotations = excluded.annotations,
+    digest = excluded.digest, is_whole = excluded.is_whole, status = howdah_private.mcp_status(m, excluded.digest, excluded.fault),
+    fault = case howdah_private.mcp_status(m, excluded.digest, excluded.fault)
+      when 'refused' then coalesce(excluded.fault, m.fault) end
+  where m.digest <> excluded.digest or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
+  update howdah.mcp_tools as m set status = 'gone', fault = null
+  where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null and not exists (
+    select from jsonb_to_recordset(write_mcp_tools.tools) as t (name text) where t.name = m.name
+  );
+  delete from howdah.mcp_tools as m
+  where m.server_id = server.id and m.accepted_digest is null and not exists (
+    select from jsonb_to_recordset(write_mcp_tools.tools) as t (name text) where t.name = m.name
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_part(system_name text, what text, name text, entry jsonb, path text, OUT is_made boolean, OUT faults jsonb[])
  RETURNS record
  LANGUAGE plpgsql
@@ -19638,6 +20365,26 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_servers', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN (((pg_column_size(new.allowed_tools) > 1000) AND (octet_length((to_jsonb(new.allowed_tools))::text) > 102400))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('allowed_tools', '102400', 'bytes');
+
+CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__await_edit();
+
+CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_servers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'server_id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_servers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'server_id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_servers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'server_id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__refuse_invalid();
+
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
@@ -19912,6 +20659,52 @@ CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.mail REFERENCING NEW TABLE AS
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, is_within_tree, from_execution_id, root_execution_id, created_by, thread_id, content, received_at, received_by_execution_id ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_command BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.type = 'stdio'::howdah.mcp_server_type)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_command();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
+
+CREATE TRIGGER _320_hold_secrets BEFORE INSERT OR UPDATE OF configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__hold_secrets();
+
+CREATE TRIGGER _500_change_tools AFTER UPDATE OF name, trusts_annotations ON howdah.mcp_servers FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.trusts_annotations IS DISTINCT FROM new.trusts_annotations))) EXECUTE FUNCTION howdah_private.tg_mcp_servers__change_tools();
+
+CREATE TRIGGER _510_mark_stale AFTER UPDATE OF is_active ON howdah.mcp_servers FOR EACH ROW WHEN ((old.is_active <> new.is_active)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__mark_stale();
+
+CREATE TRIGGER _900_discover AFTER INSERT OR UPDATE OF type, configuration, is_active ON howdah.mcp_servers FOR EACH ROW WHEN (new.is_active) EXECUTE FUNCTION howdah_private.tg_mcp_servers__discover();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.mcp_servers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.mcp_servers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_servers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, server_info ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_servers FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF server_id ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__refuse_unknown();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF status ON howdah.mcp_tools FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION howdah_private.tg_mcp_tools__mark_stale();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.mcp_tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.mcp_tools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, server_id, name, description, parameters, annotations, digest, status, fault, accepted_digest ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_tools FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -20178,13 +20971,15 @@ CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW T
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, server_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_mcp BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'mcp'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_mcp();
 
 CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'sql'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_sql();
 
@@ -20204,7 +20999,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, parameters, configuration, timeout_ms, agent_id, compensation_tool_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, parameters, configuration, timeout_ms, agent_id, compensation_tool_id, workflow_id, server_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
 
@@ -20337,6 +21132,26 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
+create policy engine on howdah.agent_servers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_servers to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_servers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -20627,6 +21442,30 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.mcp_servers to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.mcp_tools to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
@@ -21160,6 +21999,12 @@ grant insert, update on column howdah.agent_models.purpose to howdah_app;
 
 grant insert, update on column howdah.agent_models.request_params to howdah_app;
 
+grant insert on column howdah.agent_servers.agent_id to howdah_app;
+
+grant insert, update on column howdah.agent_servers.allowed_tools to howdah_app;
+
+grant insert on column howdah.agent_servers.server_id to howdah_app;
+
 grant insert, update on column howdah.agent_skills."position" to howdah_app;
 
 grant insert on column howdah.agent_skills.agent_id to howdah_app;
@@ -21582,6 +22427,18 @@ grant insert on column howdah.mail.to_agent_id to howdah_app;
 
 grant insert on column howdah.mail.to_execution_id to howdah_app;
 
+grant insert, update on column howdah.mcp_servers.configuration to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.description to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.is_active to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.name to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.trusts_annotations to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.type to howdah_app;
+
 grant insert, update on column howdah.models.base_url to howdah_app;
 
 grant insert, update on column howdah.models.capabilities to howdah_app;
@@ -21832,6 +22689,8 @@ grant select on column howdah.workflows.updated_at to howdah_analyst;
 
 grant select on column howdah.workflows.updated_at to howdah_app;
 
+grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
+
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_app;
@@ -21955,6 +22814,12 @@ grant execute on function howdah.label_prompt_version(uuid,integer,text) to howd
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_analyst;
+
+grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app;
+
+grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
@@ -22183,6 +23048,8 @@ grant execute on function howdah_private.began_with(uuid) to howdah_analyst;
 grant execute on function howdah_private.began_with(uuid) to howdah_app;
 
 grant execute on function howdah_private.began_with(uuid) to howdah_engine;
+
+grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
@@ -22652,6 +23519,18 @@ grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
+grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.mcp_revision(howdah.mcp_servers) to howdah_engine;
+
+grant execute on function howdah_private.mcp_secrets(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.mcp_server(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.mcp_status(howdah.mcp_tools,text,text) to howdah_engine;
+
+grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
+
 grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
@@ -22794,6 +23673,10 @@ grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
+grant execute on function howdah_private.record_mcp_failure(uuid,text,text) to howdah_worker;
+
+grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_analyst;
 
 grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_app;
@@ -22849,6 +23732,8 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 
 grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_mcp_server(howdah.mcp_servers) to howdah_app;
 
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
 
@@ -23158,6 +24043,8 @@ grant execute on function howdah_private.tg_agent_models__check_params() to howd
 
 grant execute on function howdah_private.tg_agent_models__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_agent_servers__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_agent_skills__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_system_versions__refuse_invalid() to howdah_engine;
@@ -23209,6 +24096,14 @@ grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to how
 grant execute on function howdah_private.tg_mail__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mail__refuse_tools() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_servers__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_servers__refuse_command() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_tools__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_models__adopt() to howdah_engine;
 
@@ -23271,6 +24166,8 @@ grant execute on function howdah_private.tg_todos__take_position() to howdah_eng
 grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_tools__refuse_mcp() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
@@ -23406,6 +24303,12 @@ grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
 
+grant select on table howdah.agent_servers to howdah_analyst;
+
+grant delete, select on table howdah.agent_servers to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_servers to howdah_engine;
+
 grant select on table howdah.agent_skills to howdah_analyst;
 
 grant delete, select on table howdah.agent_skills to howdah_app;
@@ -23487,6 +24390,18 @@ grant select on table howdah.mail to howdah_analyst;
 grant select on table howdah.mail to howdah_app;
 
 grant delete, insert, select, update on table howdah.mail to howdah_engine;
+
+grant select on table howdah.mcp_servers to howdah_analyst;
+
+grant delete, select on table howdah.mcp_servers to howdah_app;
+
+grant delete, insert, select, update on table howdah.mcp_servers to howdah_engine;
+
+grant select on table howdah.mcp_tools to howdah_analyst;
+
+grant select on table howdah.mcp_tools to howdah_app;
+
+grant delete, insert, select, update on table howdah.mcp_tools to howdah_engine;
 
 grant select on table howdah.messages to howdah_analyst;
 
@@ -23758,6 +24673,8 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
 comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
 
+comment on column howdah.agent_servers.allowed_tools is 'Of the server''s tools only these, by the names the server gives them; null: all.';
+
 comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of all that belongs to the system, however its file is written.';
 
 comment on column howdah.agent_systems.orchestrator is 'The agent or workflow that speaks for the system, by name.';
@@ -24006,6 +24923,24 @@ comment on column howdah.mail.to_execution_id is 'The one run that may receive i
 
 comment on column howdah.mail.trust is 'internal: an agent wrote it; user: a person did.';
 
+comment on column howdah.mcp_servers.configuration is 'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.';
+
+comment on column howdah.mcp_servers.discovered_at is 'When it was first asked what it offers, and answered.';
+
+comment on column howdah.mcp_servers.error is 'Why it could not be asked the last time; null when it could.';
+
+comment on column howdah.mcp_servers.server_info is 'What it said of itself: name, version.';
+
+comment on column howdah.mcp_servers.trusts_annotations is 'Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.';
+
+comment on column howdah.mcp_tools.accepted_digest is 'Of what was accepted last: calls are made only while the server says the same.';
+
+comment on column howdah.mcp_tools.digest is 'SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.';
+
+comment on column howdah.mcp_tools.fault is 'Why it cannot be offered.';
+
+comment on column howdah.mcp_tools.is_whole is 'False where what the server says of it is too large or cannot be kept: fault says why.';
+
 comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
 
 comment on column howdah.messages.covers_to_seq is 'Of a summary: the last message it stands for. The originals stay.';
@@ -24208,6 +25143,8 @@ comment on column howdah.tools.parameters is 'A JSON Schema; arguments are check
 
 comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
 
+comment on column howdah.tools.server_id is 'Of kind mcp: the server that does the work.';
+
 comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
 
 comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
@@ -24254,6 +25191,8 @@ comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: 
 comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
 
 comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
+
+comment on routine howdah.accept_mcp_tool(text,text,text) is 'Lets agents have a tool of an MCP server as the server describes it now (or only as the digest says). HWNTF when there is none, HWCNF when it is gone or another by now.';
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
 
@@ -24320,6 +25259,8 @@ comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Names a ve
 
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
 
+comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'The JSON Schema of mcp_servers.configuration for this type.';
+
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
 
 comment on routine howdah.prompt(text) is '@behavior -*
@@ -24332,7 +25273,7 @@ Makes a SQL function a tool, described by the catalogue. Owners only. Calling it
 
 comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
 
-comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
+comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model or an MCP server uses it, unless forced; HWNTF when there is none.';
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a prompt with these values; version: its number or label, else the prompt as it is now.';
 
@@ -24389,6 +25330,8 @@ comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Sch
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
 
+comment on table howdah.agent_servers is 'Which MCP servers an agent has: all their accepted tools, or those that are allowed.';
+
 comment on table howdah.agent_skills is 'Which skills an agent has, in the order it is told of them.';
 
 comment on table howdah.agent_system_versions is 'What an agent system was: one row per apply that changed something. Never updated, never deleted.';
@@ -24427,6 +25370,10 @@ comment on table howdah.mail is '@foreignKey (to_execution_id) references howdah
 @foreignKey (from_execution_id) references howdah.executions (id)|@fieldName fromExecution|@foreignFieldName mailSent
 @foreignKey (received_by_execution_id) references howdah.executions (id)|@fieldName receivedByExecution|@foreignFieldName mailReceived
 Messages between agents, and from people to agents. A run sends by the tool send_message and receives by the tool receive; a person inserts a row.';
+
+comment on table howdah.mcp_servers is 'Servers of the Model Context Protocol. A worker asks a new one what it offers; agents that are given it have its accepted tools.';
+
+comment on table howdah.mcp_tools is 'What MCP servers offer, as they last said it; written by workers. What agents have is the row of tools made when it was accepted.';
 
 comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
 What was said in a run, each message once, in order. Message 1 is the input.';

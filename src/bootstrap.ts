@@ -20,6 +20,7 @@ import { armFailpoint } from './runtime/failpoints.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import { calculatorTool } from './tools/calculator.ts';
+import { createEgress } from './tools/egress.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
 
@@ -121,6 +122,7 @@ export async function openWorker(
       httpRequestTool({ allowPrivate: config.egressAllow }),
       runCodeTool(),
     ],
+    mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,

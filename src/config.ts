@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
 import { HowdahError } from './contracts/errors.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
+import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
 import { parseSecretKey } from './contracts/secret-key.ts';
+import { commaList, wholeNumber } from './contracts/variables.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,6 +48,8 @@ export type Config = Readonly<{
   graphqlOperations: string | undefined;
   /** `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach all the same. */
   egressAllow: readonly string[];
+  /** Which commands may be started as MCP servers, and with what. */
+  mcp: McpCommands;
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
@@ -55,13 +59,6 @@ export type Config = Readonly<{
 }>;
 
 const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
-const wholeNumber = (min: number, max: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
-const commaList = z
-  .string()
-  .default('')
-  .transform((list) => list.split(',').map((entry) => entry.trim()))
-  .transform((entries) => entries.filter((entry) => entry !== ''));
 
 const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
 const secretKeyList = commaList
@@ -119,6 +116,7 @@ const variables = {
     commaList.pipe(z.array(z.string().refine(isHost))),
     'a comma list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
   ],
+  HOWDAH_MCP_COMMANDS: [commaList, 'none, or a comma list of commands, such as npx,/opt/my-server'],
   HOWDAH_FAILPOINT: [
     z
       .string()
@@ -184,6 +182,7 @@ export function readConfig(env: Environment): Config {
     graphqlOperations:
       values.HOWDAH_GRAPHQL_OPERATIONS && resolve(values.HOWDAH_GRAPHQL_OPERATIONS),
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
+    mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
     logLevel: values.HOWDAH_LOG_LEVEL,

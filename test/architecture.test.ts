@@ -42,6 +42,7 @@ const HOMES: Record<string, RegExp> = {
   'decimal.js': /^src\/tools\//,
   'quickjs-emscripten-core': /^src\/tools\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
+  '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
@@ -102,7 +103,7 @@ test('every vendor package has one home', () => {
   const wrong = files.flatMap(({ path, imports }) =>
     imports
       .filter((name) => {
-        const vendor = name.startsWith('@') ? name : (name.split('/')[0] ?? name);
+        const vendor = name.split('/', name.startsWith('@') ? 2 : 1).join('/');
         const home = HOMES[vendor];
         return home && !home.test(path);
       })

@@ -24,6 +24,7 @@ test('an empty environment gives the defaults, frozen', () => {
     graphqlIntrospection: true,
     graphqlOperations: undefined,
     egressAllow: [],
+    mcp: { commands: undefined, environment: {} },
     defaultModel: {
       provider: 'local',
       model: 'extractive',
@@ -74,6 +75,13 @@ describe('authentication', () => {
       });
     },
   );
+});
+
+test('commands for MCP servers may be listed, and are handed nothing that could be a secret', () => {
+  expect(readConfig({ HOWDAH_MCP_COMMANDS: 'npx, uvx' }).mcp.commands).toEqual(['npx', 'uvx']);
+  expect(readConfig({ HOWDAH_MCP_COMMANDS: 'none' }).mcp.commands).toEqual([]);
+  const env = { PATH: '/bin', HOME: '/home/x', OPENAI_API_KEY: 'secret', DATABASE_URL: '' };
+  expect(readConfig(env).mcp.environment).toEqual({ PATH: '/bin', HOME: '/home/x' });
 });
 
 test('whoever serves others tells nothing of the schema unless told to', () => {

@@ -5,6 +5,7 @@ import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
 import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
+import { mcpRowsOn } from '../src/db/mcp.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
 import { rowsOf } from '../src/db/read-rows.ts';
@@ -18,6 +19,10 @@ import { sleep, type World } from '../src/runtime/world.ts';
 import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { customTools } from '../src/tools/custom.ts';
+import { createEgress } from '../src/tools/egress.ts';
+import type { LineOptions } from '../src/tools/mcp/line.ts';
+import { createMcpPool } from '../src/tools/mcp/pool.ts';
+import type { McpServer } from '../src/tools/mcp/server.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
@@ -32,6 +37,8 @@ export type WorkerOptions = {
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
+  /** How MCP servers are reached from here; without, those of the public internet and no commands. */
+  mcp?: McpWays;
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
   /** Runs in flight at once. */
@@ -44,6 +51,15 @@ export type WorkerOptions = {
   /** A connection to the database that does not answer for so long is given up; 30 s. */
   answerWithinMs?: number;
   log: Log;
+};
+
+/** What MCP servers need besides their rows: the guard of requests, and of commands what may be started with which environment. */
+export type McpWays = Omit<LineOptions, 'readSecret'>;
+
+const NO_WAYS: McpWays = {
+  egress: createEgress({ allowPrivate: [] }),
+  commands: [],
+  environment: {},
 };
 
 export type Worker = {
@@ -72,6 +88,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // of its own: queries of models may take long, and what commits shall not wait for them
   const queryPool = open('howdah-queries', 4);
   const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
+  const mcp = createMcpPool({
+    ...(options.mcp ?? NO_WAYS),
+    rows: mcpRowsOn<McpServer>(pool),
+    readSecret,
+    log,
+  });
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
@@ -89,6 +111,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         return registered;
       },
       builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
+      mcp,
       sqlToolPool,
       hooks: options.hooks ?? {},
       readSecret,
@@ -109,10 +132,16 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const queue = await startQueue({
     open,
     log,
-    tasks: taskList(runtime, { pool, sqlToolPool }, ready.promise, {
-      anchor: options.audit ?? {},
-      log,
-    }),
+    tasks: taskList(
+      runtime,
+      { pool, sqlToolPool },
+      ready.promise,
+      {
+        anchor: options.audit ?? {},
+        log,
+      },
+      mcp,
+    ),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   presence = await keepPresence({
@@ -143,6 +172,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
       isOver.abort();
       await drained;
+      await mcp.close();
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);
     },

@@ -6,5 +6,12 @@ export const advancePayload = z.object({ id: z.uuid() });
 /** What the job `admit` carries: which concurrency limit may have room. */
 export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
+/** What the job `discover_tools` carries: which MCP server to ask, and how often that was tried. */
+export const discoverToolsPayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  attempt: z.int().positive(),
+});
+
 /** What the job `execution_complete` carries: which row of ended_runs. */
 export const executionCompletePayload = z.object({ id: z.uuid() });

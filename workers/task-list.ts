@@ -1,10 +1,14 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Logger } from 'pino';
+import { mcpRowsOn } from '../src/db/mcp.ts';
 import type { Pool } from '../src/db/pool.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
+import type { McpPool } from '../src/tools/mcp/pool.ts';
+import type { McpServer } from '../src/tools/mcp/server.ts';
 import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';
+import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 import { retentionTask } from './tasks/retention.ts';
@@ -15,11 +19,13 @@ export function taskList(
   pools: { pool: Pool; sqlToolPool: Pool },
   ready: Promise<void>,
   audit: { anchor: AuditAnchor; log: Logger },
+  mcp: McpPool,
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
     advance: advanceTask(runtime, ready),
     audit_checkpoints: auditCheckpointsTask(pools.pool, audit.anchor, audit.log),
+    discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
     retention: retentionTask(pools.pool),

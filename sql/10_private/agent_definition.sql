@@ -22,10 +22,10 @@ as $$
   ),
   given as (
     select t as tool, at.configuration, at.requires_approval
-    from agent as a
-    join howdah.agent_tools as at on at.agent_id = a.id
-    join howdah.tools as t on t.id = at.tool_id
-    where t.is_active
+    from agent as a join howdah.agent_tools as at on at.agent_id = a.id join howdah.tools as t on t.id = at.tool_id
+    where howdah_private.is_offered(t)
+    union all
+    select t, '{}', null from howdah_private.tools_of_servers(agent_definition.agent_id) as t
     union all -- what an agent has without being given it
     select t, '{}', null
     from agent as a
@@ -59,12 +59,12 @@ as $$
       join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  ) || howdah_private.pinned_skills(a.id)
+  ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
   from agent as a
 $$;
 
 -- A tool as an agent has it: its configuration goes over the tool's own, key by key; but which function of the database a
--- SQL tool calls stands in the tool alone.
+-- SQL tool calls, and which tool of a server an MCP tool, stands in the tool alone.
 create or replace function howdah_private.tool_definition(
   tool howdah.tools, configuration jsonb, requires_approval boolean
 ) returns jsonb
@@ -74,9 +74,9 @@ as $$
   select jsonb_build_object(
     'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
     'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
-    'configuration', case tool.kind when 'sql' then tool_definition.configuration || tool.configuration
+    'configuration', case when tool.kind in ('sql', 'mcp') then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
-  )
+  ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
 $$;

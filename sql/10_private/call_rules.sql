@@ -29,6 +29,7 @@ begin
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is not active any more'
+          when t.kind = 'mcp' then howdah_private.mcp_refusal(t, v.agent_id, d.tool #>> '{configuration,digest}')
           when g.tool_id is null and not (t.kind = 'builtin' and (
               t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'

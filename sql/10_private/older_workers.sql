@@ -23,7 +23,7 @@ as $$
     )
 $$;
 
--- Up to protocol 4 a worker knows neither engines nor handoffs, prompts nor skills, and asks no database whom a router could choose
+-- Up to protocol 4 a worker knows neither engines nor handoffs, prompts, skills nor MCP servers, and asks no database whom a router could choose
 -- nor any model for embeddings.
 create or replace function howdah_private.is_known_to_protocol_4(e howdah.executions) returns boolean
   language sql stable security definer
@@ -32,6 +32,7 @@ as $$
   select not exists (
     select from howdah.agent_versions as v
     where v.id = e.agent_version_id and (v.definition -> 'agent' ?| '{engine,prompt}' or v.definition ? 'skills'
+      or v.definition -> 'tools' @> '[{"kind": "mcp"}]'
       or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
     union all
     select from howdah.workflow_versions as v

@@ -1,4 +1,4 @@
--- The models, tools and skills of an agent as a version has them. A tool it still has keeps its own configuration there; of one
+-- The models, tools, servers and skills of an agent as a version has them. A tool it still has keeps its own configuration there; of one
 -- that comes back only what differs from the tool itself is the agent's.
 create or replace function howdah_private.restore_parts(agent_id uuid, definition jsonb) returns void
   language plpgsql volatile
@@ -31,7 +31,17 @@ begin
     )
     and not (t.kind = 'builtin' and t.name = 'ask_user'
       and exists (select from howdah.agents as a where a.id = restore_parts.agent_id and a.human_input))
-    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills');
+    and not (t.kind = 'builtin' and t.name = 'load_skill' and restore_parts.definition ? 'skills')
+    and not exists (
+      select from jsonb_array_elements(coalesce(restore_parts.definition -> 'servers', '[]')) as s
+      where s ->> 'id' = t.server_id::text
+    );
+  delete from howdah.agent_servers as g where g.agent_id = restore_parts.agent_id;
+  insert into howdah.agent_servers (agent_id, server_id, allowed_tools)
+  select restore_parts.agent_id, s.id,
+    case jsonb_typeof(d -> 'allowed_tools') when 'array' then array(select jsonb_array_elements_text(d -> 'allowed_tools')) end
+  from jsonb_array_elements(coalesce(restore_parts.definition -> 'servers', '[]')) as d
+  join howdah.mcp_servers as s on s.id = (d ->> 'id')::uuid;
   delete from howdah.agent_skills as s where s.agent_id = restore_parts.agent_id;
   insert into howdah.agent_skills (agent_id, skill_id, position)
   select restore_parts.agent_id, (s.skill ->> 'id')::uuid, s.position

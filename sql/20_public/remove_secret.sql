@@ -1,4 +1,4 @@
--- A secret that a model or the engine of an agent still names stays, unless it is forced away: then the calls of that model fail and say why, for
+-- A secret that a model, the engine of an agent or an MCP server still names stays, unless it is forced away: then the calls of that model fail and say why, for
 -- no other key takes its place. The row is locked before models are looked at, as a model locks it that comes to name it.
 create or replace function howdah.remove_secret(name text, force boolean default false) returns howdah.secrets
   language plpgsql volatile security definer
@@ -21,15 +21,18 @@ begin
     select 'of agent ' || a.name from howdah.agents as a
     where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
       and a.engine_configuration ->> 'secret_name' = v_secret.name
+    union all
+    select 'of MCP server ' || s.name from howdah.mcp_servers as s
+    where s.tenant_id = v_secret.tenant_id and v_secret.name = any (howdah_private.mcp_secrets(s.configuration))
     order by 1);
   if v_models <> '{}' and not coalesce(remove_secret.force, false) then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
       detail = jsonb_build_object('secret', v_secret.name, 'models', v_models)::text,
-      hint = 'Give those models another secret_name first; forced (--force), their calls fail from now on.';
+      hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
   end if;
   delete from howdah.secrets as s where s.id = v_secret.id;
   return v_secret;
 end $$;
 comment on function howdah.remove_secret(text, boolean) is
-  'Forgets a secret and gives its row, without the value. HWCNF while a model uses it, unless forced; HWNTF when there is none.';
+  'Forgets a secret and gives its row, without the value. HWCNF while a model or an MCP server uses it, unless forced; HWNTF when there is none.';

@@ -28,7 +28,7 @@ begin
   foreach v_table in array array[
     'howdah.agent_models', 'howdah.agent_servers', 'howdah.agent_skills', 'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents',
     'howdah.api_keys', 'howdah.approvals', 'howdah.concurrency_limits', 'howdah.grants', 'howdah.hooks',
-    'howdah.mcp_servers', 'howdah.models', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies', 'howdah.schedules',
+    'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies', 'howdah.schedules',
     'howdah.secrets', 'howdah.settings', 'howdah.skills', 'howdah.table_triggers', 'howdah.tenants', 'howdah.tools', 'howdah.users', 'howdah.version_labels', 'howdah.webhooks',
     'howdah.workflow_agents', 'howdah.workflows', 'howdah_private.login_tenants', 'howdah_private.master_keys'
   ] loop

@@ -51,6 +51,8 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_skills
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_servers
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.version_labels
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules

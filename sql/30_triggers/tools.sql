@@ -23,6 +23,8 @@ begin
     join howdah.tools as t on t.id = at.tool_id
     where new.id in (t.id, t.compensation_tool_id)
     union
+    select g.agent_id from howdah.agent_servers as g where g.server_id = new.server_id
+    union
     select a.id from howdah.agents as a
     where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
     union

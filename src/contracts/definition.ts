@@ -27,6 +27,8 @@ export type ToolDefinition = {
   /** Of kind agent or workflow: whose run does the work. */
   agent_id?: string | null;
   workflow_id?: string | null;
+  /** Of kind mcp: the server that does the work. */
+  server_id?: string;
   /** The tool that takes a finished call back when its run fails or is cancelled. */
   compensation?: ToolDefinition;
 };

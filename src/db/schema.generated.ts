@@ -39,6 +39,10 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type McpServerType = "http" | "stdio";
+
+export type McpToolStatus = "accepted" | "changed" | "gone" | "new" | "refused";
+
 export type MessageRole = "assistant" | "system" | "tool" | "user";
 
 export type ModelPurpose = "embedding" | "llm" | "stt" | "tts";
@@ -202,6 +206,17 @@ export interface Agents {
    * A part changed in this transaction and the version is not written yet.
    */
   version_is_stale: Generated<boolean>;
+}
+
+export interface AgentServers {
+  agent_id: string;
+  /**
+   * Of the server's tools only these, by the names the server gives them; null: all.
+   */
+  allowed_tools: string[] | null;
+  created_at: Generated<Timestamp>;
+  server_id: string;
+  tenant_id: Generated<string>;
 }
 
 export interface AgentSkills {
@@ -819,6 +834,68 @@ export interface Mail {
    * internal: an agent wrote it; user: a person did.
    */
   trust: Generated<Trust>;
+}
+
+export interface McpServers {
+  /**
+   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.
+   */
+  configuration: Json;
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  /**
+   * When it was first asked what it offers, and answered.
+   */
+  discovered_at: Timestamp | null;
+  /**
+   * Why it could not be asked the last time; null when it could.
+   */
+  error: string | null;
+  failed_at: Timestamp | null;
+  id: Generated<string>;
+  is_active: Generated<boolean>;
+  name: string;
+  /**
+   * What it said of itself: name, version.
+   */
+  server_info: Json | null;
+  tenant_id: Generated<string>;
+  /**
+   * Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.
+   */
+  trusts_annotations: Generated<boolean>;
+  type: McpServerType;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface McpTools {
+  accepted_at: Timestamp | null;
+  /**
+   * Of what was accepted last: calls are made only while the server says the same.
+   */
+  accepted_digest: string | null;
+  annotations: Json;
+  created_at: Generated<Timestamp>;
+  description: string;
+  /**
+   * SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.
+   */
+  digest: string;
+  /**
+   * Why it cannot be offered.
+   */
+  fault: string | null;
+  id: Generated<string>;
+  /**
+   * False where what the server says of it is too large or cannot be kept: fault says why.
+   */
+  is_whole: Generated<boolean>;
+  name: string;
+  parameters: Json;
+  server_id: string;
+  status: McpToolStatus;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Messages {
@@ -1481,6 +1558,10 @@ export interface Tools {
    * A call waits for a person; where nobody can be asked yet it is refused.
    */
   requires_approval: Generated<boolean>;
+  /**
+   * Of kind mcp: the server that does the work.
+   */
+  server_id: string | null;
   tenant_id: Generated<string>;
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
@@ -1622,6 +1703,7 @@ export interface WorkflowVersions {
 export interface DB {
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
+  agent_servers: AgentServers;
   agent_skills: AgentSkills;
   agent_system_versions: AgentSystemVersions;
   agent_systems: AgentSystems;
@@ -1641,6 +1723,8 @@ export interface DB {
   grants: Grants;
   hooks: Hooks;
   mail: Mail;
+  mcp_servers: McpServers;
+  mcp_tools: McpTools;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;

@@ -51,6 +51,9 @@ async function callTool(
     const readSecret = (name: string) => world.readSecret(context.tenant_id, name);
     return builtin.run(args, { ...context, readSecret }, tool.configuration);
   }
+  if (tool.kind === 'mcp') {
+    return world.mcp.call(tool, args, context);
+  }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {
     return notHere(tool);

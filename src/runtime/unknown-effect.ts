@@ -16,8 +16,8 @@ export function mayHaveHappened(tool: ToolDefinition, { code, cause }: RunError)
   if (code === 'unreachable' && NEVER_SENT.test(reason)) {
     return false;
   }
-  if (isJsonObject(cause) && cause.sent === true) {
-    return true; // it was sent, and what came back could not be taken
+  if (isJsonObject(cause) && typeof cause.sent === 'boolean') {
+    return cause.sent; // sent, and what came back could not be taken; or nobody was there to send it to
   }
   return UNSEEN.includes(code) || (code === 'overloaded' && tool.kind === 'builtin');
 }

@@ -8,6 +8,7 @@ import type { ReadSecret } from '../contracts/secret.ts';
 import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
+import type { McpPool } from '../tools/mcp/pool.ts';
 
 /** All that a run touches beside its own log; tests give their own. */
 export type World = {
@@ -16,6 +17,8 @@ export type World = {
   customTools: CustomTools;
   /** Howdah's own tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;
+  /** The tools of MCP servers. */
+  mcp: Pick<McpPool, 'call'>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
   /** Hooks written in TypeScript; those of the database come with each run. */

@@ -46,7 +46,7 @@ export async function runCustomTool(
 type Failure = (ToolOutcome & { ok: false })['error'];
 
 /** The signal fired: for the tool's time-out, else because the run is over for us. */
-function ended(reason: unknown): Failure {
+export function ended(reason: unknown): Failure {
   return reason instanceof Error && reason.name === 'TimeoutError'
     ? { code: 'timeout', message: 'the tool took longer than its time-out', retryable: true }
     : { code: 'cancelled', message: 'the run was cancelled', retryable: false };

@@ -88,12 +88,15 @@ test('whatever the rules are made of is audited, so that the stamp changes with 
     order by 1`);
   // a run and its version never change; all else does
   expect(rows).toEqual([
+    { relname: 'agent_servers', audited: 3 },
     { relname: 'agent_tools', audited: 3 },
     { relname: 'agent_versions', audited: 0 },
     { relname: 'agents', audited: 3 },
     { relname: 'approvals', audited: 3 },
     { relname: 'executions', audited: 0 },
     { relname: 'grants', audited: 3 },
+    { relname: 'mcp_servers', audited: 3 },
+    { relname: 'mcp_tools', audited: 3 },
     { relname: 'tools', audited: 3 },
     { relname: 'users', audited: 3 },
     { relname: 'workflows', audited: 3 },

@@ -22,6 +22,7 @@ import {
 
 /** Functions that act past row-level security, callable by tenants, and what keeps the tenants apart in each. */
 const REVIEWED: Record<string, string> = {
+  accept_mcp_tool: 'servers of current_tenant(), by name',
   add_input: 'controlled()',
   answer_question: 'asked()',
   approve: 'asked()',
@@ -54,6 +55,7 @@ const REVIEWED: Record<string, string> = {
   refuse_code_limits: 'looks at what it was given',
   refuse_engine: 'looks at what it was given',
   refuse_http_settings: 'looks at what it was given, and for secrets of current_tenant()',
+  refuse_mcp_server: 'looks at what it was given',
   refuse_mail_limits: 'looks at what it was given',
   refuse_owned: 'systems of current_tenant()',
   refuse_query_settings: 'looks at what it was given',
@@ -82,6 +84,7 @@ const REVIEWED: Record<string, string> = {
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
 const KEYS_OF_PARTS: Record<string, string> = {
   agent_models_pkey: 'agent_id: permit_agent()',
+  agent_servers_pkey: 'agent_id: permit_agent(); server_id would not be enough',
   agent_skills_pkey: 'agent_id: permit_agent(); skill_id would not be enough',
   agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
 };

@@ -123,6 +123,35 @@ describe('a worker of protocol 1', () => {
     },
   );
 
+  test('is not given a run of an agent with a tool of an MCP server, nor is one of protocol 4', async () => {
+    const told = await makeAgent(db.pool);
+    const tool = { name: 'find', description: '', parameters: {}, annotations: {}, digest: 'd' };
+    await db.pool.query(
+      `with server as (
+         insert into howdah.mcp_servers (name, type, configuration)
+         values ('search', 'http', '{"url": "https://mcp.example.com/"}') returning *
+       )
+       insert into howdah.agent_servers (agent_id, server_id) select $1, id from server`,
+      [told],
+    );
+    await db.pool.query(
+      `select howdah_private.record_mcp_tools(s.id, howdah_private.mcp_revision(s), '{}', $1)
+       from howdah.mcp_servers as s`,
+      [JSON.stringify([{ ...tool, fault: null, hides_something: false }])],
+    );
+    const id = await makeRun(db.pool, { agent_id: told });
+    const by = (protocol: number) =>
+      all(
+        db.pool,
+        'select execution_id from howdah_private.claim_executions($1, $2, $3, null, 0)',
+        [worker, [id], protocol],
+      );
+    expect(await by(1)).toEqual([]);
+    expect(await by(4)).toEqual([]);
+    expect(await by(5)).toEqual([{ execution_id: id }]);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
   test('hands back a run that was asked to pause', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claimed(id);

@@ -33,6 +33,8 @@ const WRITES: Record<string, string> = {
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,
   agent_skills: `update howdah.agent_skills set position = 2`,
+  agent_servers: `update howdah.agent_servers set allowed_tools = '{}'`,
+  mcp_servers: `update howdah.mcp_servers set description = 'x'`,
   skills: `update howdah.skills set content = 'y'`,
   prompts: `update howdah.prompts set template = 'y'`,
   schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
@@ -86,6 +88,7 @@ const ACTS: Record<string, string> = {
 
 /** What takes an admin. */
 const MANAGES: Record<string, string> = {
+  accept_mcp_tool: `select howdah.accept_mcp_tool('search', 'find')`,
   apply_agent_system: APPLY,
   create_api_key: `select howdah.create_api_key('x')`,
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
@@ -152,6 +155,17 @@ describe('permissions', () => {
        )
        insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
        select $1, $2, id from made where name = 'refunds'`,
+      [tenant_id, desk],
+    );
+    await db.pool.query(
+      `with server as (
+         insert into howdah.mcp_servers (tenant_id, name, type, configuration, discovered_at)
+         values ($1, 'search', 'http', '{"url": "https://mcp.example.com/"}', now()) returning id
+       ), offered as (
+         insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
+         select $1, id, 'find', 'x', '{"type": "object"}', '{}', 'x', 'new' from server
+       )
+       insert into howdah.agent_servers (tenant_id, agent_id, server_id) select $1, $2, id from server`,
       [tenant_id, desk],
     );
     const run = (columns: object) => makeRun(db.pool, { tenant_id, agent_id: desk, ...columns });

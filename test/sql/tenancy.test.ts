@@ -9,6 +9,7 @@ import { makeTwoTenants } from './two-tenants.ts';
 const READABLE = [
   'agent_models',
   'agent_performance',
+  'agent_servers',
   'agent_skills',
   'agent_system_versions',
   'agent_systems',
@@ -28,6 +29,8 @@ const READABLE = [
   'grants',
   'hooks',
   'mail',
+  'mcp_servers',
+  'mcp_tools',
   'messages',
   'model_usage',
   'models',

@@ -53,6 +53,12 @@ const ROWS = [
   `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
   `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
    select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
+  `insert into howdah.mcp_servers (tenant_id, name, type, configuration)
+   values ($1, $2, 'http', '{"url": "https://mcp.example.com/"}')`,
+  `insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
+   select $1, id, $2, $2, '{}', '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
+  `insert into howdah.agent_servers (tenant_id, agent_id, server_id)
+   select $1, $3, id from howdah.mcp_servers where tenant_id = $1 and name = $2`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
   `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
   `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)

@@ -6,6 +6,7 @@ import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { calculatorTool } from '../../src/tools/calculator.ts';
+import { createEgress } from '../../src/tools/egress.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
@@ -20,6 +21,8 @@ export type TestWorkerOptions = {
   answerWithinMs?: number;
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
+  /** Commands that may be started as MCP servers; all when absent. */
+  mcpCommands?: string[];
   resourceFolder?: string;
   /** What secrets are opened with. */
   masterKeys?: MasterKeys;
@@ -39,6 +42,11 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
       httpRequestTool({ allowPrivate: options.egressAllow ?? [] }),
       runCodeTool(),
     ],
+    mcp: {
+      egress: createEgress({ allowPrivate: options.egressAllow ?? [] }),
+      commands: options.mcpCommands,
+      environment: { PATH: process.env.PATH ?? '' },
+    },
     concurrency: options.concurrency ?? 100,
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),

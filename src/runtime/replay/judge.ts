@@ -1,10 +1,10 @@
+import { isSameJson } from '../../contracts/same-json.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
 import type { Commit, CommitResult } from '../../db/runs.ts';
 import { RETRIED } from '../calls.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';
 import type { RunRecord } from './record.ts';
-import { isSameJson } from './same-json.ts';
 import { stored } from './stored.ts';
 import { brief, moveText, statusText, stepText } from './told.ts';
 

@@ -2,9 +2,9 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../contracts/exported-run.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { FinishReason, ModelAnswer } from '../../contracts/model.ts';
+import { isSameJson } from '../../contracts/same-json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import { CONTEXT_GUARD } from '../prompt.ts';
-import { isSameJson } from './same-json.ts';
 import { stored } from './stored.ts';
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };

@@ -29,7 +29,8 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
     customTools: new Map(),
     hooks: {},
     builtins: new Map(),
-    sqlToolPool: undefined as unknown as Pool, // every call has a stand-in
+    mcp: { call: async () => GONE }, // every call has a stand-in
+    sqlToolPool: undefined as unknown as Pool, // as above
     readSecret: async () => ({
       ok: false,
       error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },

@@ -2,9 +2,9 @@ import type { Action } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { ModelRequest } from '../../contracts/model.ts';
+import { canonicalJson } from '../../contracts/same-json.ts';
 import { toolSchemas } from '../prompt.ts';
 import { summaryRequest } from '../summarize.ts';
-import { canonicalJson } from './same-json.ts';
 import { brief } from './told.ts';
 
 /** What an action would send to its model; undefined when it asks none. Files are still only named. */

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from './json.ts';
 
 /** JSON with its keys in one order, as `jsonb` compares it; what is absent is null. */
 export function canonicalJson(value: unknown): string {

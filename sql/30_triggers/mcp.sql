@@ -1,0 +1,142 @@
+-- A server of type stdio is a command on the worker's machine: only an owner decides which, as with tools in SQL.
+create or replace function howdah_private.tg_mcp_servers__refuse_command() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write MCP servers of type stdio',
+      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
+      hint = 'It is a command on the worker''s machine: ask the database''s owner, or reach the server by http.';
+  end if;
+  return new;
+end $$;
+
+create or replace function howdah_private.tg_mcp_servers__check() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refuse_mcp_server(new);
+  return new;
+end $$;
+
+-- Locked, so that no secret can be removed before the server that names it is there to be seen.
+create or replace function howdah_private.tg_mcp_servers__hold_secrets() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+begin
+  foreach v_name in array howdah_private.mcp_secrets(new.configuration) loop
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  return new;
+end $$;
+
+-- Its tools are called by its name, and what they do is what it says only while that counts.
+create or replace function howdah_private.tg_mcp_servers__change_tools() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.tools as t
+  set name = howdah_private.mcp_tool_name(new.name, m.name),
+    effect = case when new.trusts_annotations <> old.trusts_annotations
+      then howdah_private.mcp_effect(m.annotations, new.trusts_annotations) else t.effect end
+  from howdah.mcp_tools as m
+  where t.server_id = new.id and m.server_id = new.id and m.name = t.configuration ->> 'tool';
+  perform howdah_private.mark_server_agents_stale(new.id);
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_mcp_servers__discover() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.enqueue_discovery(new.tenant_id, new.id, 1);
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_mcp_servers__mark_stale() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.mark_server_agents_stale(new.id);
+  return null;
+end $$;
+
+create or replace trigger _100_stamp before update on howdah.mcp_servers
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _200_refuse_command before insert or update of type, configuration on howdah.mcp_servers
+  for each row when (new.type = 'stdio')
+  execute function howdah_private.tg_mcp_servers__refuse_command();
+create or replace trigger _300_check before insert or update of type, configuration on howdah.mcp_servers
+  for each row execute function howdah_private.tg_mcp_servers__check();
+create or replace trigger _310_refuse_keys before insert or update of name, description on howdah.mcp_servers
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description');
+create or replace trigger _320_hold_secrets before insert or update of configuration on howdah.mcp_servers
+  for each row execute function howdah_private.tg_mcp_servers__hold_secrets();
+create or replace trigger _500_change_tools after update of name, trusts_annotations on howdah.mcp_servers
+  for each row when ((old.name, old.trusts_annotations) is distinct from (new.name, new.trusts_annotations))
+  execute function howdah_private.tg_mcp_servers__change_tools();
+create or replace trigger _510_mark_stale after update of is_active on howdah.mcp_servers
+  for each row when (old.is_active <> new.is_active)
+  execute function howdah_private.tg_mcp_servers__mark_stale();
+create or replace trigger _900_discover after insert or update of type, configuration, is_active on howdah.mcp_servers
+  for each row when (new.is_active)
+  execute function howdah_private.tg_mcp_servers__discover();
+
+create or replace function howdah_private.tg_mcp_tools__mark_stale() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.mark_server_agents_stale(new.server_id);
+  return null;
+end $$;
+create or replace trigger _100_stamp before update on howdah.mcp_tools
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _500_mark_stale after update of status on howdah.mcp_tools
+  for each row when (old.status <> new.status)
+  execute function howdah_private.tg_mcp_tools__mark_stale();
+
+-- Whoever gives a server to an agent waits for who finds out what it offers, as with tools (agents.sql).
+create or replace function howdah_private.tg_agent_servers__await_edit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.mcp_servers as s where s.id = new.server_id and s.tenant_id = new.tenant_id for share;
+  return new;
+end $$;
+create or replace trigger _100_await_edit before insert or update of server_id on howdah.agent_servers
+  for each row execute function howdah_private.tg_agent_servers__await_edit();
+create or replace trigger _500_mark_stale after insert or update or delete on howdah.agent_servers
+  for each row execute function howdah_private.tg_agent_parts__mark_stale();
+
+-- What an MCP tool is, its server said and somebody accepted: nobody writes it by hand.
+create or replace function howdah_private.tg_tools__refuse_mcp() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' and (tg_op = 'INSERT'
+    or (old.kind, old.name, old.description, old.parameters, old.configuration, old.server_id)
+      is distinct from (new.kind, new.name, new.description, new.parameters, new.configuration, new.server_id)) then
+    raise exception using errcode = 'HWDEN', message = 'tools of MCP servers are not written by hand',
+      detail = jsonb_build_object('tool', new.name)::text,
+      hint = 'Insert the server into howdah.mcp_servers; what it offers is accepted by howdah.accept_mcp_tool(server, tool).'
+        ' aliases, effect, requires_approval, timeout_ms and is_active are yours to set.';
+  end if;
+  return new;
+end $$;
+create or replace trigger _200_refuse_mcp before insert or update on howdah.tools
+  for each row when (new.kind = 'mcp')
+  execute function howdah_private.tg_tools__refuse_mcp();

@@ -1,0 +1,69 @@
+import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import type { RunError } from '../../contracts/errors.ts';
+import { isJsonObject } from '../../contracts/json.ts';
+
+/** What an error of the client means for a call. `cause.sent` is false where the server cannot have begun with it. */
+export function failureOf(error: unknown, server: string): RunError {
+  if (error instanceof StreamableHTTPError) {
+    return refusal(error.code ?? 0, server);
+  }
+  if (error instanceof McpError && error.code === ErrorCode.ConnectionClosed) {
+    return lost(server, `${server} closed its connection before it answered`);
+  }
+  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout) {
+    return { ...lost(server, `${server} did not answer in time`), code: 'timeout' };
+  }
+  if (error instanceof McpError) {
+    const message = error.message.replace(/^(MCP error -?\d+: )+/, '');
+    return { code: 'tool_failed', message: `${server}: ${message}`, retryable: false };
+  }
+  if (typeof error === 'object' && error !== null && 'issues' in error) {
+    const message = `${server} answered with what is no answer of MCP`;
+    return { code: 'bad_answer', message, retryable: true, cause: { server } };
+  }
+  return guarded(error) ?? lost(server, `${server} did not answer: ${plain(error)}`);
+}
+
+/** The connection is gone, and with it what was under way. */
+export function lost(server: string, message: string): RunError {
+  return { code: 'unreachable', message, retryable: true, cause: { server } };
+}
+
+/** There is no connection, so nothing was sent. */
+export function unsent(server: string, error: RunError): RunError {
+  const cause = isJsonObject(error.cause) ? error.cause : {};
+  return { ...error, cause: { ...cause, server, sent: false } };
+}
+
+/** A server that no longer knows our session says 404, before it looks at the call. */
+export function isForgotten(error: unknown): boolean {
+  return error instanceof StreamableHTTPError && error.code === 404;
+}
+
+function refusal(status: number, server: string): RunError {
+  const message = `${server} answered with status ${status}`;
+  const cause = { server, status };
+  if (status === 401 || status === 403) {
+    return { code: 'unauthorized', message, retryable: false, cause };
+  }
+  if (status === 404) {
+    return unsent(server, { code: 'unreachable', message, retryable: true, cause });
+  }
+  if (status === 429) {
+    return { code: 'rate_limited', message, retryable: true, cause };
+  }
+  return status >= 400 && status < 500
+    ? { code: 'tool_failed', message, retryable: false, cause }
+    : { code: 'unreachable', message, retryable: true, cause };
+}
+
+/** What the guard of outgoing requests said. */
+function guarded(error: unknown): RunError | undefined {
+  const cause = error instanceof TypeError ? error.cause : undefined;
+  return isJsonObject(cause) && typeof cause.code === 'string' ? (cause as RunError) : undefined;
+}
+
+function plain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,442 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { Worker } from '../../workers/main.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  reaches,
+  resultsOf,
+  stepsOf,
+} from './arrange.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const program = (name: string) =>
+  path(`node_modules/@modelcontextprotocol/server-${name}/dist/index.js`);
+const node = process.execPath;
+
+describe('tools of MCP servers', { timeout: 60_000 }, () => {
+  let db: TestDatabase;
+  let worker: Worker;
+  let http: ChildProcess;
+  let httpUrl: string;
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'howdah-mcp-')));
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    const port = await freePort();
+    httpUrl = `http://127.0.0.1:${port}/mcp`;
+    http = spawn(node, [program('everything'), 'streamableHttp'], {
+      env: { PATH: process.env.PATH, PORT: String(port) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await listening(http);
+    worker = await startTestWorker(db.url, { egressAllow: [`127.0.0.1:${port}`] });
+    writeFileSync(join(folder, 'note.txt'), 'the elephant is grey');
+  });
+  afterAll(async () => {
+    await worker?.stop(1_000);
+    http?.kill();
+    expect(await brokenPromises(db.pool)).toEqual([]);
+    await db.drop();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Inserts a server as the database's owner and waits until a worker has asked it. */
+  const makeServer = async (name: string, type: string, configuration: object, trusts = true) => {
+    await db.pool.query(
+      `insert into howdah.mcp_servers (name, type, configuration, trusts_annotations) values ($1, $2, $3, $4)`,
+      [name, type, JSON.stringify(configuration), trusts],
+    );
+    return eventually<{ id: string; error: string | null }>(
+      db.pool,
+      `${name} is asked`,
+      'select * from howdah.mcp_servers where name = $1 and (discovered_at is not null or error is not null)',
+      [name],
+    );
+  };
+  const poisoned = (more: object = {}) => ({
+    command: node,
+    args: [path('test/fixtures/mcp/poisoned.mjs')],
+    ...more,
+  });
+  /** An agent that has the server, and makes these calls one after the other. */
+  const agentWith = async (
+    server: string,
+    ...calls: { name: string; arguments?: JsonObject }[]
+  ) => {
+    const script = [...calls.map((call) => calling(call)), { content: 'done' }];
+    const agent = await makeAgent(db.pool, { script });
+    await db.pool.query(
+      'insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = $2',
+      [agent, server],
+    );
+    return agent;
+  };
+  const results = async (server: string, ...calls: { name: string; arguments?: JsonObject }[]) => {
+    const run = await ended(db.pool, await insertRun(db.pool, await agentWith(server, ...calls)));
+    return { run, results: await resultsOf(db.pool, run.id) };
+  };
+  const toolsOf = async (server: string) => {
+    const { rows } = await db.pool.query(
+      `select t.name, t.status, t.fault from howdah.mcp_tools as t
+       join howdah.mcp_servers as s on s.id = t.server_id where s.name = $1 order by t.name`,
+      [server],
+    );
+    return rows;
+  };
+
+  const everything: [string, JsonObject, RegExp][] = [
+    ['echo', { message: 'hello' }, /^Echo: hello$/],
+    [
+      'get-annotated-message',
+      { messageType: 'error', includeImage: true },
+      /Error[\s\S]*\[image image\/png, \d+ bytes: not shown\]/,
+    ],
+    ['get-env', {}, /"PATH"/],
+    ['get-resource-links', { count: 2 }, /demo:\/\/resource/],
+    [
+      'get-resource-reference',
+      { resourceType: 'Text', resourceId: 1 },
+      /demo:\/\/resource\/dynamic\/text\/1/,
+    ],
+    ['get-structured-content', { location: 'Chicago' }, /temperature/],
+    ['get-sum', { a: 2, b: 3 }, /sum of 2 and 3 is 5/],
+    ['get-tiny-image', {}, /\[image image\/png, \d+ bytes: not shown\]/],
+    [
+      'gzip-file-as-resource',
+      { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resource' },
+      /x\.gz/,
+    ],
+    ['toggle-simulated-logging', {}, /logging/],
+    ['toggle-subscriber-updates', {}, /updates/],
+    ['trigger-long-running-operation', { duration: 0.2, steps: 2 }, /completed/],
+  ];
+
+  test.each(['stdio', 'http'])('every tool of server-everything over %s', async (type) => {
+    const name = `all_${type}`;
+    const configuration =
+      type === 'http' ? { url: httpUrl } : { command: node, args: [program('everything')] };
+    expect(await makeServer(name, type, configuration)).toMatchObject({ error: null });
+    const offered = (await toolsOf(name)).filter(({ status }) => status === 'accepted');
+    expect(offered.map((tool) => tool.name)).toEqual(everything.map(([tool]) => tool));
+    const calls = everything.map(([tool, args]) => ({ name: `${name}__${tool}`, arguments: args }));
+    const { run, results: said } = await results(name, ...calls);
+    expect(run).toMatchObject({ status: 'completed' });
+    expect(said).toHaveLength(everything.length);
+    for (const [index, [tool, , expected]] of everything.entries()) {
+      expect({ tool, said: said[index] }).toEqual({ tool, said: expect.stringMatching(expected) });
+    }
+  });
+
+  test('arguments are checked before anything is called', async () => {
+    const { results: said } = await results('all_stdio', {
+      name: 'all_stdio__get-sum',
+      arguments: { a: 'two' },
+    });
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'invalid_arguments' } });
+  });
+
+  test('server-filesystem reads a file, and what it refuses is an error to the model', async () => {
+    await makeServer('files', 'stdio', { command: node, args: [program('filesystem'), folder] });
+    const { results: said } = await results(
+      'files',
+      { name: 'files__read_text_file', arguments: { path: join(folder, 'note.txt') } },
+      { name: 'files__read_text_file', arguments: { path: '/etc/passwd' } },
+    );
+    expect(said[0]).toBe('the elephant is grey');
+    expect(JSON.parse(said[1] ?? '')).toMatchObject({
+      error: { code: 'tool_failed', message: expect.stringContaining('denied') },
+    });
+  });
+
+  test('server-memory remembers from one run to the next', async () => {
+    await makeServer('memory', 'stdio', {
+      command: node,
+      args: [program('memory')],
+      env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') },
+    });
+    const entities = [{ name: 'Tara', entityType: 'elephant', observations: ['grey'] }];
+    const once = await results('memory', {
+      name: 'memory__create_entities',
+      arguments: { entities },
+    });
+    expect(once.run.status).toBe('completed');
+    const { results: said } = await results('memory', {
+      name: 'memory__read_graph',
+      arguments: {},
+    });
+    expect(said[0]).toContain('Tara');
+  });
+
+  test('a result is data of somebody else, and large ones are cut', async () => {
+    await makeServer('bad', 'stdio', poisoned());
+    const { run, results: said } = await results(
+      'bad',
+      { name: 'bad__echo', arguments: { text: 'x' } },
+      { name: 'bad__grow' },
+    );
+    expect(said[0]).toBe('you said x');
+    expect(said[1]).toContain('[cut off: this result has 200000 bytes, 65536 are shown]');
+    const { rows } = await db.pool.query(
+      `select distinct trust from howdah.messages where execution_id = $1 and role = 'tool'`,
+      [run.id],
+    );
+    expect(rows).toEqual([{ trust: 'external' }]);
+  });
+
+  test('what cannot be offered or hides something is not', async () => {
+    const waiting = (await toolsOf('bad')).filter(({ status }) => status !== 'accepted');
+    expect(waiting).toEqual([
+      { name: 'bomb', status: 'refused', fault: expect.stringContaining('too large') },
+      { name: 'elsewhere', status: 'refused', fault: expect.stringContaining('refers to') },
+      { name: 'secretly', status: 'new', fault: null },
+      { name: 'vast', status: 'refused', fault: expect.stringContaining('32768') },
+    ]);
+  });
+
+  test('a pattern of a foreign schema is not run here', async () => {
+    const { run } = await results('bad', {
+      name: 'bad__slow_pattern',
+      arguments: { text: `${'a'.repeat(40)}!` },
+    });
+    expect(run.status).toBe('completed');
+  });
+
+  test('a tool that changes after it was accepted is blocked, in runs under way and later', async () => {
+    await makeServer('rug', 'stdio', poisoned());
+    const { run, results: said } = await results(
+      'rug',
+      { name: 'rug__poison' },
+      { name: 'rug__cancelled' },
+      { name: 'rug__echo', arguments: { text: 'x' } },
+    );
+    expect(run.status).toBe('completed');
+    expect(JSON.parse(said[2] ?? '')).toMatchObject({
+      error: { message: expect.stringContaining('accept') },
+    });
+    await eventually(
+      db.pool,
+      'the change is kept',
+      `select from howdah.mcp_tools as t join howdah.mcp_servers as s on s.id = t.server_id
+       where s.name = 'rug' and t.name = 'echo' and t.status = 'changed'`,
+    );
+    const later = await results('rug', { name: 'rug__echo', arguments: { text: 'x' } });
+    expect(JSON.parse(later.results[0] ?? '')).toMatchObject({ error: { code: 'unknown_tool' } });
+    await db.pool.query(`select howdah.accept_mcp_tool('rug', 'echo')`);
+    const accepted = await results('rug', { name: 'rug__echo', arguments: { text: 'x' } });
+    expect(accepted.results).toEqual(['you said x']);
+  });
+
+  test('a server that says again and again that its tools changed is asked once', async () => {
+    await makeServer('eager', 'stdio', poisoned());
+    await db.pool.query(`update howdah.tools set timeout_ms = 700 where name = 'eager__hang'`);
+    const { results: said } = await results(
+      'eager',
+      { name: 'eager__flood' },
+      { name: 'eager__hang' },
+      { name: 'eager__listed' },
+    );
+    expect(said[0]).toBe('done');
+    expect(Number(said[2])).toBe(2);
+  });
+
+  test('what is printed beside messages is passed over', async () => {
+    const { results: said } = await results('bad', {
+      name: 'bad__noise',
+      arguments: { text: 'y' },
+    });
+    expect(said).toEqual(['y']);
+  });
+
+  test('an answer that is none is an error, and a call that only reads is made again', async () => {
+    const { run, results: said } = await results('bad', { name: 'bad__nonsense' });
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'bad_answer' } });
+    expect(await kindsOf(db.pool, run.id)).toMatch(/^model (retry )+tool model output$/);
+  });
+
+  test('a message without end is not collected: the server is ended, and begun again', async () => {
+    await makeServer('loud', 'stdio', poisoned());
+    await db.pool.query(`update howdah.tools set timeout_ms = 20000 where name = 'loud__shout'`);
+    const { run } = await results('loud', { name: 'loud__shout' });
+    const [first] = (await stepsOf(db.pool, run.id)).filter(({ kind }) => kind === 'retry');
+    expect(first?.error).toMatchObject({ code: 'unreachable' });
+    const after = await results('loud', { name: 'loud__echo', arguments: { text: 'again' } });
+    expect(after.run.status).toBe('completed');
+  });
+
+  test('a call that hangs ends with its time-out, and the server is told', async () => {
+    await db.pool.query(`update howdah.tools set timeout_ms = 300 where name = 'bad__hang'`);
+    const { results: said } = await results(
+      'bad',
+      { name: 'bad__hang' },
+      { name: 'bad__cancelled' },
+    );
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'timeout' } });
+    expect(Number(said[1])).toBeGreaterThan(0);
+  });
+
+  test('a server that ends in a call: what must not be made twice is asked about', async () => {
+    const id = await insertRun(db.pool, await agentWith('bad', { name: 'bad__crash' }));
+    await reaches(db.pool, id, 'waiting');
+    const { rows } = await db.pool.query(
+      `select q.id, q.kind, q.prompt from howdah.questions as q where q.execution_id = $1`,
+      [id],
+    );
+    expect(rows).toMatchObject([{ kind: 'effect', prompt: expect.stringContaining('bad__crash') }]);
+    await db.pool.query(`select howdah.answer_question($1, 'give_up')`, [rows[0].id]);
+    expect(await ended(db.pool, id)).toMatchObject({ status: 'completed' });
+  });
+
+  test('what only reads is called again, on a new process each time', async () => {
+    const { run, results: said } = await results('bad', { name: 'bad__crash_reading' });
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'unreachable' } });
+    const retries = (await stepsOf(db.pool, run.id)).filter(({ kind }) => kind === 'retry');
+    expect(retries.length).toBe(3);
+  });
+
+  test('a tool asks for leave where its row says so', async () => {
+    await makeServer('leave', 'stdio', poisoned());
+    await db.pool.query(
+      `update howdah.tools set requires_approval = true where name = 'leave__echo'`,
+    );
+    const agent = await agentWith('leave', { name: 'leave__echo', arguments: { text: 'x' } });
+    const id = await insertRun(db.pool, agent);
+    await reaches(db.pool, id, 'waiting');
+    await db.pool.query(
+      'select howdah.approve(q.id) from howdah.questions as q where q.execution_id = $1',
+      [id],
+    );
+    await ended(db.pool, id);
+    expect(await resultsOf(db.pool, id)).toEqual(['you said x']);
+  });
+
+  test('a server that is switched off is not called any more, and a new configuration begins it anew', async () => {
+    await makeServer('switched', 'stdio', poisoned({ env: { MARK: 'one' } }));
+    const agent = await agentWith('switched', { name: 'switched__environment' });
+    const first = await insertRun(db.pool, agent);
+    await ended(db.pool, first);
+    expect((await resultsOf(db.pool, first))[0]).toContain('"MARK":"one"');
+    await db.pool.query(
+      `update howdah.mcp_servers set configuration = $1 where name = 'switched'`,
+      [JSON.stringify(poisoned({ env: { MARK: 'two' } }))],
+    );
+    const second = await insertRun(db.pool, agent);
+    await ended(db.pool, second);
+    expect((await resultsOf(db.pool, second))[0]).toContain('"MARK":"two"');
+    const pinned = await insertRun(db.pool, agent);
+    await db.pool.query(`update howdah.mcp_servers set is_active = false where name = 'switched'`);
+    expect((await ended(db.pool, pinned)).status).toBe('completed');
+    const off = await insertRun(db.pool, agent);
+    await ended(db.pool, off);
+    expect(JSON.parse((await resultsOf(db.pool, off))[0] ?? '')).toMatchObject({
+      error: { code: 'unknown_tool' },
+    });
+  });
+
+  test('a command that is not there is told of in its row', async () => {
+    const { error } = await makeServer('nowhere', 'stdio', { command: '/nowhere/at/all' });
+    expect(error).toContain('ENOENT');
+  });
+
+  test('a private address that is not opened is refused', async () => {
+    const { error } = await makeServer('inside', 'http', { url: 'http://127.0.0.1:1/mcp' });
+    expect(error).toContain('not a public address');
+  });
+});
+
+describe('a worker with its own rules', { timeout: 60_000 }, () => {
+  let db: TestDatabase;
+  beforeAll(async () => {
+    db = await createTestDatabase();
+  });
+  afterAll(() => db?.drop());
+
+  test('starts only listed commands, and ends with all that its servers began', async () => {
+    const worker = await startTestWorker(db.url, { mcpCommands: [node] });
+    const fixture = path('test/fixtures/mcp/poisoned.mjs');
+    const insert = `insert into howdah.mcp_servers (name, type, configuration) values ($1, 'stdio', $2)`;
+    await db.pool.query(insert, ['mine', JSON.stringify({ command: node, args: [fixture] })]);
+    await db.pool.query(insert, ['other', JSON.stringify({ command: 'sh', args: ['-c', 'true'] })]);
+    const { error } = await eventually<{ error: string }>(
+      db.pool,
+      'the other one is refused',
+      `select error from howdah.mcp_servers where name = 'other' and error is not null`,
+    );
+    expect(error).toContain('HOWDAH_MCP_COMMANDS');
+    await eventually(
+      db.pool,
+      'mine is asked',
+      `select from howdah.mcp_servers where name = 'mine' and discovered_at is not null`,
+    );
+    const agent = await makeAgent(db.pool, {
+      script: [
+        calling({ name: 'mine__orphan' }),
+        calling({ name: 'mine__environment' }),
+        { content: '' },
+      ],
+    });
+    await db.pool.query(
+      `insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = 'mine'`,
+      [agent],
+    );
+    const run = await insertRun(db.pool, agent);
+    await ended(db.pool, run);
+    const [pid, environment] = await resultsOf(db.pool, run);
+    const { env, cwd } = JSON.parse(environment ?? '');
+    expect(Object.keys(env)).toEqual(['PATH']);
+    expect(cwd).toBe(realpathSync(tmpdir()));
+    expect(isAlive(Number(pid))).toBe(true);
+    await worker.stop(1_000);
+    expect(isAlive(Number(pid))).toBe(false);
+  });
+});
+
+/** A process that has ended and that nobody has buried yet is as good as gone. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/\) Z /.test(readStat(pid));
+  } catch {
+    return false;
+  }
+}
+
+function readStat(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listening(child: ChildProcess): Promise<void> {
+  const lines = createInterface({ input: child.stderr as Readable });
+  for await (const line of lines) {
+    if (/listening/i.test(line)) break;
+  }
+  child.stderr?.resume();
+}
