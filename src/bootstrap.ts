@@ -1,12 +1,12 @@
 import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
+import { openTools, type ToolSources } from '../workers/registered-tools.ts';
 import type { Config } from './config.ts';
 import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import type { CustomEngine } from './contracts/engine.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
-import type { CustomTool } from './contracts/tool.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
@@ -19,6 +19,7 @@ import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
+import { calculatorTool } from './tools/calculator.ts';
 import { createEgress } from './tools/egress.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
@@ -91,8 +92,7 @@ async function checkedMasterKeys(url: string, config: Config): Promise<MasterKey
 }
 
 /** What a program adds to its worker. */
-export type Extensions = {
-  tools?: readonly CustomTool[];
+export type Extensions = ToolSources & {
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
 };
@@ -117,7 +117,11 @@ export async function openWorker(
     log,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: config.egressAllow }), runCodeTool()],
+    builtins: [
+      calculatorTool,
+      httpRequestTool({ allowPrivate: config.egressAllow }),
+      runCodeTool(),
+    ],
     mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
@@ -159,9 +163,13 @@ export async function openHowdah(
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
+  const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
   const api = parts.api ? await openApi(url, config, log) : undefined;
   try {
-    const worker = parts.worker ? await openWorker(url, config, log, extensions) : undefined;
+    const worker = parts.worker
+      ? await openWorker(url, config, log, { ...extensions, tools: tools?.all() ?? [] })
+      : undefined;
+    if (worker) tools?.follow(worker);
     return {
       databaseUrl: url,
       isEmbedded,
@@ -169,6 +177,7 @@ export async function openHowdah(
       apiUrl: api?.url,
       inFlight: () => worker?.inFlight ?? 0,
       close: async () => {
+        tools?.close();
         await worker?.stop();
         await api?.close();
       },

@@ -32,6 +32,7 @@ export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
 export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';
+export { defineTool, type ToolSpec } from './tools/define.ts';
 
 /** What `start` runs; everything else comes from the environment, as on the command line. */
 export type StartOptions = {

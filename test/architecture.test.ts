@@ -39,13 +39,14 @@ const HOMES: Record<string, RegExp> = {
   'graphile-worker': /^workers\//,
   commander: /^src\/cli\//,
   'ipaddr.js': /^src\/tools\//,
+  'decimal.js': /^src\/tools\//,
   'quickjs-emscripten-core': /^src\/tools\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
   '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
-  'fastest-levenshtein': /^src\/systems\//,
+  'fastest-levenshtein': /^src\/(systems|runtime)\//,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

@@ -61,7 +61,7 @@ afterAll(async () => {
 
 test('there are snippets, and each is in a language this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
-    new Set(['sh', 'sql', 'graphql', 'yaml']),
+    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts']), // ts: test/tools/tool-folder.test.ts
   );
 });
 

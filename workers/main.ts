@@ -64,6 +64,8 @@ const NO_WAYS: McpWays = {
 
 export type Worker = {
   readonly inFlight: number;
+  /** From now on calls of custom tools go to these, by their names; their rows are whoever's who calls this. */
+  replaceTools(tools: readonly CustomTool[]): void;
   /** Drains: what is in the air may commit for `graceMs`, the rest is handed to other workers. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -95,6 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
+  let registered = customTools(options.tools);
   const sqlQuery = sqlQueryTool({
     rows: (request) => rowsOf(queryPool, request),
     tables: (request, names) => describeTables(queryPool, request, names),
@@ -104,7 +107,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     capacity: options.concurrency,
     world: {
       provider: withSecrets(options.provider, readSecret),
-      customTools: customTools(options.tools),
+      get customTools() {
+        return registered;
+      },
       builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
       mcp,
       sqlToolPool,
@@ -157,6 +162,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return {
     get inFlight() {
       return runtime.inFlight;
+    },
+    replaceTools(tools) {
+      registered = customTools(tools);
     },
     async stop(graceMs = 10_000) {
       const drained = runtime.drain(graceMs);

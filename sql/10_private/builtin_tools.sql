@@ -124,7 +124,57 @@ as $$
             "description": "The version you have read; left out, there is nothing under the key yet"}
         }
       }'::jsonb,
-      'idempotent')
+      'idempotent'),
+    ('now', 'Says what day and time it is.',
+      '{
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "timezone": {"type": "string", "description": "Such as Europe/Berlin; left out, UTC"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('calculator', 'Works out an expression exactly, in decimals.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["expression"],
+        "properties": {
+          "expression": {"type": "string", "minLength": 1, "maxLength": 1000,
+            "description": "Such as (19.99 * 3 + 4.5) * 1.19: + - * / % (remainder) ^, brackets, pi, e, and round(x, places), floor, ceil, trunc, abs, sqrt, cbrt, exp, ln, log(x, base), log10, log2, sin, cos, tan, asin, acos, atan, min, max, sum, avg"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('read_resource',
+      'Reads a text file of this conversation, by its name or its id. Of a long one it gives a part and says where to read on.',
+      '{
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "name": {"type": "string", "description": "Of files with one name the newest is read"},
+          "id": {"type": "string", "description": "Instead of name"},
+          "offset": {"type": "integer", "minimum": 0, "maximum": 100000000,
+            "description": "The character to begin at: the next_offset of the part before"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('write_resource',
+      'Writes a text file that stays with this conversation. A file never changes: writing its name again makes a newer one.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["name", "content"],
+        "properties": {
+          "name": {"type": "string", "minLength": 1, "maxLength": 255, "description": "Such as report.md"},
+          "type": {"type": "string", "default": "text/plain", "description": "Its MIME type, such as text/markdown or text/csv"},
+          "content": {"type": "string", "description": "The whole text"}
+        }
+      }'::jsonb,
+      'idempotent'),
+    ('search_messages',
+      'Finds what was said in earlier turns and conversations with the person this work is done for.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {
+          "query": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "Words that were said; any of them is looked for"},
+          "limit": {"type": "integer", "minimum": 1, "maximum": 20, "description": "How many messages at most; left out, 10"}
+        }
+      }'::jsonb,
+      'pure')
 $$;
 
 -- Gives a tenant those it lacks and brings descriptions up to date; a tool of the tenant's own with that name is kept, and

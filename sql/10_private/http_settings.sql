@@ -8,7 +8,7 @@ declare
   v_tenant_id constant uuid := howdah.current_tenant();
   v_faults text[] := howdah_private.json_faults('{
     "additionalProperties": false, "properties": {
-      "question": {"type": "object"},
+      "question": {"type": "object"}, "max_result_bytes": {},
       "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
       "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
       "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},

@@ -167,6 +167,7 @@ begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
+  perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t

@@ -190,6 +190,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/agents.ts'),
   },
   {
+    name: 'tools',
+    summary: 'the tools there are; of an agent, as its models are told them',
+    args: '[AGENT]',
+    load: () => import('./commands/tools.ts'),
+  },
+  {
     name: 'versions',
     summary: 'what an agent, workflow, prompt or skill was; compare, label, restore',
     args: 'NAME',

@@ -12,10 +12,10 @@ export type ToolContext = RunContext & {
 
 /**
  * A tool written in TypeScript and registered in code (`kind = 'custom'`). Arguments arrive already
- * checked against `parameters`. A thrown error becomes `tool_failed` for the model. An error with `retryable: true` is
- * worth another attempt: the call is made up to four times before the model hears of it, under the same idempotency key.
- * Such an error may have a `code` (`rate_limited`, `overloaded`, `unreachable`, `timeout`: two attempts, else
- * `tool_failed`) and `retry_after_ms`, before which there is no other attempt:
+ * checked against `parameters`. A thrown error becomes `tool_failed` for the model, one with the `code` `invalid_arguments`
+ * that. An error with `retryable: true` is worth another attempt: the call is made up to four times before the model hears of
+ * it, under the same idempotency key. Such an error may have a `code` (`rate_limited`, `overloaded`, `unreachable`, `timeout`:
+ * two attempts, else `tool_failed`) and `retry_after_ms`, before which there is no other attempt:
  *
  *     throw Object.assign(new Error('slow down'), { retryable: true, code: 'rate_limited', retry_after_ms: 1500 });
  *

@@ -41,6 +41,22 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
   ],
   board_read: ['select howdah_private.call_board_read($1, $2) as value', 'execution_id', 'args'],
   board_write: ['select howdah_private.call_board_write($1, $2) as value', 'execution_id', 'args'],
+  now: ['select howdah_private.call_now($1) as value', 'args'],
+  read_resource: [
+    'select howdah_private.call_read_resource($1, $2) as value',
+    'execution_id',
+    'args',
+  ],
+  write_resource: [
+    'select howdah_private.call_write_resource($1, $2) as value',
+    'execution_id',
+    'args',
+  ],
+  search_messages: [
+    'select howdah_private.call_search_messages($1, $2) as value',
+    'execution_id',
+    'args',
+  ],
 };
 
 /** True for a built-in tool that runs in the transaction that commits its step. */

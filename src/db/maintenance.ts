@@ -41,6 +41,16 @@ export async function syncDefaultModel(
   ]);
 }
 
+/** Of these names those of the default tenant's tools that are not written in code: their rows are kept. */
+export async function namesOfOthers(pool: Pool, names: readonly string[]): Promise<string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select t.name from howdah.tools as t join howdah.tenants as n on n.id = t.tenant_id
+     where n.slug = 'default' and t.kind <> 'custom' and t.name = any ($1) order by t.name`,
+    [names],
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Writes the tools registered in code as rows of the default tenant, so that agents can be given them. */
 export async function syncCustomTools(pool: Pool, tools: readonly CustomTool[]): Promise<void> {
   const rows = tools.map(({ name, description, parameters, effect = 'idempotent' }) => ({

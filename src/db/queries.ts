@@ -54,6 +54,30 @@ export function listAgents(db: Queries, tenantId?: string) {
     .execute();
 }
 
+/** The tools of the tenant. */
+export function listTools(db: Queries) {
+  return db
+    .selectFrom('tools as t')
+    .select(['t.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms', 't.is_active'])
+    .select(['t.description', 't.parameters'])
+    .where('t.tenant_id', '=', ownTenant)
+    .orderBy('t.name')
+    .execute();
+}
+
+/** A tool in the form of OpenAI. */
+export type OfferedTool = {
+  type: 'function';
+  function: { name: string; description: string; parameters: unknown };
+};
+
+/** The tools of an agent as its models are told them. Throws `HWNTF` when there is no such agent. */
+export async function toolsOfAgent(db: Queries, agent: string): Promise<OfferedTool[]> {
+  const { rows } = await sql<{ tools: OfferedTool[] }>`
+    select howdah.agent_tool_list(${agent}) as tools`.execute(db);
+  return rows[0]?.tools ?? [];
+}
+
 /** The tenant's model for agents that name none, as one line for people. */
 export async function describeDefaultModel(db: Queries): Promise<string> {
   const row = await db

@@ -158,7 +158,7 @@ function resultOf(
   world: World,
 ): StepRecord {
   const result: StepRecord = {
-    ...finished(open, tool.name, input ?? null, outcome, started_at),
+    ...finished(open, tool.name, input ?? null, outcome, started_at, tool.configuration),
     effect: tool.effect,
     ...(idempotency_key ? { idempotency_key } : {}),
     ...(annotations ? { annotations } : {}),

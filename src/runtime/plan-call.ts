@@ -8,6 +8,7 @@ import type { ToolOutcome } from '../contracts/tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
 import { type Answer, childOutcome, type OpenCall, openCalls } from './calls.ts';
 import { faultsOf } from './json-schema.ts';
+import { nearestNames } from './nearest-names.ts';
 import { questionAbout } from './question-about.ts';
 import { shorten } from './shorten.ts';
 
@@ -88,8 +89,10 @@ function findTool(definition: AgentDefinition, called: string): ToolDefinition |
 }
 
 function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError {
-  const known = definition.tools.map(({ name }) => name).join(', ') || 'none';
-  const message = `there is no tool named ${call.name}; the tools are: ${known}`;
+  const known = definition.tools.map(({ name }) => name);
+  const nearest = nearestNames(call.name, known);
+  const meant = nearest.length > 0 ? `: did you mean ${nearest.join(' or ')}?` : ';';
+  const message = `there is no tool named ${call.name}${meant} the tools are: ${known.join(', ') || 'none'}`;
   return { code: 'unknown_tool', message, retryable: false };
 }
 

@@ -4,7 +4,7 @@ import type { RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { NewQuestion, StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
-import { loggedResult, resultText } from '../tools/result.ts';
+import { loggedResult, resultLimit, resultText } from '../tools/result.ts';
 import type { OpenCall } from './calls.ts';
 
 const ERROR_CHARACTERS = 4_000;
@@ -39,26 +39,30 @@ export function asked(question: Omit<NewQuestion, 'id'>): StepRecord {
   };
 }
 
-/** The end of a call, with what the model is told of it. */
+/** The end of a call, with what the model is told of it, as much as its tool allows. */
 export function finished(
   open: OpenCall,
   name: string,
   input: Json,
   outcome: ToolOutcome,
   started_at: string,
+  configuration: JsonObject = {},
 ): StepRecord {
   const { call, asked_seq } = open;
+  const limit = resultLimit(configuration);
   return {
     kind: 'tool',
     name,
     call_id: call.id,
     input,
-    ...(outcome.ok ? { output: loggedResult(outcome.value) } : { error: shortened(outcome.error) }),
+    ...(outcome.ok
+      ? { output: loggedResult(outcome.value, limit) }
+      : { error: shortened(outcome.error) }),
     started_at,
     messages: [
       {
         role: 'tool',
-        content: resultText(outcome),
+        content: resultText(outcome, limit),
         tool_call_id: call.id,
         parent_seq: asked_seq,
       },

@@ -68,7 +68,7 @@ function failure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   const told: Told = typeof error === 'object' && error !== null ? error : {};
   if (told.retryable !== true) {
-    const code = isBroken(told) ? 'unreachable' : 'tool_failed';
+    const code = isBroken(told) ? 'unreachable' : ownCode(told);
     return { code, message, retryable: false };
   }
   const { retry_after_ms: wait } = told;
@@ -80,6 +80,11 @@ function failure(error: unknown): Failure {
       ? { retry_after_ms: Math.ceil(Math.min(wait, DAY_MS)) }
       : {}),
   };
+}
+
+/** A tool may say that another call with other arguments might do. */
+function ownCode({ code }: Told): ErrorCode {
+  return code === 'invalid_arguments' ? code : 'tool_failed';
 }
 
 /** `fetch` wraps what happened in its cause. */

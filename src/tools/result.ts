@@ -1,23 +1,27 @@
 import type { RunError } from '../contracts/errors.ts';
-import type { Json } from '../contracts/json.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 
 /** Bytes of a result the model is told; what is beyond is cut off, and the text says so. */
 export const RESULT_LIMIT_BYTES = 65_536;
 
+/** Of a tool whose configuration says otherwise (`max_result_bytes`), checked when it was written. */
+export function resultLimit({ max_result_bytes }: JsonObject): number {
+  return typeof max_result_bytes === 'number' ? max_result_bytes : RESULT_LIMIT_BYTES;
+}
+
 /** What the model is told of a call: the text itself, else JSON; an error always in the same form. */
-export function resultText(outcome: ToolOutcome): string {
-  return cut(
-    outcome.ok
-      ? (outcome.text ?? plain(outcome.value))
-      : JSON.stringify({ error: told(outcome.error) }),
-  );
+export function resultText(outcome: ToolOutcome, limit = RESULT_LIMIT_BYTES): string {
+  const text = outcome.ok
+    ? (outcome.text ?? plain(outcome.value))
+    : JSON.stringify({ error: told(outcome.error) });
+  return cut(text, limit);
 }
 
 /** The result as it is logged: whole while it is small, else the text the model got. */
-export function loggedResult(value: Json): Json {
+export function loggedResult(value: Json, limit = RESULT_LIMIT_BYTES): Json {
   const text = plain(value);
-  return Buffer.byteLength(text) <= RESULT_LIMIT_BYTES ? value : cut(text);
+  return Buffer.byteLength(text) <= limit ? value : cut(text, limit);
 }
 
 function plain(value: Json): string {
@@ -29,13 +33,13 @@ function told(error: RunError): Json {
   return { code, message, retryable, ...(cause === undefined ? {} : { details: cause }) };
 }
 
-function cut(text: string): string {
+function cut(text: string, limit: number): string {
   const bytes = Buffer.byteLength(text);
-  if (bytes <= RESULT_LIMIT_BYTES) {
+  if (bytes <= limit) {
     return text;
   }
   const kept = Buffer.from(text)
-    .subarray(0, RESULT_LIMIT_BYTES - 100)
+    .subarray(0, limit - 100)
     .toString('utf8');
-  return `${kept.replace(/\ufffd+$/, '')}\n[cut off: this result has ${bytes} bytes, ${RESULT_LIMIT_BYTES} are shown]`;
+  return `${kept.replace(/\ufffd+$/, '')}\n[cut off: this result has ${bytes} bytes, ${limit} are shown]`;
 }

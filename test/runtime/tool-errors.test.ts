@@ -97,7 +97,7 @@ describe('the model is told, in one form, and the run goes on', () => {
   test('that there is no such tool, and which there are', async () => {
     expect(await errorOf('fnid', {}, 'find')).toEqual({
       code: 'unknown_tool',
-      message: 'there is no tool named fnid; the tools are: find',
+      message: 'there is no tool named fnid: did you mean find? the tools are: find',
       retryable: false,
     });
   });

@@ -56,7 +56,7 @@ const LONG_BODIES: Record<string, number> = {
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
-  'howdah_private.builtin_tools()': 120,
+  'howdah_private.builtin_tools()': 240,
   // one select per promise, read one by one
   'howdah_private.broken_promises(timestamp with time zone)': 170,
 };

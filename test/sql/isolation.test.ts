@@ -60,6 +60,7 @@ const REVIEWED: Record<string, string> = {
   refuse_owned: 'systems of current_tenant()',
   refuse_query_settings: 'looks at what it was given',
   refuse_question_settings: 'looks at what it was given',
+  refuse_result_limit: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
   refuse_system_shape: 'looks at what it was given',
   refuse_values: 'looks at what it was given',

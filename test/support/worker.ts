@@ -5,6 +5,7 @@ import type { CustomTool } from '../../src/contracts/tool.ts';
 import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
+import { calculatorTool } from '../../src/tools/calculator.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
@@ -36,7 +37,11 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     url,
     tools: options.tools ?? [],
     hooks: options.hooks ?? {},
-    builtins: [httpRequestTool({ allowPrivate: options.egressAllow ?? [] }), runCodeTool()],
+    builtins: [
+      calculatorTool,
+      httpRequestTool({ allowPrivate: options.egressAllow ?? [] }),
+      runCodeTool(),
+    ],
     mcp: {
       egress: createEgress({ allowPrivate: options.egressAllow ?? [] }),
       commands: options.mcpCommands,

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output.ts';
-import { serve } from '../serve.ts';
+import { serve, type ToolOptions, withToolOptions } from '../serve.ts';
 
 /** `howdah start`: API and worker in one process. */
 export function register(command: Command, io: CliIo): void {
-  command.action(() => serve(io, { api: true, worker: true }));
+  withToolOptions(command).action((options: ToolOptions) =>
+    serve(io, { api: true, worker: true }, options),
+  );
 }

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output.ts';
-import { serve } from '../serve.ts';
+import { serve, type ToolOptions, withToolOptions } from '../serve.ts';
 
 /** `howdah worker`: runs agents until it is told to stop; then drains and hands over. */
 export function register(command: Command, io: CliIo): void {
-  command.action(() => serve(io, { api: false, worker: true }));
+  withToolOptions(command).action((options: ToolOptions) =>
+    serve(io, { api: false, worker: true }, options),
+  );
 }

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+
+const LINE = 80;
+
+/** `howdah tools [AGENT]`: the tools there are, or those of one agent as its models are told them. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[agent]', 'only its tools, as the models of its runs are told them')
+    .action(async (agent: string | undefined) => {
+      await withDatabase(io, async ({ db }) => {
+        if (agent === undefined) {
+          showAll(io, await listTools(db));
+        } else {
+          showSome(io, await toolsOfAgent(db, agent));
+        }
+      });
+    });
+}
+
+function showAll(io: CliIo, tools: Awaited<ReturnType<typeof listTools>>): void {
+  if (io.json) {
+    printJson(io, {
+      items: tools.map(({ name, description, parameters, ...row }) => {
+        return { ...row, type: 'function', function: { name, description, parameters } };
+      }),
+    });
+    return;
+  }
+  printTable(
+    io,
+    tools.map(({ parameters: _, description, ...row }) => ({
+      ...row,
+      description: lineOf(description),
+    })),
+  );
+}
+
+function showSome(io: CliIo, items: OfferedTool[]): void {
+  if (io.json) {
+    printJson(io, { items });
+    return;
+  }
+  printTable(
+    io,
+    items.map(({ function: { name, description } }) => ({
+      name,
+      description: lineOf(description),
+    })),
+  );
+}
+
+function lineOf(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > LINE ? `${line.slice(0, LINE - 1)}…` : line;
+}

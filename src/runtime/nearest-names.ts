@@ -1,0 +1,18 @@
+import { distance } from 'fastest-levenshtein';
+
+/** Of the names those that may have been meant, the nearest first: a third of the word may be wrong, or it is a part of a name. */
+export function nearestNames(word: string, names: readonly string[], most = 3): string[] {
+  const said = word.slice(0, 64).toLowerCase();
+  return names
+    .map((name) => ({ name, off: offBy(said, name.toLowerCase()) }))
+    .filter(({ off }) => off <= Math.max(2, said.length / 3))
+    .toSorted((a, b) => a.off - b.off)
+    .slice(0, most)
+    .map(({ name }) => name);
+}
+
+/** Models leave out or add what stands before and after: `search` for `kb__search`. */
+function offBy(said: string, name: string): number {
+  const isPart = said.length > 2 && (name.includes(said) || said.includes(name));
+  return isPart ? 1 : distance(said, name);
+}

@@ -1,0 +1,254 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { CustomTool, ToolContext } from '../../src/contracts/tool.ts';
+import { runCustomTool } from '../../src/tools/custom.ts';
+import { defineTool } from '../../src/tools/define.ts';
+import { openToolFolder } from '../../src/tools/tool-folder.ts';
+import { type StartedCli, startCli } from '../cli/run-cli.ts';
+import { calling, makeAgent, resultsOf, runToEnd } from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const docs = readFileSync(join(ROOT, 'docs/tools.md'), 'utf8');
+const EXAMPLE = /^```ts\n([\s\S]*?)^```/m.exec(docs)?.[1] ?? '';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'howdah-tools-'));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+});
+afterEach(() => {
+  for (const name of written.splice(0)) rmSync(join(folder, name), { force: true });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const written: string[] = [];
+/** As editors save: another file is put in its place. */
+function write(name: string, text: string): void {
+  written.push(name);
+  writeFileSync(join(folder, `.${name}`), text);
+  renameSync(join(folder, `.${name}`), join(folder, name));
+}
+
+const tool = (name: string, says: string) =>
+  `export const ${name} = { description: 'd', parameters: { type: 'object' }, run: () => '${says}' };\n`;
+
+const context = { signal: new AbortController().signal } as unknown as ToolContext;
+
+async function open(taken: string[] = [], accept = async (_tools: readonly CustomTool[]) => {}) {
+  const said: string[] = [];
+  const opened = await openToolFolder({
+    path: folder,
+    taken,
+    accept,
+    say: (line) => said.push(line.replaceAll(`${folder}/`, '')),
+  });
+  const results = () =>
+    Promise.all(opened.tools.map(async (one) => `${one.name}: ${await one.run({}, context)}`));
+  return { opened, said, results };
+}
+
+test('the example of docs/tools.md: zod checks, fills in what is left out, and is told as JSON Schema', async () => {
+  write('parcels.ts', EXAMPLE);
+  const { opened, said } = await open();
+  expect(said).toEqual(['parcels.ts: parcel_label']);
+  const [label] = opened.tools as [CustomTool];
+  expect(label).toMatchObject({
+    name: 'parcel_label',
+    effect: 'pure',
+    parameters: {
+      type: 'object',
+      required: ['order'],
+      properties: {
+        order: { type: 'string', description: 'The number of the order' },
+        copies: { default: 1 },
+      },
+    },
+  });
+  expect(await runCustomTool(label, { order: 'A-1' }, context)).toEqual({
+    ok: true,
+    value: ['label of A-1'],
+  });
+  expect(await runCustomTool(label, { order: 'B' }, context)).toEqual({
+    ok: false,
+    error: {
+      code: 'invalid_arguments',
+      message: expect.stringContaining('the arguments were not accepted: order: '),
+      retryable: false,
+    },
+  });
+});
+
+test('defineTool gives run the type zod says, and refuses what only zod can check', async () => {
+  const even = defineTool({
+    name: 'half',
+    description: 'Halves an even number.',
+    parameters: z.object({ n: z.number().refine((n) => n % 2 === 0, 'is not even') }),
+    run: ({ n }) => n / 2,
+  });
+  expect(await runCustomTool(even, { n: 4 }, context)).toEqual({ ok: true, value: 2 });
+  expect(await runCustomTool(even, { n: 3 }, context)).toMatchObject({
+    error: {
+      code: 'invalid_arguments',
+      message: 'the arguments were not accepted: n: is not even',
+    },
+  });
+});
+
+describe('a folder', () => {
+  test('is loaded anew where it changed; a faulty file keeps what it had, said once', async () => {
+    write('a.ts', tool('one', 'first'));
+    write('b.js', tool('two', 'second'));
+    const { opened, said, results } = await open();
+    expect(await results()).toEqual(['one: first', 'two: second']);
+    write('a.ts', tool('one', 'changed') + tool('three', 'new'));
+    await opened.refresh();
+    write('b.js', 'export const two = {');
+    await opened.refresh();
+    await opened.refresh();
+    expect(await results()).toEqual(
+      ['two: second', 'one: changed', 'three: new'].toSorted((x, y) => order(x) - order(y)),
+    );
+    expect(said).toEqual([
+      'a.ts: one',
+      'b.js: two',
+      'a.ts: one, three',
+      expect.stringMatching(/^b\.js: .*; what it had before is kept$/),
+    ]);
+    rmSync(join(folder, 'a.ts'));
+    await opened.refresh();
+    expect(await results()).toEqual(['two: second']);
+    expect(said.at(-1)).toBe('a.ts: is gone, and its tools with it');
+  });
+
+  const order = (said: string) => ['one', 'three', 'two'].indexOf(said.split(':')[0] ?? '');
+
+  test.each([
+    ['x.ts', 'export const a = 1;', 'it exports no tool'],
+    [
+      'x.ts',
+      `export const a = { run: () => 1, parameters: { type: 'object' } };`,
+      'a: description',
+    ],
+    [
+      'x.ts',
+      `export const a = { run: () => 1, description: 'd' };`,
+      'a: parameters is an object of zod, or a JSON Schema',
+    ],
+    [
+      'x.ts',
+      `export const a = { parameters: { type: 'object' }, description: 'd' };`,
+      'a: run is a function',
+    ],
+    ['x.ts', tool('a', 'x').replace('run', "name: 'a b', run"), 'a: name is 1 to 64 letters'],
+    ['x.ts', tool('a', 'x').replace('run', "efect: 'pure', run"), 'efect'],
+    ['x.ts', tool('taken', 'x'), 'there is another tool named taken'],
+    ['x.ts', `import './nowhere.ts';`, 'nowhere.ts'],
+    ['x.ts', `throw new Error('not today');`, 'not today'],
+    [
+      'x.ts',
+      `import { z } from 'zod'; export const a = { description: 'd', parameters: z.string(), run: () => 1 };`,
+      'a: parameters is an object of zod',
+    ],
+    [
+      'x.ts',
+      `import { z } from 'zod'; export const a = { description: 'd', parameters: z.object({ a: z.date() }), run: () => 1 };`,
+      'Date',
+    ],
+  ])('%s with %s says what is wrong: %s', async (name, text, message) => {
+    write(name, text);
+    const { opened, said } = await open(['taken']);
+    expect(said).toEqual([expect.stringContaining(message)]);
+    expect(said[0]).toMatch(/^x\.ts: [^\n]*$/);
+    expect(opened.tools).toEqual([]);
+  });
+
+  test('passes over what is no tool file, and keeps what was there when its tools are not accepted', async () => {
+    for (const name of ['_part.ts', 'a.test.ts', 'a.d.ts', 'notes.md']) write(name, 'nonsense (');
+    write('a.ts', tool('one', 'first'));
+    let isRefused = false;
+    const { opened, said, results } = await open([], async () => {
+      if (isRefused) throw new Error('the database says no');
+    });
+    isRefused = true;
+    write('a.ts', tool('one', 'second'));
+    await opened.refresh();
+    expect(said).toEqual(['a.ts: one', 'a.ts: the database says no; what it had before is kept']);
+    expect(await results()).toEqual(['one: first']);
+  });
+
+  test('that is not there is refused', async () => {
+    await expect(
+      openToolFolder({
+        path: join(folder, 'nowhere'),
+        taken: [],
+        accept: async () => {},
+        say() {},
+      }),
+    ).rejects.toMatchObject({ code: 'HWNTF', message: expect.stringContaining('cannot be read') });
+  });
+});
+
+describe('howdah worker --tools FOLDER --watch', () => {
+  let database: TestDatabase;
+  let cli: StartedCli | undefined;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(async () => {
+    cli?.interrupt();
+    await cli?.end();
+    await database.drop();
+  });
+
+  const until = async (line: string) => {
+    await expect.poll(() => cli?.stderr(), { timeout: 60_000 }).toContain(line);
+  };
+
+  test('calls what the files say now, and refuses the name of a built-in tool', {
+    timeout: 120_000,
+  }, async () => {
+    const { pool, url } = database;
+    write('greet.ts', tool('greet', 'hello'));
+    write('todo.ts', tool('todo', 'x'));
+    cli = startCli(url, 'worker', '--tools', folder, '--watch');
+    await until('Howdah is ready');
+    expect(cli.stderr()).toContain('greet.ts: greet\n');
+    expect(cli.stderr()).toContain(
+      'todo.ts: todo is the name of a tool that is not written in code',
+    );
+    const agent = await makeAgent(pool, {
+      script: [calling({ name: 'greet' }), { content: 'done' }],
+      tools: ['greet'],
+    });
+    const told = async () => resultsOf(pool, (await runToEnd(pool, agent)).id);
+    expect(await told()).toEqual(['hello']);
+    write('greet.ts', tool('greet', 'good day').replace("'d'", "'Greets.'"));
+    await eventually(
+      pool,
+      'its row is changed',
+      `select from howdah.tools where name = 'greet' and description = 'Greets.'`,
+    );
+    await expect
+      .poll(() => cli?.stderr().split('greet.ts: greet\n').length, { timeout: 60_000 })
+      .toBe(3);
+    expect(await told()).toEqual(['good day']);
+    write('greet.ts', 'export const greet = (');
+    await until('what it had before is kept');
+    expect(await told()).toEqual(['good day']);
+  });
+
+  test('--watch without a folder is refused', async () => {
+    const refused = startCli(database.url, 'worker', '--watch');
+    expect(await refused.end()).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--tools'),
+    });
+  });
+});

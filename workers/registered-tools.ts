@@ -1,0 +1,74 @@
+import { HowdahError } from '../src/contracts/errors.ts';
+import type { CustomTool } from '../src/contracts/tool.ts';
+import { namesOfOthers, syncCustomTools } from '../src/db/maintenance.ts';
+import { createPool } from '../src/db/pool.ts';
+import { openToolFolder } from '../src/tools/tool-folder.ts';
+import type { Worker } from './main.ts';
+
+/** Where a worker has tools in TypeScript from. */
+export type ToolSources = {
+  tools?: readonly CustomTool[];
+  /** A folder of files that export tools; `watch`: what changes is loaded anew. */
+  toolFolder?: { path: string; watch: boolean };
+};
+
+/** The tools of a worker: those of the program, and those of its folder as they are now. */
+export type RegisteredTools = {
+  all(): readonly CustomTool[];
+  follow(worker: Worker): void;
+  close(): void;
+};
+
+/** Their rows are written before a run can call them. `talk` is told what was loaded and what is wrong with a file. */
+export async function openTools(
+  url: string,
+  { tools = [], toolFolder }: ToolSources,
+  talk: (line: string) => void,
+): Promise<RegisteredTools> {
+  let worker: Worker | undefined;
+  const folder = toolFolder
+    ? await openToolFolder({
+        path: toolFolder.path,
+        taken: tools.map(({ name }) => name),
+        say: talk,
+        accept: async (inFolder) => {
+          await writeTools(url, inFolder);
+          worker?.replaceTools([...tools, ...inFolder]);
+        },
+      })
+    : undefined;
+  const end = new AbortController();
+  return {
+    all: () => [...tools, ...(folder?.tools ?? [])],
+    follow: (started) => {
+      worker = started;
+      if (!folder || !toolFolder?.watch) return;
+      folder.follow(end.signal).catch((error) => {
+        talk(`${toolFolder.path} is not watched any more: ${error.message}`);
+      });
+    },
+    close: () => end.abort(),
+  };
+}
+
+async function writeTools(url: string, tools: readonly CustomTool[]): Promise<void> {
+  const own = createPool({ url, applicationName: 'howdah-start', max: 1 });
+  const worker = createPool({
+    url,
+    applicationName: 'howdah-start',
+    role: 'howdah_worker',
+    max: 1,
+  });
+  try {
+    const names = tools.map(({ name }) => name);
+    const [taken] = await namesOfOthers(own, names);
+    if (taken !== undefined) {
+      throw new HowdahError('HWCNF', `${taken} is the name of a tool that is not written in code`, {
+        hint: 'Give it another name.',
+      });
+    }
+    await syncCustomTools(worker, tools);
+  } finally {
+    await Promise.all([own.end(), worker.end()]);
+  }
+}
