@@ -950,7 +950,7 @@ create table howdah.sessions (
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
-CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id);
+CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.skill_versions (
@@ -1636,6 +1636,22 @@ begin
       else concat_ws(' ', howdah_private.runnable_like(agent.name),
         coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.agent_tool_list(agent text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('type', 'function', 'function', jsonb_build_object(
+    'name', t.tool -> 'name', 'description', t.tool -> 'description', 'parameters', t.tool -> 'parameters'
+  )) order by t.place), '[]')
+  from howdah.agents as a
+  join howdah.agent_versions as v on v.id = a.current_version_id
+  cross join lateral jsonb_array_elements(v.definition -> 'tools') with ordinality as t (tool, place)
+  where a.id = howdah.agent(agent_tool_list.agent)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT NULL::text, data jsonb DEFAULT NULL::jsonb)
@@ -4967,7 +4983,57 @@ AS $function$
             "description": "The version you have read; left out, there is nothing under the key yet"}
         }
       }'::jsonb,
-      'idempotent')
+      'idempotent'),
+    ('now', 'Says what day and time it is.',
+      '{
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "timezone": {"type": "string", "description": "Such as Europe/Berlin; left out, UTC"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('calculator', 'Works out an expression exactly, in decimals.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["expression"],
+        "properties": {
+          "expression": {"type": "string", "minLength": 1, "maxLength": 1000,
+            "description": "Such as (19.99 * 3 + 4.5) * 1.19: + - * / % (remainder) ^, brackets, pi, e, and round(x, places), floor, ceil, trunc, abs, sqrt, cbrt, exp, ln, log(x, base), log10, log2, sin, cos, tan, asin, acos, atan, min, max, sum, avg"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('read_resource',
+      'Reads a text file of this conversation, by its name or its id. Of a long one it gives a part and says where to read on.',
+      '{
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "name": {"type": "string", "description": "Of files with one name the newest is read"},
+          "id": {"type": "string", "description": "Instead of name"},
+          "offset": {"type": "integer", "minimum": 0, "maximum": 100000000,
+            "description": "The character to begin at: the next_offset of the part before"}
+        }
+      }'::jsonb,
+      'pure'),
+    ('write_resource',
+      'Writes a text file that stays with this conversation. A file never changes: writing its name again makes a newer one.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["name", "content"],
+        "properties": {
+          "name": {"type": "string", "minLength": 1, "maxLength": 255, "description": "Such as report.md"},
+          "type": {"type": "string", "default": "text/plain", "description": "Its MIME type, such as text/markdown or text/csv"},
+          "content": {"type": "string", "description": "The whole text"}
+        }
+      }'::jsonb,
+      'idempotent'),
+    ('search_messages',
+      'Finds what was said in earlier turns and conversations with the person this work is done for.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {
+          "query": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "Words that were said; any of them is looked for"},
+          "limit": {"type": "integer", "minimum": 1, "maximum": 20, "description": "How many messages at most; left out, 10"}
+        }
+      }'::jsonb,
+      'pure')
 $function$
 ;
 
@@ -5086,6 +5152,57 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_now(arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_timezone text := coalesce(nullif(btrim(arguments ->> 'timezone'), ''), 'UTC');
+  v_at timestamptz := date_trunc('milliseconds', clock_timestamp());
+  v_utc timestamp := v_at at time zone 'UTC';
+  v_local timestamp;
+  v_offset interval;
+begin
+  perform howdah_private.refuse_timezone(v_timezone);
+  v_local := v_at at time zone v_timezone;
+  v_offset := v_local - v_utc;
+  return jsonb_build_object(
+    'utc', to_char(v_utc, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'timezone', v_timezone,
+    'local', to_char(v_local, 'YYYY-MM-DD"T"HH24:MI:SS') || case when v_offset < '0' then '-' else '+' end
+      || to_char(greatest(v_offset, -v_offset), 'HH24:MI'),
+    'weekday', (array['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[extract(isodow from v_local)::int]);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_read_resource(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_read_resource.execution_id);
+  v_offset int := coalesce((arguments ->> 'offset')::int, 0);
+  v_file record := howdah_private.file_named(v_run, arguments ->> 'id', arguments ->> 'name');
+  v_text text := howdah.resource_text(v_file.id);
+  v_length int := length(v_text);
+  v_part text := substr(v_text, v_offset + 1, 40000);
+begin
+  if v_offset > v_length then
+    raise exception using errcode = 'HWINV',
+      message = format('offset is %s, but the text has %s characters', v_offset, v_length), detail = '{"field": "offset"}',
+      hint = 'Leave offset out to read from the beginning.';
+  end if;
+  while octet_length(to_jsonb(v_part)::text) > 60000 loop
+    v_part := left(v_part, length(v_part) / 2);
+  end loop;
+  return jsonb_build_object('id', v_file.id, 'name', v_file.name, 'type', v_file.type, 'characters', v_length, 'text', v_part,
+    'next_offset', case when v_offset + length(v_part) < v_length then v_offset + length(v_part) end);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_receive(execution_id uuid, call_id text, arguments jsonb, OUT value jsonb, OUT waits_ms bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -5193,6 +5310,64 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_search_messages(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_search_messages.execution_id);
+  v_root howdah.executions;
+  v_likes text[] := array(
+    select '%' || regexp_replace(w.lexeme, '([\\%_])', '\\\1', 'g') || '%'
+    from unnest(to_tsvector('simple', left(arguments ->> 'query', 1000))) as w
+  );
+  v_words tsquery := replace(plainto_tsquery('simple', left(arguments ->> 'query', 1000))::text, ' & ', ' | ')::tsquery;
+begin
+  if numnode(v_words) = 0 then
+    raise exception using errcode = 'HWINV', message = 'query has no word to search for', detail = '{"field": "query"}',
+      hint = 'Give some words that were said.';
+  end if;
+  select e.* into v_root from howdah.executions as e where e.id = v_run.root_execution_id;
+  return (
+    with turns as (
+      select t.* from howdah_private.sessions_to_search(v_root) as s (id)
+      cross join lateral (
+        select e.id, e.session_id, coalesce(e.agent_id, e.workflow_id) as of_id
+        from howdah.executions as e where e.tenant_id = v_root.tenant_id and e.session_id = s.id
+        order by e.turn desc limit 100
+      ) as t
+      where t.id <> v_root.id and coalesce(t.of_id <> all (howdah_private.hidden_from(
+        v_root.tenant_id, v_root.user_id, 'owner')), true)
+      order by t.id desc limit 200
+    ),
+    said as materialized (
+      select m.* from turns as t
+      cross join lateral (
+        select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at, left(m.content, 4000) as content
+        from howdah.messages as m
+        where m.execution_id = t.id and m.tenant_id = v_root.tenant_id and m.role in ('user', 'assistant') and m.content <> ''
+        order by m.seq desc limit 50
+      ) as m
+      order by m.id desc, m.seq desc limit 1000
+    ),
+    likely as materialized ( -- taking a text apart costs ten times as much
+      select s.* from said as s where lower(s.content) like any (v_likes)
+    ),
+    found as (
+      select s.*, ts_rank(w.vector, v_words) as rank from likely as s
+      cross join lateral (select to_tsvector('simple', s.content) as vector offset 0) as w
+      where w.vector @@ v_words
+      order by rank desc, s.id desc, s.seq desc limit coalesce((arguments ->> 'limit')::int, 10)
+    )
+    select jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
+      'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role, 'at', f.created_at,
+      'text', left(ts_headline('simple', f.content, v_words, 'MaxWords=80, MinWords=40, StartSel="", StopSel=""'), 1000)
+    ) order by f.rank desc, f.id desc, f.seq desc), '[]')) from found as f);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_send_message(execution_id uuid, arguments jsonb, configuration jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5266,6 +5441,29 @@ begin
         format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_write_resource(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_write_resource.execution_id);
+  v_bytes bytea := convert_to(arguments ->> 'content', 'UTF8');
+  v_file howdah.resources;
+begin
+  v_file.name := arguments ->> 'name';
+  v_file.type := lower(coalesce(arguments ->> 'type', 'text/plain'));
+  perform howdah_private.refuse_file(v_run, v_file.type, octet_length(v_bytes));
+  insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
+  select v_run.tenant_id, v_file.name, v_file.type, v_bytes, v_run.root_execution_id, e.session_id,
+    jsonb_build_object('written_by_execution_id', v_run.id)
+  from howdah.executions as e where e.id = v_run.root_execution_id
+  returning r.* into v_file;
+  return jsonb_build_object('id', v_file.id, 'name', v_file.name, 'type', v_file.type, 'bytes', v_file.size);
 end $function$
 ;
 
@@ -7426,6 +7624,53 @@ AS $function$
   where w.tenant_id = howdah.current_tenant() and w.name = any (names) and w.deleted_at is null and w.is_active
     and f.fault is not null
   order by w.name collate "C"
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.file_named(run howdah.executions, id text, name text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah_private.id_in(file_named.id);
+  v_said text := coalesce(file_named.id, file_named.name);
+  v_file record;
+  v_names text[];
+begin
+  if num_nonnulls(file_named.id, file_named.name) <> 1 then
+    raise exception using errcode = 'HWINV', message = 'say which file: give either its name or its id',
+      detail = '{"field": "name"}';
+  end if;
+  select f.* into v_file from howdah_private.files_of_run(run) as f
+  where case when file_named.id is null then f.name = file_named.name else f.id = v_id end
+  order by f.id desc limit 1;
+  if not found then
+    v_names := array(
+      select f.name from howdah_private.files_of_run(run) as f group by f.name order by max(f.id::text) desc limit 50);
+    raise exception using errcode = 'HWNTF',
+      message = format('this conversation has no file %s%s', to_jsonb(left(v_said, 300)),
+        coalesce(': did you mean ' || howdah_private.nearest_word(file_named.name, v_names) || '?', '')),
+      detail = jsonb_build_object('field', case when file_named.id is null then 'name' else 'id' end)::text,
+      hint = 'Its files: ' || coalesce(nullif(array_to_string(v_names, ', '), ''), 'none') || '.';
+  end if;
+  return v_file;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.files_of_run(run howdah.executions)
+ RETURNS TABLE(id uuid, name text, type text, size bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.id, r.name, r.type, r.size from howdah.resources as r
+  where r.tenant_id = run.tenant_id and r.execution_id in (run.id, run.root_execution_id)
+  union
+  select r.id, r.name, r.type, r.size
+  from howdah.executions as e join howdah.resources as r on r.tenant_id = e.tenant_id and r.session_id = e.session_id
+  where e.id = run.root_execution_id
 $function$
 ;
 
@@ -11909,6 +12154,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_file(run howdah.executions, type text, bytes integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case when not howdah_private.is_text_type(refuse_file.type)
+      then format('type %s is no type of text', to_jsonb(left(refuse_file.type, 100)))
+    when refuse_file.bytes > 262144 then format('content has %s bytes, at most 262144 are allowed', refuse_file.bytes) end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = v_fault,
+      detail = jsonb_build_object('field', split_part(v_fault, ' ', 1))::text,
+      hint = 'Text is text/*, JSON, XML, YAML and the like. What is long is divided over several files.';
+  end if;
+  if (
+    select count(*) >= 200 from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
+  ) then
+    raise exception using errcode = 'HWQTA', message = 'this task has written 200 files, more are not allowed',
+      hint = 'Put what belongs together into one file.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq integer, input text)
  RETURNS void
  LANGUAGE plpgsql
@@ -11955,7 +12226,7 @@ declare
   v_tenant_id constant uuid := howdah.current_tenant();
   v_faults text[] := howdah_private.json_faults('{
     "additionalProperties": false, "properties": {
-      "question": {"type": "object"},
+      "question": {"type": "object"}, "max_result_bytes": {},
       "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
       "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
       "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
@@ -12571,6 +12842,25 @@ begin
   order by q.period desc limit 1;
   if found then
     perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_result_limit(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576}}}',
+    refuse_result_limit.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"max_result_bytes": 65536}';
   end if;
 end $function$
 ;
@@ -14195,6 +14485,24 @@ AS $function$
     + coalesce((
       select t.changes from howdah_private.todo_changes as t where t.session_id = session_version.session_id
     ), 0)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sessions_to_search(root howdah.executions)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select root.session_id where root.session_id is not null
+  union
+  (
+    select s.id from howdah.sessions as s
+    where s.tenant_id = root.tenant_id and s.user_id = root.user_id
+      and coalesce(coalesce(s.agent_id, s.workflow_id)
+        <> all (howdah_private.hidden_from(root.tenant_id, root.user_id, 'owner')), true)
+    order by s.id desc limit 30
+  )
 $function$
 ;
 
@@ -15963,6 +16271,7 @@ begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
+  perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
@@ -18392,6 +18701,7 @@ begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
+  perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
   perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
   perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
@@ -22697,6 +23007,10 @@ grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
 
+grant execute on function howdah.agent_tool_list(text) to howdah_app;
+
+grant execute on function howdah.agent_tool_list(text) to howdah_engine;
+
 grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_app;
@@ -23083,15 +23397,23 @@ grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to how
 
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_now(jsonb) to howdah_worker;
+
+grant execute on function howdah_private.call_read_resource(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.call_receive(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_rules(uuid) to howdah_worker;
 
 grant execute on function howdah_private.call_rules_of(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.call_search_messages(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.call_send_message(uuid,jsonb,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.call_write_resource(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
@@ -23250,6 +23572,10 @@ grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to ho
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.faulty_workflows(text[]) to howdah_app;
+
+grant execute on function howdah_private.file_named(howdah.executions,text,text) to howdah_engine;
+
+grant execute on function howdah_private.files_of_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
 
@@ -23715,6 +24041,8 @@ grant execute on function howdah_private.refuse_entry(uuid,text,jsonb) to howdah
 
 grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.refuse_file(howdah.executions,text,integer) to howdah_engine;
+
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_http_settings(jsonb) to howdah_app;
@@ -23762,6 +24090,8 @@ grant execute on function howdah_private.refuse_question_setting(text,text,text)
 grant execute on function howdah_private.refuse_question_settings(jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.refuse_reader(howdah.mail,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.refuse_result_limit(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_retry(howdah.executions) to howdah_engine;
 
@@ -23894,6 +24224,8 @@ grant execute on function howdah_private.session_messages_after(uuid[],integer[]
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
 grant execute on function howdah_private.session_of_run(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.sessions_to_search(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
@@ -25198,6 +25530,8 @@ comment on routine howdah.add_input(uuid,text,jsonb) is 'Tells a run that lives 
 
 comment on routine howdah.agent(text) is '@behavior -*
 The id of the agent with this name in the current tenant; HWNTF when there is none.';
+
+comment on routine howdah.agent_tool_list(text) is 'The tools of an agent as its models are told them, in the form of OpenAI: [{type, function: {name, description, parameters}}]; HWNTF when there is no such agent.';
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
 
