@@ -1,10 +1,10 @@
--- Models, tools, prompts, skills, agents and workflows as a file describes them (docs/files.md): each says only what it would not be by itself.
+-- Models, tools, MCP servers, prompts, skills, agents and workflows as a file describes them (docs/files.md): each says only what it would not be by itself.
 -- An export is made of these, and an apply compares them, so both always mean the same.
 
 -- The sections of a file, in the order they are written in.
 create or replace function howdah_private.system_sections() returns text[]
   language sql immutable
-  return array['models', 'tools', 'prompts', 'skills', 'agents', 'workflows'];
+  return array['models', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
 
 -- Without what is null or as it would be anyway. Numbers are written in one form: 0.250 and 0.25 are one price.
 create or replace function howdah_private.sparse(document jsonb, defaults jsonb) returns jsonb
@@ -110,6 +110,28 @@ as $$
   ), '{"is_active": true}')
 $$;
 
+-- What a server's configuration holds stands beside the rest, as the keys of a workflow do.
+create or replace function howdah_private.mcp_server_entry(s howdah.mcp_servers) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(s.configuration || jsonb_build_object(
+    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active
+  ), '{"description": "", "trusts_annotations": false, "is_active": true}')
+$$;
+
+-- The servers an agent has: names, or each with the tools it is allowed where that is not all.
+create or replace function howdah_private.agent_servers_entry(agent_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when bool_and(g.allowed_tools is null) then jsonb_agg(s.name order by s.name)
+    else jsonb_object_agg(s.name, case when g.allowed_tools is null then '{}'
+      else jsonb_build_object('allowed_tools', g.allowed_tools) end) end
+  from howdah.agent_servers as g join howdah.mcp_servers as s on s.id = g.server_id
+  where g.agent_id = agent_servers_entry.agent_id
+$$;
+
 create or replace function howdah_private.agent_entry(a howdah.agents) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -120,6 +142,7 @@ as $$
     'skills', (
       select jsonb_agg(s.name order by g.position, s.name)
       from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id where g.agent_id = a.id),
+    'servers', howdah_private.agent_servers_entry(a.id),
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
     'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
@@ -211,7 +234,12 @@ begin
   select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
   from howdah.tools as t
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
-    or (t.agent_system_id is not distinct from system_id and t.kind <> 'builtin' and howdah_private.sub_run_target(t) is null))
+    or (t.agent_system_id is not distinct from system_id and t.kind not in ('builtin', 'mcp') and howdah_private.sub_run_target(t) is null))
+  union all
+  select 'mcp_servers', s.name, s.id, s.agent_system_id, howdah_private.mcp_server_entry(s)
+  from howdah.mcp_servers as s
+  where s.tenant_id = v_tenant_id
+    and (system_rows.named -> 'mcp_servers' ? s.name or s.agent_system_id is not distinct from system_id)
   union all
   select 'prompts', p.name, p.id, p.agent_system_id, howdah_private.prompt_entry(p)
   from howdah.prompts as p

@@ -83,8 +83,23 @@ as $$
   from jsonb_array_elements_text(coalesce(entry_skills.entry -> 'skills', '[]')) with ordinality as s (name, place)
 $$;
 
--- Every place where the document names something, and what is meant: model, tool, prompt, skill, agent, workflow, or member,
--- which is either of the last two.
+-- The MCP servers of an agent: names, or each with the tools it is allowed; all of them where that is not said.
+create or replace function howdah_private.entry_servers(entry jsonb)
+  returns table (name text, allowed_tools text[], place text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.name, null::text[], (s.place - 1)::text
+  from jsonb_array_elements_text(case jsonb_typeof(entry_servers.entry -> 'servers')
+    when 'array' then entry_servers.entry -> 'servers' end) with ordinality as s (name, place)
+  union all
+  select o.key, case when o.value ? 'allowed_tools' then howdah_private.texts(o.value -> 'allowed_tools') end, o.key
+  from jsonb_each(case jsonb_typeof(entry_servers.entry -> 'servers')
+    when 'object' then entry_servers.entry -> 'servers' end) as o
+$$;
+
+-- Every place where the document names something, and what is meant: model, tool, mcp_server, prompt, skill, agent, workflow,
+-- or member, which is either of the last two.
 create or replace function howdah_private.system_uses(document jsonb)
   returns table (what text, name text, path text)
   language sql immutable
@@ -101,6 +116,9 @@ as $$
   union all
   select 'skill', s.name, howdah_private.pointer('agents', a.name, 'skills', (s.place - 1)::text)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_skills(a.entry) as s
+  union all
+  select 'mcp_server', s.name, howdah_private.pointer('agents', a.name, 'servers', s.place)
+  from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_servers(a.entry) as s
   union all
   select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
   from howdah_private.system_entries(document, 'tools') as t
@@ -135,6 +153,8 @@ as $$
     union
     select 'skill', s.name from howdah.skills as s where s.tenant_id = howdah.current_tenant() and s.deleted_at is null
     union
+    select 'mcp_server', s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant()
+    union
     select 'agent', a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
     union
     select 'workflow', w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
@@ -162,7 +182,7 @@ as $$
     select * from howdah_private.known_names(document)
   ),
   unknown as (
-    select u.path, case u.what when 'member' then 'agent or workflow' else u.what end as what, u.name,
+    select u.path, case u.what when 'member' then 'agent or workflow' when 'mcp_server' then 'MCP server' else u.what end as what, u.name,
       (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
       (select string_agg(k.name, ', ' order by k.name) from (
         select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
@@ -190,6 +210,9 @@ as $$
       union all
       select s.name, array['skills', (s.place - 1)::text], row_number() over (partition by s.name order by s.place)
       from howdah_private.entry_skills(a.entry) as s
+      union all
+      select s.name, array['servers', s.place], row_number() over (partition by s.name order by s.place)
+      from howdah_private.entry_servers(a.entry) as s
     ) as t
     where t.times > 1
     union all

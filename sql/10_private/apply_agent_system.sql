@@ -94,6 +94,45 @@ begin
   where s.id = v_skill.id and (s.description, s.content, s.is_active) is distinct from (v_description, v_content, v_is_active);
 end $$;
 
+-- The presets of neighbouring systems are commands that everybody knows; what is stored, and exported, is the command.
+create or replace function howdah_private.without_preset(entry jsonb) returns jsonb
+  language sql immutable
+  return case without_preset.entry ->> 'type'
+    when 'filesystem' then without_preset.entry || jsonb_build_object('type', 'stdio', 'command', 'npx',
+      'args', '["-y", "@modelcontextprotocol/server-filesystem"]'::jsonb || (without_preset.entry -> 'args'))
+    when 'fetch' then without_preset.entry || jsonb_build_object('type', 'stdio', 'command', 'uvx',
+      'args', '["mcp-server-fetch"]'::jsonb || coalesce(without_preset.entry -> 'args', '[]'))
+    else without_preset.entry end;
+
+-- Each only where it differs: a server that is written is asked anew what it offers, and a command only an owner may write.
+create or replace function howdah_private.apply_mcp_server(system_name text, name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_server howdah.mcp_servers;
+  v_wanted jsonb := howdah_private.without_preset(apply_mcp_server.entry);
+  v_type howdah.mcp_server_type := v_wanted ->> 'type';
+  v_configuration jsonb := v_wanted - array['type', 'description', 'trusts_annotations', 'is_active'];
+  v_description text := coalesce(v_wanted ->> 'description', '');
+  v_trusts boolean := coalesce((v_wanted ->> 'trusts_annotations')::boolean, false);
+  v_is_active boolean := coalesce((v_wanted ->> 'is_active')::boolean, true);
+begin
+  select s.* into v_server from howdah.mcp_servers as s
+  where s.name = apply_mcp_server.name and s.tenant_id = howdah.current_tenant();
+  perform howdah_private.refuse_owned('MCP server', apply_mcp_server.name, v_server.agent_system_id, system_name);
+  if v_server.id is null then
+    insert into howdah.mcp_servers (name, type, configuration, description, trusts_annotations, is_active)
+    values (apply_mcp_server.name, v_type, v_configuration, v_description, v_trusts, v_is_active);
+    return;
+  end if;
+  update howdah.mcp_servers as s set description = v_description, trusts_annotations = v_trusts
+  where s.id = v_server.id and (s.description, s.trusts_annotations) is distinct from (v_description, v_trusts);
+  update howdah.mcp_servers as s set is_active = v_is_active where s.id = v_server.id and s.is_active <> v_is_active;
+  update howdah.mcp_servers as s set type = v_type, configuration = v_configuration
+  where s.id = v_server.id and (s.type, s.configuration) is distinct from (v_type, v_configuration);
+end $$;
+
 -- What another tool takes back comes later (apply_compensation): that tool may be described after this one.
 create or replace function howdah_private.apply_tool(system_name text, name text, entry jsonb) returns void
   language plpgsql volatile
@@ -291,6 +330,24 @@ begin
     insert into howdah.agent_skills (agent_id, skill_id, position)
     select v_agent_id, s.id, s.position from unnest(v_wanted) with ordinality as s (id, position);
   end if;
+end $$;
+
+create or replace function howdah_private.apply_agent_servers(name text, entry jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent_id uuid := howdah.agent(apply_agent_servers.name);
+begin
+  update howdah.agent_servers as g set allowed_tools = u.allowed_tools
+  from howdah_private.entry_servers(entry) as u
+  join howdah.mcp_servers as s on s.name = u.name and s.tenant_id = howdah.current_tenant()
+  where g.agent_id = v_agent_id and g.server_id = s.id and g.allowed_tools is distinct from u.allowed_tools;
+  insert into howdah.agent_servers (agent_id, server_id, allowed_tools)
+  select v_agent_id, s.id, u.allowed_tools
+  from howdah_private.entry_servers(entry) as u
+  join howdah.mcp_servers as s on s.name = u.name and s.tenant_id = howdah.current_tenant()
+  on conflict (agent_id, server_id) do nothing;
 end $$;
 
 create or replace function howdah_private.apply_agent_models(name text, entry jsonb) returns void

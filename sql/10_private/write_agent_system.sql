@@ -15,6 +15,9 @@ as $$
   select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
   from howdah_private.system_entries(document, 'skills') as e
   union all
+  select 1, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
+  from howdah_private.system_entries(document, 'mcp_servers') as e
+  union all
   select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
   from howdah_private.system_entries(document, 'tools') as e
   union all
@@ -36,7 +39,7 @@ as $$
   union all
   select 7, s.what, e.name, e.entry, howdah_private.pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
-  cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills')) as s (what, key)
+  cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills'), ('agent servers', 'servers')) as s (what, key)
   where e.entry ? s.key
   union all
   select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
@@ -54,18 +57,40 @@ begin
     when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
     when 'prompt' then perform howdah_private.apply_prompt(system_name, name, entry);
     when 'skill' then perform howdah_private.apply_skill(system_name, name, entry);
+    when 'mcp_server' then perform howdah_private.apply_mcp_server(system_name, name, entry);
     when 'agent' then perform howdah_private.apply_agent(system_name, name, entry);
     when 'workflow' then perform howdah_private.apply_workflow(system_name, name, entry);
     when 'compensation' then perform howdah_private.apply_compensation(name, entry #>> '{}');
     when 'models' then perform howdah_private.apply_agent_models(name, entry);
     when 'agent prompt' then perform howdah_private.apply_agent_prompt(name, entry);
     when 'agent skills' then perform howdah_private.apply_agent_skills(name, entry);
+    when 'agent servers' then perform howdah_private.apply_agent_servers(name, entry);
     when 'no members' then perform howdah_private.apply_members(name, entry, true);
     when 'members' then perform howdah_private.apply_members(name, entry, false);
     else perform howdah_private.apply_agent_tool(name, split_part(what, ' ', 1), entry ->> 'tool',
       entry -> 'configuration', (entry ->> 'requires_approval')::boolean);
   end case;
 end $$;
+
+-- Where in the entry of an MCP server a refusal of its row belongs: its configuration stands beside the rest there.
+create or replace function howdah_private.server_place(entry jsonb, detail jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when detail ? 'secret' and entry ->> 'secret_name' = detail ->> 'secret' then '/secret_name'
+    when detail ? 'secret' then (
+      select howdah_private.pointer('secrets', s.key) from jsonb_each_text(coalesce(entry -> 'secrets', '{}')) as s
+      where s.value = detail ->> 'secret' order by s.key limit 1)
+    when detail ->> 'path' like 'configuration.%' then (
+      -- a place that is not quite there is that of the field, and the arguments of a preset begin elsewhere
+      select case when not entry ? p.parts[1] then '/secrets'
+        when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.pointer(p.parts[1])
+        else howdah_private.pointer(variadic p.parts) end
+      from (select string_to_array(translate(substr(detail ->> 'path', 15), '[]', '.'), '.') as parts) as p)
+    when entry ? (detail ->> 'field') then howdah_private.pointer(detail ->> 'field')
+    else '' end
+$$;
 
 -- Where in the entry a refusal of its row belongs: the field it names, by what that is called in a file.
 create or replace function howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb) returns text
@@ -76,6 +101,7 @@ as $$
     when what = 'members' and detail ? 'member' then coalesce((
       select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
       where m.name = detail ->> 'member' order by m.place limit 1), path)
+    when what = 'mcp_server' then path || howdah_private.server_place(entry, detail)
     when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
@@ -113,6 +139,17 @@ as $$
     and g.agent_id = a.id and s.id = g.skill_id and not coalesce(e.entry -> 'skills' ? s.name, false)
 $$;
 
+create or replace function howdah_private.take_servers(document jsonb) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  delete from howdah.agent_servers as g
+  using howdah_private.system_entries(document, 'agents') as e, howdah.agents as a, howdah.mcp_servers as s
+  where a.name = e.name and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and g.agent_id = a.id and s.id = g.server_id
+    and not exists (select from howdah_private.entry_servers(e.entry) as u where u.name = s.name)
+$$;
+
 -- The source is kept for good, so a key may not stand in a comment of it either: by its shape or by its name.
 create or replace function howdah_private.source_faults(source text) returns jsonb[]
   language sql stable
@@ -145,6 +182,8 @@ create or replace function howdah_private.lesser_entry(what text, entry jsonb, p
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when what = 'mcp_server' and f.field not in ('', 'type', 'command', 'url') and lesser_entry.entry ? f.field
+      then lesser_entry.entry - f.field
     when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
         and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
       then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
@@ -154,6 +193,7 @@ as $$
   cross join lateral (select case what
     when 'model' then '{"provider": "local", "model": "extractive"}'
     when 'skill' then '{"description": "any", "content": "any"}'
+    when 'mcp_server' then '{"type": "http", "url": "https://localhost/"}'
     when 'prompt' then '{"template": "any"}'
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
@@ -212,7 +252,8 @@ declare
   v_part record;
 begin
   perform howdah_private.drop_prompts(document);
-  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document);
+  perform howdah_private.drop_aliases(document), howdah_private.take_tools(document), howdah_private.take_skills(document),
+    howdah_private.take_servers(document);
   for v_step in
     select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
   loop
@@ -250,8 +291,8 @@ begin
     hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1), 'docs/files.md says how systems are described.');
 end $$;
 
--- Deletes what the system owns and its file no longer has: agents and workflows softly; tools, models, and softly prompts and
--- skills that nothing living uses any more. What every tenant has to begin with is let go of.
+-- Deletes what the system owns and its file no longer has: agents and workflows softly; tools, models, MCP servers, and softly prompts
+-- and skills that nothing living uses any more. What every tenant has to begin with is let go of.
 create or replace function howdah_private.prune_system(system_id uuid, document jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -297,6 +338,15 @@ begin
     and not coalesce(document -> 'skills' ? s.name, false)
     and not exists (select from howdah.agent_skills as g join howdah.agents as a on a.id = g.agent_id
       where g.skill_id = s.id and a.deleted_at is null);
+  delete from howdah.mcp_servers as s
+  where s.tenant_id = howdah.current_tenant() and s.agent_system_id = prune_system.system_id
+    and not coalesce(document -> 'mcp_servers' ? s.name, false)
+    and not exists (select from howdah.agent_servers as g join howdah.agents as a on a.id = g.agent_id
+      where g.server_id = s.id and a.deleted_at is null)
+    and not exists (select from howdah.tools as t join howdah.agent_tools as u on u.tool_id = t.id
+      join howdah.agents as a on a.id = u.agent_id where t.server_id = s.id and a.deleted_at is null)
+    and not exists (select from howdah.tools as t join howdah.tools as c on c.compensation_tool_id = t.id
+      where t.server_id = s.id and c.server_id is distinct from s.id and c.tenant_id = t.tenant_id);
   -- the one named default is used by all who name none
   delete from howdah.models as m
   where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
@@ -368,6 +418,11 @@ as $$
     update howdah.models as m set agent_system_id = case when m.agent_system_id is null then system_id end
     where m.tenant_id = (select id from tenant) and ((own -> 'models' ? m.name and m.agent_system_id is null)
       or (release and m.agent_system_id = own_parts.system_id and not coalesce(document -> 'models' ? m.name, false)))
+  ),
+  mcp_servers as (
+    update howdah.mcp_servers as s set agent_system_id = case when s.agent_system_id is null then system_id end
+    where s.tenant_id = (select id from tenant) and ((own -> 'mcp_servers' ? s.name and s.agent_system_id is null)
+      or (release and s.agent_system_id = own_parts.system_id and not coalesce(document -> 'mcp_servers' ? s.name, false)))
   ),
   prompts as (
     update howdah.prompts as p set agent_system_id = case when p.agent_system_id is null then system_id end

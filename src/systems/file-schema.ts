@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../contracts/json.ts';
+import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
 import { workflowEntries } from './workflow-schema.ts';
 
 const text = z.string().max(1_000_000);
@@ -121,6 +122,7 @@ const agent = z.strictObject({
     .optional()
     .describe('By variable of the prompt; what a run brings goes before.'),
   skills: z.array(name).optional().describe('In the order it is told of them.'),
+  servers: agentServers.optional().describe('MCP servers whose tools it has.'),
   description: text.optional().describe('What others choose it by.'),
   model: name.optional().describe('Its model; the one named default unless said.'),
   request_params: object.optional().describe('Sent to that model as they are: temperature, …'),
@@ -173,6 +175,7 @@ export const systemFile = z
     description: text.optional(),
     models: z.record(name, model).optional(),
     tools: z.record(toolName, tool).optional(),
+    mcp_servers: z.record(mcpServerName, mcpServer).optional(),
     prompts: z.record(name, prompt).optional(),
     skills: z.record(skillName, skill).optional(),
     agents: z.record(name, agent).optional(),

@@ -6,6 +6,7 @@ import { type ShapeFault, shapeFaults } from './shape.ts';
 const LEAST: Record<string, JsonObject> = {
   models: { provider: 'local', model: 'extractive' },
   tools: { kind: 'custom' },
+  mcp_servers: { type: 'http', url: 'https://localhost/' },
   prompts: { template: 'any' },
   skills: { description: 'any', content: 'any' },
   agents: {},

@@ -28,6 +28,7 @@ const LEAST = {
   name: 'columns',
   models: { least: { provider: 'local', model: 'extractive' } },
   tools: { least: { kind: 'custom' } },
+  mcp_servers: { least: { type: 'http', url: 'https://mcp.example.org/' } },
   prompts: { least: { template: 'Do.' } },
   skills: { least: { description: 'Any.', content: 'Any.' } },
   agents: { least: {} },
@@ -68,6 +69,19 @@ const FULL: JsonObject = {
     flow: { kind: 'workflow', workflow: 'least', description: 'Does it together.' },
     least: { kind: 'custom' },
   },
+  mcp_servers: {
+    full: {
+      type: 'stdio',
+      command: 'search',
+      args: ['--all'],
+      env: { LEVEL: 'debug' },
+      cwd: '/srv',
+      secrets: { SEARCH_TOKEN: 'columns' },
+      description: 'Finds.',
+      trusts_annotations: true,
+      is_active: false,
+    },
+  },
   prompts: {
     full: {
       template: 'Serve {{who}}.',
@@ -83,6 +97,7 @@ const FULL: JsonObject = {
       prompt: 'full',
       prompt_values: { who: 'Ada' },
       skills: ['full'],
+      servers: { full: { allowed_tools: ['find'] } },
       description: 'Does.',
       models: [{ model: 'full', purpose: 'embedding', request_params: { n: 1 } }],
       tools: {
@@ -127,6 +142,7 @@ const PLACES: Record<string, string[]> = {
   agent_models: ['agent_id', 'model_id', 'position'],
   agent_tools: ['agent_id', 'tool_id'],
   agent_skills: ['agent_id', 'skill_id', 'position'],
+  agent_servers: ['agent_id', 'server_id'],
   workflow_agents: ['workflow_id', 'sequence_order'],
 };
 /** What columns of parts are when a file says nothing of them, other than null. */
@@ -136,7 +152,7 @@ const UNSAID: Record<string, unknown> = {
   'agent_tools.configuration': {},
   'workflow_agents.configuration': {},
 };
-const OBJECTS = ['models', 'tools', 'prompts', 'skills', 'agents', 'workflows'];
+const OBJECTS = ['models', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
 
 test('whatever people may write of a part has a place in files, or a reason why not', async () => {
   const tenant = await newTenant(database.pool);

@@ -143,7 +143,37 @@ const engine = fc.constantFrom<JsonObject>(
   { engine: 'custom', engine_configuration: { function: 'answer', request_params: { n: 1.5 } } },
 );
 
-type Parts = { models: JsonObject; tools: JsonObject; prompts: JsonObject; skills: JsonObject };
+const server = fc.oneof(
+  some({
+    headers: fc.constantFrom<JsonObject>({}, { 'X-Team': 'a: b' }),
+    description: text,
+    trusts_annotations: fc.boolean(),
+    is_active: fc.boolean(),
+  }).map((rest): JsonObject => ({ type: 'http', url: 'https://mcp.example.org/a?b=c', ...rest })),
+  some({
+    args: fc.array(word, { maxLength: 3 }),
+    env: fc.constantFrom<JsonObject>({}, { LEVEL: 'debug', EMPTY: '' }),
+    cwd: fc.constantFrom('/', '/srv'),
+    description: text,
+  }).map((rest): JsonObject => ({ type: 'stdio', command: 'search', ...rest })),
+  fc.constantFrom<JsonObject>({ type: 'filesystem', args: ['/srv'] }, { type: 'fetch' }),
+);
+const serversAmong = (names: string[]) =>
+  fc.tuple(fc.subarray(names), fc.option(fc.array(word, { maxLength: 2 }))).map(
+    ([own, allowed_tools]): JsonObject => ({
+      servers: allowed_tools
+        ? Object.fromEntries(own.map((one, at) => [one, at === 0 ? { allowed_tools } : {}]))
+        : own,
+    }),
+  );
+
+type Parts = {
+  models: JsonObject;
+  tools: JsonObject;
+  mcp_servers: JsonObject;
+  prompts: JsonObject;
+  skills: JsonObject;
+};
 
 const promptedBy = (prompts: JsonObject): fc.Arbitrary<JsonObject> =>
   fc
@@ -181,7 +211,11 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
       fc.subarray(agents),
       fc.subarray(workflows),
       fc.tuple(fc.boolean(), subRun, free, fc.option(fc.boolean()), engine),
-      fc.tuple(promptedBy(parts.prompts), fc.shuffledSubarray(Object.keys(parts.skills))),
+      fc.tuple(
+        promptedBy(parts.prompts),
+        fc.shuffledSubarray(Object.keys(parts.skills)),
+        serversAmong(Object.keys(parts.mcp_servers)),
+      ),
     )
     .map(
       ([
@@ -191,11 +225,12 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         sub,
         flows,
         [isLong, configuration, params, approval, answers],
-        [told, skills],
+        [told, skills, served],
       ]): JsonObject => ({
         ...rest,
         ...answers,
         ...told,
+        ...served,
         skills,
         models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
         tools: {
@@ -296,6 +331,9 @@ const system = fc
   .record({
     models: fc.dictionary(name, model, { maxKeys: 3 }),
     tools: fc.dictionary(fc.stringMatching(/^t_[a-z]{1,6}$/), tool, { maxKeys: 3 }),
+    mcp_servers: fc.dictionary(fc.stringMatching(/^[a-z](_?[A-Za-z0-9-]){0,6}$/), server, {
+      maxKeys: 3,
+    }),
     prompts: fc.dictionary(name, prompt, { maxKeys: 3 }),
     skills: fc.dictionary(fc.stringMatching(/^[a-z][A-Za-z0-9_-]{0,7}$/), skill, { maxKeys: 3 }),
     agents: fc.uniqueArray(

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+const variables = (value: z.ZodString) =>
+  z.record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable has a name of letters, digits and _'),
+    value,
+  );
+const headers = (value: z.ZodString) =>
+  z.record(
+    z.string().regex(/^[A-Za-z0-9-]+$/, 'a header has a name of letters, digits and -'),
+    value,
+  );
+const secret = z.string().min(1).max(200);
+
+const fields = {
+  description: z.string().max(1_000_000).optional(),
+  trusts_annotations: z
+    .boolean()
+    .optional()
+    .describe('Its word is taken for it that a tool only reads or may be repeated.'),
+  is_active: z.boolean().optional(),
+};
+/** Of a command, whatever it is. */
+const process = {
+  env: variables(z.string()).optional().describe('Variables; keys go by secrets.'),
+  cwd: z
+    .string()
+    .regex(/^\//, 'an absolute path is needed')
+    .optional()
+    .describe('The folder it begins in.'),
+  secrets: variables(secret).optional().describe('Names of secrets by variable.'),
+  ...fields,
+};
+
+/** What mcp_servers.configuration takes by type (howdah.mcp_server_schema), beside the columns; and presets of commands. */
+export const mcpServer = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('http'),
+    url: z
+      .string()
+      .regex(/^https?:\/\/[^ ]+$/, 'an address begins with http:// or https://')
+      .describe('Speaks streamable HTTP.'),
+    headers: headers(z.string()).optional().describe('Go along with each request.'),
+    secret_name: secret.optional().describe('The secret that is sent as Authorization: Bearer.'),
+    secrets: headers(secret).optional().describe('Names of secrets by header.'),
+    ...fields,
+  }),
+  z.strictObject({
+    type: z.literal('stdio'),
+    command: z
+      .string()
+      .min(1)
+      .describe("A program on the worker's machine; the database's owner only."),
+    args: z.array(z.string()).optional(),
+    ...process,
+  }),
+  z.strictObject({
+    type: z.literal('filesystem'),
+    args: z.array(z.string().min(1)).min(1).describe('The folders it may use.'),
+    ...process,
+  }),
+  z.strictObject({ type: z.literal('fetch'), args: z.array(z.string()).optional(), ...process }),
+]);
+
+/** What the names of its tools begin with. */
+export const mcpServerName = z
+  .string()
+  .max(32)
+  .regex(
+    /^[A-Za-z0-9](_?[A-Za-z0-9-])*$/,
+    'a server has a name of letters, digits, - and single _, not at its end',
+  );
+
+/** The servers of an agent. */
+export const agentServers = z.union([
+  z.array(z.string().min(1).max(200)),
+  z.record(
+    z.string().min(1).max(200),
+    z.strictObject({
+      allowed_tools: z
+        .array(z.string().min(1))
+        .optional()
+        .describe('Of its tools only these, by the names the server gives them.'),
+    }),
+  ),
+]);

@@ -1,0 +1,293 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { applySystems } from '../../src/systems/apply.ts';
+import { asRole } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { changes, type Doors, faultsOf, newTenant } from './support.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
+const search = { type: 'http', url: 'https://mcp.example.org/mcp', headers: { 'X-Team': 'shop' } };
+const files = { type: 'stdio', command: 'files', args: ['/srv'], env: { LEVEL: 'debug' } };
+const shop = (rest: object = {}) => ({
+  version: 'v1',
+  name: 'shop',
+  mcp_servers: { files, search },
+  agents: {
+    desk: { mission: 'Answer.', servers: { files: {}, search: { allowed_tools: ['find'] } } },
+  },
+  ...rest,
+});
+
+const stored = ({ one: row, tenant }: Doors, name: string) =>
+  row(
+    `select s.type, s.configuration, s.description, s.is_active, o.name as owner from howdah.mcp_servers as s
+     left join howdah.agent_systems as o on o.id = s.agent_system_id where s.name = $1 and s.tenant_id = $2`,
+    name,
+    tenant,
+  );
+const given = async ({ all, tenant }: Doors) =>
+  all(
+    `select s.name, g.allowed_tools from howdah.agent_servers as g join howdah.mcp_servers as s on s.id = g.server_id
+     where g.tenant_id = $1 order by s.name`,
+    tenant,
+  );
+const jobs = async ({ one: row, tenant }: Doors) =>
+  Number(
+    (
+      await row(
+        `select coalesce(sum(j.revision), 0) as n from graphile_worker._private_jobs as j
+         where j.payload ->> 'tenant_id' = $1`,
+        tenant,
+      )
+    ).n,
+  );
+/** As an admin of the tenant, who is not the database's owner. */
+const byAdmin = (doors: Doors, text: string) =>
+  asRole(
+    database.pool,
+    'howdah_app',
+    { 'howdah.tenant_id': doors.tenant, 'howdah.role': 'admin' },
+    async (client: pg.PoolClient) => {
+      const plans = await applySystems(client, [{ name: 'system.yaml', text }]);
+      return plans[0] as never;
+    },
+  );
+
+describe('MCP servers of a file', () => {
+  test('are made with their agents, belong to the system and are exported', async () => {
+    const tenant = await newTenant(database.pool);
+    const dry = await tenant.apply(shop(), { dryRun: true });
+    expect(changes(dry)).toEqual([
+      'create system shop',
+      'create mcp_server files',
+      'create mcp_server search',
+      'create agent desk',
+    ]);
+    expect(await jobs(tenant)).toBe(0);
+    expect(changes(await tenant.apply(shop()))).toEqual(changes(dry));
+    const { type, ...configuration } = files;
+    expect(await stored(tenant, 'files')).toEqual({
+      type,
+      configuration,
+      description: '',
+      is_active: true,
+      owner: 'shop',
+    });
+    expect(await given(tenant)).toEqual([
+      { name: 'files', allowed_tools: null },
+      { name: 'search', allowed_tools: ['find'] },
+    ]);
+    expect(await tenant.export('shop')).toEqual(shop());
+    expect(changes(await tenant.apply(shop(), { prune: true }))).toEqual([]);
+  });
+
+  test('change where they are described otherwise, and only then are asked anew what they offer', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(shop());
+    const asked = await jobs(tenant);
+    const told = shop({ mcp_servers: { files: { ...files, description: 'Of files.' }, search } });
+    expect(changes(await tenant.apply(told))).toEqual(['change mcp_server files']);
+    expect(await jobs(tenant)).toBe(asked);
+    const moved = shop({ mcp_servers: { files: search, search: { ...search, is_active: false } } });
+    expect(changes(await tenant.apply(moved))).toEqual([
+      'change mcp_server files',
+      'change mcp_server search',
+    ]);
+    expect(await jobs(tenant)).toBeGreaterThan(asked);
+    expect(await tenant.export('shop')).toEqual(moved);
+  });
+
+  test('are given to an agent, all of them or some, and taken from it', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(shop());
+    for (const servers of [
+      ['files', 'search'],
+      { files: { allowed_tools: [] }, search: {} },
+      ['search'],
+      undefined,
+    ]) {
+      const other = shop({ agents: { desk: { mission: 'Answer.', ...(servers && { servers }) } } });
+      expect(changes(await tenant.apply(other))).toEqual(['change agent desk']);
+      expect(await tenant.export('shop')).toEqual(other);
+    }
+    expect(await given(tenant)).toEqual([]);
+  });
+
+  test('of presets are the commands everybody knows', async () => {
+    const tenant = await newTenant(database.pool);
+    const text = `version: v1
+name: presets
+mcp_servers: { docs: { type: filesystem, args: [/srv/docs, /srv/more] }, web: { type: fetch, description: Reads pages. } }
+`;
+    await tenant.apply(text);
+    const exported = {
+      version: 'v1',
+      name: 'presets',
+      mcp_servers: {
+        docs: {
+          type: 'stdio',
+          command: 'npx',
+          args: ['-y', '@modelcontextprotocol/server-filesystem', '/srv/docs', '/srv/more'],
+        },
+        web: {
+          type: 'stdio',
+          command: 'uvx',
+          args: ['mcp-server-fetch'],
+          description: 'Reads pages.',
+        },
+      },
+    };
+    expect(await tenant.export('presets')).toEqual(exported);
+    expect(changes(await tenant.apply(text))).toEqual([]);
+    expect(changes(await tenant.apply(exported))).toEqual([]);
+  });
+
+  test('are refused to a system that does not own them, and free to be used by it', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply({ ...shop({ agents: {} }), name: 'base' });
+    const desk = shop({ mcp_servers: {} });
+    expect(changes(await tenant.apply(desk))).toEqual(['create system shop', 'create agent desk']);
+    const { code, faults } = await faultsOf(tenant.apply(shop()));
+    expect(code).toBe('HWCNF');
+    expect(faults.map(({ path, message }) => [path, message])).toEqual([
+      ['/mcp_servers/files', 'MCP server "files" belongs to the agent system "base"'],
+      ['/mcp_servers/search', 'MCP server "search" belongs to the agent system "base"'],
+    ]);
+  });
+
+  test('are deleted by a prune, or let go of while somebody has them', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(shop());
+    await tenant.all(
+      `insert into howdah.agent_servers (agent_id, server_id)
+       select a.id, s.id from howdah.agents as a, howdah.mcp_servers as s
+       where a.name = 'development' and a.tenant_id = $1 and s.name = 'search' and s.tenant_id = $1`,
+      tenant.tenant,
+    );
+    const empty = { version: 'v1', name: 'shop' };
+    expect(changes(await tenant.apply(empty))).toEqual([]);
+    expect(changes(await tenant.apply(empty, { prune: true }))).toEqual([
+      'delete mcp_server files',
+      'change mcp_server search',
+      'delete agent desk',
+    ]);
+    expect(await stored(tenant, 'search')).toMatchObject({ owner: null });
+    expect(await tenant.export(null)).toMatchObject({
+      mcp_servers: { search },
+      agents: { development: { servers: ['search'] } },
+    });
+  });
+
+  test('what they offer is no part of the file', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.apply(shop());
+    await tenant.all(
+      `select howdah_private.record_mcp_tools(id, howdah_private.mcp_revision(s), '{}', $2) from howdah.mcp_servers as s
+       where name = 'search' and tenant_id = $1`,
+      tenant.tenant,
+      JSON.stringify([
+        {
+          name: 'find',
+          description: 'Finds.',
+          parameters: { type: 'object', properties: {} },
+          annotations: {},
+          digest: 'a',
+          fault: null,
+          hides_something: false,
+        },
+      ]),
+    );
+    const tools = `select name from howdah.tools where kind = 'mcp' and tenant_id = $1`;
+    expect(await tenant.all(tools, tenant.tenant)).toEqual([{ name: 'search__find' }]);
+    expect(await tenant.export('shop')).toEqual(shop());
+    expect(await tenant.export(null)).toEqual({ version: 'v1', name: expect.any(String) });
+    expect(changes(await tenant.apply(shop(), { prune: true }))).toEqual([]);
+    const without = shop({ mcp_servers: { files }, agents: {} });
+    await tenant.apply(without, { prune: true });
+    expect(await tenant.all(tools, tenant.tenant)).toEqual([]);
+  });
+});
+
+describe('faults of MCP servers', () => {
+  test('stand at their places, all at once', async () => {
+    const tenant = await newTenant(database.pool);
+    const key = 'sk-proj-abcdefgh12345678';
+    const { lines } = await faultsOf(
+      tenant.apply(`version: v1
+name: shop
+mcp_servers:
+  serch: { type: http, url: "https://mcp.example.org" }
+  a__b: { type: http, url: "https://mcp.example.org" }
+  told: { type: http, url: mcp.example.org, header: { A: b } }
+  none: { type: stdioo, command: x }
+  bare: { type: filesystem }
+  keys: { type: http, url: "https://mcp.example.org", headers: { Authorization: "Bearer ${key}" }, secret_name: nobody }
+  own: { type: stdio, command: x, args: [a, ${key}], secrets: { TOKEN: nobody } }
+agents:
+  desk: { servers: [search, serch, serch] }
+  help: { servers: { serch: { allowed_tool: [f] }, serchh: {} } }
+`),
+    );
+    expect(lines).toEqual([
+      '5:3 a server has a name of letters, digits, - and single _, not at its end',
+      '6:28 url: an address begins with http:// or https://',
+      '6:45 unknown key "header", did you mean "headers"?',
+      '7:17 unknown type "stdioo", did you mean "stdio"?',
+      '8:3 args is missing',
+      '9:81 configuration.headers.Authorization holds a key, and keys never stand in a row',
+      "9:131 there is no secret 'nobody'",
+      '10:45 configuration.args.1 holds a key, and keys never stand in a row',
+      "10:90 there is no secret 'nobody'",
+      '12:21 unknown MCP server "search", did you mean "serch"?',
+      '12:36 "serch" is listed twice',
+      '13:31 unknown key "allowed_tool", did you mean "allowed_tools"?',
+      '13:52 unknown MCP server "serchh", did you mean "serch"?',
+    ]);
+  });
+
+  test("a command is the owner's to write, and an admin's to keep", async () => {
+    const tenant = await newTenant(database.pool);
+    const text = `version: v1
+name: shop
+mcp_servers:
+  search: { type: http, url: "https://mcp.example.org/mcp" }
+  files:
+    type: stdio
+    command: files
+  web: { type: fetch }
+`;
+    const { code, faults } = await faultsOf(byAdmin(tenant, text));
+    expect(code).toBe('HWDEN');
+    expect(faults).toMatchObject([
+      { line: 6, column: 11, message: 'only an owner may write MCP servers of type stdio' },
+      { line: 8, column: 16, hint: expect.stringContaining("ask the database's owner") },
+    ]);
+    await tenant.apply(text);
+    expect(changes(await byAdmin(tenant, text))).toEqual([]);
+    const told = text.replace('command: files', 'command: files\n    description: Of files.');
+    expect(changes(await byAdmin(tenant, told))).toEqual(['change mcp_server files']);
+    const other = text.replace('command: files', 'command: others');
+    expect(await faultsOf(byAdmin(tenant, other))).toMatchObject({ code: 'HWDEN' });
+  });
+
+  test('a secret that is there may be named', async () => {
+    const tenant = await newTenant(database.pool);
+    await tenant.all(
+      `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'search', '')`,
+      tenant.tenant,
+    );
+    const document = shop({
+      mcp_servers: {
+        files,
+        search: { ...search, secret_name: 'search', secrets: { 'X-Key': 'search' } },
+      },
+    });
+    await tenant.apply(document);
+    expect(await tenant.export('shop')).toEqual(document);
+  });
+});
