@@ -71,7 +71,7 @@ test.skipIf(!hasSamples)('every sample imports, and what comes of it would apply
     one.kind === 'agent-card' ? dirname(one.path) : one.path,
   );
   const tenant = await newTenant(database.pool);
-  const total = { samples: 0, models: 0, agents: 0, workflows: 0, notes: 0 };
+  const total = { samples: 0, models: 0, mcp_servers: 0, agents: 0, workflows: 0, notes: 0 };
   for (const [name, samples] of folders) {
     const result = importFastAgent({
       name,
@@ -85,10 +85,11 @@ test.skipIf(!hasSamples)('every sample imports, and what comes of it would apply
     expect(count(result, 'agents') + count(result, 'workflows'), name).toBe(cards.length);
     total.samples += samples.length;
     total.notes += result.notes.length;
-    for (const section of ['models', 'agents', 'workflows'] as const)
+    for (const section of ['models', 'mcp_servers', 'agents', 'workflows'] as const)
       total[section] += count(result, section);
   }
   console.log('samples of fast-agent:', total);
   expect(total.samples).toBeGreaterThan(100);
   expect(total.workflows).toBeGreaterThanOrEqual(6);
+  expect(total.mcp_servers).toBeGreaterThan(20);
 });

@@ -7,6 +7,12 @@ import { writeFile } from '../../src/systems/write-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { changes, faultsOf, newTenant } from './support.ts';
 
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
 const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
 
 /** A project of files by name; what includes find is among them. */
@@ -144,7 +150,7 @@ describe('an agent', () => {
     const front =
       'name: a\nservers: [x]\nfunction_tools: [t.py:f]\nmodle: x\napi_key: "<set>"\nmax_parallel: 3';
     expect(notes(imported({ 'a.md': card(front) }))).toEqual([
-      'a.md:3:1 servers: MCP servers are no part of an agent system file yet',
+      'a.md:3:11 MCP server "x" was not carried over',
       'a.md:4:1 function_tools: it is Python, which is not run here',
       'a.md:5:1 unknown key "modle", did you mean "model"?',
       'a.md:6:1 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
@@ -247,12 +253,103 @@ test('no key and no token of a configuration is carried over or told', () => {
   expect(all.document.models).toEqual({ 'gpt-5': { provider: 'openai', model: 'gpt-5' } });
   expect(notes(all)).toEqual([
     'config.yaml:2:10 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
-    'config.yaml:3:17 MCP server "x"; it is given T, H',
+    'config.yaml:3:39 env.T: no key is carried over; howdah secret set x_t, and say secrets: {T: x_t} in mcp_servers.x, which stands there inactive',
+    'config.yaml:3:62 headers: nothing here answers to it',
     'secrets.yaml:1:13 api_key: no key is carried over; howdah secret set anthropic_api_key, and say secret_name: anthropic_api_key in its models',
-    'secrets.yaml:2:17 MCP server "x"; it is given U',
+    'secrets.yaml:2:27 env.U: no key is carried over; howdah secret set x_u, and say secrets: {U: x_u} in mcp_servers.x, which stands there inactive',
     expect.stringMatching(/^a\.md:3:1 api_key: no key/),
     expect.stringMatching(/^a\.md:4:1 mcp_connect: /),
   ]);
+});
+
+describe('an MCP server', () => {
+  const servers = (yaml: string) => {
+    const all = imported({ 'config.yaml': `mcp: {servers: {${yaml}}}`, 'a.md': card('name: a') });
+    return { entries: all.document.mcp_servers as JsonObject | undefined, notes: notes(all) };
+  };
+
+  test.each<[string, JsonObject]>([
+    [
+      'x: {command: npx, args: [-y, "@acme/search"], env: {LEVEL: debug}, cwd: /srv}',
+      {
+        type: 'stdio',
+        command: 'npx',
+        args: ['-y', '@acme/search'],
+        cwd: '/srv',
+        env: { LEVEL: 'debug' },
+      },
+    ],
+    [
+      `x: {target: "npx -y 'a b' --all", description: Finds.}`,
+      { type: 'stdio', command: 'npx', args: ['-y', 'a b', '--all'], description: 'Finds.' },
+    ],
+    [
+      'x: {transport: http, url: "https://mcp.example.org/mcp", headers: {X-Team: shop}}',
+      { type: 'http', url: 'https://mcp.example.org/mcp', headers: { 'X-Team': 'shop' } },
+    ],
+    [
+      'x: {target: "https://mcp.example.org/mcp?login"}',
+      { type: 'http', url: 'https://mcp.example.org/mcp?login' },
+    ],
+  ])('%s', (yaml, entry) => {
+    expect(servers(yaml)).toEqual({ entries: { x: entry }, notes: [] });
+  });
+
+  test.each([
+    ['x: {url: "https://mcp.example.org/sse"}', 'it speaks SSE, and http here is streamable HTTP'],
+    [
+      'x: {transport: sse, url: "https://mcp.example.org"}',
+      'it speaks SSE, and http here is streamable HTTP',
+    ],
+    ['x: {url: "https://a:b@mcp.example.org"}', 'its address holds a key'],
+    ['x: {url: "https://mcp.example.org?api_key=1"}', 'its address holds a key'],
+    ['x: {command: y, args: [--api-key, abc]}', 'an argument of it looks like a key'],
+    ['x: {command: docker, args: [-e, A_TOKEN=abc]}', 'an argument of it looks like a key'],
+    ['x: {load_on_start: true}', 'it has neither a command nor an address'],
+  ])('%s is told of', (yaml, why) => {
+    expect(servers(yaml)).toEqual({
+      entries: undefined,
+      notes: [`config.yaml:1:17 MCP server "x" is not carried over: ${why}`],
+    });
+  });
+
+  test('that lacks its keys, or begins in a folder of its own, stands there inactive', () => {
+    const { entries, notes: told } = servers(
+      'x: {url: "https://mcp.example.org", headers: {Authorization: Bearer abc}}, my files: {command: uv, args: [run, files.py], cwd: ./x, roots: [a]}',
+    );
+    expect(entries).toEqual({
+      x: { type: 'http', url: 'https://mcp.example.org', is_active: false },
+      'my-files': { type: 'stdio', command: 'uv', args: ['run', 'files.py'], is_active: false },
+    });
+    expect(told).toEqual([
+      'config.yaml:1:63 headers.Authorization: no key is carried over; howdah secret set x_authorization, and say secrets: {Authorization: x_authorization} in mcp_servers.x, which stands there inactive',
+      'config.yaml:1:92 it begins elsewhere here: say cwd or absolute paths; it stands there inactive',
+      'config.yaml:1:92 MCP server "my files" is called my-files',
+      'config.yaml:1:149 roots: nothing here answers to it',
+    ]);
+  });
+
+  test('is given to agents, with the tools their cards allow', async () => {
+    const all = imported({
+      'config.yaml': 'mcp: {servers: {x: {target: x}, y: {url: "https://y.example.org"}}}',
+      'a.md': card('name: a\nservers: [x, y]\ntools: {y: [find, "read_*"], x: ["*"]}'),
+      'b.md': card('name: b\nservers: x\nresources: {x: [a]}\ntools: {z: [b]}'),
+      'w.md': card('name: w\ntype: chain\nsequence: [a]\nservers: [x]'),
+    });
+    expect(all.document.agents).toMatchObject({
+      a: { servers: { x: {}, y: { allowed_tools: ['find'] } } },
+      b: { servers: ['x'] },
+    });
+    expect(notes(all)).toEqual([
+      'a.md:4:9 tools.y: patterns are not carried over, name the tools: read_*',
+      'b.md:4:1 resources: of an MCP server only tools are used here',
+      'b.md:5:9 tools.z: the agent has no such server',
+      'w.md:5:1 servers: only agents have MCP servers here',
+    ]);
+    const tenant = await newTenant(database.pool);
+    const { digest } = await tenant.apply(writeFile(all.document));
+    expect(await tenant.apply(await tenant.export('project'))).toMatchObject({ digest });
+  });
 });
 
 describe('a workflow', () => {
@@ -401,18 +498,12 @@ describe('what is refused', () => {
 });
 
 describe('a whole project', () => {
-  let database: TestDatabase;
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
-  afterAll(() => database.drop());
-
   test('applies, and exports again to the same digest', async () => {
     const { document } = importFastAgent(await readFastAgentProject(NEWSROOM));
     const tenant = await newTenant(database.pool);
     const plan = await tenant.apply(writeFile(document));
     expect(changes(plan).filter((change) => change.startsWith('create'))).toHaveLength(
-      1 + 5 + 6 + 7,
+      1 + 5 + 1 + 6 + 7,
     );
     const again = await tenant.apply(await tenant.export('newsroom'), { prune: true });
     expect({ digest: again.digest, changes: changes(again) }).toEqual({
@@ -423,7 +514,7 @@ describe('a whole project', () => {
     const faults = await tenant.all(
       `select w.name, howdah_private.workflow_fault(v.definition) as fault from howdah.workflows as w
       join howdah.workflow_versions as v on v.id = w.current_version_id
-      where w.agent_system_id is not null`,
+      where w.agent_system_id is not null and w.tenant_id = howdah.current_tenant()`,
     );
     expect(faults).toHaveLength(7);
     expect(faults.filter(({ fault }) => fault !== null)).toEqual([]);
@@ -437,13 +528,12 @@ describe('a whole project', () => {
       'fastagent.config.yaml:5:1',
       'fastagent.config.yaml:8:3',
       'fastagent.config.yaml:9:3',
-      'fastagent.config.yaml:14:5',
+      'fastagent.config.yaml:18:9',
       'fastagent.secrets.yaml:2:3',
       ...[
         'abroad.yaml:3:1',
         'campaign.md:5:1',
-        'chief.md:10:1',
-        'chief.md:11:1',
+        'chief.md:12:3',
         'chief.md:16:3',
         'chief.md:17:1',
       ].map((at) => `.fast-agent/agent-cards/${at}`),

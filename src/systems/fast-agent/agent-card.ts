@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../contracts/json.ts';
+import { serversOf } from './servers.ts';
 import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 
 const OF_AGENTS: Readonly<Record<string, string>> = {
@@ -26,6 +27,7 @@ export function writeAgent(writing: Writing, mission: string | undefined): JsonO
     description: fields.text('description'),
     ...sending(model),
     ...children(writing),
+    ...serversOf(fields, writing.servers),
     budget: max_steps === undefined ? undefined : { max_steps },
     use_history: remembers === false ? false : undefined,
     human_input: fields.flag('human_input') ? true : undefined,

@@ -1,7 +1,8 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
-import { fieldsOf, isObject } from './fields.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { fieldsOf } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { EFFORTS, PROVIDERS } from './providers.ts';
+import { type FoundServer, findServers, readServers, type Servers } from './servers.ts';
 
 /** What a configuration says of a provider. */
 export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
@@ -12,6 +13,7 @@ export type Settings = {
   /** `$system.fast` by its parts. */
   references: JsonObject;
   providers: Record<string, ProviderSettings>;
+  servers: Servers;
 };
 
 const ELSEWHERE = 'no agent or model; it is set up where the server runs';
@@ -42,7 +44,8 @@ for (const name of Object.keys(PROVIDERS)) SECTIONS.add(name);
 
 /** Reads fastagent.config.yaml and the file of secrets, the later over the former. Keys are only named. */
 export function readSettings(mappings: readonly Mapping[], findings: Findings): Settings {
-  const settings: Settings = { references: {}, providers: {} };
+  const found: FoundServer[] = [];
+  const settings: Omit<Settings, 'servers'> = { references: {}, providers: {} };
   for (const mapping of mappings) {
     const fields = fieldsOf(mapping, findings);
     const spec = fields.text('default_model');
@@ -52,21 +55,21 @@ export function readSettings(mappings: readonly Mapping[], findings: Findings): 
       fields.object('model_aliases'),
       fields.object('model_references'),
     );
-    const servers = fields.object('mcp');
-    if (servers) tellOfServers(mapping, servers, findings);
+    const mcp = fields.object('mcp');
+    if (mcp) found.push(...findServers(mapping, mcp, findings));
     for (const key of Object.keys(mapping.data).filter((one) => SECTIONS.has(one))) {
       const section = fields.object(key);
       if (section) readProvider(key, { ...mapping, data: section }, settings, findings);
     }
     fields.leave(LEFT);
   }
-  return settings;
+  return { ...settings, servers: readServers(found, findings) };
 }
 
 function readProvider(
   name: string,
   section: Mapping,
-  { providers }: Settings,
+  { providers }: Pick<Settings, 'providers'>,
   findings: Findings,
 ): void {
   const fields = fieldsOf(section, findings, [name]);
@@ -98,21 +101,4 @@ function azureUrl(resource: string | undefined): string | undefined {
 export function keyAdvice(what: string, provider: string): string {
   const secret = `${provider.replaceAll('-', '_')}_api_key`;
   return `${what}: no key is carried over; howdah secret set ${secret}, and say secret_name: ${secret} in its models`;
-}
-
-/** One line for each server: they are no part of a system's file. */
-function tellOfServers(mapping: Mapping, mcp: JsonObject, findings: Findings): void {
-  const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
-  const servers = fields.object('servers') ?? {};
-  for (const [name, server] of Object.entries(servers)) {
-    const secrets = [...keysOf(server, 'env'), ...keysOf(server, 'headers')];
-    const holds = secrets.length > 0 ? `; it is given ${secrets.join(', ')}` : '';
-    fields.note(['servers', name], `MCP server ${JSON.stringify(name)}${holds}`);
-  }
-  fields.leave({ client: ELSEWHERE, defaults: ELSEWHERE, diagnostics: ELSEWHERE });
-}
-
-function keysOf(server: Json | undefined, key: string): string[] {
-  const value = isObject(server) ? server[key] : undefined;
-  return isObject(value) ? Object.keys(value) : [];
 }

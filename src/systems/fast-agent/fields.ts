@@ -36,6 +36,7 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
     note,
     fault,
     take,
+    has: (key: string) => data[key] !== undefined && data[key] !== null,
     text: (key: string) => typed(key, 'a text', isText),
     whole: (key: string) => typed(key, 'a whole number', isWhole),
     number: (key: string) => typed(key, 'a number', isNumber),

@@ -10,6 +10,7 @@ import { createModels, type Models } from './models.ts';
 import type { Card, Findings, Mapping, Note, Project } from './project.ts';
 import { pythonAgents } from './python.ts';
 import { readCard, readMapping } from './read-card.ts';
+import type { Servers } from './servers.ts';
 import { type Use, useFaults } from './uses.ts';
 import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
 import type { Kind, Writing } from './writing.ts';
@@ -32,8 +33,19 @@ export function importFastAgent(project: Project): Imported {
   findings.notes.push(...of('python').flatMap(pythonAgents));
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
   models.choose(undefined, () => {}); // the default is carried over though nobody needs it
-  const sections = writeCards(named(cards, findings), { project, findings, models });
-  const document = { version: 'v1', name: project.name, models: models.entries, ...sections };
+  const sections = writeCards(named(cards, findings), {
+    project,
+    findings,
+    models,
+    servers: settings.servers,
+  });
+  const document = {
+    version: 'v1',
+    name: project.name,
+    models: models.entries,
+    mcp_servers: settings.servers.entries,
+    ...sections,
+  };
   refuse(findings.faults);
   refuse(faultsOfShape(document, cards));
   return { document: withoutEmpty(document), notes: inOrder(project, findings.notes) };
@@ -67,7 +79,7 @@ function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> 
   return byName;
 }
 
-type Parts = { project: Project; findings: Findings; models: Models };
+type Parts = { project: Project; findings: Findings; models: Models; servers: Servers };
 
 /** Agents, workflows, and who of them is meant when nobody is named. */
 function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject {

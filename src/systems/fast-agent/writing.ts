@@ -4,6 +4,7 @@ import type { Fields } from './fields.ts';
 import type { Choice, Models } from './models.ts';
 import type { Card, Findings, Project } from './project.ts';
 import { type RequestParams, requestParamsOf } from './request-params.ts';
+import type { Servers } from './servers.ts';
 
 /** What a card becomes. */
 export type Kind = 'agent' | 'workflow';
@@ -15,6 +16,7 @@ export type Writing = {
   project: Project;
   findings: Findings;
   models: Models;
+  servers: Servers;
   /** What the card of this name becomes; undefined, and a fault, when there is none. */
   refer(path: readonly (string | number)[], name: string): Kind | undefined;
 };
@@ -22,11 +24,12 @@ export type Writing = {
 /** Keys of any card that have no counterpart, and why. */
 export const LEFT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ['servers', 'tools', 'resources', 'prompts', 'mcp_connect'].map((key) => [
-      key,
-      'MCP servers are no part of an agent system file yet',
-    ]),
+    ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers here']),
   ),
+  ...Object.fromEntries(
+    ['resources', 'prompts'].map((key) => [key, 'of an MCP server only tools are used here']),
+  ),
+  mcp_connect: 'servers are read of mcp.servers in the configuration',
   ...Object.fromEntries(
     ['function_tools', 'tool_hooks', 'lifecycle_hooks', 'commands'].map((key) => [
       key,

@@ -1,0 +1,201 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import { mcpServerName } from '../mcp-server-schema.ts';
+import { type Fields, fieldsOf, isObject } from './fields.ts';
+import type { Findings, Mapping } from './project.ts';
+
+/** The servers of a configuration: as a file has them, and what each is called there by its name here. */
+export type Servers = { entries: JsonObject; names: ReadonlyMap<string, string> };
+
+/** A server in one file; the file of secrets says more of those of the configuration. */
+export type FoundServer = { name: string; mapping: Mapping };
+
+const NAMES_A_KEY = /key|token|secret|pass|pwd|pat$|credential|auth|cookie|session/i;
+const LOOKS_LIKE_A_KEY = /^(Bearer |(sk|gh[opsur]|github_pat|glpat|hf|xox[a-z])[-_])|\$\{/;
+/** Whatever else stands there may be a key, whatever it is called. */
+const IS_A_WORD = /^([A-Za-z]{1,10}|\d{1,5})$/;
+const ADDRESS_WITH_KEY =
+  /^https?:\/\/[^/?#\s]*@|[?&][^=&]*(key|token|secret|sig|auth)[^=&]*=|\$\{/i;
+
+/** `mcp.servers` of a file. */
+export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): FoundServer[] {
+  const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
+  const servers = fields.object('servers') ?? {};
+  fields.leave({}, 'nothing here answers to it');
+  return Object.entries(servers).flatMap(([name, data]) => {
+    if (isObject(data)) return [{ name, mapping: { ...mapping, data } }];
+    fields.fault(['servers', name], 'a server has to be a mapping');
+    return [];
+  });
+}
+
+/** Each server as one, of what the files say of it. */
+export function readServers(found: readonly FoundServer[], findings: Findings): Servers {
+  const entries: JsonObject = {};
+  const names = new Map<string, string>();
+  for (const [name, parts] of Map.groupBy(found, (one) => one.name)) {
+    const all = parts.map(({ mapping }) => fieldsOf(mapping, findings, ['mcp', 'servers', name]));
+    const first = all[0] as Fields;
+    const own = nameOf(name);
+    if (own === undefined || Object.hasOwn(entries, own)) {
+      first.note(
+        [],
+        `MCP server ${JSON.stringify(name)}: rename it, a server has a name of letters, digits, - and _`,
+      );
+      continue;
+    }
+    const entry = readServer(name, own, all);
+    if (!entry) continue;
+    if (own !== name) first.note([], `MCP server ${JSON.stringify(name)} is called ${own}`);
+    entries[own] = entry;
+    names.set(name, own);
+  }
+  return { entries, names };
+}
+
+function nameOf(name: string): string | undefined {
+  const made = name
+    .replaceAll(/[^A-Za-z0-9]+/g, '-')
+    .replace(/^-/, '')
+    .slice(0, 32);
+  return [name, made].find((one) => mcpServerName.safeParse(one).success);
+}
+
+function readServer(name: string, own: string, parts: readonly Fields[]): JsonObject | undefined {
+  const first = parts[0] as Fields;
+  const last = <T>(read: (fields: Fields) => T | undefined) =>
+    parts.map(read).findLast((one) => one !== undefined);
+  const target = words(last((fields) => fields.text('target')) ?? '');
+  const address = target.find((one) => /^https?:\/\//.test(one));
+  const url = last((fields) => fields.text('url')) ?? address;
+  const command = last((fields) => fields.text('command')) ?? (address ? undefined : target[0]);
+  const args = last((fields) => (fields.has('args') ? fields.names('args') : undefined));
+  const all = args ?? target.slice(1);
+  const transport = last((fields) => fields.text('transport'));
+  const why =
+    command === undefined ? urlFault(url, transport) : commandFault(command, all, transport);
+  if (why) {
+    first.note([], `MCP server ${JSON.stringify(name)} is not carried over: ${why}`);
+    return undefined;
+  }
+  const description = last((fields) => fields.text('description'));
+  const cwd = command === undefined ? undefined : last((fields) => fields.text('cwd'));
+  const handed = valuesOf(command === undefined ? 'headers' : 'env', own, parts);
+  for (const fields of parts) fields.leave({}, 'nothing here answers to it');
+  const isPlaced = cwd?.startsWith('/') === true;
+  const strays = command !== undefined && !isPlaced && (cwd !== undefined || all.some(isOfFolder));
+  if (strays)
+    first.note([], 'it begins elsewhere here: say cwd or absolute paths; it stands there inactive');
+  return {
+    ...(command === undefined ? { type: 'http', url: url as string } : { type: 'stdio', command }),
+    ...(command !== undefined && all.length > 0 && { args: all }),
+    ...(isPlaced && { cwd }),
+    ...handed.plain,
+    ...(description !== undefined && { description }),
+    ...((strays || !handed.isWhole) && { is_active: false }),
+  };
+}
+
+/** Why a server with that address cannot be carried over. */
+function urlFault(url: string | undefined, transport: string | undefined): string | undefined {
+  if (transport === 'sse' || /\/sse\/?([?#]|$)/.test(url ?? ''))
+    return 'it speaks SSE, and http here is streamable HTTP';
+  if (url === undefined) return 'it has neither a command nor an address';
+  if (ADDRESS_WITH_KEY.test(url)) return 'its address holds a key';
+  return /^https?:\/\/[^ ]+$/.test(url) ? undefined : 'its address cannot be written down';
+}
+
+function commandFault(
+  command: string,
+  args: readonly string[],
+  transport: string | undefined,
+): string | undefined {
+  if (transport !== undefined && transport !== 'stdio')
+    return 'it has a command, and speaks otherwise than through it';
+  return holdsAKey([command, ...args]) ? 'an argument of it looks like a key' : undefined;
+}
+
+/** A path from the folder fast-agent is begun in. */
+const isOfFolder = (one: string) => /^[.~]|^[^-@/:]*\.(py|js|ts|yaml|json)$/.test(one);
+
+/** What is handed to a server by name: words are written down, and of all else is told where its value belongs. */
+function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields[]) {
+  const plain: JsonObject = {};
+  const told = new Set<string>();
+  for (const fields of parts) {
+    for (const [name, value] of Object.entries(fields.object(key) ?? {})) {
+      const text = isScalar(value) ? String(value) : undefined;
+      if (text !== undefined && IS_A_WORD.test(text) && !NAMES_A_KEY.test(name)) {
+        plain[name] = text;
+        continue;
+      }
+      delete plain[name];
+      if (told.has(name)) continue;
+      told.add(name);
+      const secret = `${server}_${name}`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
+      fields.note(
+        [key, name],
+        `${key}.${name}: no key is carried over; howdah secret set ${secret}, and say secrets: {${name}: ${secret}} in mcp_servers.${server}, which stands there inactive`,
+      );
+    }
+  }
+  const isWhole = told.size === 0;
+  return { plain: Object.keys(plain).length > 0 ? { [key]: plain } : {}, isWhole };
+}
+
+const isScalar = (value: Json | undefined): value is string | number | boolean =>
+  ['string', 'number', 'boolean'].includes(typeof value);
+
+/** As --token X, --token=X or X_KEY=X, or by its shape. */
+function holdsAKey(all: readonly string[]): boolean {
+  return all.some((one, at) => {
+    const [flag, value] = one.split(/=(.*)/s);
+    const isNamed = NAMES_A_KEY.test(flag ?? '');
+    const next = all[at + 1];
+    const isFlag = one.startsWith('-') && next !== undefined && !next.startsWith('-');
+    return (
+      LOOKS_LIKE_A_KEY.test(one) ||
+      ADDRESS_WITH_KEY.test(one) ||
+      (isNamed && (value !== undefined ? value !== '' : isFlag))
+    );
+  });
+}
+
+/** A command line without a shell: words, and texts in quotes. */
+function words(line: string): string[] {
+  return [...line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g)].map(([word]) =>
+    word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+  );
+}
+
+/** The servers of a card, each with the tools it is allowed where that is not all. */
+export function serversOf(fields: Fields, { names }: Servers): JsonObject {
+  const filters = fields.object('tools') ?? {};
+  const wanted = new Map<string, JsonObject>();
+  for (const [at, name] of fields.names('servers').entries()) {
+    const own = names.get(name);
+    if (own === undefined) {
+      fields.note(['servers', at], `MCP server ${JSON.stringify(name)} was not carried over`);
+    } else {
+      wanted.set(own, allowedTools(fields, name, filters[name]));
+    }
+  }
+  for (const name of Object.keys(filters).filter((one) => !wanted.has(names.get(one) ?? '')))
+    fields.note(['tools', name], `tools.${name}: the agent has no such server`);
+  const isPlain = [...wanted.values()].every((one) => Object.keys(one).length === 0);
+  if (wanted.size === 0) return {};
+  return { servers: isPlain ? [...wanted.keys()] : Object.fromEntries(wanted) };
+}
+
+/** Patterns are no names: what they would let through stays outside, and is told of. */
+function allowedTools(fields: Fields, server: string, filter: Json | undefined): JsonObject {
+  if (filter === undefined || filter === null) return {};
+  const all = Array.isArray(filter) ? filter.filter((one) => typeof one === 'string') : [];
+  if (all.includes('*')) return {};
+  const patterns = all.filter((one) => /[*?[]/.test(one));
+  if (patterns.length > 0)
+    fields.note(
+      ['tools', server],
+      `tools.${server}: patterns are not carried over, name the tools: ${patterns.join(', ')}`,
+    );
+  return { allowed_tools: all.filter((one) => one !== '' && !patterns.includes(one)) };
+}
