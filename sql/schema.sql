@@ -11543,39 +11543,22 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
  RETURNS TABLE(rows text[], cut_by text)
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
-  v_plan json;
-  v_row json;
-  v_cost float8;
-  v_bytes bigint := 0;
-begin
-  rows := '{}';
-  perform set_config('search_path', read_rows.path, true);
-  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
-    if schemas is not null then
-      perform howdah_private.refuse_other_schemas(v_plan, schemas);
-    end if;
-    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
-  end loop;
-  if v_cost > max_cost then
-    raise exception using errcode = 'HWINV',
-      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
-      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
-  end if;
-  for v_row in execute v_query loop
-    v_bytes := v_bytes + octet_length(v_row::text);
-    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
-    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
-    exit when cut_by is not null;
-    rows := rows || v_row::text;
-  end loop;
-  return next;
-end $function$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.read_rows_as_tool(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
@@ -13992,6 +13975,42 @@ AS $function$
   where l.tenant_id = any (room_left.tenants)
   order by l.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rows_of_query(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', rows_of_query.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
@@ -23877,6 +23896,8 @@ grant execute on function howdah_private.named_apart(json) to howdah_engine;
 
 grant execute on function howdah_private.named_apart(json) to howdah_reader;
 
+grant execute on function howdah_private.named_apart(json) to howdah_tool;
+
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
@@ -23995,6 +24016,8 @@ grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
 
+grant execute on function howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -24072,6 +24095,8 @@ grant execute on function howdah_private.refuse_other_kind(howdah.questions,howd
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
+
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_tool;
 
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
@@ -24174,6 +24199,12 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_app
 grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.retain(integer) to howdah_worker;
+
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_engine;
+
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_reader;
+
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_tool;
 
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
