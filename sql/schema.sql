@@ -12269,10 +12269,10 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing' when octet_length(refuse_input.input) < 100 then 'input is empty'
+    message = case when refuse_input.input is null then 'input is missing'
       else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
     detail = jsonb_build_object('field', 'input')::text,
-    hint = case when coalesce(octet_length(refuse_input.input), 0) < 100 then 'Give the text for the agent in input; structured data goes into input_data.'
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $function$
 ;
@@ -14110,13 +14110,6 @@ AS $function$
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.says_nothing(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN ((COALESCE((e).input_data, 'null'::jsonb) = 'null'::jsonb) AND (COALESCE((e).input_parts, '[]'::jsonb) = '[]'::jsonb) AND (COALESCE((e).parent_execution_id, (e).forked_from_execution_id, (e).compensates_execution_id) IS NULL))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -17085,7 +17078,7 @@ begin
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
@@ -17140,7 +17133,7 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   perform howdah_private.refuse_unfit_run(new);
@@ -24219,8 +24212,6 @@ grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
 grant execute on function howdah_private.runnable_like(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_engine;
-
-grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
