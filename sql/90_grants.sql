@@ -27,14 +27,17 @@ alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_erase
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
 alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
+alter function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
 grant create on schema howdah_private to howdah_reader;
 alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
 revoke create on schema howdah_private from howdah_reader;
-grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8), howdah_private.named_apart(json),
-  howdah_private.refuse_other_schemas(json, text[])
-  to howdah_reader;
+grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
+grant execute on function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) to howdah_tool;
+grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
+  howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[])
+  to howdah_reader, howdah_tool;
 grant execute on function howdah_private.refused_calls(jsonb, text[]) to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)

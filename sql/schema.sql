@@ -11543,39 +11543,22 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
  RETURNS TABLE(rows text[], cut_by text)
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
-  v_plan json;
-  v_row json;
-  v_cost float8;
-  v_bytes bigint := 0;
-begin
-  rows := '{}';
-  perform set_config('search_path', read_rows.path, true);
-  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
-    if schemas is not null then
-      perform howdah_private.refuse_other_schemas(v_plan, schemas);
-    end if;
-    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
-  end loop;
-  if v_cost > max_cost then
-    raise exception using errcode = 'HWINV',
-      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
-      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
-  end if;
-  for v_row in execute v_query loop
-    v_bytes := v_bytes + octet_length(v_row::text);
-    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
-    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
-    exit when cut_by is not null;
-    rows := rows || v_row::text;
-  end loop;
-  return next;
-end $function$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.read_rows_as_tool(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
@@ -12286,10 +12269,10 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing' when octet_length(refuse_input.input) < 100 then 'input is empty'
+    message = case when refuse_input.input is null then 'input is missing'
       else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
     detail = jsonb_build_object('field', 'input')::text,
-    hint = case when coalesce(octet_length(refuse_input.input), 0) < 100 then 'Give the text for the agent in input; structured data goes into input_data.'
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $function$
 ;
@@ -13994,6 +13977,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rows_of_query(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_plan json;
+  v_row json;
+  v_cost float8;
+  v_bytes bigint := 0;
+begin
+  rows := '{}';
+  perform set_config('search_path', rows_of_query.path, true);
+  for v_plan in execute 'explain (verbose, format json) ' || v_query loop
+    if schemas is not null then
+      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+    end if;
+    v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
+  end loop;
+  if v_cost > max_cost then
+    raise exception using errcode = 'HWINV',
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
+  end if;
+  for v_row in execute v_query loop
+    v_bytes := v_bytes + octet_length(v_row::text);
+    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    exit when cut_by is not null;
+    rows := rows || v_row::text;
+  end loop;
+  return next;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -14091,13 +14110,6 @@ AS $function$
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.says_nothing(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN ((COALESCE((e).input_data, 'null'::jsonb) = 'null'::jsonb) AND (COALESCE((e).input_parts, '[]'::jsonb) = '[]'::jsonb) AND (COALESCE((e).parent_execution_id, (e).forked_from_execution_id, (e).compensates_execution_id) IS NULL))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -17066,7 +17078,7 @@ begin
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
@@ -17121,7 +17133,7 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   perform howdah_private.refuse_unfit_run(new);
@@ -23877,6 +23889,8 @@ grant execute on function howdah_private.named_apart(json) to howdah_engine;
 
 grant execute on function howdah_private.named_apart(json) to howdah_reader;
 
+grant execute on function howdah_private.named_apart(json) to howdah_tool;
+
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
@@ -23995,6 +24009,8 @@ grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
 
+grant execute on function howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
@@ -24072,6 +24088,8 @@ grant execute on function howdah_private.refuse_other_kind(howdah.questions,howd
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
+
+grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_tool;
 
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
@@ -24175,6 +24193,12 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 
 grant execute on function howdah_private.retain(integer) to howdah_worker;
 
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_engine;
+
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_reader;
+
+grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_tool;
+
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
@@ -24188,8 +24212,6 @@ grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
 grant execute on function howdah_private.runnable_like(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_engine;
-
-grant execute on function howdah_private.says_nothing(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 

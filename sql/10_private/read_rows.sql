@@ -55,14 +55,12 @@ begin
   end if;
 end $$;
 
--- Reads with one SELECT that is not ours, as howdah_reader, to whom this function belongs: inside a security definer function
--- Postgres refuses `set role`, and that role can write nothing. The caller has made the transaction read only and bound it
--- (bound.sql). A cursor takes one statement and no more, and nothing that is no SELECT; so does the one over EXPLAIN.
--- `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
-create or replace function howdah_private.read_rows(
+-- Reads with one SELECT that is not ours. A cursor takes one statement and no more, and nothing that is no SELECT; so does the
+-- one over EXPLAIN. `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
+create or replace function howdah_private.rows_of_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
-  language plpgsql volatile security definer
+  language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -73,7 +71,7 @@ declare
   v_bytes bigint := 0;
 begin
   rows := '{}';
-  perform set_config('search_path', read_rows.path, true);
+  perform set_config('search_path', rows_of_query.path, true);
   for v_plan in execute 'explain (verbose, format json) ' || v_query loop
     if schemas is not null then
       perform howdah_private.refuse_other_schemas(v_plan, schemas);
@@ -94,6 +92,27 @@ begin
   end loop;
   return next;
 end $$;
+
+-- The same as howdah_reader, to whom this function belongs: inside a security definer function Postgres refuses `set role`, and
+-- that role can write nothing. The caller has made the transaction read only and bound it (bound.sql).
+create or replace function howdah_private.read_rows(
+  query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
+) returns table (rows text[], cut_by text)
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$$;
+
+-- And as howdah_tool, which may read what the application may: for queries that people wrote into a workflow.
+create or replace function howdah_private.read_rows_as_tool(
+  query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
+) returns table (rows text[], cut_by text)
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$$;
 
 -- The functions and operators among these that a query of a model may not call, and why. Of Postgres' own: what only computes.
 -- Those that read a file, a setting or SQL in a string, that wait, lock, write or act on a session are volatile, or stand

@@ -61,7 +61,7 @@ begin
       hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
@@ -114,7 +114,7 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if coalesce(octet_length(new.input) > 1048576, true) or (octet_length(new.input) < 100 and new.input !~ '\S' and howdah_private.says_nothing(new)) then
+  if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   perform howdah_private.refuse_unfit_run(new);
@@ -145,23 +145,16 @@ begin
   return new;
 end $$;
 
--- A run without a word, data or parts has nothing to do. What begins below another one may be told an empty answer, and what is
--- forked was let in before.
-create or replace function howdah_private.says_nothing(e howdah.executions) returns boolean
-  language sql immutable
-  return coalesce(e.input_data, 'null') = 'null' and coalesce(e.input_parts, '[]') = '[]'
-    and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null;
-
 create or replace function howdah_private.refuse_input(input text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing' when octet_length(refuse_input.input) < 100 then 'input is empty'
+    message = case when refuse_input.input is null then 'input is missing'
       else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
     detail = jsonb_build_object('field', 'input')::text,
-    hint = case when coalesce(octet_length(refuse_input.input), 0) < 100 then 'Give the text for the agent in input; structured data goes into input_data.'
+    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
       else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
 end $$;
 

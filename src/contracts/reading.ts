@@ -16,6 +16,8 @@ export type ReadRequest = {
   /** Where its tables may be, in the order they are found in; null: wherever howdah_reader may read but in the system. */
   schemas: readonly string[] | null;
   limits: ReadLimits;
+  /** What it may read: what is open to queries of models, when absent, or what is open to the application. */
+  role?: 'howdah_reader' | 'howdah_tool';
   signal: AbortSignal;
 };
 

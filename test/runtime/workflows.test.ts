@@ -430,6 +430,36 @@ describe('a map over a query', () => {
       cause: { hint: expect.stringContaining('people.name') },
     });
   });
+
+  test.each([
+    ['howdah_analyst', 'completed'],
+    ['howdah_app', 'completed'],
+    [null, 'failed'],
+  ])('of tables that are open to %s: %s', async (role, status) => {
+    const { pool } = database;
+    const schema = `of_${role}`;
+    await pool.query(
+      `create schema ${schema}; create table ${schema}.items as select 'tea' as name`,
+    );
+    if (role) {
+      await pool.query(
+        `grant usage on schema ${schema} to ${role}; grant all on ${schema}.items to ${role}`,
+      );
+    }
+    const ask = async (query: string) =>
+      runTeam({
+        type: 'map',
+        configuration: { query, template: '{{name}}' },
+        members: await members('shout'),
+      });
+    const run = await ask(`select name from ${schema}.items`);
+    expect(run.status).toBe(status);
+    if (role) expect(run.output_data).toEqual(['TEA!']);
+    else expect(run.error).toMatchObject({ cause: { sqlstate: '42501' } });
+    const writing = `with gone as (delete from ${schema}.items returning name) select name from gone`;
+    expect(await ask(writing)).toMatchObject({ status: 'failed' });
+    expect((await pool.query(`select from ${schema}.items`)).rowCount).toBe(1);
+  });
 });
 
 describe('a graph', () => {

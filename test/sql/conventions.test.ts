@@ -25,6 +25,7 @@ const DEFINERS_OF_THE_OWNER = [
 /** Has fewer rights than its caller. */
 const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.read_rows(text,text,text[],integer,integer,double precision)',
+  'howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision)',
   'howdah_private.run_bound(text,jsonb,text)',
 ];
 
@@ -43,7 +44,7 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
   'howdah_private.run_bound(text,jsonb,text)':
     'is there for SQL that is not ours, and has no more rights than that',
-  'howdah_private.read_rows(text,text,text[],integer,integer,double precision)':
+  'howdah_private.rows_of_query(text,text,text[],integer,integer,double precision)':
     'is there for queries that are not ours, and can do nothing but read what they may',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',

@@ -108,28 +108,6 @@ describe('a workflow is not run', () => {
   });
 });
 
-test('a run that says nothing is refused, of a workflow as of an agent', async () => {
-  const { pool } = database;
-  const of = { workflow_id: await workflow('chain', {}), agent_id: agent };
-  for (const [column, id] of Object.entries(of)) {
-    const begin = (input: string, data: string | null = null, parts: string | null = null) =>
-      pool.query(
-        `insert into howdah.executions (${column}, input, input_data, input_parts) values ($1, $2, $3, $4)`,
-        [id, input, data, parts],
-      );
-    const nothings: [string, string?, string?][] = [[''], [' \n\t '], ['', 'null', '[]']];
-    for (const nothing of nothings) {
-      await expect(begin(...nothing)).rejects.toMatchObject({
-        code: 'HWINV',
-        message: 'input is empty',
-        detail: '{"field": "input"}',
-      });
-    }
-    await begin('', '["a"]');
-    await begin('', null, '[{"type": "text", "text": "Hi"}]');
-  }
-});
-
 test('a workflow is no member of itself, over however many others', async () => {
   const { pool } = database;
   const inner = await workflow('chain', {});

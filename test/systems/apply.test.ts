@@ -373,7 +373,7 @@ describe('whoever', () => {
   test('is an admin makes no SQL tools and reaches no private address', async () => {
     const tenant = await makeTenant(database.pool);
     const text = 'select howdah.apply_agent_system($1)';
-    const sql = { tools: { now: { kind: 'sql', function: 'pg_catalog.now()' } } };
+    const sql = { tools: { moment: { kind: 'sql', function: 'pg_catalog.now()' } } };
     const private_ = {
       models: { near: { provider: 'openai', model: 'x', base_url: 'http://127.0.0.1:8080/v1' } },
     };
