@@ -37,7 +37,7 @@ describe('howdah import fast-agent', () => {
       `${NEWSROOM}/.fast-agent/agent-cards/chief.md:17:1: unknown key "colour"`,
     );
     expect(lines.at(-1)).toBe(
-      'Carried over: models 5, agents 6, workflows 7. Not carried over, or not quite: 21.',
+      'Carried over: models 5, MCP servers 1, agents 6, workflows 7. Not carried over, or not quite: 20.',
     );
     expect(lines.slice(0, -1).filter((line) => !/^test\/\S+:\d+:\d+: \S/.test(line))).toEqual([]);
   });

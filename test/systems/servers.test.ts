@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApplyOptions, Plan } from '../../src/db/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { asRole } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -47,14 +48,14 @@ const jobs = async ({ one: row, tenant }: Doors) =>
     ).n,
   );
 /** As an admin of the tenant, who is not the database's owner. */
-const byAdmin = (doors: Doors, text: string) =>
+const byAdmin = (doors: Doors, text: string, options?: ApplyOptions): Promise<Plan> =>
   asRole(
     database.pool,
     'howdah_app',
     { 'howdah.tenant_id': doors.tenant, 'howdah.role': 'admin' },
     async (client: pg.PoolClient) => {
-      const plans = await applySystems(client, [{ name: 'system.yaml', text }]);
-      return plans[0] as never;
+      const plans = await applySystems(client, [{ name: 'system.yaml', text }], options);
+      return plans[0] as Plan;
     },
   );
 
@@ -273,6 +274,16 @@ mcp_servers:
     expect(changes(await byAdmin(tenant, told))).toEqual(['change mcp_server files']);
     const other = text.replace('command: files', 'command: others');
     expect(await faultsOf(byAdmin(tenant, other))).toMatchObject({ code: 'HWDEN' });
+    const agents = `${text}agents: { desk: { servers: [files, search] } }`;
+    expect(changes(await byAdmin(tenant, agents))).toEqual(['create agent desk']);
+    await tenant.apply(agents);
+    const empty = 'version: v1\nname: shop';
+    expect(changes(await byAdmin(tenant, empty, { prune: true }))).toEqual([
+      'delete mcp_server files',
+      'delete mcp_server search',
+      'delete mcp_server web',
+      'delete agent desk',
+    ]);
   });
 
   test('a secret that is there may be named', async () => {

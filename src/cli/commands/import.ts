@@ -55,7 +55,9 @@ function tell(io: CliIo, imported: Imported): void {
   for (const { file, line, column, message } of not_carried_over) {
     io.err(`${file}:${line}:${column}: ${message}`);
   }
-  const counts = Object.entries(carried).map(([what, count]) => `${what} ${count}`);
+  const counts = Object.entries(carried).map(
+    ([what, count]) => `${what.replace('mcp_', 'MCP ')} ${count}`,
+  );
   io.err(
     `Carried over: ${counts.join(', ')}. Not carried over, or not quite: ${not_carried_over.length}.`,
   );
@@ -64,7 +66,7 @@ function tell(io: CliIo, imported: Imported): void {
 function report({ document, notes }: Imported) {
   const count = (section: string) => Object.keys((document[section] ?? {}) as JsonObject).length;
   const carried = Object.fromEntries(
-    ['models', 'agents', 'workflows'].map((section) => [section, count(section)]),
+    ['models', 'mcp_servers', 'agents', 'workflows'].map((section) => [section, count(section)]),
   );
   return { carried, not_carried_over: notes };
 }
