@@ -10269,7 +10269,19 @@ declare
   v_best text;
   v_least int := least(greatest(2, length(nearest_word.word) / 3) + 1, length(nearest_word.word));
 begin
-  foreach v_known in array nearest_word.known loop
+  for v_known in
+    select c.known from (
+      select k.known, k.place
+      from unnest(nearest_word.known[1:2000]) with ordinality as k (known, place)
+      cross join lateral (
+        select count(*) from generate_series(1, length(k.known)) as i
+        where strpos(' ' || lower(left(nearest_word.word, 60)), lower(substr(' ' || k.known, i, 2))) > 0
+      ) as shared (pairs)
+      where abs(length(k.known) - length(left(nearest_word.word, 60))) < v_least
+      order by shared.pairs desc, k.place limit 16
+    ) as c
+    order by c.place
+  loop
     v_above := array(select generate_series(0, length(v_known)));
     for i in 1 .. length(left(word, 60)) loop
       v_row := array[i];
@@ -14046,19 +14058,21 @@ CREATE OR REPLACE FUNCTION howdah_private.runnable_like(name text)
 AS $function$
   with near as materialized (
     select 'agent' as what, a.name from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
       and (not a.is_restricted or howdah_private.sees_agent(a.id))
       and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
     union all
     select 'workflow', w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
       and (not w.is_restricted or howdah_private.sees_agent(w.id))
       and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  ),
+  nearest as materialized (
+    select howdah_private.nearest_word(left(runnable_like.name, 60),
+      array(select x.name from near as x where length(x.name) <= 60 order by x.name)) as name
   )
   select format('Did you mean the %s %L?', n.what, n.name)
-  from near as n
-  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
-    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  from nearest join near as n on n.name = nearest.name
   order by n.what
   limit 1
 $function$

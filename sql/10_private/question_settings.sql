@@ -107,7 +107,8 @@ begin
   end if;
 end $$;
 
--- The known word that is most like what was written, by edits of one letter; null when none is near.
+-- The known word that is most like what was written, by edits of one letter; null when none is near. Of many words those are
+-- compared letter by letter that have most pairs of letters in common with it.
 create or replace function howdah_private.nearest_word(word text, known text[]) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -119,7 +120,19 @@ declare
   v_best text;
   v_least int := least(greatest(2, length(nearest_word.word) / 3) + 1, length(nearest_word.word));
 begin
-  foreach v_known in array nearest_word.known loop
+  for v_known in
+    select c.known from (
+      select k.known, k.place
+      from unnest(nearest_word.known[1:2000]) with ordinality as k (known, place)
+      cross join lateral (
+        select count(*) from generate_series(1, length(k.known)) as i
+        where strpos(' ' || lower(left(nearest_word.word, 60)), lower(substr(' ' || k.known, i, 2))) > 0
+      ) as shared (pairs)
+      where abs(length(k.known) - length(left(nearest_word.word, 60))) < v_least
+      order by shared.pairs desc, k.place limit 16
+    ) as c
+    order by c.place
+  loop
     v_above := array(select generate_series(0, length(v_known)));
     for i in 1 .. length(left(word, 60)) loop
       v_row := array[i];

@@ -51,19 +51,21 @@ create or replace function howdah_private.runnable_like(name text) returns text
 as $$
   with near as materialized (
     select 'agent' as what, a.name from howdah.agents as a
-    where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
       and (not a.is_restricted or howdah_private.sees_agent(a.id))
       and abs(length(a.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
     union all
     select 'workflow', w.name from howdah.workflows as w
-    where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+    where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
       and (not w.is_restricted or howdah_private.sees_agent(w.id))
       and abs(length(w.name) - length(runnable_like.name)) <= greatest(2, length(runnable_like.name) / 3)
+  ),
+  nearest as materialized (
+    select howdah_private.nearest_word(left(runnable_like.name, 60),
+      array(select x.name from near as x where length(x.name) <= 60 order by x.name)) as name
   )
   select format('Did you mean the %s %L?', n.what, n.name)
-  from near as n
-  where n.name = howdah_private.nearest_word(left(runnable_like.name, 60),
-    array(select x.name from near as x where length(x.name) <= 60 order by x.name limit 500))
+  from nearest join near as n on n.name = nearest.name
   order by n.what
   limit 1
 $$;

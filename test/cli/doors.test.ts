@@ -33,6 +33,7 @@ const LINES: Record<string, string[]> = {
   approve: [ID],
   reject: [ID],
   agents: [],
+  tools: [],
   versions: ['support'],
   apply: ['examples/press.yaml'],
   diff: ['examples/press.yaml'],

@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, asRole, jobsOf, makeAgent, makeSession, one, refusal } from './support.ts';
+import {
+  all,
+  asRole,
+  jobsOf,
+  makeAgent,
+  makeSession,
+  one,
+  refusal,
+  rolledBack,
+} from './support.ts';
 
 describe('howdah.run', () => {
   let db: TestDatabase;
@@ -192,5 +201,25 @@ describe('howdah.run', () => {
     expect(
       await all(db.pool, `select 1 from howdah.executions where idempotency_key = 'shared'`),
     ).toEqual([]);
+  });
+
+  test('an unknown name is compared with those there are once, however many', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'all'`);
+      await client.query(
+        `insert into howdah.agents (name) select 'waiter number ' || i from generate_series(1, 300) as i`,
+      );
+      await client.query('savepoint asking');
+      const error = await client
+        .query(`select howdah.agent('waiter numbr 77')`)
+        .catch((thrown) => thrown);
+      await client.query('rollback to savepoint asking');
+      expect(error.hint).toContain(`Did you mean the agent 'waiter number 77'?`);
+      const { calls } = await one(
+        client,
+        `select calls::int from pg_stat_xact_user_functions where funcname = 'nearest_word'`,
+      );
+      expect(calls).toBe(1);
+    });
   });
 });
