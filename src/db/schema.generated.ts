@@ -838,6 +838,10 @@ export interface Mail {
 
 export interface McpServers {
   /**
+   * The agent system whose file describes it.
+   */
+  agent_system_id: string | null;
+  /**
    * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.
    */
   configuration: Json;
