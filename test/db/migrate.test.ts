@@ -262,6 +262,23 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
+  test('down --all refuses, naming it, when something in the schemas is not ours', async () => {
+    await begin(createTestDatabase);
+    await db.pool.query(`create table howdah.customers (id int generated always as identity primary key);
+      create function howdah.greet() returns text language sql return 'hi';
+      create view howdah.hellos as select 1 as one`);
+    await expect(migrateDown(db.url, true)).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringContaining('howdah.customers, howdah.greet(), howdah.hellos'),
+      detail: { objects: ['howdah.customers', 'howdah.greet()', 'howdah.hellos'] },
+    });
+    expect((await migrationStatus(db.url)).applied).toEqual(ALL);
+    await db.pool.query(`alter table howdah.customers set schema public;
+      drop function howdah.greet(); drop view howdah.hellos`);
+    expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
+    expect(await ask(db.pool, 'select * from public.customers')).toEqual([]);
+  });
+
   test('the way down from workflows keeps the runs of agents that stand in no tree with one', async () => {
     await begin(createTestDatabase);
     await db.pool.query(`
