@@ -5,6 +5,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Client } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
+import { OUR_ROLES } from './strangers.ts';
 
 const REPLACEABLE = join(PACKAGE_ROOT, 'sql');
 /** "cannot change return type of existing function" and its kin. */
@@ -73,20 +74,26 @@ async function applyInOrder(
 
 type ReplaceableObject = { drop: string; stamp: string };
 
-/** Every routine, trigger and view of ours with the stamp of its catalogue row, which each `create or replace` renews. */
+/**
+ * Every routine, trigger and view of ours with the stamp of its catalogue row, which each `create or replace` renews. What
+ * others have put into our schemas, or hung onto our tables, belongs to them.
+ */
 async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> {
   const { rows } = await client.query(
     `select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass) as drop, t.oid || ' ' || t.xmin as stamp
      from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
+     join pg_catalog.pg_proc as f on f.oid = t.tgfoid and pg_get_userbyid(f.proowner) ~ '${OUR_ROLES}'
      where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
        and not c.relispartition and not t.tgisinternal
      union all
      select format('drop view %s', c.oid::regclass), c.oid || ' ' || c.xmin
      from pg_catalog.pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+       and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
      union all
      select format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
      from pg_catalog.pg_proc as p
-     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)`,
+     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+       and pg_get_userbyid(p.proowner) ~ '${OUR_ROLES}'`,
   );
   return rows;
 }
@@ -138,6 +145,7 @@ export async function dropReplaceable(client: Client): Promise<void> {
         for v_drop in
           select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
           from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
+          join pg_proc as f on f.oid = t.tgfoid and pg_get_userbyid(f.proowner) ~ '${OUR_ROLES}'
           where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
             and not t.tgisinternal and t.tgparentid = 0
           union all
@@ -147,9 +155,11 @@ export async function dropReplaceable(client: Client): Promise<void> {
           select format('drop routine %s', p.oid::regprocedure)
           from pg_proc as p
           where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+            and pg_get_userbyid(p.proowner) ~ '${OUR_ROLES}'
           union all -- last: what gives back its rows goes with it
           select format('drop view %s cascade', c.oid::regclass)
           from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+            and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
         loop
           begin
             execute v_drop;

@@ -1,6 +1,10 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { Client } from './pool.ts';
 
+/** The roles that own what we make. */
+export const OUR_ROLES =
+  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader)$';
+
 /**
  * Throws `HWCNF`, naming them, when there are tables, views, functions or types in our schemas that are not ours: they would go
  * with the schemas. Whatever we make belongs to one of our roles.
@@ -40,5 +44,5 @@ const STRANGERS = `
     where t.typtype in ('e', 'd', 'r')
   )
   select f.name from found as f join pg_catalog.pg_roles as r on r.oid = f.owner
-  where r.rolname !~ '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader)$'
+  where r.rolname !~ '${OUR_ROLES}'
   order by f.name`;

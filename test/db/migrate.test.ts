@@ -366,6 +366,27 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
+  test('what others put into our schemas, or hung onto our tables, stays over up and down', async () => {
+    await begin(createTestDatabase);
+    await db.pool.query(`create schema shop;
+      create function howdah.theirs() returns int language sql return 1;
+      create view howdah.theirs_too as select 1 as one;
+      create function shop.tg_note() returns trigger language plpgsql as 'begin return new; end';
+      create trigger note before update on howdah.models for each row execute function shop.tg_note();
+      update howdah_private.applied_sql set digest = 'older'`);
+    const theirs = () =>
+      ask(
+        db.pool,
+        `select howdah.theirs() as one, (select count(*)::int from howdah.theirs_too) as rows,
+           (select count(*)::int from pg_trigger where tgname = 'note') as triggers`,
+      );
+    await up();
+    expect(await theirs()).toEqual([{ one: 1, rows: 1, triggers: 1 }]);
+    await migrateDown(db.url, false);
+    await up();
+    expect(await theirs()).toEqual([{ one: 1, rows: 1, triggers: 1 }]);
+  });
+
   describe('by an owner who is no superuser', () => {
     /** A login that may do nothing but what its attributes say. */
     const makeOwner = async (pool: pg.Pool, attributes = 'createrole') => {

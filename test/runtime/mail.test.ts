@@ -112,7 +112,7 @@ describe('receive', () => {
     });
     const id = await insertRun(pool, agent);
     await parked(id);
-    expect(worker?.inFlight).toBe(0);
+    await expect.poll(() => worker?.inFlight).toBe(0); // it lets go once it has heard of the commit
     const sent = await write(agent, 'The pump is here.');
     const run = await ended(pool, id);
     expect(run).toMatchObject({ status: 'completed', output: 'read' });
