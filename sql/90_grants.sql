@@ -283,6 +283,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
   howdah_private.permit_tool(uuid), howdah_private.is_harmless_configuration(jsonb),
+  howdah_private.settings_of_admins(jsonb),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;
 grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
