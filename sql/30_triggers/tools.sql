@@ -68,10 +68,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
-  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
-  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
-  perform howdah_private.refuse_code_limits(new.configuration) where new.kind = 'builtin' and new.name = 'run_code';
+  perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
   return new;
 end $$;
 
