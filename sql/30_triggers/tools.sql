@@ -9,6 +9,11 @@ begin
       detail = jsonb_build_object('tool', new.name)::text,
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
   end if;
+  if tg_op = 'INSERT' then
+    perform howdah_private.refuse_no_function(new.configuration);
+  elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
+    perform howdah_private.refuse_no_function(new.configuration);
+  end if;
   return new;
 end $$;
 
