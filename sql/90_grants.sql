@@ -209,7 +209,7 @@ grant insert (name, description, content, is_active), update (name, description,
 grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
 grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
   howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb),
-  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[])
+  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[]), howdah_private.some_of(text[], int)
   to howdah_app, howdah_analyst;
 grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
 grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;

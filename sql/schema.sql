@@ -1607,7 +1607,7 @@ CREATE OR REPLACE FUNCTION howdah.agent(name text)
 AS $function$
 declare
   v_id uuid;
-  v_known text;
+  v_known text[];
 begin
   if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
     and pg_has_role(session_user, 'howdah_owner', 'member') then
@@ -1623,12 +1623,11 @@ begin
     end if;
     return v_id;
   end if;
-  select string_agg(k.name, ', ') into v_known from (
+  v_known := array(
     select a.name from howdah.agents as a
     where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
       and (not a.is_restricted or howdah_private.sees_agent(a.id))
-    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
-  ) as k;
+    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 9);
   raise exception using errcode = 'HWNTF',
     message = format('there is no agent named %L', agent.name),
     detail = jsonb_build_object('agent', agent.name)::text,
@@ -1637,7 +1636,7 @@ begin
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else concat_ws(' ', howdah_private.runnable_like(agent.name),
-        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
+        coalesce('The agents here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
 end $function$
 ;
 
@@ -2437,7 +2436,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no prompt named %L', prompt.name),
       detail = jsonb_build_object('prompt', prompt.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(prompt.name, v_known) || '?',
-        'The prompts here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no prompts here yet.');
+        'The prompts here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no prompts here yet.');
   end if;
   return v_id;
 end $function$
@@ -3069,7 +3068,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no skill named %L', skill.name),
       detail = jsonb_build_object('skill', skill.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(skill.name, v_known) || '?',
-        'The skills here: ' || nullif(array_to_string(v_known[1:8], ', '), '') || '.', 'There are no skills here yet.');
+        'The skills here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no skills here yet.');
   end if;
   return v_id;
 end $function$
@@ -3184,12 +3183,13 @@ begin
   v_known := array(
     select w.name from howdah.workflows as w
     where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
-      and (not w.is_restricted or howdah_private.sees_agent(w.id)) order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+    order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 9);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
     hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
-      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
+      coalesce('The workflows here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no workflows yet.'));
 end $function$
 ;
 
@@ -12340,14 +12340,14 @@ declare
   v_faults text[] := howdah_private.json_faults('{
     "additionalProperties": false, "properties": {
       "question": {"type": "object"}, "max_result_bytes": {},
-      "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
+      "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
       "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
       "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
-      "secrets": {"type": "object", "additionalProperties": {
+      "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
         "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
           "secret_name": {"type": "string", "minLength": 1},
-          "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^\\s/@*]|^\\*\\.[^\\s/@*]"}},
-          "prefix": {"type": "string", "maxLength": 100}
+          "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+          "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
         }}}
     }
   }', refuse_http_settings.configuration);
@@ -13499,7 +13499,7 @@ AS $function$
         when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
           p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
             '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
-          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+          or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
         ) then 'it tells of the server, or runs SQL in a string'
       end as reason
     from routines as p
@@ -14116,6 +14116,7 @@ declare
   v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
   v_plan json;
   v_row json;
+  v_rows refcursor;
   v_cost float8;
   v_bytes bigint := 0;
 begin
@@ -14132,7 +14133,10 @@ begin
       message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
       hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
   end if;
-  for v_row in execute v_query loop
+  open v_rows for execute v_query;
+  loop
+    fetch v_rows into v_row; -- one by one: a loop over the query would hold fifty at once, however large
+    exit when not found;
     v_bytes := v_bytes + octet_length(v_row::text);
     v_row := coalesce(howdah_private.named_apart(v_row), v_row);
     cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
@@ -15056,6 +15060,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.some_of(names text[], most integer)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN NULLIF((array_to_string((names)[1:most], ', '::text) || CASE WHEN (cardinality(names) > most) THEN ', …'::text ELSE ''::text END), ''::text)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
  RETURNS jsonb[]
  LANGUAGE sql
@@ -15650,8 +15661,7 @@ AS $function$
   unknown as (
     select u.path, case u.what when 'member' then 'agent or workflow' when 'mcp_server' then 'MCP server' else u.what end as what, u.name,
       (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
-      (select string_agg(k.name, ', ' order by k.name) from (
-        select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
+      howdah_private.some_of(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
     from howdah_private.system_uses(document) as u
     where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
   ),
@@ -17248,7 +17258,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
+      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
@@ -24503,6 +24513,12 @@ grant execute on function howdah_private.size_limits() to howdah_engine;
 grant execute on function howdah_private.skill_definition(howdah.skills) to howdah_engine;
 
 grant execute on function howdah_private.skill_entry(howdah.skills) to howdah_engine;
+
+grant execute on function howdah_private.some_of(text[],integer) to howdah_analyst;
+
+grant execute on function howdah_private.some_of(text[],integer) to howdah_app;
+
+grant execute on function howdah_private.some_of(text[],integer) to howdah_engine;
 
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 

@@ -184,8 +184,7 @@ as $$
   unknown as (
     select u.path, case u.what when 'member' then 'agent or workflow' when 'mcp_server' then 'MCP server' else u.what end as what, u.name,
       (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
-      (select string_agg(k.name, ', ' order by k.name) from (
-        select x.name from known as x where x.what = u.what order by x.name limit 12) as k) as some
+      howdah_private.some_of(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
     from howdah_private.system_uses(document) as u
     where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
   ),

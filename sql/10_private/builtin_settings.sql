@@ -10,14 +10,14 @@ as $$
   left join (
     values
       ('http_request', '{
-        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "minLength": 1}},
+        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
         "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
-        "secrets": {"type": "object", "additionalProperties": {
+        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
           "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
             "secret_name": {"type": "string", "minLength": 1},
-            "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^\\s/@*]|^\\*\\.[^\\s/@*]"}},
-            "prefix": {"type": "string", "maxLength": 100}
+            "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+            "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
           }}}
       }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
         ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),

@@ -107,6 +107,11 @@ begin
   end if;
 end $$;
 
+-- The first of some names, for a hint; an ellipsis says that there are more. Null when there are none.
+create or replace function howdah_private.some_of(names text[], most int) returns text
+  language sql immutable
+  return nullif(array_to_string(names[1:most], ', ') || case when cardinality(names) > most then ', …' else '' end, '');
+
 -- The known word that is most like what was written, by edits of one letter; null when none is near. Of many words those are
 -- compared letter by letter that have most pairs of letters in common with it.
 create or replace function howdah_private.nearest_word(word text, known text[]) returns text

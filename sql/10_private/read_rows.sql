@@ -67,6 +67,7 @@ declare
   v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
   v_plan json;
   v_row json;
+  v_rows refcursor;
   v_cost float8;
   v_bytes bigint := 0;
 begin
@@ -83,7 +84,10 @@ begin
       message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
       hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
   end if;
-  for v_row in execute v_query loop
+  open v_rows for execute v_query;
+  loop
+    fetch v_rows into v_row; -- one by one: a loop over the query would hold fifty at once, however large
+    exit when not found;
     v_bytes := v_bytes + octet_length(v_row::text);
     v_row := coalesce(howdah_private.named_apart(v_row), v_row);
     cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
@@ -155,7 +159,7 @@ as $$
         when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
           p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
             '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
-          or p.proname in ('current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
+          or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
         ) then 'it tells of the server, or runs SQL in a string'
       end as reason
     from routines as p

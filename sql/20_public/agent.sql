@@ -8,7 +8,7 @@ create or replace function howdah.agent(name text) returns uuid
 as $$
 declare
   v_id uuid;
-  v_known text;
+  v_known text[];
 begin
   if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
     and pg_has_role(session_user, 'howdah_owner', 'member') then
@@ -24,12 +24,11 @@ begin
     end if;
     return v_id;
   end if;
-  select string_agg(k.name, ', ') into v_known from (
+  v_known := array(
     select a.name from howdah.agents as a
     where a.tenant_id = howdah.current_tenant() and a.deleted_at is null
       and (not a.is_restricted or howdah_private.sees_agent(a.id))
-    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 8
-  ) as k;
+    order by (lower(a.name) like lower(left(agent.name, 2)) || '%') desc, a.name limit 9);
   raise exception using errcode = 'HWNTF',
     message = format('there is no agent named %L', agent.name),
     detail = jsonb_build_object('agent', agent.name)::text,
@@ -38,7 +37,7 @@ begin
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else concat_ws(' ', howdah_private.runnable_like(agent.name),
-        coalesce('The agents here are: ' || v_known || '.', 'This tenant has no agents yet.')) end;
+        coalesce('The agents here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
 end $$;
 comment on function howdah.agent(text) is
   E'@behavior -*\nThe id of the agent with this name in the current tenant; HWNTF when there is none.';

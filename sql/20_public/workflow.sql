@@ -16,12 +16,13 @@ begin
   v_known := array(
     select w.name from howdah.workflows as w
     where w.tenant_id = howdah.current_tenant() and w.deleted_at is null
-      and (not w.is_restricted or howdah_private.sees_agent(w.id)) order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 8);
+      and (not w.is_restricted or howdah_private.sees_agent(w.id))
+    order by (lower(w.name) like lower(left(workflow.name, 2)) || '%') desc, w.name limit 9);
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
     hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
-      coalesce('The workflows here are: ' || nullif(array_to_string(v_known, ', '), '') || '.', 'This tenant has no workflows yet.'));
+      coalesce('The workflows here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no workflows yet.'));
 end $$;
 comment on function howdah.workflow(text) is
   E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';

@@ -50,7 +50,7 @@ begin
       message = case when new.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', new.agent_id) end,
       detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name). Those there are stand in howdah.agents.';
+      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
   end if;
   -- what an agent did is taken back also when the agent is gone
   if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then

@@ -12,7 +12,7 @@ import {
 } from './egress.ts';
 import { answerResult, excerpt } from './http-request/answer.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
-import { secretHeaders, withoutSecrets } from './http-request/secrets.ts';
+import { type Conceal, concealing, secretHeaders, withoutSecrets } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
@@ -42,22 +42,24 @@ async function run(
   const secrets = await secretHeaders(configuration.secrets, url, context.readSecret);
   if (!secrets.ok) return secrets;
   for (const [name, value] of secrets.value.headers) headers.set(name, value);
-  const outcome = await ask(egress, { ...request.value, headers }, args.html === 'source');
-  return withoutSecrets(outcome as Json, secrets.value.values) as ToolOutcome;
+  const conceal = concealing(secrets.value.values);
+  const telling = { isSource: args.html === 'source', conceal };
+  const outcome = await ask(egress, { ...request.value, headers }, telling);
+  return withoutSecrets(outcome as Json, conceal) as ToolOutcome;
 }
 
 async function ask(
   egress: Egress,
   request: EgressRequest,
-  isSource: boolean,
+  telling: { isSource: boolean; conceal: Conceal },
 ): Promise<ToolOutcome> {
   const opened = await egress.open(request);
   if (!opened.ok) return opened;
   const code = codeOf(opened.value.status);
-  if (code !== undefined) return failedAnswer(code, opened.value);
+  if (code !== undefined) return failedAnswer(code, opened.value, telling.conceal);
   const answer = await egress.read(opened.value, request.signal);
   return answer.ok
-    ? { ok: true, value: answerResult(answer.value, { askedUrl: request.url, isSource }) }
+    ? { ok: true, value: answerResult(answer.value, { askedUrl: request.url, ...telling }) }
     : answer;
 }
 
@@ -139,10 +141,12 @@ function codeOf(status: number): ErrorCode | undefined {
 async function failedAnswer(
   code: ErrorCode,
   answer: EgressAnswer<AsyncIterable<Buffer>>,
+  conceal: Conceal,
 ): Promise<ToolOutcome> {
   const { host } = new URL(answer.url);
   const { status, headers } = answer;
-  const body = excerpt(await beginning(answer.body), headers, EXCERPT_CHARACTERS);
+  const { bytes, isWhole } = await beginning(answer.body);
+  const body = excerpt(bytes, headers, { characters: EXCERPT_CHARACTERS, isWhole, conceal });
   const retry_after_ms = retryAfterMs(headers);
   return {
     ok: false,
@@ -157,17 +161,23 @@ async function failedAnswer(
 }
 
 /** What comes before the stream has more than an excerpt needs, ends or breaks; leaving the loop closes it. */
-async function beginning(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+async function beginning(
+  stream: AsyncIterable<Buffer>,
+): Promise<{ bytes: Buffer; isWhole: boolean }> {
   const chunks: Buffer[] = [];
+  let isWhole = false;
   try {
     for await (const chunk of stream) {
       chunks.push(chunk);
-      if (Buffer.concat(chunks).byteLength > 4 * EXCERPT_CHARACTERS) break;
+      if (Buffer.concat(chunks).byteLength > 4 * EXCERPT_CHARACTERS) {
+        return { bytes: Buffer.concat(chunks), isWhole };
+      }
     }
+    isWhole = true;
   } catch {
     // The status has said what matters.
   }
-  return Buffer.concat(chunks);
+  return { bytes: Buffer.concat(chunks), isWhole };
 }
 
 function unfit(message: string): Outcome<never> {

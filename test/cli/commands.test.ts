@@ -135,7 +135,25 @@ describe('howdah run', () => {
     }
   });
 
+  test('brings data by --data', async () => {
+    const run = await cli(
+      'run',
+      'greeter',
+      'Hi',
+      '--detach',
+      '--data',
+      '[9007199254740993, "tea"]',
+    );
+    const { rows } = await database.pool.query(
+      'select input_data::text as data from howdah.executions where id = $1',
+      [run.stdout.trim()],
+    );
+    expect(rows).toEqual([{ data: '[9007199254740993, "tea"]' }]);
+  });
+
   test('with bad --metadata exits 2 and shows how', async () => {
+    const data = await cli('run', 'greeter', 'Hi', '--data', '[tea]');
+    expect(data).toMatchObject({ status: 2, stderr: expect.stringContaining('--data') });
     const { status, stderr } = await cli('run', 'greeter', 'Hi', '--metadata', '{order}');
     expect(status).toBe(2);
     expect(stderr).toContain('--metadata');

@@ -585,6 +585,9 @@ describe('the configuration of http_request is checked where it is written', () 
     [{ methods: [] }, /methods/],
     [{ secrets: { authorization: { secret_name: 'shop' } } }, /hosts/],
     [{ secrets: { authorization: { secret_name: 'shop', hosts: ['*'] } } }, /hosts/],
+    [{ allow: ['http://x.com/'] }, /allow/],
+    [{ secrets: { 'bad name': { secret_name: 'shop', hosts: ['x.org'] } } }, /secrets/],
+    [{ secrets: { a: { secret_name: 'shop', hosts: ['x.org'], prefix: 'a\nb' } } }, /prefix/],
     [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],
   ])('%j is refused', async (configuration, said) => {
     expect(await write(configuration)).toMatchObject({

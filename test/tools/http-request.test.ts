@@ -6,7 +6,11 @@ import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 import { startServer, type TestServer } from './servers.ts';
 
-const SECRETS: Record<string, string> = { shop: 'tok-9f8e7d6c5b4a' };
+const SECRETS: Record<string, string> = {
+  shop: 'tok-9f8e7d6c5b4a',
+  lines: 'LINE1-abcdefgh\nLINE2-ijklmnop',
+  digits: '123456789012345',
+};
 
 const context = (extra: Partial<BuiltinContext> = {}): BuiltinContext => ({
   execution_id: 'e',
@@ -408,11 +412,17 @@ describe('a web page', () => {
   test.each([
     ['that nests without end is told as it is', '<div>'.repeat(100_000), '<div>'],
     ['whose links never end takes no longer for it', `${'<a href=/x>x</a>'.repeat(60_000)}`, 'x ('],
+    [
+      'of a long address is told without where its links lead',
+      '<a href=x>y</a>'.repeat(60_000),
+      'yyy',
+    ],
     ['that is broken off is read as far as it goes', '<h1>Half a <b>tit', '# Half a tit'],
     ['whose elements have odd names is read', '<constructor>a</constructor><valueof>b', 'ab'],
   ])('%s', async (_, body, beginning) => {
     const server = await answering(200, html, body);
-    expect(String(resultOf(await call(server, {})).body).startsWith(beginning)).toBe(true);
+    const url = `${server.url}/${beginning === 'yyy' ? 'u'.repeat(12_000) : ''}`;
+    expect(String(resultOf(await call(server, { url })).body).startsWith(beginning)).toBe(true);
   });
 });
 
@@ -468,6 +478,54 @@ describe('of its configuration', () => {
     const outcome = await tool.run({ url: here.url }, context(), secretFor(here.host, there.host));
     expect(here.seen[0]?.headers.authorization).toContain('tok-');
     expect(resultOf(outcome).body).toMatchObject({ said: null });
+  });
+
+  test.each([
+    ['a value', { secret_name: 'lines' }, 'authorization'],
+    ['what stands before it', { secret_name: 'shop', prefix: 'a\nb' }, 'authorization'],
+    ['a sign', { secret_name: 'shop', prefix: '☃ ' }, 'authorization'],
+    ['a name', { secret_name: 'shop' }, 'bad name'],
+    ['a header of ours', { secret_name: 'shop' }, 'host'],
+  ])('%s that no header has is told without the secret', async (_, entry, header) => {
+    const server = await echo();
+    const configuration = { secrets: { [header]: { ...entry, hosts: [server.host] } } };
+    const error = errorOf(await call(server, {}, { configuration }));
+    expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
+    expect(JSON.stringify(error)).not.toMatch(/tok-|LINE/);
+    expect(server.seen).toHaveLength(0);
+  });
+
+  test.each([
+    [200, 65_300],
+    [200, 65_340],
+    [200, 65_360],
+    [503, 960],
+    [503, 980],
+    [503, 3_990],
+    [503, 0],
+  ])(
+    'a secret that is cut off is not told in part: status %i, after %i characters',
+    async (status, pad) => {
+      const server = await startServer((request, response) => {
+        const said = `${request.headers.authorization} `;
+        const text = pad === 0 ? said.repeat(400) : 'p'.repeat(pad) + said.repeat(3);
+        response.writeHead(status, { 'content-type': 'text/plain' }).end(text);
+      });
+      const configuration = secretFor(server.host);
+      const outcome = await call(server, {}, { configuration });
+      expect(server.seen[0]?.headers.authorization).toContain('tok-');
+      expect(JSON.stringify(outcome)).not.toMatch(/tok-?9?/);
+    },
+  );
+
+  test('a secret of digits is not told as a number either', async () => {
+    const server = await startServer((_request, response) =>
+      response.writeHead(200, JSON_TYPE).end('{"k": 123456789012345}'),
+    );
+    const configuration = {
+      secrets: { 'x-key': { secret_name: 'digits', hosts: [server.host] } },
+    };
+    expect(resultOf(await call(server, {}, { configuration })).body).toBe('{"k": ***}');
   });
 
   test('a secret that is gone is the fault of the tool, and nothing is sent', async () => {

@@ -17,6 +17,7 @@ export type RunOptions = {
   at?: string;
   priority?: number;
   session?: string;
+  data?: string;
   metadata?: string;
   asVersion?: string;
 };
@@ -40,6 +41,7 @@ export function withOptions(command: Command): Command {
     .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
     .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
+    .option('--data <json>', 'what a map goes over or a prompt is filled in with, as JSON')
     .option('--metadata <json>', 'your own tags, a JSON object')
     .option('--as-version <version>', 'as it was in this version, by number or label');
 }
@@ -87,7 +89,7 @@ async function insert(
   const { rows } = await forTenant(database, options.tenant, (client) =>
     client.query(
       `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7, version => $8)).id`,
+       idempotency_key => $6, metadata => $7, version => $8, input_data => $9)).id`,
       [
         agent,
         input,
@@ -97,6 +99,7 @@ async function insert(
         options.idempotencyKey ?? null,
         metadataOf(options.metadata),
         options.asVersion ?? null,
+        dataOf(options.data),
       ],
     ),
   );
@@ -119,6 +122,19 @@ function time(text: string): string {
     );
   }
   return at.toISOString();
+}
+
+function dataOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  try {
+    JSON.parse(text);
+    return text; // as it is: no number is rounded
+  } catch (cause) {
+    throw new HowdahError('EUSAGE', `--data cannot be used: ${(cause as Error).message}`, {
+      hint: `Write JSON, texts in quotes: --data '["tea", "milk"]'`,
+      cause,
+    });
+  }
 }
 
 function metadataOf(text: string | undefined): string {

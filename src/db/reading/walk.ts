@@ -93,7 +93,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
     const names = namesOf(found.names);
     const schema = names.length > 1 ? names.at(-2) : undefined;
     if (schema !== undefined && schema !== 'pg_catalog') allow(schema, names.join('.'));
-    if (/^reg/.test(names.at(-1) ?? ''))
+    if (/^_?reg/.test(names.at(-1) ?? ''))
       throw new Refusal(`the type ${names.at(-1)} is not for queries`);
   };
 
@@ -128,6 +128,11 @@ export function createWalk(schemas: readonly string[] | null): Walk {
         call('operator', name);
     },
     TypeName: typeName,
+    SQLValueFunction: ({ op }) => {
+      if (!/^SVFOP_(CURRENT_(DATE|TIME)|LOCALTIME)/.test(String(op))) {
+        throw new Refusal('it asks who is asking, which tells of the server');
+      }
+    },
   };
 
   return { calls, statement };

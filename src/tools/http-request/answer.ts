@@ -3,6 +3,7 @@ import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
 import { readable } from './readable.ts';
+import type { Conceal } from './secrets.ts';
 
 /** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
 const TOLD = [
@@ -33,38 +34,50 @@ export type Telling = {
   askedUrl: string;
   /** HTML as it is, and not what a person reads of it. */
   isSource: boolean;
+  /** Before anything is cut off: half a secret is not known again. */
+  conceal: Conceal;
 };
 
 /** The result of a call: small enough to be told whole, so that it stays JSON. */
 export function answerResult(
   answer: EgressAnswer<Buffer>,
-  { askedUrl, isSource }: Telling,
+  { askedUrl, isSource, conceal }: Telling,
 ): JsonObject {
   const { status, url } = answer;
   const frame = {
     status,
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
-    headers: toldHeaders(answer.headers),
+    headers: toldHeaders(answer.headers, conceal),
   };
-  const body = readBody(answer, isSource);
+  const body = readBody(answer, isSource, conceal);
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return { ...frame, body: fitting(text, room), truncated: true };
 }
 
-/** The first characters of a text body, for an error; empty when it is no text. */
-export function excerpt(bytes: Buffer, headers: Headers, characters: number): string {
-  const text = textOf(bytes, headers) ?? '';
-  return startOf(text, characters);
+/** The first characters of a text body, for an error; empty when it is no text. `isWhole`: there is no more of it. */
+export function excerpt(
+  bytes: Buffer,
+  headers: Headers,
+  { characters, isWhole, conceal }: { characters: number; isWhole: boolean; conceal: Conceal },
+): string {
+  const text = conceal.text(textOf(bytes, headers) ?? '');
+  // at the end of a piece there may be the beginning of what is concealed
+  return startOf(isWhole ? text : text.slice(0, -conceal.longest || undefined), characters);
 }
 
 /** JSON as a value, a page as what is read of it, text as text, anything else as a note of what it is. */
-function readBody({ body, headers, url }: EgressAnswer<Buffer>, isSource: boolean): Json {
-  const text = textOf(body, headers);
-  if (text === null) {
+function readBody(
+  { body, headers, url }: EgressAnswer<Buffer>,
+  isSource: boolean,
+  conceal: Conceal,
+): Json {
+  const said = textOf(body, headers);
+  if (said === null) {
     return `[not text: ${mediaType(headers) || 'of unknown type'}, ${body.byteLength} bytes]`;
   }
+  const text = conceal.text(said);
   const type = mediaType(headers);
   if (HTML_TYPE.test(type) && !isSource) return readable(text, url) ?? text;
   return JSON_TYPE.test(type) ? parsed(text) : text;
@@ -103,11 +116,11 @@ function charset(headers: Headers): string {
   return /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1] ?? 'utf-8';
 }
 
-function toldHeaders(headers: Headers): JsonObject {
+function toldHeaders(headers: Headers, conceal: Conceal): JsonObject {
   return Object.fromEntries(
     TOLD.flatMap((name) => {
       const value = headers.get(name);
-      return value === null ? [] : [[name, value.slice(0, HEADER_CHARACTERS)]];
+      return value === null ? [] : [[name, conceal.text(value).slice(0, HEADER_CHARACTERS)]];
     }),
   );
 }

@@ -42,6 +42,11 @@ export function requestHeaders(
   return headers;
 }
 
+/** Whether it may be set at all, and holds only what headers do. */
+export function isHeader(name: string, value: string): boolean {
+  return !OURS.test(name.toLowerCase()) && isSendable(name, value);
+}
+
 function isSendable(name: string, value: string): boolean {
   try {
     validateHeaderName(name);

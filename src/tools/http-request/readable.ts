@@ -2,6 +2,9 @@ import { Parser } from 'htmlparser2';
 
 /** Deeper is no page for people; the parser takes long over it. */
 const DEEPEST = 500;
+/** Where a link leads is told of so many, and of so short ones: an address may be as long as a page. */
+const MOST_LINKS = 2_000;
+const LONGEST_LINK = 500;
 const UNREAD = new Set(
   'head script style noscript template svg math nav iframe object canvas select textarea'.split(
     ' ',
@@ -39,6 +42,7 @@ export function readable(html: string, from: string): string | null {
 class Page {
   isTooDeep = false;
   readonly #from: string;
+  #linksLeft: number;
   readonly #lines: string[] = [];
   /** In pieces, since a line may be the whole page. */
   #line: string[] = [];
@@ -54,6 +58,7 @@ class Page {
 
   constructor(from: string) {
     this.#from = from;
+    this.#linksLeft = from.length > LONGEST_LINK ? 0 : MOST_LINKS;
   }
 
   onopentag(name: string, attributes: Record<string, string>): void {
@@ -101,8 +106,11 @@ class Page {
   #leaveLink(): void {
     const link = this.#link;
     this.#link = undefined;
-    const url = link && /^[^#]/.test(link.href) ? URL.parse(link.href, this.#from) : null;
-    if (!link || !url || !/^https?:$/.test(url.protocol)) return;
+    if (!link || this.#linksLeft === 0 || !/^[^#]/.test(link.href)) return;
+    if (link.href.length > LONGEST_LINK) return;
+    this.#linksLeft -= 1;
+    const url = URL.parse(link.href, this.#from);
+    if (!url || !/^https?:$/.test(url.protocol) || url.href.length > LONGEST_LINK) return;
     const said = this.#line.slice(link.at).join('').trim();
     if (said !== '' && said !== url.href) this.#say(` (${url.href})`);
   }

@@ -7,6 +7,7 @@ import {
 } from '../../contracts/host-pattern.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { REDACTED, spellings } from '../../contracts/redacted.ts';
+import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 
@@ -30,7 +31,9 @@ export async function secretHeaders(
     const secret = await read(entry.secret_name);
     if (!secret.ok) return { ok: false, error: asToolFault(secret.error) };
     const value = secret.value.trim();
-    found.headers.push([header, (entry.prefix ?? '') + value]);
+    const sent = (entry.prefix ?? '') + value;
+    if (!isHeader(header, sent)) return unsendable(header, entry.secret_name);
+    found.headers.push([header, sent]);
     found.values.push(value);
   }
   return { ok: true, value: found };
@@ -44,14 +47,22 @@ function isFor(hosts: string[], target: URL): boolean {
   return isListed(fit, hostOf(target), port);
 }
 
-/** Texts without the values that were sent, however they are spelled. */
-export function withoutSecrets<T extends Json>(value: T, secrets: readonly string[]): T {
-  if (secrets.length === 0) return value;
+/** Takes the values that were sent out of a text, however they are spelled. */
+export type Conceal = { text(text: string): string; longest: number };
+
+export function concealing(secrets: readonly string[]): Conceal {
   const known = secrets.flatMap(spellings).filter((spelling) => spelling !== '');
+  return {
+    text: (text) => known.reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text),
+    longest: Math.max(0, ...known.map(({ length }) => length)),
+  };
+}
+
+/** The same for all texts of a value. */
+export function withoutSecrets<T extends Json>(value: T, conceal: Conceal): T {
+  if (conceal.longest === 0) return value;
   const clean = (one: Json): Json => {
-    if (typeof one === 'string') {
-      return known.reduce((text, spelling) => text.replaceAll(spelling, REDACTED), one);
-    }
+    if (typeof one === 'string') return conceal.text(one);
     if (Array.isArray(one)) return one.map(clean);
     if (!isJsonObject(one)) return one;
     return Object.fromEntries(
@@ -59,6 +70,12 @@ export function withoutSecrets<T extends Json>(value: T, secrets: readonly strin
     );
   };
   return clean(value) as T;
+}
+
+/** Says nothing of the value: what is said stays in the log. */
+function unsendable(header: string, secret: string): Outcome<never> {
+  const message = `the header ${header} cannot be sent with the secret ${secret}: one of them holds characters no header has`;
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
 /** The fault is in a row, where no model can mend it; a database that could not be asked may answer next time. */
