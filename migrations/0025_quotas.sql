@@ -89,7 +89,9 @@ comment on table howdah_private.parked_runs is
   'Runs that found a limit reached or a quota used up, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
 
 -- Down Migration
+alter table howdah_private.parked_runs no force row level security;
 delete from howdah_private.parked_runs where quota_id is not null; -- their runs are found and woken within a minute
+alter table howdah_private.parked_runs force row level security;
 drop index howdah_private.parked_runs_quota_id_idx;
 alter table howdah_private.parked_runs
   drop constraint a_run_is_parked_at_a_limit_or_at_a_quota,

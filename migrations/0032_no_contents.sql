@@ -35,7 +35,9 @@ comment on table howdah_private.erasure_mark is 'Runs that ended before it were 
 drop table howdah_private.erasure_mark;
 drop table howdah_private.erasures_due;
 drop index howdah.retention_policies_at_once_idx;
+alter table howdah.retention_policies no force row level security;
 update howdah.retention_policies set keep_contents_days = 1 where keep_contents_days = 0;
+alter table howdah.retention_policies force row level security;
 comment on column howdah.retention_policies.keep_contents_days is
   'Days after the end of a run until what was said and done in it is erased; null: never.';
 alter table howdah.retention_policies

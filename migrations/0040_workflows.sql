@@ -144,6 +144,47 @@ comment on table howdah.executions is
 -- Down Migration
 comment on table howdah.executions is
   E'@foreignKey (agent_id) references howdah.agents (id)\n@foreignKey (agent_version_id) references howdah.agent_versions (id)\nRuns. Inserting (agent_id, input) starts one; its log is steps, its conversation is messages.';
+drop index howdah.executions_turn_idx;
+-- A schema of before knows no runs of workflows: their whole trees go, with what stands beside them, and so do tools that
+-- are workflows. Without policies and triggers, which go first on the way down, an owner sees and deletes rows where they are
+-- not forced. A run still noted in a queue is passed over when its turn comes.
+alter table howdah.executions no force row level security;
+alter table howdah.steps no force row level security;
+alter table howdah.messages no force row level security;
+alter table howdah.questions no force row level security;
+alter table howdah.approvals no force row level security;
+alter table howdah.resources no force row level security;
+alter table howdah.sessions no force row level security;
+alter table howdah.tools no force row level security;
+alter table howdah_private.idempotency_keys no force row level security;
+alter table howdah_private.inbox no force row level security;
+alter table howdah_private.ended_runs no force row level security;
+create table howdah_private.runs_that_go as
+select e.id::uuid as id from howdah.executions as e
+where e.root_execution_id in (select w.root_execution_id from howdah.executions as w where w.workflow_version_id is not null);
+delete from howdah_private.ended_runs as r using howdah_private.runs_that_go as g where r.execution_id = g.id;
+delete from howdah_private.inbox as i using howdah_private.runs_that_go as g where i.execution_id = g.id;
+delete from howdah_private.idempotency_keys as k using howdah_private.runs_that_go as g where k.execution_id = g.id;
+update howdah.sessions as s set live_execution_id = null from howdah_private.runs_that_go as g where s.live_execution_id = g.id;
+delete from howdah.resources as r using howdah_private.runs_that_go as g where r.execution_id = g.id;
+delete from howdah.approvals as a using howdah_private.runs_that_go as g where a.execution_id = g.id;
+delete from howdah.questions as q using howdah_private.runs_that_go as g where q.execution_id = g.id;
+delete from howdah.messages as m using howdah_private.runs_that_go as g where m.execution_id = g.id;
+delete from howdah.steps as s using howdah_private.runs_that_go as g where s.execution_id = g.id;
+delete from howdah.executions as e using howdah_private.runs_that_go as g where e.id = g.id;
+drop table howdah_private.runs_that_go;
+delete from howdah.tools where kind = 'workflow';
+alter table howdah_private.ended_runs force row level security;
+alter table howdah_private.inbox force row level security;
+alter table howdah_private.idempotency_keys force row level security;
+alter table howdah.tools force row level security;
+alter table howdah.sessions force row level security;
+alter table howdah.resources force row level security;
+alter table howdah.approvals force row level security;
+alter table howdah.questions force row level security;
+alter table howdah.messages force row level security;
+alter table howdah.steps force row level security;
+alter table howdah.executions force row level security;
 alter table howdah.tools
   drop constraint only_tools_that_do_something_exist,
   drop column workflow_id,

@@ -7,6 +7,7 @@ import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
+import { refuseStrangers } from './strangers.ts';
 
 const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
@@ -65,6 +66,7 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
 /**
  * Undoes the last migration, or all of them. Replaceable objects go first, since they may use what
  * the migration made; the next `migrateUp`, of this release or of an older one, makes its own again.
+ * Throws `HWCNF` when all would go and something in our schemas is not ours.
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
@@ -73,6 +75,7 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
     if (applied.length === 0) {
       return [];
     }
+    if (all) await refuseStrangers(client);
     const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
     const undone = await inOneTransaction<string[]>(client, async () => {
       await client.query('set local role howdah_owner');

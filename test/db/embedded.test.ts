@@ -74,6 +74,18 @@ describe('one home, from its first start on', () => {
     expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
+  test('what is made without a schema does not land in ours, though the owner has its name', async () => {
+    const path = `select current_setting('search_path') as path`;
+    expect(await query(first.url, path)).toEqual([{ path: 'public' }]);
+    await query(first.url, 'alter database howdah reset search_path');
+    await Promise.all([1, 2, 3].map(() => startEmbedded({ home })));
+    expect(await query(first.url, path)).toEqual([{ path: 'public' }]);
+    await query(first.url, 'alter database howdah set search_path = mine, public');
+    await startEmbedded({ home });
+    expect(await query(first.url, path)).toEqual([{ path: 'mine, public' }]);
+    await query(first.url, 'alter database howdah set search_path = public');
+  });
+
   test('after kill -9 of the postmaster the next start recovers, on the same port', async () => {
     await query(first.url, 'create table kept as select 42 as answer');
     process.kill(first.pid, 'SIGKILL');

@@ -9,6 +9,7 @@ import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts
 import { dropReplaceable } from '../../src/db/replaceable.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { makeTwoTenants } from '../sql/two-tenants.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { withDatabase } from '../support/server.ts';
 
@@ -55,6 +56,46 @@ const IN_FORCE = `
     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
       and c.relkind in ('r', 'p', 'v')
   order by 1, 2`;
+
+/** Beside the rows of two tenants: those that only the newest schema can hold, which a way down has to let go of. */
+const NEWEST_ROWS = [
+  `insert into howdah.workflows (name, type) values ('team', 'chain'), ('teams', 'chain')`,
+  `insert into howdah.workflow_agents (workflow_id, agent_id)
+   values (howdah.workflow('team'), howdah.agent('development'))`,
+  `insert into howdah.workflow_agents (workflow_id, member_workflow_id, role)
+   values (howdah.workflow('teams'), howdah.workflow('team'), 'team')`,
+  `insert into howdah.workflow_agents (workflow_id, question, role, sequence_order)
+   values (howdah.workflow('teams'), '{"prompt": "Go on?"}', 'person', 2)`,
+  `select howdah.run_workflow('teams', 'hi', idempotency_key => 'once')`,
+  `insert into howdah.sessions (workflow_id) values (howdah.workflow('team'))`,
+  `insert into howdah.schedules (name, cron, workflow_id, input)
+   values ('daily', '@daily', howdah.workflow('team'), 'hi')`,
+  `insert into howdah.hooks (event, function, workflow_id)
+   values ('before_run', 'shop.on_event', howdah.workflow('team'))`,
+  `insert into howdah.grants (workflow_id, role, permission) values (howdah.workflow('team'), 'viewer', 'edit')`,
+  `insert into howdah.version_labels (workflow_id, version, label) values (howdah.workflow('team'), 1, 'production')`,
+  `insert into howdah.prompts (name, template) values ('greeting', 'Hello')`,
+  `insert into howdah.version_labels (prompt_id, version, label)
+   select id, 1, 'production' from howdah.prompts where name = 'greeting'`,
+  `update howdah.agents set prompt_id = (select id from howdah.prompts where name = 'greeting')
+   where id = howdah.agent('development')`,
+  `insert into howdah.tools (name, kind, workflow_id) values ('ask_team', 'workflow', howdah.workflow('team'))`,
+  `insert into howdah.tools (name, kind, agent_id) values ('ask_agent', 'agent', howdah.agent('development'))`,
+  `insert into howdah.agent_tools (agent_id, tool_id)
+   select howdah.agent('development'), id from howdah.tools where name in ('ask_team', 'ask_agent')`,
+  `insert into howdah.mcp_servers (name, type, configuration)
+   values ('files', 'http', '{"url": "https://mcp.example.com/"}')`,
+  `set role howdah_engine;
+   insert into howdah.tools (tenant_id, name, kind, server_id)
+   select tenant_id, 'files__read', 'mcp', id from howdah.mcp_servers where name = 'files';
+   reset role`,
+  `insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_sessions_minutes)
+   values (howdah.current_tenant(), 0, 5)`,
+  `insert into howdah.quotas (scope, metric, period, max_value) values ('agent', 'tokens', 'month', 9)`,
+  `insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, quota_subject_id, priority, due_at)
+   select e.id, e.tenant_id, q.id, q.subject_id, 0, now()
+   from howdah.executions as e join howdah.quotas as q using (tenant_id) where q.subject_id is not null limit 1`,
+];
 
 async function worksFor(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -209,6 +250,49 @@ describe('migrate', () => {
     ).toEqual([{ n: 2 }]);
     expect(await migrateDown(db.url, true)).toEqual([]);
     expect(await up()).toEqual(ALL);
+    await worksFor(db.url);
+  });
+
+  test('down --all goes through whatever stands in the tables, and up makes all of it again', async () => {
+    await begin(createTestDatabase);
+    await makeTwoTenants(db.pool);
+    for (const text of NEWEST_ROWS) await db.pool.query(text);
+    expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
+    expect(await up()).toEqual(ALL);
+    await worksFor(db.url);
+  });
+
+  test('down --all refuses, naming it, when something in the schemas is not ours', async () => {
+    await begin(createTestDatabase);
+    await db.pool.query(`create table howdah.customers (id int generated always as identity primary key);
+      create function howdah.greet() returns text language sql return 'hi';
+      create view howdah.hellos as select 1 as one`);
+    await expect(migrateDown(db.url, true)).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringContaining('howdah.customers, howdah.greet(), howdah.hellos'),
+      detail: { objects: ['howdah.customers', 'howdah.greet()', 'howdah.hellos'] },
+    });
+    expect((await migrationStatus(db.url)).applied).toEqual(ALL);
+    await db.pool.query(`alter table howdah.customers set schema public;
+      drop function howdah.greet(); drop view howdah.hellos`);
+    expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
+    expect(await ask(db.pool, 'select * from public.customers')).toEqual([]);
+  });
+
+  test('the way down from workflows keeps the runs of agents that stand in no tree with one', async () => {
+    await begin(createTestDatabase);
+    await db.pool.query(`
+      insert into howdah.workflows (name, type) values ('team', 'chain');
+      insert into howdah.workflow_agents (workflow_id, agent_id) values (howdah.workflow('team'), howdah.agent('development'));
+      select howdah.run_workflow('team', 'hi');
+      insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'kept')`);
+    while ((await migrationStatus(db.url)).applied.includes('0040_workflows')) {
+      await migrateDown(db.url, false);
+    }
+    await db.pool.query('alter table howdah.executions no force row level security');
+    expect(await ask(db.pool, 'select input from howdah.executions')).toEqual([{ input: 'kept' }]);
+    await db.pool.query('alter table howdah.executions force row level security');
+    await up();
     await worksFor(db.url);
   });
 

@@ -282,7 +282,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
       const texts = [
         `select current_setting('search_path') || coalesce(current_setting('howdah.tenant_id', true), '')`,
       ];
-      expect(await attack(texts)).toEqual({ result: '"$user", public' });
+      expect(await attack(texts)).toEqual({ result: 'public' });
     }
   });
 

@@ -24,6 +24,8 @@ async function copyOf(template: string): Promise<TestDatabase> {
   const server = inject('serverUrl');
   const name = `howdah_test_${randomBytes(6).toString('hex')}`;
   await onServer(server, `create database ${name} template ${template}`);
+  // as in the embedded database: the login may have the name of our schema, on which nothing may depend
+  await onServer(server, `alter database ${name} set search_path = public`);
   const url = withDatabase(server, name);
   const pool = new pg.Pool({ connectionString: url, max: 10 });
   pool.on('error', () => {});

@@ -9,6 +9,7 @@ import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
+import { searchPathFinding } from '../search-path.ts';
 
 type Finding = AuditFinding;
 
@@ -30,7 +31,8 @@ export function register(command: Command, io: CliIo): void {
         return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
       }
       if (findings.every(({ ok }) => ok)) {
-        findings.push(await roles(pool), await extensions(pool), await clock(pool));
+        findings.push(await roles(pool), await searchPathFinding(pool), await extensions(pool));
+        findings.push(await clock(pool));
         findings.push(await secrets(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
       }

@@ -1,6 +1,8 @@
 import { Argument, type Command } from 'commander';
+import { createClient } from '../../db/pool.ts';
 import { refuseNewer } from '../../db/schema-state.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { searchPathFinding } from '../search-path.ts';
 
 /** `howdah migrate up | down | status`. */
 export function register(command: Command, io: CliIo): void {
@@ -21,6 +23,7 @@ export function register(command: Command, io: CliIo): void {
       if (what === 'up') refuseNewer((await migrationStatus(url)).newer);
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);
+      if (what === 'up') await warnOfPath(io, url);
       if (io.json) {
         return printJson(io, { [what]: done });
       }
@@ -29,6 +32,13 @@ export function register(command: Command, io: CliIo): void {
       }
       io.err(`${done.length} ${done.length === 1 ? 'migration' : 'migrations'} ${what}.`);
     });
+}
+
+async function warnOfPath(io: CliIo, url: string): Promise<void> {
+  const client = createClient({ url, applicationName: 'howdah-migrate' });
+  await client.connect();
+  const { found, fix } = await searchPathFinding(client).finally(() => client.end());
+  if (fix) io.err(`Beware: ${found}. The fix: ${fix}`);
 }
 
 function printStatus(
