@@ -144,9 +144,7 @@ grant execute on function howdah_private.call_now(jsonb), howdah_private.call_re
   howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
-grant execute on function howdah_private.refuse_mail_limits(jsonb), howdah_private.refuse_query_settings(jsonb),
-  howdah_private.refuse_http_settings(jsonb), howdah_private.refuse_code_limits(jsonb),
-  howdah_private.refuse_result_limit(jsonb)
+grant execute on function howdah_private.refuse_builtin_settings(text, jsonb), howdah_private.refuse_result_limit(jsonb)
   to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
@@ -283,6 +281,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
   howdah_private.permit_tool(uuid), howdah_private.is_harmless_configuration(jsonb),
+  howdah_private.settings_of_admins(jsonb),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;
 grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;

@@ -26,7 +26,7 @@ begin
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
   end if;
-  perform howdah_private.permit_engine_of(v_id);
+  perform howdah_private.permit_version(v_id);
   return v_id;
 end $$;
 

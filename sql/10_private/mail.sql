@@ -370,21 +370,3 @@ begin
     ) as f
   ), '[]'));
 end $$;
-
--- What is in `configuration` of send_message.
-create or replace function howdah_private.refuse_mail_limits(configuration jsonb) returns void
-  language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_faults text[] := howdah_private.json_faults('{"properties": {
-    "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
-    "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
-  }}', refuse_mail_limits.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"max_per_thread": 50, "max_per_tree": 200}';
-  end if;
-end $$;

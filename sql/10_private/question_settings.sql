@@ -115,7 +115,7 @@ create or replace function howdah_private.some_of(names text[], most int) return
 -- The known word that is most like what was written, by edits of one letter; null when none is near. Of many words those are
 -- compared letter by letter that have most pairs of letters in common with it.
 create or replace function howdah_private.nearest_word(word text, known text[]) returns text
-  language plpgsql immutable
+  language plpgsql immutable strict
   set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -171,25 +171,3 @@ as $$
   group by c.name
   order by c.name
 $$;
-
--- What sql_query may be told, by a tool's row or for one agent.
-create or replace function howdah_private.refuse_query_settings(configuration jsonb) returns void
-  language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_faults text[] := howdah_private.json_faults('{"properties": {
-    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
-      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
-    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
-    "max_cost": {"type": "number", "minimum": 1},
-    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
-  }}', refuse_query_settings.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
-        ' Schemas of the system cannot be read.';
-  end if;
-end $$;

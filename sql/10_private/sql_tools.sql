@@ -103,3 +103,27 @@ begin
       hint = 'Write a plain function with named arguments in a schema of your own.';
   end if;
 end $$;
+
+-- A SQL tool calls what register_sql_tool wrote into its configuration.
+create or replace function howdah_private.refuse_no_function(configuration jsonb) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "required": ["schema", "function", "arguments"], "properties": {
+      "schema": {"type": "string", "minLength": 1}, "function": {"type": "string", "minLength": 1},
+      "returns_set": {"type": "boolean"},
+      "arguments": {"type": "array", "items": {"type": "object", "required": ["name", "type"], "properties": {
+        "name": {"type": "string", "minLength": 1}, "type": {"type": "string", "minLength": 1}, "optional": {"type": "boolean"}
+      }}}
+    }
+  }', refuse_no_function.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'a SQL tool has to say its function: configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'howdah.register_sql_tool(signature) makes a function a tool.';
+  end if;
+end $$;

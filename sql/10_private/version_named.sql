@@ -89,31 +89,72 @@ begin
       detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Leave it out: then it is the current one.';
   end if;
-  perform howdah_private.permit_engine_of(e.agent_version_id);
+  perform howdah_private.permit_version(e.agent_version_id);
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $$;
 
--- An engine says where conversations go. One that its agent has no more is asked by older versions for admins alone.
-create or replace function howdah_private.permit_engine_of(version_id uuid) returns void
+-- What an agent asks and its tools may reach is for admins to say, and what they said last holds: an older version that has
+-- another engine, or tools with other settings of theirs, is begun by admins alone. The current one is not looked at.
+create or replace function howdah_private.permit_version(version_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version record;
+  v_fault text;
 begin
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
   end if;
-  select v.version, a.name, v.definition #>> '{agent,engine}' as engine into v_version
-  from howdah.agent_versions as v join howdah.agents as a on a.id = v.agent_id
-  where v.id = permit_engine_of.version_id and v.definition -> 'agent' ? 'engine'
-    and (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
-      is distinct from (a.engine::text, a.engine_configuration);
-  if found then
-    raise exception using errcode = 'HWDEN',
-      message = format('version %s of agent %L asks an engine (%s) that the agent has no more', v_version.version,
-        v_version.name, v_version.engine),
-      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_engine_of.version_id)::text,
-      hint = 'Run it as it is now; an admin may run it as it was.';
+  select v.version, v.definition, a.id as agent_id, a.name, a.engine, a.engine_configuration, c.version as current
+  into v_version
+  from howdah.agent_versions as v
+  join howdah.agents as a on a.id = v.agent_id
+  left join howdah.agent_versions as c on c.id = a.current_version_id
+  where v.id = permit_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id);
+  if not found then
+    return;
   end if;
+  v_fault := case
+    when v_version.definition -> 'agent' ? 'engine'
+      and (v_version.definition #>> '{agent,engine}', v_version.definition #> '{agent,engine_configuration}')
+        is distinct from (v_version.engine::text, v_version.engine_configuration)
+      then format('asks an engine (%s) that the agent has no more', v_version.definition #>> '{agent,engine}')
+    else 'has tool ' || howdah_private.tool_set_otherwise(v_version.agent_id, v_version.definition -> 'tools')
+      || ' with other settings than admins have given it since' end;
+  if v_fault is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of agent %L %s', v_version.version, v_version.name, v_fault),
+      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_version.version_id)::text,
+      hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.', v_version.current);
+  end if;
+end $$;
+
+-- The first of these tools that an admin has given other settings by now, or that takes leave now: as the agent has it, and
+-- one that it has not, as anybody could give it. What a call is taken back by has the settings of its own row alone.
+create or replace function howdah_private.tool_set_otherwise(agent_id uuid, tools jsonb) returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    with pinned as (
+      select x.tool, g.agent_id from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      cross join (values (tool_set_otherwise.agent_id)) as g (agent_id)
+      union all
+      select x.tool -> 'compensation', null from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      where x.tool ? 'compensation'
+    )
+    select p.tool ->> 'name'
+    from pinned as p
+    left join howdah.tools as t on t.id = (p.tool ->> 'id')::uuid
+    left join howdah.agent_tools as g on g.tool_id = t.id and g.agent_id = p.agent_id
+    cross join lateral (
+      select howdah_private.tool_definition(t, coalesce(g.configuration, '{}'), g.requires_approval) as tool
+    ) as now
+    where howdah_private.settings_of_admins(p.tool -> 'configuration')
+        is distinct from howdah_private.settings_of_admins(coalesce(now.tool -> 'configuration', '{}'))
+      or (now.tool ->> 'requires_approval')::boolean and not (p.tool ->> 'requires_approval')::boolean
+    order by 1 limit 1
+  );
 end $$;

@@ -170,14 +170,8 @@ begin
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
-  perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
-  perform howdah_private.refuse_query_settings(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
-  perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
-  perform howdah_private.refuse_code_limits(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'run_code';
+  perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin';
   return new;
 end $$;
 

@@ -116,9 +116,12 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
 
 -- What an agent is told about a tool is for whoever edits it to say; what the tool may reach, and whether it asks for
 -- leave, for an admin.
+create or replace function howdah_private.settings_of_admins(configuration jsonb) returns jsonb
+  language sql immutable
+  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'];
 create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
   language sql immutable
-  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'] = '{}';
+  return howdah_private.settings_of_admins(configuration) = '{}';
 
 -- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
 -- for.

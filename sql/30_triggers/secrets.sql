@@ -1,2 +1,16 @@
+-- Deleted by hand, a secret is refused as by remove_secret, which has looked already. With its tenant everything goes.
+create or replace function howdah_private.tg_secrets__refuse_used() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
+    perform howdah_private.refuse_used_secret(old);
+  end if;
+  return old;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.secrets
   for each row execute function howdah_private.tg__stamp();
+create or replace trigger _200_refuse_used before delete on howdah.secrets
+  for each row execute function howdah_private.tg_secrets__refuse_used();

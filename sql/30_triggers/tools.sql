@@ -9,6 +9,11 @@ begin
       detail = jsonb_build_object('tool', new.name)::text,
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
   end if;
+  if tg_op = 'INSERT' then
+    perform howdah_private.refuse_no_function(new.configuration);
+  elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
+    perform howdah_private.refuse_no_function(new.configuration);
+  end if;
   return new;
 end $$;
 
@@ -68,10 +73,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
-  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
-  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
-  perform howdah_private.refuse_code_limits(new.configuration) where new.kind = 'builtin' and new.name = 'run_code';
+  perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
   return new;
 end $$;
 

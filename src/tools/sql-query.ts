@@ -21,7 +21,7 @@ const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 const DESCRIBE = /^\s*describe\b([\w\s.,"]*?);?\s*$/i;
 
 /**
- * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.refuse_query_settings) has
+ * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.refuse_builtin_settings) has
  * `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
  */
 export function sqlQueryTool(reader: Reader): BuiltinTool {

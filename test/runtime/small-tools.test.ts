@@ -202,6 +202,48 @@ describe('files', () => {
     expect(await told(['read_resource', args])).toMatchObject([refused(message)]);
   });
 
+  test.each<JsonObject>([
+    { id: 'x' },
+    { id: '' },
+    { id: '01890000-0000-7000-8000-000000000000' },
+    { name: '' },
+    { name: 'nothing.md' },
+  ])('%j is none of those there are, which are named', async (args) => {
+    const [, second] = await told(
+      ['write_resource', { name: 'report.md', content: 'x' }],
+      ['read_resource', args],
+    );
+    expect(second).toMatchObject(refused('this conversation has no file'));
+    expect(JSON.stringify(second)).toContain('report.md');
+  });
+
+  test.each<[string, JsonObject]>([
+    ['read_resource', { name: null, id: null }],
+    ['read_resource', { name: 'report.md', offset: 1.5 }],
+    ['read_resource', { name: 'report.md', offset: null }],
+    ['read_resource', { name: 'report.md', offset: 100_000_000 }],
+    ['read_resource', { name: 'report.md', offset: 1e-9 }],
+    ['write_resource', { name: 'x.md', content: null }],
+    ['write_resource', { name: 'x.md', content: 'x', type: '' }],
+    ['write_resource', { name: 'x.md', content: 'x', type: 'text/' }],
+    ['write_resource', { name: 'x.md', content: 'x', type: null }],
+    ['write_resource', { name: ' ', content: 'x' }],
+    ['write_resource', { name: 'a/../\u0007', content: 'x', type: 'text/plain; x=\u0007' }],
+    ['search_messages', { query: ' \\ : & | ! <-> ( ) ' }],
+    ['search_messages', { query: `it's \\' & | ! <1> :* a` }],
+    ['search_messages', { query: 'x', limit: null }],
+    ['search_messages', { query: 'x', limit: 1.5 }],
+    ['now', { timezone: null }],
+    ['now', { timezone: '+25:99' }],
+    ['now', { timezone: 'x'.repeat(1000) }],
+  ])('%s with %j is answered, whatever it is worth', async (name, args) => {
+    const answers = await told(
+      ['write_resource', { name: 'report.md', content: 'x' }],
+      [name, args],
+    );
+    expect(answers).toHaveLength(2);
+  });
+
   test('that are no text, or too many, are refused', async () => {
     const { pool } = database;
     const id = await insertRun(pool, await agentOf([]), 'x', { run_at: new Date('2100-01-01') });

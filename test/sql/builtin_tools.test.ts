@@ -74,6 +74,29 @@ test('limits of run_code out of range are refused where they are written', async
   }
 });
 
+test.each([
+  ['sql_query', 'max_row', 'Did you mean max_rows?'],
+  ['run_code', 'timeout_m', 'Did you mean timeout_ms?'],
+  ['send_message', 'max_per_thred', 'Did you mean max_per_thread?'],
+  ['http_request', 'alow', 'Did you mean allow?'],
+  ['calculator', 'precision', 'The settings: question, max_result_bytes'],
+  ['todo', 'max_results_bytes', 'Did you mean max_result_bytes?'],
+])('%s knows no setting %s', async (name, setting, hint) => {
+  const tool = 'update howdah.tools set configuration = $2 where name = $1';
+  const given = `with a as (insert into howdah.agents (name) values ('set_' || gen_random_uuid()) returning id)
+    insert into howdah.agent_tools (agent_id, tool_id, configuration)
+    select a.id, t.id, $2 from a, howdah.tools as t where t.name = $1 and t.tenant_id = howdah.current_tenant()`;
+  for (const statement of [tool, given]) {
+    await expect(db.pool.query(statement, [name, { [setting]: 9000 }])).rejects.toMatchObject({
+      code: 'HWINV',
+      message: `configuration: ${setting} is not allowed`,
+      hint,
+    });
+    const known = { question: { required_role: 'admin' }, max_result_bytes: 2000 };
+    expect((await db.pool.query(statement, [name, known])).rowCount).toBeGreaterThan(0);
+  }
+});
+
 test('the parameters of run_code ask for a language and its text', async () => {
   const { parameters, effect } = await one(
     db.pool,

@@ -80,7 +80,12 @@ describe('sync_custom_tools', () => {
   });
 
   test('keeps a tool of another kind that has the name', async () => {
-    await makeTool(db.pool, { name: 'a_function', kind: 'sql', description: 'mine' });
+    await makeTool(db.pool, {
+      name: 'a_function',
+      kind: 'sql',
+      description: 'mine',
+      configuration: { schema: 'shop', function: 'a_function', arguments: [] },
+    });
     await sync(tool({ name: 'a_function' }));
     expect(await rowOf('a_function')).toMatchObject({ kind: 'sql', description: 'mine' });
   });

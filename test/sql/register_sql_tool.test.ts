@@ -275,6 +275,27 @@ describe('register_sql_tool', () => {
     });
   });
 
+  test.each([
+    ['{}', 'schema is missing'],
+    ['{"schema": "shop", "function": "order_status"}', 'arguments is missing'],
+    ['{"schema": "shop", "function": 7, "arguments": []}', 'function'],
+    ['{"schema": "shop", "function": "f", "arguments": [{"name": "id"}]}', 'arguments[0]'],
+  ])('a row written by hand has to say its function: not %s', async (configuration, fault) => {
+    const { id } = await register('shop.order_status(text)');
+    const refused = {
+      code: 'HWINV',
+      message: expect.stringContaining(fault),
+      detail: expect.stringContaining('"field": "configuration"'),
+      hint: expect.stringContaining('howdah.register_sql_tool('),
+    };
+    for (const [text, values] of [
+      [`insert into howdah.tools (name, kind, configuration) values ('sq1', 'sql', $1)`, []],
+      ['update howdah.tools set configuration = $1 where id = $2', [id]],
+    ] as const) {
+      expect(await refusal(db.pool.query(text, [configuration, ...values]))).toMatchObject(refused);
+    }
+  });
+
   test('a refused function leaves no grant behind', async () => {
     await refused('shop.unnamed(text)');
     expect(

@@ -1,12 +1,14 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
+  committed,
   makeAgent,
   makeRun,
   makeSession,
   makeTenant,
+  makeTool,
   one,
   refusedInside,
   rolledBack,
@@ -155,6 +157,109 @@ test('an engine that was taken from an agent is asked by its versions for admins
     await as(admin, (client) => client.query(text, [...values]));
   }
   await as(member, (client) => client.query(`select howdah.run('far away', 'x')`));
+});
+
+describe('what an admin has said of a tool', () => {
+  const KEYS = { secrets: { 'x-key': { secret_name: 'gh', hosts: ['api.github.com'] } } };
+
+  type Giving = { configuration?: object; requires_approval?: boolean };
+
+  /** An agent that had the tool as it `was` given, a run of that which was cancelled, and how it is given `now`. */
+  async function given(tool: object, was: Giving, now: Giving | null) {
+    const name = `agent ${++agents}`;
+    const agent = await makeAgent(db.pool, { tenant_id, name });
+    const tool_id = await makeTool(db.pool, { tenant_id, ...tool });
+    const named = await one(db.pool, 'select name from howdah.tools where id = $1', [tool_id]);
+    const give = (giving: Giving) =>
+      db.pool.query(
+        `insert into howdah.agent_tools (tenant_id, agent_id, tool_id, configuration, requires_approval)
+         values ($1, $2, $3, $4, $5)
+         on conflict (agent_id, tool_id) do update
+         set configuration = excluded.configuration, requires_approval = excluded.requires_approval`,
+        [tenant_id, agent, tool_id, giving.configuration ?? {}, giving.requires_approval],
+      );
+    await give(was);
+    const run = await makeRun(db.pool, { tenant_id, agent_id: agent, user_id: member });
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
+      await client.query('select howdah.cancel_execution($1)', [run]);
+    });
+    const { version } = await one(
+      db.pool,
+      `select v.version::text from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id
+       where e.id = $1`,
+      [run],
+    );
+    await (now
+      ? give(now)
+      : db.pool.query('delete from howdah.agent_tools where agent_id = $1', [agent]));
+    return { name, run, version, tool_id, tool: named.name };
+  }
+  let agents = 0;
+  const begins = ({
+    name,
+    run,
+    version,
+  }: Record<'name' | 'run' | 'version', string>): [string, unknown[]][] => [
+    [`select howdah.run($1, 'x', version => $2)`, [name, version]],
+    [`select howdah.fork_execution($1, 0, 'again')`, [run]],
+    ['select howdah.fork_execution($1, 0, version => $2)', [run, version]],
+    ['select howdah.retry_execution($1)', [run]],
+  ];
+
+  test.each<[string, object, Giving, Giving | null]>([
+    ['a setting that was taken away', {}, { configuration: KEYS }, {}],
+    ['a setting of a tool that was taken away', {}, { configuration: KEYS }, null],
+    ['a limit that was set', {}, {}, { configuration: { allow: ['x.org'] } }],
+    ['a leave that it takes now', {}, { requires_approval: false }, { requires_approval: true }],
+  ])('holds for older versions, but for admins: %s', async (_what, tool, was, now) => {
+    const old = await given(tool, was, now);
+    for (const [text, values] of begins(old)) {
+      expect(await refusedTo(member, text, values), text).toMatchObject({
+        code: 'HWDEN',
+        message: `version ${old.version} of agent '${old.name}' has tool ${old.tool} with other settings than admins have given it since`,
+        hint: expect.stringContaining(`version ${Number(old.version) + 1}`),
+      });
+      await as(admin, (client) => client.query(text, values));
+    }
+    for (const [text, values] of begins({ ...old, version: `${Number(old.version) + 1}` })) {
+      await as(text.includes('version') ? member : admin, (client) => client.query(text, values));
+    }
+  });
+
+  test.each<[string, object, Giving, Giving | null]>([
+    ['what a model is told of it', {}, { configuration: { mission_override: 'x' } }, {}],
+    ['what the tool itself says', { configuration: KEYS }, {}, null],
+    ['leave that it takes no more', {}, { requires_approval: true }, {}],
+  ])('is no matter of %s', async (_what, tool, was, now) => {
+    for (const [text, values] of begins(await given(tool, was, now))) {
+      await as(member, (client) => client.query(text, values));
+    }
+  });
+
+  test('holds for what the tool itself says, and for labels', async () => {
+    const old = await given({ configuration: KEYS }, {}, {});
+    await db.pool.query(`update howdah.tools set configuration = '{}' where id = $1`, [
+      old.tool_id,
+    ]);
+    await committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant_id,
+        'howdah.user_id': admin,
+      });
+      await client.query(
+        'select howdah.label_agent_version(a.id, $2, $3) from howdah.agents as a where a.name = $1',
+        [old.name, old.version, 'before'],
+      );
+    });
+    const text = 'select howdah.run($1, $2, version => $3)';
+    for (const version of [old.version, 'before']) {
+      expect(await refusedTo(member, text, [old.name, 'x', version])).toMatchObject({
+        code: 'HWDEN',
+      });
+    }
+    await as(member, (client) => client.query(text, [old.name, 'x', `${Number(old.version) + 1}`]));
+  });
 });
 
 test('keys stand neither in headers of an engine nor beside a prompt', async () => {

@@ -11,10 +11,12 @@ import {
   all,
   asRole,
   isBlocked,
+  makeAgent,
   makeModel,
   makeTenant,
   one,
   refusal,
+  refusedInside,
   rolledBack,
 } from './support.ts';
 
@@ -307,6 +309,70 @@ describe('remove_secret', () => {
       expect(
         await all(client, `select secret_name from howdah.models where name = 'fast'`),
       ).toEqual([{ secret_name: 'openai' }]);
+    });
+  });
+
+  test('is no stricter than a delete by hand, and http_request counts', async () => {
+    const tool = await one(
+      db.pool,
+      `select id from howdah.tools where tenant_id = $1 and name = 'http_request'`,
+      [acme],
+    );
+    const agent_id = await makeAgent(db.pool, { tenant_id: acme, name: 'caller' });
+    const naming = (secret_name: string) => ({
+      secrets: { 'x-key': { secret_name, hosts: ['x.org'] } },
+    });
+    await store(acme, 'by_hand', 'a key that agents send');
+    const used: [string, unknown[], string][] = [
+      [
+        'update howdah.tools set configuration = $2 where id = $1',
+        [tool.id, naming('by_hand')],
+        'of tool http_request',
+      ],
+      [
+        'insert into howdah.agent_tools (tenant_id, agent_id, tool_id, configuration) values ($1, $2, $3, $4)',
+        [acme, agent_id, tool.id, naming('by_hand')],
+        'of tool http_request of agent caller',
+      ],
+      [
+        `insert into howdah.models (tenant_id, name, provider, model, secret_name) values ($1, 'by hand', 'openai', 'x', $2)`,
+        [acme, 'by_hand'],
+        'by hand',
+      ],
+    ];
+    for (const [text, values, user] of used) {
+      await rolledBack(db.pool, async (client) => {
+        await client.query(`select set_config('howdah.tenant_id', $1, true)`, [acme]);
+        await client.query(text, values);
+        for (const removal of [
+          `delete from howdah.secrets where name = 'by_hand'`,
+          `select howdah.remove_secret('by_hand')`,
+        ]) {
+          expect(await refusedInside(client, removal), removal).toMatchObject({
+            code: 'HWCNF',
+            message: `secret 'by_hand' is used by the models ${user}`,
+          });
+        }
+        await client.query(`select howdah.remove_secret('by_hand', true)`);
+      });
+    }
+    await db.pool.query(`delete from howdah.secrets where name = 'by_hand'`);
+  });
+
+  test('goes with its tenant, whatever names it', async () => {
+    await rolledBack(db.pool, async (client) => {
+      const tenant_id = await makeTenant(client);
+      await client.query(
+        `insert into howdah.secrets (tenant_id, name, fingerprint, last_four) values ($1, 'openai', 'f', 'abcd')`,
+        [tenant_id],
+      );
+      await client.query(
+        `insert into howdah.mcp_servers (tenant_id, name, type, configuration) values ($1, 'far', 'http', $2)`,
+        [tenant_id, { url: 'https://example.com/mcp', secret_name: 'openai' }],
+      );
+      await client.query('delete from howdah.tenants where id = $1', [tenant_id]);
+      const left = 'select from howdah.secrets where tenant_id = $1';
+      expect(await all(client, left, [tenant_id])).toEqual([]);
     });
   });
 

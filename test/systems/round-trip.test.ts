@@ -235,7 +235,15 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
         tools: {
           allow,
-          ...(allow.includes('todo') && { configuration: { todo: params } }),
+          configuration: Object.fromEntries(
+            allow
+              .filter(
+                (tool) =>
+                  tool === 'todo' ||
+                  (parts.tools[tool] as JsonObject | undefined)?.kind === 'custom',
+              )
+              .map((tool) => [tool, tool === 'todo' ? { max_result_bytes: 2000 } : params]),
+          ),
           ...(allow.includes('http_request') &&
             approval !== null && { requires_approval: { http_request: approval } }),
         },

@@ -2,7 +2,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { CodeLimits } from './job.ts';
 
-/** What `configuration` of run_code may say; the same stands in SQL (`howdah_private.refuse_code_limits`). */
+/** What `configuration` of run_code may say; the same stands in SQL (`howdah_private.builtin_settings`). */
 export const CODE_LIMITS = {
   timeout_ms: { least: 100, most: 60_000, usual: 10_000 },
   memory_mb: { least: 32, most: 512, usual: 64 },

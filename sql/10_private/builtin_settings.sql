@@ -1,0 +1,73 @@
+-- What the configuration of a built-in tool may say, by a tool's row or for one agent: checked where it is written, so that
+-- nobody believes in a setting that is none. The worker refuses what is out of range as well.
+create or replace function howdah_private.builtin_settings(name text, out settings jsonb, out example text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select '{"question": {"type": ["object", "null"]}, "max_result_bytes": {}}'::jsonb || coalesce(b.settings::jsonb, '{}'),
+    coalesce(b.example, '{"max_result_bytes": 65536}')
+  from (values (1)) as always
+  left join (
+    values
+      ('http_request', '{
+        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+        "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
+        "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
+          "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
+            "secret_name": {"type": "string", "minLength": 1},
+            "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+            "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
+          }}}
+      }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
+        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),
+      ('sql_query', '{
+        "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+          "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+        "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+        "max_cost": {"type": "number", "minimum": 1},
+        "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+      }', 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.'),
+      ('run_code', '{
+        "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
+        "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
+      }', '{"timeout_ms": 10000, "memory_mb": 64}'),
+      ('send_message', '{
+        "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
+        "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
+      }', '{"max_per_thread": 50, "max_per_tree": 200}')
+  ) as b (name, settings, example) on b.name = builtin_settings.name
+$$;
+
+-- Where http_request sends a secret is for admins to say (permits.sql). The secret is locked, so that it cannot be removed
+-- before the configuration that names it is there to be seen.
+create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
+  v_names text[] := array(select jsonb_object_keys(v_known.settings));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings), refuse_builtin_settings.configuration);
+  v_name text;
+begin
+  if cardinality(v_faults) > 0 then
+    select k.key into v_name from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
+  end if;
+  for v_name in
+    select s.value ->> 'secret_name' from jsonb_each(refuse_builtin_settings.configuration -> 'secrets') as s
+  loop
+    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+end $$;
