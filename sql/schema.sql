@@ -2528,7 +2528,6 @@ CREATE OR REPLACE FUNCTION howdah.remove_secret(name text, force boolean DEFAULT
 AS $function$
 declare
   v_secret howdah.secrets;
-  v_models text[];
 begin
   perform howdah_private.permit('secrets', 'manage');
   select s.* into v_secret from howdah.secrets as s
@@ -2536,22 +2535,8 @@ begin
   if not found then
     perform howdah_private.refuse_unknown_secret(remove_secret.name);
   end if;
-  v_models := array(
-    select m.name from howdah.models as m
-    where m.tenant_id = v_secret.tenant_id and m.secret_name = v_secret.name
-    union all
-    select 'of agent ' || a.name from howdah.agents as a
-    where a.tenant_id = v_secret.tenant_id and a.deleted_at is null
-      and a.engine_configuration ->> 'secret_name' = v_secret.name
-    union all
-    select 'of MCP server ' || s.name from howdah.mcp_servers as s
-    where s.tenant_id = v_secret.tenant_id and v_secret.name = any (howdah_private.mcp_secrets(s.configuration))
-    order by 1);
-  if v_models <> '{}' and not coalesce(remove_secret.force, false) then
-    raise exception using errcode = 'HWCNF',
-      message = format('secret %L is used by the models %s', v_secret.name, array_to_string(v_models, ', ')),
-      detail = jsonb_build_object('secret', v_secret.name, 'models', v_models)::text,
-      hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
+  if not coalesce(remove_secret.force, false) then
+    perform howdah_private.refuse_used_secret(v_secret);
   end if;
   delete from howdah.secrets as s where s.id = v_secret.id;
   return v_secret;
@@ -2810,6 +2795,7 @@ declare
   v_live uuid;
 begin
   perform howdah_private.refuse_retry(v_execution);
+  perform howdah_private.permit_version(howdah_private.version_after(v_execution.id, v_execution.step_count));
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
@@ -4924,6 +4910,49 @@ AS $function$
     and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0) and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
   having count(*) > 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.builtin_settings(name text, OUT settings jsonb, OUT example text)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select '{"question": {"type": ["object", "null"]}, "max_result_bytes": {}}'::jsonb || coalesce(b.settings::jsonb, '{}'),
+    coalesce(b.example, '{"max_result_bytes": 65536}')
+  from (values (1)) as always
+  left join (
+    values
+      ('http_request', '{
+        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+        "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
+        "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
+          "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
+            "secret_name": {"type": "string", "minLength": 1},
+            "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+            "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
+          }}}
+      }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
+        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),
+      ('sql_query', '{
+        "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
+          "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+        "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
+        "max_cost": {"type": "number", "minimum": 1},
+        "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
+      }', 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
+        ' Schemas of the system cannot be read.'),
+      ('run_code', '{
+        "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
+        "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
+      }', '{"timeout_ms": 10000, "memory_mb": 64}'),
+      ('send_message', '{
+        "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
+        "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
+      }', '{"max_per_thread": 50, "max_per_tree": 200}')
+  ) as b (name, settings, example) on b.name = builtin_settings.name
 $function$
 ;
 
@@ -8147,7 +8176,7 @@ begin
           else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
     end if;
   end if;
-  perform howdah_private.permit_engine_of(v_id);
+  perform howdah_private.permit_version(v_id);
   return v_id;
 end $function$
 ;
@@ -8683,7 +8712,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN ((configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text]) = '{}'::jsonb)
+RETURN (howdah_private.settings_of_admins(configuration) = '{}'::jsonb)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
@@ -10363,7 +10392,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
  RETURNS text
  LANGUAGE plpgsql
- IMMUTABLE
+ IMMUTABLE STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
@@ -10683,7 +10712,7 @@ begin
       detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Leave it out: then it is the current one.';
   end if;
-  perform howdah_private.permit_engine_of(e.agent_version_id);
+  perform howdah_private.permit_version(e.agent_version_id);
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $function$
 ;
@@ -11067,33 +11096,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.permit_engine_of(version_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_version record;
-begin
-  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
-    return;
-  end if;
-  select v.version, a.name, v.definition #>> '{agent,engine}' as engine into v_version
-  from howdah.agent_versions as v join howdah.agents as a on a.id = v.agent_id
-  where v.id = permit_engine_of.version_id and v.definition -> 'agent' ? 'engine'
-    and (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
-      is distinct from (a.engine::text, a.engine_configuration);
-  if found then
-    raise exception using errcode = 'HWDEN',
-      message = format('version %s of agent %L asks an engine (%s) that the agent has no more', v_version.version,
-        v_version.name, v_version.engine),
-      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_engine_of.version_id)::text,
-      hint = 'Run it as it is now; an admin may run it as it was.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -11150,6 +11152,44 @@ begin
         else format('agent %L', v_agent.name) end, howdah_private.whoever()),
       detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
       hint = 'Make another one with what is to change, or ask who may edit the agent.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_version(version_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version record;
+  v_fault text;
+begin
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select v.version, v.definition, a.id as agent_id, a.name, a.engine, a.engine_configuration, c.version as current
+  into v_version
+  from howdah.agent_versions as v
+  join howdah.agents as a on a.id = v.agent_id
+  left join howdah.agent_versions as c on c.id = a.current_version_id
+  where v.id = permit_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id);
+  if not found then
+    return;
+  end if;
+  v_fault := case
+    when v_version.definition -> 'agent' ? 'engine'
+      and (v_version.definition #>> '{agent,engine}', v_version.definition #> '{agent,engine_configuration}')
+        is distinct from (v_version.engine::text, v_version.engine_configuration)
+      then format('asks an engine (%s) that the agent has no more', v_version.definition #>> '{agent,engine}')
+    else 'has tool ' || howdah_private.tool_set_otherwise(v_version.agent_id, v_version.definition -> 'tools')
+      || ' with other settings than admins have given it since' end;
+  if v_fault is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of agent %L %s', v_version.version, v_version.name, v_fault),
+      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_version.version_id)::text,
+      hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.', v_version.current);
   end if;
 end $function$
 ;
@@ -12066,23 +12106,36 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_code_limits(configuration jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_builtin_settings(name text, configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_faults text[] := howdah_private.json_faults('{"properties": {
-    "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
-    "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
-  }}', refuse_code_limits.configuration);
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
+  v_names text[] := array(select jsonb_object_keys(v_known.settings));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings), refuse_builtin_settings.configuration);
+  v_name text;
 begin
   if cardinality(v_faults) > 0 then
+    select k.key into v_name from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
     raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"timeout_ms": 10000, "memory_mb": 64}';
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
   end if;
+  for v_name in
+    select s.value ->> 'secret_name' from jsonb_each(refuse_builtin_settings.configuration -> 'secrets') as s
+  loop
+    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
 end $function$
 ;
 
@@ -12329,41 +12382,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_http_settings(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_faults text[] := howdah_private.json_faults('{
-    "additionalProperties": false, "properties": {
-      "question": {"type": "object"}, "max_result_bytes": {},
-      "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
-      "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
-      "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
-      "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
-        "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
-          "secret_name": {"type": "string", "minLength": 1},
-          "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
-          "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
-        }}}
-    }
-  }', refuse_http_settings.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
-        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}';
-  end if;
-  perform howdah_private.refuse_unknown_secret(s.value ->> 'secret_name')
-  from jsonb_each(refuse_http_settings.configuration -> 'secrets') as s
-  where not exists (select from howdah.secrets as k where k.name = s.value ->> 'secret_name' and k.tenant_id = v_tenant_id);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -12488,26 +12506,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_mail_limits(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults('{"properties": {
-    "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
-    "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
-  }}', refuse_mail_limits.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"max_per_thread": 50, "max_per_tree": 200}';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_mcp_server(s howdah.mcp_servers)
  RETURNS void
  LANGUAGE plpgsql
@@ -12588,6 +12586,32 @@ begin
   perform howdah_private.refuse_question_settings(
     jsonb_build_object('question', question - array['prompt', 'options']), true)
   where question is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_no_function(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "required": ["schema", "function", "arguments"], "properties": {
+      "schema": {"type": "string", "minLength": 1}, "function": {"type": "string", "minLength": 1},
+      "returns_set": {"type": "boolean"},
+      "arguments": {"type": "array", "items": {"type": "object", "required": ["name", "type"], "properties": {
+        "name": {"type": "string", "minLength": 1}, "type": {"type": "string", "minLength": 1}, "optional": {"type": "boolean"}
+      }}}
+    }
+  }', refuse_no_function.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'a SQL tool has to say its function: configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'howdah.register_sql_tool(signature) makes a function a tool.';
+  end if;
 end $function$
 ;
 
@@ -12764,30 +12788,6 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_query_settings(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults('{"properties": {
-    "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
-      "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
-    "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
-    "max_cost": {"type": "number", "minimum": 1},
-    "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
-  }}', refuse_query_settings.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
-        ' Schemas of the system cannot be read.';
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
@@ -13380,6 +13380,46 @@ begin
       then format('Its versions and runs stay: howdah.delete_%s(id) deletes it softly.', rtrim(refuse_used.relation, 's'))
       else format('Change or delete those in howdah.%s first.', referencing) end,
     schema = 'howdah', table = refuse_used.relation, constraint = rule;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_used_secret(secret howdah.secrets)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_models text[] := array(
+    select m.name from howdah.models as m
+    where m.tenant_id = secret.tenant_id and m.secret_name = secret.name
+    union all
+    select 'of agent ' || a.name from howdah.agents as a
+    where a.tenant_id = secret.tenant_id and a.deleted_at is null
+      and a.engine_configuration ->> 'secret_name' = secret.name
+    union all
+    select 'of MCP server ' || s.name from howdah.mcp_servers as s
+    where s.tenant_id = secret.tenant_id and secret.name = any (howdah_private.mcp_secrets(s.configuration))
+    union all
+    select 'of tool ' || t.name || coalesce(' of agent ' || x.agent, '')
+    from howdah.tools as t
+    cross join lateral (
+      select null as agent, t.configuration
+      union all
+      select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
+      where g.tool_id = t.id and a.deleted_at is null
+    ) as x
+    where t.tenant_id = secret.tenant_id and t.kind = 'builtin' and t.name = 'http_request'
+      and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
+        jsonb_build_object('name', secret.name))
+    order by 1);
+begin
+  if v_models <> '{}' then
+    raise exception using errcode = 'HWCNF',
+      message = format('secret %L is used by the models %s', secret.name, array_to_string(v_models, ', ')),
+      detail = jsonb_build_object('secret', secret.name, 'models', v_models)::text,
+      hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
+  end if;
 end $function$
 ;
 
@@ -14674,6 +14714,13 @@ AS $function$
     order by s.id desc limit 30
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text])
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
@@ -16477,14 +16524,8 @@ begin
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
-  perform howdah_private.refuse_mail_limits(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'send_message';
-  perform howdah_private.refuse_query_settings(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'sql_query';
-  perform howdah_private.refuse_http_settings(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'http_request';
-  perform howdah_private.refuse_code_limits(new.configuration) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'run_code';
+  perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'builtin';
   return new;
 end $function$
 ;
@@ -18621,6 +18662,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
+    perform howdah_private.refuse_used_secret(old);
+  end if;
+  return old;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -18919,10 +18973,7 @@ begin
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_mail_limits(new.configuration) where new.kind = 'builtin' and new.name = 'send_message';
-  perform howdah_private.refuse_query_settings(new.configuration) where new.kind = 'builtin' and new.name = 'sql_query';
-  perform howdah_private.refuse_http_settings(new.configuration) where new.kind = 'builtin' and new.name = 'http_request';
-  perform howdah_private.refuse_code_limits(new.configuration) where new.kind = 'builtin' and new.name = 'run_code';
+  perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
   return new;
 end $function$
 ;
@@ -19009,6 +19060,11 @@ begin
     raise exception using errcode = 'HWDEN', message = 'only an owner may write SQL tools',
       detail = jsonb_build_object('tool', new.name)::text,
       hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
+  end if;
+  if tg_op = 'INSERT' then
+    perform howdah_private.refuse_no_function(new.configuration);
+  elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
+    perform howdah_private.refuse_no_function(new.configuration);
   end if;
   return new;
 end $function$
@@ -19580,6 +19636,36 @@ AS $function$
   select t.id from howdah.tools as t
   where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_set_otherwise(agent_id uuid, tools jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    with pinned as (
+      select x.tool, g.agent_id from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      cross join (values (tool_set_otherwise.agent_id)) as g (agent_id)
+      union all
+      select x.tool -> 'compensation', null from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      where x.tool ? 'compensation'
+    )
+    select p.tool ->> 'name'
+    from pinned as p
+    left join howdah.tools as t on t.id = (p.tool ->> 'id')::uuid
+    left join howdah.agent_tools as g on g.tool_id = t.id and g.agent_id = p.agent_id
+    cross join lateral (
+      select howdah_private.tool_definition(t, coalesce(g.configuration, '{}'), g.requires_approval) as tool
+    ) as now
+    where howdah_private.settings_of_admins(p.tool -> 'configuration')
+        is distinct from howdah_private.settings_of_admins(coalesce(now.tool -> 'configuration', '{}'))
+      or (now.tool ->> 'requires_approval')::boolean and not (p.tool ->> 'requires_approval')::boolean
+    order by 1 limit 1
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tools_of_servers(agent_id uuid)
@@ -21411,6 +21497,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by ON howd
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_used BEFORE DELETE ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_used();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -23626,6 +23714,8 @@ grant execute on function howdah_private.bound_state() to howdah_engine;
 
 grant execute on function howdah_private.bound_state() to howdah_worker;
 
+grant execute on function howdah_private.builtin_settings(text) to howdah_engine;
+
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
 
 grant execute on function howdah_private.call_board_read(uuid,jsonb) to howdah_worker;
@@ -24272,7 +24362,7 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.refuse_code_limits(jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_builtin_settings(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
@@ -24296,8 +24386,6 @@ grant execute on function howdah_private.refuse_file(howdah.executions,text,inte
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_http_settings(jsonb) to howdah_app;
-
 grant execute on function howdah_private.refuse_input(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
@@ -24310,13 +24398,13 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 
-grant execute on function howdah_private.refuse_mail_limits(jsonb) to howdah_app;
-
 grant execute on function howdah_private.refuse_mcp_server(howdah.mcp_servers) to howdah_app;
 
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_no_function(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
@@ -24333,8 +24421,6 @@ grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engi
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_query_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
 
@@ -24487,6 +24573,12 @@ grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 grant execute on function howdah_private.session_of_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.sessions_to_search(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_app;
+
+grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
@@ -24747,6 +24839,8 @@ grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
 grant execute on function howdah_private.tg_schedules__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_secrets__refuse_used() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
 
@@ -25884,7 +25978,7 @@ Makes a SQL function a tool, described by the catalogue. Owners only. Calling it
 
 comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
 
-comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model or an MCP server uses it, unless forced; HWNTF when there is none.';
+comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or http_request uses it, unless forced; HWNTF when there is none.';
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a prompt with these values; version: its number or label, else the prompt as it is now.';
 
