@@ -15,7 +15,8 @@ begin
       select a.attrelid, a.attnum, a.attname, a.attnotnull and not a.atthasdef as is_required,
         a.attgenerated <> '' as is_generated
       from pg_attribute as a join pg_class as c on c.oid = a.attrelid
-      where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+      where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'r' and c.relowner = current_user::regrole
+        and a.attnum > 0 and not a.attisdropped
         and c.relname not in ('executions', 'steps', 'messages', 'questions', 'agent_versions', 'audit_log')
     ),
     rules as (

@@ -1,8 +1,22 @@
 -- Who may do what. Everything is revoked first; what is not named here nobody has.
-revoke all on all tables in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_engine, howdah_tool, howdah_reader;
-revoke all on all routines in schema howdah, howdah_private from public, howdah_app, howdah_analyst,
-  howdah_worker, howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader;
+-- What others have put into these schemas is theirs.
+do $$
+declare
+  v_object text;
+begin
+  for v_object in
+    select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
+      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+    union all
+    select format('routine %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
+    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
+  loop
+    execute format('revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, '
+      'howdah_eraser, howdah_tool, howdah_reader' || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
+  end loop;
+end $$;
 
 -- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
 -- log to the eraser; the one that runs SQL of others to whom that runs as.
@@ -15,8 +29,8 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows')
-      and p.proowner <> 'howdah_engine'::regrole
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool')
+      and p.proowner = current_user::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
   end loop;
@@ -51,10 +65,25 @@ grant execute on function howdah_private.erased_error(jsonb, text), howdah_priva
   to howdah_eraser;
 
 -- The engine: what its functions touch, and no more.
-grant select, insert, update, delete on all tables in schema howdah, howdah_private to howdah_engine;
+do $$
+declare
+  v_object text;
+begin
+  for v_object in
+    select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
+      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+    union all
+    select format('function %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
+    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'p'
+      and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
+  loop
+    execute format('grant %s on %s to howdah_engine',
+      case when starts_with(v_object, 'table ') then 'select, insert, update, delete' else 'execute' end, v_object);
+  end loop;
+end $$;
 revoke all on howdah_private.migrations from howdah_engine;
 revoke update, delete on howdah.audit_log from howdah_engine;
-grant execute on all functions in schema howdah, howdah_private to howdah_engine;
 
 -- Everybody who reads or writes a tenant's rows.
 grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),

@@ -17,7 +17,7 @@ begin
         where x.column_name = a.attname and coalesce(x.table_name, c.relname) = c.relname
         order by x.table_name limit 1
       ) as l on true
-      where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p')
+      where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and c.relowner = current_user::regrole
         and a.atttypid in ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)
         and pg_catalog.has_column_privilege('howdah_app', c.oid, a.attnum, 'insert, update')
     )

@@ -11,7 +11,7 @@ begin
     select c.oid::regclass as table_name, a.attname as name
     from pg_catalog.pg_class as c
     join pg_catalog.pg_attribute as a on a.attrelid = c.oid and not a.attisdropped
-    where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'steps'
+    where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and c.relowner = current_user::regrole and c.relname <> 'steps'
       and a.attname in ('name', 'username') and a.atttypid = 'text'::regtype
       and not exists ( -- a check of its own says more
         select from howdah_private.size_limits() as x

@@ -9,7 +9,7 @@
 -- The tenant is compared twice with one answer. From `x = a and x = b` Postgres concludes `a = b`, which names no column,
 -- so it is asked before anything is read: who asks for an id of another tenant's row waits for the answer as long as who
 -- asks for one that is nowhere. Compared once, only a row that is found asks for it, which told the two apart by 30 µs.
--- A policy that stands as it should is left alone: making one locks its table. Its rule stands beside it as comment.
+-- Tables of others in these schemas are theirs. A policy that stands as it should is left alone: making one locks its table. Its rule stands beside it as comment.
 do $$
 declare
   v_policy record;
@@ -22,7 +22,7 @@ begin
       ) as columns
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-      where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p')
+      where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p') and c.relowner = current_user::regrole
         and not c.relispartition and c.oid <> 'howdah_private.migrations'::regclass
     ),
     -- what the row has to belong to so that an agent may hide it; steps and messages are their run's

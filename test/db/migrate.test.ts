@@ -371,6 +371,7 @@ describe('migrate', () => {
     await db.pool.query(`create schema shop;
       create function howdah.theirs() returns int language sql return 1;
       create view howdah.theirs_too as select 1 as one;
+      create table howdah.their_rows (id int primary key, said text not null check (said <> ''), name text);
       create function shop.tg_note() returns trigger language plpgsql as 'begin return new; end';
       create trigger note before update on howdah.models for each row execute function shop.tg_note();
       update howdah_private.applied_sql set digest = 'older'`);

@@ -215,7 +215,7 @@ describe('howdah.run', () => {
         .catch((thrown) => thrown);
       await client.query('rollback to savepoint asking');
       expect(error.hint).toContain(`Did you mean the agent 'waiter number 77'?`);
-    expect(error.hint).toMatch(/The agents here are: ([^,]+, ){8}…\.$/); // and more
+      expect(error.hint).toMatch(/The agents here are: ([^,]+, ){8}…\.$/); // and more
       const { calls } = await one(
         client,
         `select calls::int from pg_stat_xact_user_functions where funcname = 'nearest_word'`,
